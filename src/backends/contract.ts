@@ -1,0 +1,59 @@
+/**
+ * What a result store has to offer. One file or folder per implementation; all of them
+ * pass `test/contract/backend.contract.ts`. A store keeps documents and tells who waits;
+ * it knows nothing about tasks or workflows.
+ */
+
+import type { ResultMeta } from '../wire/result-meta.ts';
+
+export type MetaListener = (meta: ResultMeta) => void;
+
+export interface ResultBackend {
+  /** URL scheme family, for example `redis`; `disabled` when results are thrown away. */
+  readonly name: string;
+  /** Without password, as Celery prints it in the banner. */
+  readonly url: string;
+  /** Whether documents disappear by themselves after `result_expires`. All stores of ours do. */
+  readonly expiresItself: boolean;
+  /** Opens connections and creates what is missing. Idempotent; other calls do it when needed. */
+  start(): Promise<void>;
+  /** Idempotent; safe before `start`. Waiting subscribers hear nothing more. */
+  stop(): Promise<void>;
+  /**
+   * Store one state of a task. A stored SUCCESS is final: later calls for the same task change
+   * nothing. Calls of one event-loop turn travel together.
+   *
+   * @throws BackendStoreError when it cannot be known whether the document was stored
+   */
+  store(meta: ResultMeta): Promise<void>;
+  /** The stored document, or undefined when there is none (Celery's PENDING). @throws BackendGetMetaError */
+  fetch(taskId: string): Promise<ResultMeta | undefined>;
+  /** Forget the result. Idempotent. */
+  forget(taskId: string): Promise<void>;
+  /**
+   * Hear of every state stored for a task from now on, by any process. Resolves when the
+   * subscription is in force, so a document stored after that is not missed; documents stored
+   * before are read with `fetch`. After a reconnect the newest document is delivered again.
+   * The returned function ends it and leaves nothing behind.
+   */
+  subscribe(taskId: string, listener: MetaListener): Promise<() => Promise<void>>;
+  /** Number of tasks somebody listens to; 0 when nobody waits. */
+  readonly subscriptions: number;
+  /** Groups: the ids of a saved GroupResult as its result tuple (wire-protocol form). */
+  storeGroup(groupId: string, tuple: unknown): Promise<void>;
+  fetchGroup(groupId: string): Promise<unknown | undefined>;
+  forgetGroup(groupId: string): Promise<void>;
+  /** Delete what expired. Stores that expire by themselves resolve at once. @returns documents deleted */
+  cleanup(): Promise<number>;
+}
+
+export interface BackendOptions {
+  /** Seconds a document is kept; 0 or null is for ever (`result_expires`). */
+  readonly expires: number | null;
+  /** `result_backend_transport_options`. */
+  readonly transportOptions: Readonly<Record<string, unknown>>;
+  /** `result_extended`: name, args, kwargs, worker, retries and queue are kept too. */
+  readonly extended: boolean;
+  /** Settings of one backend only, by their Celery names: `redis_socket_timeout`, `database_table_names`, … */
+  readonly settings: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,32 @@
+import { CeleryError } from '../base/errors.ts';
+
+export abstract class BackendError extends CeleryError {}
+
+/** A result could not be read. */
+export class BackendGetMetaError extends BackendError {
+  readonly code = 'BACKEND_GET';
+  override readonly recoverable = true;
+  readonly taskId: string;
+  constructor(message: string, options: ErrorOptions & { taskId: string }) {
+    super(message, options);
+    this.taskId = options.taskId;
+  }
+}
+
+/** A result could not be written. */
+export class BackendStoreError extends BackendError {
+  readonly code = 'BACKEND_STORE';
+  override readonly recoverable = true;
+  readonly taskId: string;
+  readonly state: string;
+  constructor(message: string, options: ErrorOptions & { taskId: string; state: string }) {
+    super(message, options);
+    this.taskId = options.taskId;
+    this.state = options.state;
+  }
+}
+
+/** Waiting for a result took longer than allowed. Celery: `celery.exceptions.TimeoutError`. */
+export class TimeoutError extends CeleryError {
+  readonly code = 'TIMEOUT';
+}

@@ -1,0 +1,120 @@
+/**
+ * What a message broker has to offer. One folder per implementation; all of them pass
+ * `test/contract/transport.contract.ts`.
+ */
+
+import type { DecodeError } from '../wire/errors.ts';
+import type { Message } from '../wire/message.ts';
+import type { Exchange, Queue } from './entities.ts';
+
+/** Where a message is sent: an exchange and a routing key. */
+export interface Destination {
+  readonly exchange: Exchange;
+  readonly routingKey: string;
+}
+
+/**
+ * One message given to a consumer. It stays with the broker, out of reach of other
+ * consumers, until it is settled or its consumer is gone.
+ */
+export interface Delivery {
+  /** Identifies the delivery within its consumer. */
+  readonly tag: string;
+  /** The queue it was taken from. */
+  readonly queue: string;
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** Whether the broker knows that it was delivered before. */
+  readonly redelivered: boolean;
+  readonly message: Message;
+  /** The text of a virtual transport's envelope, so that another process can read it again. */
+  readonly raw?: string | undefined;
+  /** Set when the message cannot be understood; `message` is then empty apart from its body. */
+  readonly problem?: DecodeError | undefined;
+  /**
+   * The broker may forget the message. Resolves when the broker has confirmed it; survives a
+   * reconnect where the broker allows that. Only the first of `ack` and `reject` counts.
+   */
+  ack(): Promise<void>;
+  /** Give the message up: `requeue` puts it back in its queue, otherwise it is dropped or dead-lettered. */
+  reject(requeue: boolean): Promise<void>;
+  readonly settled: boolean;
+}
+
+export interface ConsumeOptions {
+  /** How many unsettled deliveries may be out at once; 0 is no limit. Ignored for `noAck` queues. */
+  readonly prefetch: number;
+  /** Called with everything that arrived in one round trip, oldest first. Must not throw. */
+  readonly onDeliveries: (deliveries: Delivery[]) => void;
+}
+
+/** A running subscription to some queues. */
+export interface Consumer {
+  readonly queues: readonly string[];
+  /** Unsettled deliveries. */
+  readonly held: number;
+  setPrefetch(count: number): void;
+  /** Declares the queue and consumes from it too. Idempotent. */
+  addQueue(queue: Queue): Promise<void>;
+  /** Stops taking from the queue; deliveries already out stay valid. Idempotent. */
+  cancelQueue(name: string): Promise<void>;
+  /** Take nothing new from any queue. Deliveries already out stay valid and protected. Idempotent. */
+  cancel(): Promise<void>;
+  /**
+   * `cancel`, then put everything unsettled back where it came from, first in line.
+   * Resolves with the number of messages put back. Idempotent.
+   */
+  close(): Promise<number>;
+}
+
+/** What happens to a connection, for logs and for the worker's own bookkeeping. */
+export type TransportEvent =
+  | { readonly type: 'connected' }
+  | { readonly type: 'lost'; readonly error: Error }
+  /** A reconnect failed; the next one follows after `delay` seconds. */
+  | { readonly type: 'retrying'; readonly error: Error; readonly delay: number; readonly attempt: number }
+  /** After a loss: every consumer of this transport takes messages again. */
+  | { readonly type: 'consuming'; readonly queues: readonly string[] }
+  /** Messages of a dead or silent consumer went back to their queues. */
+  | { readonly type: 'restored'; readonly count: number; readonly consumer: string };
+
+/** A connection to one broker. */
+export interface Transport {
+  /** URL scheme family, for example `redis`. */
+  readonly name: string;
+  /** The broker's URL without password, as Celery prints it. */
+  readonly url: string;
+  /** Whether fanout exchanges work, and with them remote control and events. */
+  readonly supportsFanout: boolean;
+  readonly connected: boolean;
+  /** Resolves when the broker answers; rejects with OperationalError after one try. Idempotent. */
+  connect(): Promise<void>;
+  /** Closes consumers and connections. Idempotent; safe before `connect`. */
+  close(): Promise<void>;
+  /** Hear of connection events; returns the function that ends it. */
+  onEvent(listener: (event: TransportEvent) => void): () => void;
+  /** Creates exchange, queue and binding if the broker has them. Idempotent. */
+  declare(queue: Queue): Promise<void>;
+  /**
+   * Resolves when the broker has taken the message; rejects with OperationalError when it
+   * cannot be known whether it did. Connects if necessary.
+   */
+  publish(message: Message, destination: Destination): Promise<void>;
+  /** Messages waiting (not those held by consumers); 0 for an unknown queue. */
+  size(queue: string): Promise<number>;
+  /** Deletes what waits in the queue; resolves with the number deleted. */
+  purge(queue: string): Promise<number>;
+  /** Deletes the queue with its bindings and messages. Idempotent. */
+  delete(queue: Queue): Promise<void>;
+  consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer>;
+}
+
+/** How a transport is made: `messaging/open.ts` picks the maker by URL scheme. */
+export interface TransportOptions {
+  /** `broker_transport_options`, as in Celery. */
+  readonly transportOptions: Readonly<Record<string, unknown>>;
+  /** Seconds to wait for a connection (`broker_connection_timeout`). */
+  readonly connectTimeout: number;
+  /** `broker_use_ssl`: false, true, or a dictionary of ssl_* options. */
+  readonly useSsl: boolean | Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,80 @@
+/**
+ * What a pool has to offer: places where jobs run. A pool knows nothing about tasks,
+ * brokers or acks; jobs and replies are opaque to it. All implementations pass
+ * `test/contract/pool.contract.ts`.
+ */
+
+import type { Service } from '../base/service.ts';
+import type { PoolError } from './errors.ts';
+
+/** Structured-clonable; the pool does not look into `payload`. */
+export interface Job {
+  readonly id: number;
+  readonly payload: unknown;
+  /** Seconds; 0 or undefined is no limit. */
+  readonly softTimeLimit?: number | undefined;
+  readonly timeLimit?: number | undefined;
+}
+
+/**
+ * What the pool reports about a job. For each submitted job exactly one of `onDone` and
+ * `onFailed` is called, `onStarted` at most once and before it.
+ */
+export interface PoolEvents {
+  /** The job's code is about to run in process `pid`. Reports of one turn come together. */
+  onStarted(jobId: number, pid: number): void;
+  /** What the runner answered. */
+  onDone(jobId: number, reply: unknown): void;
+  /** The job got no answer: its process died (WorkerLostError), was killed for its hard limit (TimeLimitExceeded) or on request (Terminated). */
+  onFailed(jobId: number, error: PoolError): void;
+  /** The soft limit passed; the job was told. */
+  onSoftTimeout(jobId: number, seconds: number): void;
+  /** There is room again after `free` was 0. */
+  onRoom(): void;
+  /** Something an operator should read. */
+  onLog(level: 'debug' | 'info' | 'warning' | 'error' | 'critical', message: string): void;
+  /** The pool cannot go on (children that never start, too many restarts). */
+  onFatal(error: Error): void;
+}
+
+export interface Pool extends Service {
+  /** `prefork`, `solo`, … as in the banner. */
+  readonly name: string;
+  /** Jobs that may run at once: children × slots. */
+  readonly size: number;
+  /** How many more jobs `submit` takes now; may exceed the idle places a little to keep children busy. */
+  readonly free: number;
+  readonly pids: readonly number[];
+  /** Take a job. Call only while `free` > 0. Jobs and replies of one turn travel together. */
+  submit(job: Job): void;
+  /** Kill what runs the job; it ends with `onFailed(Terminated)`. Returns false when the job is not here. */
+  terminate(jobId: number, signal?: NodeJS.Signals): boolean;
+  /** Jobs that were submitted but have not started; they are taken back and nothing is called for them. */
+  recall(): Promise<number[]>;
+  grow(n: number): Promise<void>;
+  /** @throws RangeError when too few children are idle */
+  shrink(n: number): Promise<void>;
+  /** Wait until all running jobs are done, then stop. */
+  drain(): Promise<void>;
+  /** Stop now: running jobs are killed and nothing is called for them. */
+  stop(): Promise<void>;
+  /** For `inspect stats`. */
+  info(): Record<string, unknown>;
+}
+
+/** Runs jobs inside a child (or inside the worker, for `solo`). Loaded by URL in a child. */
+export interface JobRunner {
+  /** Resolves with the reply. `release` may be called earlier: the place is free for the next job although the reply is not there yet (its result is still being written). */
+  run(payload: unknown, control: JobControl): Promise<unknown>;
+  /** Called once before the child exits. */
+  stop(): Promise<void>;
+}
+
+export interface JobControl {
+  /** Aborts with SoftTimeLimitExceeded when the soft limit passes. */
+  readonly signal: AbortSignal;
+  release(): void;
+}
+
+/** What the module at `runnerUrl` exports: `export const createRunner: RunnerFactory`. */
+export type RunnerFactory = (config: unknown, child: { slot: number; index: number }) => Promise<JobRunner>;
