@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from './clock.ts';
+import { type Clock, systemClock } from './clock.ts';
 
 /** Celery's retry policy for connections and publishing; all durations in seconds. */
 export interface RetryPolicy {

@@ -72,7 +72,12 @@ export type TransportEvent =
   | { readonly type: 'connected' }
   | { readonly type: 'lost'; readonly error: Error }
   /** A reconnect failed; the next one follows after `delay` seconds. */
-  | { readonly type: 'retrying'; readonly error: Error; readonly delay: number; readonly attempt: number }
+  | {
+      readonly type: 'retrying';
+      readonly error: Error;
+      readonly delay: number;
+      readonly attempt: number;
+    }
   /** After a loss: every consumer of this transport takes messages again. */
   | { readonly type: 'consuming'; readonly queues: readonly string[] }
   /** Messages of a dead or silent consumer went back to their queues. */

@@ -77,4 +77,7 @@ export interface JobControl {
 }
 
 /** What the module at `runnerUrl` exports: `export const createRunner: RunnerFactory`. */
-export type RunnerFactory = (config: unknown, child: { slot: number; index: number }) => Promise<JobRunner>;
+export type RunnerFactory = (
+  config: unknown,
+  child: { slot: number; index: number },
+) => Promise<JobRunner>;

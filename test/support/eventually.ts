@@ -1,0 +1,22 @@
+import { AssertionError } from 'node:assert/strict';
+
+/**
+ * Try `check` again and again until it returns without throwing (and not false), and return
+ * what it returned; after `seconds` the last failure is thrown.
+ */
+export async function eventually<T>(
+  check: () => T | Promise<T>,
+  { seconds = 10, everyMs = 10 }: { seconds?: number; everyMs?: number } = {},
+): Promise<T> {
+  const deadline = performance.now() + seconds * 1000;
+  for (;;) {
+    try {
+      const value = await check();
+      if (value !== false) return value;
+      throw new AssertionError({ message: 'the condition is still false' });
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+    await new Promise(resolve => setTimeout(resolve, everyMs));
+  }
+}
