@@ -1,0 +1,216 @@
+/**
+ * The log of one process: Celery's text lines or pino's JSON, to stderr or a file.
+ *
+ * Every line is written before the call returns, so that nothing is lost when the process
+ * exits or is killed.
+ */
+import { statSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { Chalk } from 'chalk';
+import { type DestinationStream, pino } from 'pino';
+import { ImproperlyConfigured } from '../base/errors.ts';
+import type { Logger, LogLevel } from '../base/logger.ts';
+import { compilePattern, DEFAULT_PATTERN, LEVEL_NAMES } from './log-format.ts';
+
+/** Structured-clonable: a worker hands it to its children. */
+export interface LogConfig {
+  readonly level: LogLevel;
+  /** Appended to; `%` letters already expanded. Without it lines go to stderr. */
+  readonly file?: string | undefined;
+  readonly format: 'text' | 'json';
+  /** Text format only; Celery's `worker_log_format`. */
+  readonly pattern?: string | undefined;
+  /** Without it: colours when the lines go to a terminal. */
+  readonly color?: boolean | undefined;
+  /** `MainProcess`, `ForkPoolWorker-1`, … */
+  readonly processName: string;
+}
+
+export interface ProcessLogger extends Logger {
+  /** Open the file again by name, after something moved it away. */
+  reopen(): void;
+  /** Idempotent; lines logged later are dropped. */
+  close(): void;
+}
+
+/** Python's numbers, so that JSON lines of both languages sort alike; pino wants names too. */
+const LEVELS: Readonly<Record<LogLevel, number>> = {
+  debug: 10,
+  info: 20,
+  warning: 30,
+  error: 40,
+  critical: 50,
+};
+const FILE_MODE = 0o640;
+const STDERR = 2;
+/** How often a log file is checked for having been moved away (logrotate). */
+const MOVED_CHECK_MS = 1000;
+
+type WriteLine = (
+  level: LogLevel,
+  message: string,
+  fields: Readonly<Record<string, unknown>> | undefined,
+) => void;
+
+/** @throws ImproperlyConfigured when the log file cannot be opened */
+export function createLogger(config: LogConfig): ProcessLogger {
+  const destination = new Destination(config.file);
+  const write =
+    config.format === 'json' ? jsonLines(config, destination) : textLines(config, destination);
+  return new LineLogger(LEVELS[config.level], write, destination);
+}
+
+class LineLogger implements ProcessLogger {
+  readonly #threshold: number;
+  readonly #write: WriteLine;
+  readonly #destination: Destination;
+
+  constructor(threshold: number, write: WriteLine, destination: Destination) {
+    this.#threshold = threshold;
+    this.#write = write;
+    this.#destination = destination;
+  }
+
+  isEnabledFor(level: LogLevel): boolean {
+    return LEVELS[level] >= this.#threshold;
+  }
+
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    if (LEVELS[level] >= this.#threshold) this.#write(level, message, fields);
+  }
+
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.log('debug', message, fields);
+  }
+
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.log('info', message, fields);
+  }
+
+  warning(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.log('warning', message, fields);
+  }
+
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.log('error', message, fields);
+  }
+
+  critical(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.log('critical', message, fields);
+  }
+
+  reopen(): void {
+    this.#destination.reopen();
+  }
+
+  close(): void {
+    this.#destination.close();
+  }
+}
+
+function textLines(config: LogConfig, destination: Destination): WriteLine {
+  const format = compilePattern(config.pattern ?? DEFAULT_PATTERN, config.processName);
+  const paint = (config.color ?? isTerminal(config)) ? painter() : undefined;
+  return (level, message, fields) => {
+    const line = format({ timeMs: Date.now(), level, message, fields });
+    destination.write(`${paint?.[level]?.(line) ?? line}\n`);
+  };
+}
+
+function isTerminal(config: LogConfig): boolean {
+  return config.file === undefined && isatty(STDERR);
+}
+
+/** Celery's colours; the caller has decided that colours are wanted. */
+function painter(): Partial<Record<LogLevel, (text: string) => string>> {
+  const chalk = new Chalk({ level: 1 });
+  return {
+    debug: chalk.blue,
+    warning: chalk.yellow,
+    error: chalk.red,
+    critical: chalk.magenta.bold,
+  };
+}
+
+function jsonLines(config: LogConfig, destination: DestinationStream): WriteLine {
+  const logger = pino<LogLevel>(
+    {
+      level: config.level,
+      customLevels: LEVELS,
+      useOnlyCustomLevels: true,
+      base: { pid: process.pid, processName: config.processName },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      messageKey: 'message',
+      formatters: { level: label => ({ level: LEVEL_NAMES[label as LogLevel] }) },
+    },
+    destination,
+  );
+  return (level, message, fields) => {
+    if (fields === undefined) logger[level](message);
+    else logger[level](fields, message);
+  };
+}
+
+/** Where the lines end up: pino's synchronous stream, which copes with full and broken pipes. */
+class Destination implements DestinationStream {
+  readonly #file: string | undefined;
+  readonly #stream: ReturnType<typeof pino.destination>;
+  #closed = false;
+  #inode: number | undefined;
+  #nextCheckMs = 0;
+
+  constructor(file: string | undefined) {
+    this.#file = file;
+    this.#stream = openStream(file);
+    this.#inode = file === undefined ? undefined : inodeOf(file);
+    // A full disk must not take the worker down; the line is lost.
+    this.#stream.on('error', () => {});
+  }
+
+  write(line: string): void {
+    if (this.#closed) return;
+    if (this.#file !== undefined) this.#followMovedFile(this.#file);
+    this.#stream.write(line);
+  }
+
+  reopen(): void {
+    if (this.#closed || this.#file === undefined) return;
+    this.#stream.reopen();
+    this.#inode = inodeOf(this.#file);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    // Ending the other stream would close fd 2, which belongs to the process.
+    if (this.#file !== undefined) this.#stream.end();
+  }
+
+  #followMovedFile(file: string): void {
+    const now = Date.now();
+    if (now < this.#nextCheckMs) return;
+    this.#nextCheckMs = now + MOVED_CHECK_MS;
+    if (inodeOf(file) === this.#inode) return;
+    try {
+      this.reopen();
+    } catch {
+      // The old file stays open, so no line is lost; the next check tries again.
+    }
+  }
+}
+
+function inodeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.ino;
+}
+
+function openStream(file: string | undefined) {
+  if (file === undefined) return pino.destination({ dest: STDERR, sync: true });
+  try {
+    return pino.destination({ dest: file, sync: true, append: true, mode: FILE_MODE });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ImproperlyConfigured(`Cannot open the log file ${JSON.stringify(file)}: ${reason}`, {
+      cause: error,
+    });
+  }
+}

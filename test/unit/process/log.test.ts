@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { createLogger, type LogConfig } from '../../../src/process/log.ts';
+import { compilePattern, localTime } from '../../../src/process/log-format.ts';
+
+const MODULE = new URL('../../../src/process/log.ts', import.meta.url).href;
+
+function setup(t: TestContext, config: Partial<LogConfig> = {}) {
+  const dir = mkdtempSync(join(tmpdir(), 'tscelery-log-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const file = join(dir, 'worker.log');
+  const logger = createLogger({
+    level: 'info',
+    format: 'text',
+    processName: 'MainProcess',
+    file,
+    ...config,
+  });
+  t.after(() => logger.close());
+  return { logger, file, read: () => readFileSync(file, 'utf8') };
+}
+
+/** Runs `script` in a process of its own and gives back what it wrote to stderr. */
+function stderrOf(script: string): string {
+  const code = `import { createLogger } from ${JSON.stringify(MODULE)};\n${script}`;
+  const child = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '--eval', code],
+    { encoding: 'utf8' },
+  );
+  return child.stderr;
+}
+
+describe('text log', () => {
+  it("a line has Celery's shape", t => {
+    const { logger, read } = setup(t);
+
+    logger.info('celery@host ready.');
+
+    assert.match(
+      read(),
+      /^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}: INFO\/MainProcess\] celery@host ready\.\n$/,
+    );
+  });
+
+  it('a message of several lines keeps them', t => {
+    const { logger, read } = setup(t, { pattern: '%(levelname)s %(message)s' });
+
+    logger.error('raised\nTraceback:\n  here');
+
+    assert.equal(read(), 'ERROR raised\nTraceback:\n  here\n');
+  });
+
+  it('lines below the level are not written, and isEnabledFor says so', t => {
+    const { logger, read } = setup(t, { level: 'warning' });
+
+    logger.debug('a');
+    logger.info('b');
+    logger.warning('c');
+    logger.critical('d');
+
+    assert.equal(read().split('\n').length, 3);
+    assert.equal(logger.isEnabledFor('info'), false);
+    assert.equal(logger.isEnabledFor('warning'), true);
+  });
+
+  it('a file gets no colours unless they are asked for', t => {
+    const plain = setup(t);
+    const coloured = setup(t, { color: true });
+
+    plain.logger.error('x');
+    coloured.logger.error('x');
+
+    assert.doesNotMatch(plain.read(), /\u001b/);
+    assert.match(coloured.read(), /^\u001b\[31m\[.*x\u001b\[39m\n$/);
+  });
+
+  it('a new file can be read by its owner and group only', t => {
+    const { file } = setup(t);
+
+    assert.equal(statSync(file).mode & 0o007, 0);
+  });
+
+  it('a file that exists is appended to', t => {
+    const first = setup(t);
+    first.logger.info('one');
+
+    const second = createLogger({
+      level: 'info',
+      format: 'text',
+      processName: 'MainProcess',
+      file: first.file,
+    });
+    second.info('two');
+    second.close();
+
+    assert.match(first.read(), /one\n.*two\n$/);
+  });
+
+  it('a log file that cannot be opened is named in the error', () => {
+    const open = () =>
+      createLogger({
+        level: 'info',
+        format: 'text',
+        processName: 'MainProcess',
+        file: '/nonexistent/dir/w.log',
+      });
+
+    assert.throws(open, { code: 'IMPROPERLY_CONFIGURED', message: /\/nonexistent\/dir\/w\.log/ });
+  });
+
+  it('a file that was moved away is opened again under its name', t => {
+    const { logger, file, read } = setup(t);
+    logger.info('before');
+    renameSync(file, `${file}.1`);
+
+    logger.reopen();
+    logger.info('after');
+
+    assert.match(readFileSync(`${file}.1`, 'utf8'), /before\n$/);
+    assert.match(read(), /after\n$/);
+  });
+
+  it('a line that is logged after close is dropped', t => {
+    const { logger, read } = setup(t);
+    logger.close();
+    logger.close();
+
+    logger.info('late');
+
+    assert.equal(read(), '');
+  });
+
+  it('lines logged right before process.exit reach stderr', () => {
+    const stderr = stderrOf(`
+      const log = createLogger({level: 'info', format: 'text', pattern: '%(message)s', processName: 'M'});
+      for (let i = 0; i < 1000; i++) log.info('line ' + i);
+      process.exit(0);`);
+
+    assert.equal(stderr.trimEnd().split('\n').length, 1000);
+  });
+});
+
+describe('json log', () => {
+  it('a line is an object with level, time, process and fields', t => {
+    const { logger, read } = setup(t, { format: 'json' });
+
+    logger.warning('Task received', { task_id: 'abc' });
+
+    const { time, pid, ...rest } = JSON.parse(read());
+    assert.deepEqual(rest, {
+      level: 'WARNING',
+      processName: 'MainProcess',
+      message: 'Task received',
+      task_id: 'abc',
+    });
+    assert.equal(pid, process.pid);
+    assert.ok(Math.abs(Date.parse(time) - Date.now()) < 10_000);
+  });
+
+  it('lines logged right before process.exit reach stderr', () => {
+    const stderr = stderrOf(`
+      const log = createLogger({level: 'info', format: 'json', processName: 'M'});
+      for (let i = 0; i < 100; i++) log.info('line');
+      process.exit(0);`);
+
+    assert.equal(stderr.trimEnd().split('\n').length, 100);
+  });
+});
+
+describe('log pattern', () => {
+  const record = {
+    timeMs: new Date(2026, 10, 5, 7, 8, 9, 12).getTime(),
+    level: 'info' as const,
+    message: 'hi',
+    fields: { task_name: 'proj.add' },
+  };
+
+  it('time is local, with three digits after the comma', () => {
+    assert.equal(localTime(record.timeMs), '2026-11-05 07:08:09,012');
+  });
+
+  it('fields of a record are found by name, and missing ones are ???', () => {
+    const format = compilePattern('%(task_name)s[%(task_id)s]: %(message)s', 'M');
+
+    assert.equal(format(record), 'proj.add[???]: hi');
+  });
+
+  it('widths, precisions and a doubled percent sign are understood', () => {
+    const format = compilePattern('%(levelname)-8s|%(processName)8s|%(message).1s|100%%', 'M');
+
+    assert.equal(format(record), 'INFO    |       M|h|100%');
+  });
+});
