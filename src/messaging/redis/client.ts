@@ -1,0 +1,216 @@
+/**
+ * Making ioredis clients from our URLs: plain, TLS, unix socket, sentinels.
+ *
+ * Shared by the transport and the result backend. A client made here never reconnects and
+ * never queues by itself: when its connection ends, every command in flight is rejected at
+ * once. Healing is the job of `link.ts`, which makes a new client.
+ */
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import { Redis, type RedisOptions } from 'ioredis';
+import { ImproperlyConfigured } from '../../base/errors.ts';
+import { maskIn } from '../../base/mask-url.ts';
+import { didYouMean } from '../../base/nearest.ts';
+import { OperationalError } from '../errors.ts';
+import type { ServerUrl } from '../url.ts';
+
+export interface RedisClientOptions {
+  /** Seconds for the TCP (and TLS) connection. */
+  readonly connectTimeout: number;
+  /** Seconds without an answer after which the socket is destroyed; undefined waits for ever. */
+  readonly socketTimeout?: number | undefined;
+  /** `broker_use_ssl` or `redis_backend_use_ssl`. */
+  readonly useSsl?: boolean | Readonly<Record<string, unknown>> | undefined;
+  /** CLIENT SETNAME. */
+  readonly clientName?: string | undefined;
+  /** `sentinel://` only: the name of the master group (required there). */
+  readonly masterName?: string | undefined;
+  /** `sentinel://` only: `password`, `username`, `ssl`… for the sentinels themselves. */
+  readonly sentinelKwargs?: Readonly<Record<string, unknown>> | undefined;
+  /** Lua scripts to define as commands, by name. */
+  readonly scripts?: Readonly<Record<string, { lua: string; numberOfKeys?: number }>> | undefined;
+}
+
+export const REDIS_SCHEMES: readonly string[] = ['redis', 'rediss', 'redis+socket', 'sentinel'];
+const DEFAULT_PORT = 6379;
+const DEFAULT_SENTINEL_PORT = 26_379;
+
+/** The database number of a URL (`/3`, or `?virtual_host=3` with `redis+socket://`); 0 when none is given. */
+export function redisDatabase(url: ServerUrl): number {
+  const text =
+    url.scheme === 'redis+socket'
+      ? (url.query.virtual_host ?? url.query.db ?? '0')
+      : url.path.replace(/^\/+/, '');
+  const number = text === '' ? 0 : Number(text);
+  if (Number.isInteger(number) && number >= 0) return number;
+  throw new ImproperlyConfigured(
+    `Database is int between 0 and limit - 1, not ${JSON.stringify(text)} (in ${url.masked}).`,
+  );
+}
+
+/** The URL as Celery prints it: default host and port filled in, `/` for no database, no password. */
+export function redisUrlForPeople(url: ServerUrl): string {
+  if (url.scheme === 'redis+socket') return url.masked;
+  const user = url.username ?? '';
+  const userInfo = url.password ? `${user}:**@` : user ? `${user}@` : '';
+  const port = url.port ?? (url.scheme === 'sentinel' ? DEFAULT_SENTINEL_PORT : DEFAULT_PORT);
+  return `${url.scheme}://${userInfo}${url.host ?? 'localhost'}:${port}/${url.path || '/'}`;
+}
+
+const CERT_REQS: Readonly<Record<string, boolean>> = {
+  required: true,
+  cert_required: true,
+  optional: true,
+  cert_optional: true,
+  none: false,
+  cert_none: false,
+};
+
+function file(value: unknown, option: string): Buffer | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  try {
+    return readFileSync(String(value));
+  } catch (error) {
+    throw new ImproperlyConfigured(
+      `Cannot read ${option} ${JSON.stringify(String(value))}: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** TLS options from `ssl_*` query parameters and settings; undefined when TLS is off. */
+export function redisTls(
+  url: ServerUrl,
+  useSsl: boolean | Readonly<Record<string, unknown>> | undefined,
+): ConnectionOptions | undefined {
+  if (url.scheme !== 'rediss' && !useSsl) return undefined;
+  const given: Record<string, unknown> = {
+    ...(typeof useSsl === 'object' ? useSsl : {}),
+    ...url.query,
+  };
+  // Python accepts ssl.CERT_REQUIRED (2), "CERT_REQUIRED" and "required".
+  const byNumber = ['none', 'optional', 'required'];
+  const asked = given.ssl_cert_reqs ?? 'required';
+  const name = (typeof asked === 'number' ? (byNumber[asked] ?? asked) : asked).toString();
+  const verify = CERT_REQS[name.toLowerCase()];
+  if (verify === undefined) {
+    throw new ImproperlyConfigured(
+      `Invalid ssl_cert_reqs ${JSON.stringify(asked)}: use required, optional or none.${didYouMean(name, Object.keys(CERT_REQS))}`,
+    );
+  }
+  const tls: ConnectionOptions = { rejectUnauthorized: verify };
+  const ca = file(given.ssl_ca_certs ?? given.ca_certs, 'ssl_ca_certs');
+  const cert = file(given.ssl_certfile ?? given.certfile, 'ssl_certfile');
+  const key = file(given.ssl_keyfile ?? given.keyfile, 'ssl_keyfile');
+  if (ca) tls.ca = ca;
+  if (cert) tls.cert = cert;
+  if (key) tls.key = key;
+  if (/^(false|no|0)$/i.test(String(given.ssl_check_hostname ?? ''))) {
+    tls.checkServerIdentity = () => undefined;
+  }
+  const host = url.host ?? 'localhost';
+  if (!/^[\d.]+$|:/.test(host)) tls.servername = host;
+  return tls;
+}
+
+function sentinelOptions(
+  urls: readonly ServerUrl[],
+  options: RedisClientOptions,
+  tls: ConnectionOptions | undefined,
+): RedisOptions {
+  const { masterName, sentinelKwargs = {} } = options;
+  if (!masterName) {
+    throw new ImproperlyConfigured(
+      "A sentinel:// URL needs the name of the master: set broker_transport_options = {master_name: '…'}.",
+    );
+  }
+  return {
+    name: masterName,
+    sentinels: urls.map(url => ({
+      host: url.host ?? 'localhost',
+      port: url.port ?? DEFAULT_SENTINEL_PORT,
+    })),
+    // One pass over the sentinels per attempt: link.ts decides when to try again.
+    sentinelRetryStrategy: () => null,
+    sentinelCommandTimeout: options.connectTimeout * 1000,
+    ...(typeof sentinelKwargs.username === 'string' && {
+      sentinelUsername: sentinelKwargs.username,
+    }),
+    ...(typeof sentinelKwargs.password === 'string' && {
+      sentinelPassword: sentinelKwargs.password,
+    }),
+    ...(tls && { enableTLSForSentinelMode: true }),
+    ...(sentinelKwargs.ssl === true && { sentinelTLS: tls ?? {} }),
+  };
+}
+
+function addressOptions(
+  urls: readonly [ServerUrl, ...ServerUrl[]],
+  options: RedisClientOptions,
+): RedisOptions {
+  const [url] = urls;
+  const tls = redisTls(url, options.useSsl);
+  if (url.scheme === 'sentinel') {
+    return { ...sentinelOptions(urls, options, tls), ...(tls && { tls }) };
+  }
+  if (url.scheme === 'redis+socket') return { path: `/${url.path.replace(/^\/+/, '')}` };
+  return {
+    host: url.host ?? 'localhost',
+    port: url.port ?? DEFAULT_PORT,
+    ...(tls && { tls }),
+  };
+}
+
+/** What ioredis is given for these URLs; throws ImproperlyConfigured, opens nothing. */
+export function redisClientOptions(
+  urls: readonly [ServerUrl, ...ServerUrl[]],
+  options: RedisClientOptions,
+): RedisOptions {
+  const [url] = urls;
+  const username = url.username ?? url.query.username;
+  const password = url.password ?? url.query.password;
+  return {
+    ...addressOptions(urls, options),
+    db: redisDatabase(url),
+    ...(username && password && { username }),
+    ...(password && { password }),
+    ...(options.clientName && { connectionName: options.clientName }),
+    ...(options.socketTimeout && { socketTimeout: options.socketTimeout * 1000 }),
+    ...(options.scripts && { scripts: { ...options.scripts } }),
+    connectTimeout: options.connectTimeout * 1000,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: null,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    disableClientInfo: true,
+  };
+}
+
+/**
+ * A client that is not yet connected (`client.connect()`); errors of its connection are
+ * reported by rejections, not by an `error` event.
+ */
+export function createRedisClient(
+  url: ServerUrl | readonly [ServerUrl, ...ServerUrl[]],
+  options: RedisClientOptions,
+): Redis {
+  const urls = 'scheme' in url ? ([url] as const) : url;
+  const client = new Redis({ ...redisClientOptions(urls, options), replyMapping: 'legacy' });
+  client.on('error', () => {});
+  return client;
+}
+
+/** Any driver error as ours, with no password in it. */
+export function toOperationalError(
+  error: unknown,
+  urls: readonly ServerUrl[],
+  doing: string,
+): OperationalError {
+  if (error instanceof OperationalError) return error;
+  const cause = error instanceof Error ? error : new Error(String(error));
+  const text = cause.message || (cause as NodeJS.ErrnoException).code || cause.name;
+  const safe = urls.reduce((masked, url) => maskIn(masked, url.text), text);
+  // The cause is left out on purpose: ioredis errors carry the command with all its arguments.
+  return new OperationalError(`Error ${doing}: ${safe}`);
+}
