@@ -1,0 +1,83 @@
+import type { Message } from '../../wire/message.ts';
+import type {
+  ConsumeOptions,
+  Consumer,
+  Destination,
+  Transport,
+  TransportEvent,
+} from '../contract.ts';
+import type { Queue } from '../entities.ts';
+import type { ServerUrl } from '../url.ts';
+import { type MemoryBroker, memoryBroker } from './broker.ts';
+import { MemoryConsumer } from './consumer.ts';
+
+export const createMemoryTransport = (url: ServerUrl): Transport => new MemoryTransport(url.masked);
+
+/** `memory://name`: for tests and for programs that are one process. */
+export class MemoryTransport implements Transport {
+  readonly name = 'memory';
+  readonly supportsFanout = true;
+  readonly url: string;
+  readonly #broker: MemoryBroker;
+  readonly #consumers = new Set<Consumer>();
+  readonly #listeners = new Set<(event: TransportEvent) => void>();
+  #connected = false;
+
+  constructor(url: string) {
+    this.url = url;
+    this.#broker = memoryBroker(url.replace(/^memory:\/*/, ''));
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  async connect(): Promise<void> {
+    if (this.#connected) return;
+    this.#connected = true;
+    for (const listener of this.#listeners) listener({ type: 'connected' });
+  }
+
+  async close(): Promise<void> {
+    for (const consumer of this.#consumers) await consumer.close();
+    this.#connected = false;
+  }
+
+  onEvent(listener: (event: TransportEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async declare(queue: Queue): Promise<void> {
+    await this.connect();
+    this.#broker.declare(queue);
+  }
+
+  async publish(message: Message, destination: Destination): Promise<void> {
+    await this.connect();
+    this.#broker.publish(message, destination);
+  }
+
+  async size(queue: string): Promise<number> {
+    await this.connect();
+    return this.#broker.size(queue);
+  }
+
+  async purge(queue: string): Promise<number> {
+    await this.connect();
+    return this.#broker.purge(queue);
+  }
+
+  async delete(queue: Queue): Promise<void> {
+    await this.connect();
+    this.#broker.delete(queue.name);
+  }
+
+  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    await this.connect();
+    const consumer = new MemoryConsumer(this.#broker, options, c => this.#consumers.delete(c));
+    this.#consumers.add(consumer);
+    for (const queue of queues) await consumer.addQueue(queue);
+    return consumer;
+  }
+}

@@ -1,0 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { MemoryTransport } from '../../src/messaging/memory/transport.ts';
+import { transportContract } from './transport.contract.ts';
+
+transportContract('memory', async () => {
+  const url = `memory://${randomUUID()}`;
+  return { open: () => new MemoryTransport(url), dispose: async () => {} };
+});
