@@ -1,0 +1,243 @@
+/**
+ * Where a call goes: `task_routes`, the options of the call and the queues decide.
+ *
+ * Explicit options of the call come before the route, the route before the defaults of the
+ * queue; null and undefined count as not given.
+ */
+
+import { ImproperlyConfigured } from '../base/errors.ts';
+import {
+  DEFAULT_EXCHANGE,
+  type Exchange,
+  type ExchangeType,
+  exchange,
+  type Queue,
+} from '../messaging/entities.ts';
+import type { Queues } from './queues.ts';
+
+/** What a route may set. Data spelling (`routing_key`) and option spelling (`routingKey`) both count. */
+export interface RouteOptions {
+  readonly queue?: string | Queue | null;
+  readonly exchange?: string | Exchange | null;
+  readonly exchange_type?: ExchangeType | null;
+  readonly routing_key?: string | null;
+  readonly priority?: number | null;
+  readonly [option: string]: unknown;
+}
+
+/** A queue's name, or options. */
+export type RouteTarget = string | RouteOptions;
+
+/** Undefined or null leaves the task to the next router. Called when a task is published. */
+export type RouteFunction = (
+  name: string,
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+  options: Readonly<Record<string, unknown>>,
+  task: unknown,
+) => RouteTarget | null | undefined;
+
+export type RoutePair = readonly [pattern: string | RegExp, target: RouteTarget];
+export type RouteMap =
+  | Readonly<Record<string, RouteTarget>>
+  | ReadonlyMap<string | RegExp, RouteTarget>;
+
+/** The values of `task_routes`: one router, or a list of routers and pairs. */
+export type TaskRoutes =
+  | RouteMap
+  | RouteFunction
+  | readonly (RouteMap | RouteFunction | RoutePair | readonly RoutePair[])[];
+
+/** A call on its way to a queue. `options` are those of `applyAsync`. */
+export interface RoutedCall {
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly task?: unknown;
+}
+
+export interface Route {
+  /** To declare before publishing; undefined when exchange and routing key were given explicitly. */
+  readonly queue: Queue | undefined;
+  /** Exchange to publish to; the nameless one for queues with a direct exchange. */
+  readonly exchange: Exchange;
+  readonly routingKey: string;
+  /** Options of the call with those of the route under them, in option spelling; without the address. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+const ADDRESS = new Set(['queue', 'exchange', 'exchangeType', 'routingKey']);
+
+/** Data spelling of what a route may set, where it differs from the option's. */
+const OPTION_OF: Readonly<Record<string, string>> = {
+  exchange_type: 'exchangeType',
+  routing_key: 'routingKey',
+  delivery_mode: 'deliveryMode',
+  time_limit: 'timeLimit',
+  soft_time_limit: 'softTimeLimit',
+  ignore_result: 'ignoreResult',
+  retry_policy: 'retryPolicy',
+  reply_to: 'replyTo',
+  task_id: 'taskId',
+};
+
+type Options = Record<string, unknown>;
+type Lookup = (call: RoutedCall) => RouteTarget | null | undefined;
+
+export class Router {
+  readonly #queues: Queues;
+  readonly #defaultQueue: string;
+  readonly #lookups: readonly Lookup[];
+
+  /** @throws ImproperlyConfigured when `routes` (the value of `task_routes`) cannot be understood */
+  constructor(queues: Queues, defaultQueue: string, routes: TaskRoutes | null) {
+    this.#queues = queues;
+    this.#defaultQueue = defaultQueue;
+    this.#lookups = prepareRoutes(routes);
+  }
+
+  /** @throws QueueNotFound for a queue that is not declared and may not be created */
+  route(call: RoutedCall): Route {
+    const given = call.options;
+    const target = this.#lookups.length > 0 ? this.#lookup(call) : undefined;
+    const merged = target === undefined ? given : merge(given, toOptions(target, call.name));
+    return this.#address(merged);
+  }
+
+  #lookup(call: RoutedCall): RouteTarget | undefined {
+    for (const lookup of this.#lookups) {
+      const target = lookup(call);
+      if (target !== undefined && target !== null) return target;
+    }
+    return undefined;
+  }
+
+  #address(merged: Readonly<Options>): Route {
+    const options = withoutAddress(merged);
+    const named = merged.queue as string | Queue | null | undefined;
+    const exchangeName = (merged.exchange ?? '') as string | Exchange;
+    const routingKey = (merged.routingKey ?? '') as string;
+    const isExplicit = exchangeName !== '' && routingKey !== '';
+    const target = isExplicit && !named ? undefined : this.#queue(named);
+    const type = (merged.exchangeType ?? target?.exchange.type ?? 'direct') as ExchangeType;
+
+    if (target && !isExplicit && type === 'direct') {
+      return { queue: target, exchange: DEFAULT_EXCHANGE, routingKey: target.name, options };
+    }
+    return {
+      queue: target,
+      exchange:
+        exchangeName === '' ? (target?.exchange ?? DEFAULT_EXCHANGE) : entity(exchangeName, type),
+      routingKey: routingKey || (target?.routingKey ?? ''),
+      options,
+    };
+  }
+
+  #queue(named: string | Queue | null | undefined): Queue {
+    if (named !== null && typeof named === 'object') return named;
+    return this.#queues.get(named || this.#defaultQueue);
+  }
+}
+
+function entity(given: string | Exchange, type: ExchangeType): Exchange {
+  return typeof given === 'string' ? exchange(given, type) : given;
+}
+
+function withoutAddress(merged: Readonly<Options>): Options {
+  const options: Options = {};
+  for (const key in merged) if (!ADDRESS.has(key)) options[key] = merged[key];
+  return options;
+}
+
+/** `given` over `route`. A call that names its queue takes nothing of the route's address. */
+function merge(given: Readonly<Options>, route: Options): Options {
+  const base = given.queue == null ? route : withoutAddress(route);
+  const merged: Options = { ...base };
+  for (const key in given) if (given[key] != null || !(key in merged)) merged[key] = given[key];
+  return merged;
+}
+
+function toOptions(target: RouteTarget, task: string): Options {
+  if (typeof target === 'string') return { queue: target };
+  if (typeof target !== 'object') {
+    throw new ImproperlyConfigured(
+      `The route of task ${JSON.stringify(task)} must be a queue's name or a map, but ${String(target)} was given.`,
+    );
+  }
+  const options: Options = {};
+  for (const key in target) {
+    if (target[key] != null) options[OPTION_OF[key] ?? key] = target[key];
+  }
+  return options;
+}
+
+function prepareRoutes(routes: TaskRoutes | null): Lookup[] {
+  if (routes === null) return [];
+  if (!Array.isArray(routes)) return [toLookup(routes)];
+  return groupPairs(routes).map(toLookup);
+}
+
+function isPair(value: unknown): value is RoutePair {
+  if (!Array.isArray(value) || value.length !== 2) return false;
+  return typeof value[0] === 'string' || value[0] instanceof RegExp;
+}
+
+/** Neighbouring pairs of a list of routers are one router. */
+function groupPairs(routes: readonly unknown[]): unknown[] {
+  const groups: unknown[] = [];
+  let pairs: RoutePair[] | undefined;
+  for (const each of routes) {
+    if (!isPair(each)) {
+      pairs = undefined;
+      groups.push(each);
+    } else if (pairs) {
+      pairs.push(each);
+    } else {
+      pairs = [each];
+      groups.push(pairs);
+    }
+  }
+  return groups;
+}
+
+function toLookup(router: unknown): Lookup {
+  if (typeof router === 'function') {
+    const call = router as RouteFunction;
+    return ({ name, args, kwargs, options, task }) => call(name, args, kwargs, options, task);
+  }
+  if (router instanceof Map) return mapLookup([...router]);
+  if (Array.isArray(router) && router.every(isPair)) return mapLookup(router);
+  if (typeof router === 'object' && router !== null && !Array.isArray(router)) {
+    return mapLookup(Object.entries(router));
+  }
+  throw new ImproperlyConfigured(
+    'task_routes: a router is a map, a list of [pattern, target] pairs or a function, but ' +
+      `${JSON.stringify(router) ?? typeof router} was given.`,
+  );
+}
+
+/** An exact name first, then patterns in the order they were written. */
+function mapLookup(pairs: readonly RoutePair[]): Lookup {
+  const exact = new Map<string, RouteTarget>();
+  const patterns: (readonly [RegExp, RouteTarget])[] = [];
+  for (const [pattern, target] of pairs) {
+    if (pattern instanceof RegExp) {
+      patterns.push([new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')), target]);
+    } else if (/[*?]/.test(pattern)) {
+      patterns.push([globToRegExp(pattern), target]);
+    } else {
+      exact.set(pattern, target);
+    }
+  }
+  return ({ name }) => exact.get(name) ?? patterns.find(([pattern]) => pattern.test(name))?.[1];
+}
+
+/** `*` is one or more characters (as in Celery), `?` exactly one. */
+function globToRegExp(glob: string): RegExp {
+  const source = glob
+    .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
+    .replace(/\*+/g, '.+')
+    .replace(/\?/g, '.');
+  return new RegExp(`^${source}$`);
+}

@@ -1,0 +1,225 @@
+/** The types a setting may have: what is accepted, what is kept, how text is read. */
+
+/** Returned by `Kind.read` for a value of the wrong type. */
+export const UNREADABLE: unique symbol = Symbol('unreadable');
+
+/** `Given` is what a config file may say, `Kept` what a reader of `app.conf` gets. */
+export interface Kind<Given, Kept = Given> {
+  /** Name in the docs. */
+  readonly name: string;
+  /** Completes "must be …". */
+  readonly expects: string;
+  read(value: unknown): Kept | typeof UNREADABLE;
+  /** A word of a command line as a value for `read`; undefined when it cannot be one. */
+  fromText(text: string): unknown;
+  readonly '~given'?: Given;
+}
+
+/** A duration: seconds, the sum of some units, or ISO 8601 text such as `PT1H30M`. */
+export type Duration = number | DurationUnits | string;
+
+export interface DurationUnits {
+  readonly weeks?: number;
+  readonly days?: number;
+  readonly hours?: number;
+  readonly minutes?: number;
+  readonly seconds?: number;
+  readonly milliseconds?: number;
+}
+
+export type Dict = Readonly<Record<string, unknown>>;
+// biome-ignore lint/complexity/noBannedTypes: a class or function that is looked at by nobody here
+export type ClassPath = string | Function;
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const TRUE_WORDS = new Set(['true', 'yes', '1', 'on']);
+const FALSE_WORDS = new Set(['false', 'no', '0', 'off']);
+
+function numberFromText(text: string): number | undefined {
+  if (/^[+-]?inf(inity)?$/i.test(text)) {
+    return text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  }
+  return NUMBER.test(text) ? Number(text) : undefined;
+}
+
+export function isDict(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  // a module namespace or an object of another realm has another prototype than Object's
+  return (
+    prototype === null ||
+    prototype === Object.prototype ||
+    Object.getPrototypeOf(prototype) === null
+  );
+}
+
+function kind<Given, Kept = Given>(
+  name: string,
+  expects: string,
+  read: (value: unknown) => Kept | typeof UNREADABLE,
+  fromText: (text: string) => unknown = text => text,
+): Kind<Given, Kept> {
+  return { name, expects, read, fromText };
+}
+
+function accepting<T>(test: (value: unknown) => value is T) {
+  return (value: unknown): T | typeof UNREADABLE => (test(value) ? value : UNREADABLE);
+}
+
+const isString = (value: unknown): value is string => typeof value === 'string';
+const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean';
+const isNumber = (value: unknown): value is number =>
+  typeof value === 'number' && !Number.isNaN(value);
+
+export const string = kind<string>('string', 'a string', accepting(isString));
+
+export const bool = kind<boolean>('bool', 'true or false', accepting(isBoolean), text => {
+  const word = text.toLowerCase();
+  return TRUE_WORDS.has(word) ? true : FALSE_WORDS.has(word) ? false : undefined;
+});
+
+export const float = kind<number>('float', 'a number', accepting(isNumber), numberFromText);
+
+function wholeNumber(expects: string, least: number, most = Number.POSITIVE_INFINITY) {
+  const test = (value: unknown): value is number =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+  return kind<number>('int', expects, accepting(test), numberFromText);
+}
+
+export const int = wholeNumber('a whole number', Number.NEGATIVE_INFINITY);
+export const count = wholeNumber('a whole number, 0 or more', 0);
+export const positive = wholeNumber('a whole number, 1 or more', 1);
+export const priority = wholeNumber('a whole number from 0 to 255', 0, 255);
+export const protocol = wholeNumber('1 or 2', 1, 2);
+
+export const dict = kind<Dict>('dict', 'a map', accepting(isDict));
+export const any = kind<unknown>('any', 'anything', value => value);
+
+/** Whatever is accepted, with a type for those who write a config file. */
+export function anyOf<T>(name: string): Kind<T> {
+  return kind<T>(name, 'anything', value => value as T);
+}
+
+/** A list of strings; one string alone is a list of one. */
+export const strings = kind<readonly string[] | string, readonly string[]>(
+  'list',
+  'a list of strings',
+  value => {
+    if (isString(value)) return [value];
+    return Array.isArray(value) && value.every(isString) ? [...value] : UNREADABLE;
+  },
+  text => text.split(','),
+);
+
+/** Broker URLs: kept as one string with `;` between them. */
+export const urls = kind<readonly string[] | string, string>(
+  'URL or list of URLs',
+  'a URL, or a list of URLs',
+  value => {
+    if (isString(value)) return value;
+    const isList = Array.isArray(value) && value.length > 0 && value.every(isString);
+    return isList ? value.join(';') : UNREADABLE;
+  },
+);
+
+const UNIT_SECONDS: Readonly<Record<keyof DurationUnits, number>> = {
+  weeks: 604_800,
+  days: 86_400,
+  hours: 3_600,
+  minutes: 60,
+  seconds: 1,
+  milliseconds: 0.001,
+};
+const ISO_DURATION =
+  /^P(?=.)(?:([\d.]+)W)?(?:([\d.]+)D)?(?:T(?=.)(?:([\d.]+)H)?(?:([\d.]+)M)?(?:([\d.]+)S)?)?$/;
+const ISO_UNITS = ['weeks', 'days', 'hours', 'minutes', 'seconds'] as const;
+
+function readDuration(value: unknown): number | typeof UNREADABLE {
+  const seconds = isNumber(value) ? value : durationSeconds(value);
+  return seconds >= 0 ? seconds : UNREADABLE;
+}
+
+/** NaN when it is no duration. */
+function durationSeconds(value: unknown): number {
+  if (isString(value)) {
+    const match = ISO_DURATION.exec(value);
+    if (!match) return Number.NaN;
+    return ISO_UNITS.reduce(
+      (sum, unit, i) => sum + Number(match[i + 1] ?? 0) * UNIT_SECONDS[unit],
+      0,
+    );
+  }
+  if (!isDict(value) || Object.keys(value).length === 0) return Number.NaN;
+  return Object.entries(value).reduce((sum, [unit, amount]) => {
+    const seconds = Object.hasOwn(UNIT_SECONDS, unit)
+      ? UNIT_SECONDS[unit as keyof DurationUnits]
+      : Number.NaN;
+    return sum + (isNumber(amount) ? amount * seconds : Number.NaN);
+  }, 0);
+}
+
+export const duration = kind<Duration, number>(
+  'seconds',
+  'a number of seconds (0 or more) or a map such as {minutes: 5}',
+  readDuration,
+  text => numberFromText(text) ?? text,
+);
+
+export const classPath = kind<ClassPath>(
+  'string or class',
+  'a name, a class or a function',
+  accepting(
+    (value): value is ClassPath => typeof value === 'string' || typeof value === 'function',
+  ),
+);
+
+export const ssl = kind<boolean | Dict>(
+  'bool or dict',
+  'true, false, or a map of TLS options',
+  accepting((value): value is boolean | Dict => isBoolean(value) || isDict(value)),
+  bool.fromText,
+);
+
+const DELIVERY_MODES = new Map<unknown, 1 | 2>([
+  [1, 1],
+  [2, 2],
+  ['1', 1],
+  ['2', 2],
+  ['transient', 1],
+  ['persistent', 2],
+]);
+
+export const deliveryMode = kind<1 | 2 | 'transient' | 'persistent', 1 | 2>(
+  'delivery mode',
+  '1, 2, "transient" or "persistent"',
+  value => DELIVERY_MODES.get(value) ?? UNREADABLE,
+);
+
+const RATE = /^\d+(\.\d+)?(\/[smh])?$/;
+
+export const rate = kind<string | number>(
+  'rate',
+  'a rate such as "10/s", "10/m" or "10/h", or a number per second',
+  value => {
+    if (isNumber(value)) return value >= 0 ? value : UNREADABLE;
+    return isString(value) && RATE.test(value) ? value : UNREADABLE;
+  },
+);
+
+/** A user, group or umask: a name or a number. */
+export const id = kind<string | number>(
+  'string or int',
+  'a name or a number',
+  accepting((value): value is string | number => isString(value) || isNumber(value)),
+  text => (/^[1-9]\d*$/.test(text) ? Number(text) : text),
+);
+
+/** The same kind, with null besides (Python's None) although the default is something else. */
+export function orNull<Given, Kept>(inner: Kind<Given, Kept>): Kind<Given | null, Kept | null> {
+  return {
+    name: inner.name,
+    expects: `${inner.expects}, or null`,
+    read: value => (value === null ? null : inner.read(value)),
+    fromText: text => (/^(none|null)$/i.test(text) ? null : inner.fromText(text)),
+  };
+}
