@@ -1,0 +1,39 @@
+/** What a sub-command is: a row of the command table, and the function that it loads. */
+import type { GlobalValues } from './global-options.ts';
+import type { Options, Values } from './option.ts';
+
+export interface Argument {
+  /** As shown in the usage, for example `TASK_ID`. */
+  readonly name: string;
+  readonly help: string;
+  /** Takes all that is left, which may be nothing. */
+  readonly rest?: boolean;
+}
+
+export interface Invocation<O extends Options = Options> {
+  readonly command: string;
+  readonly globals: GlobalValues;
+  readonly values: Values<O>;
+  /** Positional words, in order. */
+  readonly words: readonly string[];
+}
+
+export interface CommandModule<O extends Options = Options> {
+  /** Resolves with the exit code. */
+  run(invocation: Invocation<O>): Promise<number>;
+}
+
+export interface Command<O extends Options = Options> {
+  readonly name: string;
+  readonly summary: string;
+  readonly arguments: readonly Argument[];
+  readonly options: O;
+  /** Imports the code only when the command runs: help must not cost a driver. */
+  load(): Promise<CommandModule<O>>;
+}
+
+export function usageOf(command: Command | undefined): string {
+  if (!command) return 'tscelery [OPTIONS] COMMAND [ARGS]...';
+  const words = command.arguments.map(({ name, rest }) => (rest ? `[${name}]...` : name));
+  return ['tscelery', command.name, '[OPTIONS]', ...words].join(' ');
+}

@@ -1,0 +1,39 @@
+/** The entry of the command line: from argv to an exit code. */
+import { EXIT } from '../process/exit-codes.ts';
+import { versionLine } from './version.ts';
+
+/** Runs the command and leaves the process: an app's own timers and sockets must not keep it. */
+export async function main(argv: readonly string[]): Promise<void> {
+  process.exit(await run(argv.slice(2)));
+}
+
+async function run(words: readonly string[]): Promise<number> {
+  // Nothing else is imported for this: scripts ask for the version often.
+  if (words[0] === '--version') return print(versionLine());
+  const { readCommandLine } = await import('./command-line.ts');
+  const { COMMANDS } = await import('./command-table.ts');
+  leaveQuietlyOnBrokenPipe();
+  try {
+    const request = readCommandLine(words, COMMANDS, process.env);
+    if (request.kind === 'version') return print(versionLine());
+    if (request.kind === 'help') return print(request.text.trimEnd());
+    const { run: runCommand } = await request.command.load();
+    return await runCommand(request.invocation);
+  } catch (error) {
+    const { reportError } = await import('./report-error.ts');
+    return reportError(error, COMMANDS);
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return EXIT.ok;
+}
+
+/** `tscelery report | head -1` closes our stdout early; that is no error. */
+function leaveQuietlyOnBrokenPipe(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.ok);
+  });
+}

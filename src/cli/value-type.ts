@@ -1,0 +1,166 @@
+/** What the text after an option may be, and what it becomes. Error texts are Celery's. */
+import type { LogLevel } from '../base/logger.ts';
+
+export interface ValueType<T> {
+  /** Shown in help, for example `INTEGER`; empty for a flag, which takes no value. */
+  readonly metavar: string;
+  /** @throws RangeError whose message completes `Invalid value for '-x': …` */
+  parse(text: string): T;
+}
+
+export type ValueOf<Type> = Type extends ValueType<infer T> ? T : never;
+
+const quoted = (text: string) => `'${text}'`;
+
+export const text: ValueType<string> = { metavar: 'TEXT', parse: given => given };
+export const path: ValueType<string> = { metavar: 'PATH', parse: given => given };
+export const url: ValueType<string> = { metavar: 'URL', parse: given => given };
+
+const TRUE_WORDS = new Set(['1', 'true', 't', 'yes', 'y', 'on']);
+const FALSE_WORDS = new Set(['0', 'false', 'f', 'no', 'n', 'off', '']);
+
+/** No value on the command line; a boolean word in the environment. */
+export const flag: ValueType<boolean> = {
+  metavar: '',
+  parse: given => {
+    const word = given.trim().toLowerCase();
+    if (TRUE_WORDS.has(word)) return true;
+    if (FALSE_WORDS.has(word)) return false;
+    throw new RangeError(`${quoted(given)} is not a valid boolean.`);
+  },
+};
+
+export function integer(least = Number.NEGATIVE_INFINITY): ValueType<number> {
+  return {
+    metavar: 'INTEGER',
+    parse: given => {
+      if (!/^\s*[+-]?\d+\s*$/.test(given)) {
+        throw new RangeError(`${quoted(given)} is not a valid integer.`);
+      }
+      return inRange(Number(given), least);
+    },
+  };
+}
+
+export function float(least = Number.NEGATIVE_INFINITY): ValueType<number> {
+  return {
+    metavar: 'FLOAT',
+    parse: given => {
+      const value = number(given);
+      if (value === undefined) throw new RangeError(`${quoted(given)} is not a valid float.`);
+      return inRange(value, least);
+    },
+  };
+}
+
+function number(given: string): number | undefined {
+  return /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(given) ? Number(given) : undefined;
+}
+
+function inRange(value: number, least: number): number {
+  if (value < least) throw new RangeError(`${value} is not in the range x>=${least}.`);
+  return value;
+}
+
+/** Split at commas, nothing trimmed. */
+export const list: ValueType<string[]> = {
+  metavar: 'LIST',
+  parse: given => given.split(','),
+};
+
+export function choice<const C extends string>(...choices: C[]): ValueType<C> {
+  return {
+    metavar: 'NAME',
+    parse: given => {
+      const found = choices.find(candidate => candidate === given);
+      if (found === undefined) throw notOneOf(given, choices);
+      return found;
+    },
+  };
+}
+
+function notOneOf(given: string, choices: readonly string[]): RangeError {
+  return new RangeError(`${quoted(given)} is not one of ${choices.map(quoted).join(', ')}.`);
+}
+
+const LEVELS: Readonly<Record<string, LogLevel>> = {
+  DEBUG: 'debug',
+  INFO: 'info',
+  WARNING: 'warning',
+  ERROR: 'error',
+  CRITICAL: 'critical',
+  FATAL: 'critical',
+};
+
+export const logLevel: ValueType<LogLevel> = {
+  metavar: 'LEVEL',
+  parse: given => {
+    const level = LEVELS[given.toUpperCase()];
+    if (!level) throw notOneOf(given.toUpperCase(), Object.keys(LEVELS));
+    return level;
+  },
+};
+
+export const jsonArray: ValueType<unknown[]> = {
+  metavar: 'JSON',
+  parse: given => {
+    const value = json(given);
+    if (!Array.isArray(value)) throw new RangeError(`${given} was not an array`);
+    return value;
+  },
+};
+
+export const jsonObject: ValueType<Record<string, unknown>> = {
+  metavar: 'JSON',
+  parse: given => {
+    const value = json(given);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new RangeError(`${given} was not an object`);
+    }
+    return value as Record<string, unknown>;
+  },
+};
+
+function json(given: string): unknown {
+  try {
+    return JSON.parse(given);
+  } catch (error) {
+    throw new RangeError(`${quoted(given)} is not valid JSON: ${(error as Error).message}`);
+  }
+}
+
+const ISO_8601 =
+  /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?$/;
+
+/** Kept as text: what a time without zone means is up to `enable_utc` and `timezone`. */
+export const isoDate: ValueType<string> = {
+  metavar: 'TIME',
+  parse: given => {
+    if (!isIsoDate(given)) {
+      throw new RangeError(
+        `${quoted(given)} is not an ISO 8601 date or time such as '2026-01-31' or '2026-01-31T08:00:00+00:00'.`,
+      );
+    }
+    return given;
+  },
+};
+
+export const isoDateOrSeconds: ValueType<string | number> = {
+  metavar: 'TIME|SECONDS',
+  parse: given => {
+    const seconds = number(given);
+    if (seconds !== undefined) return seconds;
+    if (isIsoDate(given)) return given;
+    throw new RangeError(`${quoted(given)} is neither a number of seconds nor an ISO 8601 date.`);
+  },
+};
+
+function isIsoDate(given: string): boolean {
+  if (!ISO_8601.test(given)) return false;
+  const [year = 0, month = 0, day = 0] = given.slice(0, 10).split('-').map(Number);
+  const date = new Date(Date.UTC(year, month - 1, day));
+  return (
+    date.getUTCMonth() === month - 1 &&
+    !Number.isNaN(Date.parse(`1970-01-01T${given.slice(11, 16) || '00:00'}Z`))
+  );
+}

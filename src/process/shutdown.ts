@@ -1,0 +1,100 @@
+/**
+ * How a process that is told to stop goes down: Celery's ladder from warm over cold to at once.
+ * Knows what was asked so far; what stopping means is up to the ports.
+ */
+import { type Deferred, deferred } from '../base/deferred.ts';
+import { EXIT } from './exit-codes.ts';
+import type { SignalTable } from './signals.ts';
+
+export interface ShutdownPorts {
+  /** Stop; a second call with `cold` while a warm stop is under way turns it cold. */
+  stop(how: 'warm' | 'cold'): Promise<void>;
+  /** Write a line for the person at the terminal. */
+  say(line: string): void;
+  /** Leave at once. */
+  exit(code: number): void;
+}
+
+type Stage = 'running' | 'warm' | 'cold' | 'waiting';
+
+export class Shutdown {
+  readonly #ports: ShutdownPorts;
+  readonly #name: string;
+  readonly #done: Deferred<number> = deferred<number>();
+  #stage: Stage = 'running';
+  #exitCode: number | undefined;
+  #byInterrupt = false;
+
+  /** `name` is how the process calls itself: `worker`, `beat`. */
+  constructor(name: string, ports: ShutdownPorts) {
+    this.#name = name;
+    this.#ports = ports;
+  }
+
+  /** Resolves with the exit code when everything has stopped, rejects when stopping failed. */
+  get done(): Promise<number> {
+    return this.#done.promise;
+  }
+
+  get requested(): boolean {
+    return this.#stage !== 'running';
+  }
+
+  signals(): SignalTable {
+    return {
+      SIGTERM: () => this.warm(EXIT.ok),
+      SIGINT: () => this.#interrupt(),
+      SIGQUIT: () => this.#quit(),
+    };
+  }
+
+  /** Finish what runs, then stop. The first request decides the exit code. */
+  warm(exitCode: number): void {
+    this.#exitCode ??= exitCode;
+    if (this.#stage !== 'running' && this.#stage !== 'warm') return;
+    this.#ports.say(`\n${this.#name}: Warm shutdown (MainProcess)`);
+    if (this.#stage === 'warm') return;
+    this.#stage = 'warm';
+    this.#stop('warm');
+  }
+
+  #interrupt(): void {
+    if (this.#stage === 'running') this.#firstInterrupt();
+    else this.#quit();
+  }
+
+  #firstInterrupt(): void {
+    this.#byInterrupt = true;
+    this.#ports.say(
+      `\n${this.#name}: Hitting Ctrl+C again will initiate cold shutdown, terminating all running tasks!`,
+    );
+    this.warm(EXIT.failure);
+  }
+
+  #quit(): void {
+    if (this.#stage === 'waiting') {
+      this.#ports.exit(EXIT.failure);
+    } else if (this.#stage === 'cold') {
+      this.#stage = 'waiting';
+      this.#ports.say('\nWaiting gracefully for cold shutdown to complete...');
+    } else {
+      this.#cold();
+    }
+  }
+
+  #cold(): void {
+    this.#exitCode ??= EXIT.ok;
+    this.#stage = 'cold';
+    this.#ports.say(`\n${this.#name}: Hitting Ctrl+C again will terminate all running tasks!`);
+    // Celery leaves this line out when Ctrl+C brought it here.
+    if (!this.#byInterrupt) this.#ports.say(`\n${this.#name}: Cold shutdown (MainProcess)`);
+    this.#stop('cold');
+  }
+
+  #stop(how: 'warm' | 'cold'): void {
+    this.#ports.stop(how).then(
+      () => this.#done.resolve(this.#exitCode ?? EXIT.ok),
+      error => this.#done.reject(error),
+    );
+  }
+}
