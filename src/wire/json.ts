@@ -33,7 +33,9 @@ export interface JsonDecodeOptions {
  * Uint8Array, bigint, NaN and the typed values are written as kombu writes them.
  */
 export function jsonEncode(value: unknown, options?: JsonEncodeOptions): string {
-  if (options?.spacing !== 'python' && isPlain(value, 0)) return JSON.stringify(value) ?? 'null';
+  if (isPlain(value, 0)) {
+    return options?.spacing === 'python' ? pythonText(value) : (JSON.stringify(value) ?? 'null');
+  }
   const writer = new Writer(options?.typed ?? true, options?.spacing ?? 'compact');
   return writer.write(value, [options?.name ?? 'value']);
 }
@@ -83,6 +85,52 @@ function isPlainObject(value: object, depth: number): boolean {
   if (typeof record.toJSON === 'function') return false;
   for (const key in record) if (!isPlain(record[key], depth + 1)) return false;
   return true;
+}
+
+/** A plain value with Python's spacing. */
+function pythonText(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return asciiString(value);
+    case 'number':
+      return numberText(value);
+    case 'object':
+      if (value === null) return 'null';
+      if (Array.isArray(value)) {
+        return value.length === 0 ? '[]' : `[${value.map(pythonText).join(', ')}]`;
+      }
+      return pythonRecord(value as Record<string, unknown>);
+    default:
+      return value === undefined ? 'null' : String(value);
+  }
+}
+
+function pythonRecord(record: Record<string, unknown>): string {
+  let text = '';
+  for (const key of Object.keys(record)) {
+    const value = record[key];
+    if (value === undefined) continue;
+    if (text !== '') text += ', ';
+    text += `${asciiString(key)}: ${pythonText(value)}`;
+  }
+  return `{${text}}`;
+}
+
+function asciiString(text: string): string {
+  const json = JSON.stringify(text);
+  if (!NOT_ASCII.test(json)) return json;
+  return json.replace(NOT_ASCII_ALL, char => {
+    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+const NOT_ASCII = /[\u007f-\uffff]/;
+const NOT_ASCII_ALL = /[\u007f-\uffff]/g;
+
+function numberText(value: number): string {
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity';
+  return Object.is(value, -0) ? '0' : floatDigits(value);
 }
 
 const LONG_INTEGER = /(?<![.\d])\d{16}/;
@@ -168,7 +216,7 @@ class Writer {
       case 'string':
         return this.#string(value);
       case 'number':
-        return this.#number(value);
+        return numberText(value);
       case 'bigint':
         return value.toString();
       case 'boolean':
@@ -183,18 +231,7 @@ class Writer {
   }
 
   #string(text: string): string {
-    const json = JSON.stringify(text);
-    if (!this.#python) return json;
-    return json.replace(
-      /[\u007f-\uffff]/g,
-      char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    );
-  }
-
-  #number(value: number): string {
-    if (Number.isNaN(value)) return 'NaN';
-    if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity';
-    return Object.is(value, -0) ? '0' : floatDigits(value);
+    return this.#python ? asciiString(text) : JSON.stringify(text);
   }
 
   #guarded(value: object, path: Path): string {
