@@ -1,0 +1,113 @@
+import type { ResultBackend } from '../backends/contract.ts';
+import { waitForResult } from '../backends/wait.ts';
+import type { ResultMeta } from '../wire/result-meta.ts';
+import * as states from '../wire/states.ts';
+
+export interface GetOptions {
+  /** Seconds to wait; default for ever. */
+  readonly timeout?: number;
+  /** Throw the task's error (default). `false` returns the error instead. */
+  readonly propagate?: boolean;
+  /** Called with each stored state while waiting, also those that are not final. */
+  readonly onMessage?: (meta: ResultMeta) => void;
+  /** Gives up waiting when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a result needs from its app. */
+export interface ResultHost {
+  backend(): Promise<ResultBackend>;
+  decodeError(data: unknown, traceback: string | null): Error;
+}
+
+/**
+ * The handle of a published task. No property does I/O: everything that asks the backend
+ * is a method. Celery: `AsyncResult`.
+ */
+export class AsyncResult<R = unknown> {
+  readonly id: string;
+  /** The task was sent with `ignoreResult`: `get` gives undefined at once. */
+  readonly ignored: boolean;
+  readonly #host: ResultHost;
+  #final: ResultMeta | undefined;
+
+  constructor(id: string, host: ResultHost, options: { ignored?: boolean } = {}) {
+    if (!id) throw new TypeError(`AsyncResult needs a task id, got ${JSON.stringify(id)}`);
+    this.id = id;
+    this.ignored = options.ignored ?? false;
+    this.#host = host;
+  }
+
+  /**
+   * Wait for the task and return what it returned.
+   *
+   * @throws the task's error (see `propagate`), TimeoutError after `timeout` seconds,
+   *   TaskRevokedError for a revoked or expired task
+   */
+  async get(options: GetOptions = {}): Promise<R> {
+    if (this.ignored) return undefined as R;
+    if (this.#final === undefined) {
+      const { timeout, onMessage, signal } = options;
+      this.#final = await waitForResult(await this.#host.backend(), this.id, {
+        ...(timeout === undefined ? {} : { timeout }),
+        ...(onMessage === undefined ? {} : { onMessage }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    }
+    const { status, result, traceback } = this.#final;
+    if (!states.PROPAGATE_STATES.has(status)) return result as R;
+    const error = this.#host.decodeError(result, traceback);
+    if (options.propagate === false) return error as R;
+    throw error;
+  }
+
+  /** The state now; PENDING also for ids that nobody knows. */
+  async state(): Promise<string> {
+    return (await this.#meta())?.status ?? states.PENDING;
+  }
+
+  /** Whether the state is final. */
+  async ready(): Promise<boolean> {
+    return states.READY_STATES.has(await this.state());
+  }
+
+  async successful(): Promise<boolean> {
+    return (await this.state()) === states.SUCCESS;
+  }
+
+  async failed(): Promise<boolean> {
+    return (await this.state()) === states.FAILURE;
+  }
+
+  /** Return value, error, or the meta of a custom state; undefined while nothing is stored. */
+  async info(): Promise<unknown> {
+    const meta = await this.#meta();
+    if (!meta) return undefined;
+    return states.EXCEPTION_STATES.has(meta.status) && meta.result !== null
+      ? this.#host.decodeError(meta.result, meta.traceback)
+      : meta.result;
+  }
+
+  /** Text of the remote stack, or null. */
+  async traceback(): Promise<string | null> {
+    return (await this.#meta())?.traceback ?? null;
+  }
+
+  /** Delete the stored result. */
+  async forget(): Promise<void> {
+    this.#final = undefined;
+    await (await this.#host.backend()).forget(this.id);
+  }
+
+  /** `[[id, null], null]`: how results of other tasks name this one. */
+  toJSON(): unknown {
+    return [[this.id, null], null];
+  }
+
+  async #meta(): Promise<ResultMeta | undefined> {
+    if (this.#final) return this.#final;
+    const meta = await (await this.#host.backend()).fetch(this.id);
+    if (meta && states.READY_STATES.has(meta.status)) this.#final = meta;
+    return meta;
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * Turns calls into messages and sends them: options, route, ids, retry policy.
+ */
+import { v5 as uuid5 } from 'uuid';
+import { hostname } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import { type RetryPolicy, withRetries } from '../base/backoff.ts';
+import { ImproperlyConfigured } from '../base/errors.ts';
+import type { SignatureRoute } from '../canvas/signature.ts';
+import { currentTask } from '../execute/task-context.ts';
+import type { Transport } from '../messaging/contract.ts';
+import { fromIso } from '../wire/dates.ts';
+import { buildTaskMessage, type TaskCall } from '../wire/task-message.ts';
+import type { Queues } from './queues.ts';
+import { type Route, Router } from './routes.ts';
+import type { Settings } from './settings.ts';
+import type { TaskDefinition } from './task.ts';
+import type { ApplyOptions } from './task-options.ts';
+
+export interface PublisherHost {
+  readonly conf: Settings;
+  readonly main: string;
+  readonly queues: () => Queues;
+  transport(): Promise<Transport>;
+  warn(message: string): void;
+}
+
+/** What was sent. */
+export interface Published {
+  readonly id: string;
+  readonly ignoreResult: boolean;
+}
+
+/** Namespace of the ids that reply queues are named after (an arbitrary, fixed UUID). */
+const OID_NAMESPACE = '7d3f0c52-6f0a-4c2b-9a53-1b7f3a6f2a10';
+
+export class Publisher {
+  readonly #host: PublisherHost;
+  readonly #oid: string;
+  #router: Router | undefined;
+  #routerRevision = -1;
+
+  constructor(host: PublisherHost) {
+    this.#host = host;
+    const instance = `${hostname()}.${process.pid}.${host.main}.${randomUUID()}`;
+    this.#oid = uuid5(instance, OID_NAMESPACE);
+  }
+
+  /**
+   * Publish a call of a task by name.
+   *
+   * @param definition the task when it is known here: its options are defaults of the call
+   * @throws TypeError, RangeError, EncodeError for what cannot be sent, QueueNotFound,
+   *   OperationalError when the broker cannot be reached
+   */
+  async publish(
+    name: string,
+    args: readonly unknown[],
+    options: ApplyOptions,
+    definition?: TaskDefinition,
+    argsAsTuple = false,
+  ): Promise<Published> {
+    const route = this.#route(name, args, options, definition);
+    // a route may say more than where to: `{queue: 'slow', priority: 9}`
+    const call = this.#call(
+      name,
+      args,
+      withTaskOptions(route.options as ApplyOptions, definition),
+      argsAsTuple,
+    );
+    const sent = { ...call, kwargs: options.kwargs ?? {} };
+    await this.#send(sent, route, options);
+    currentTask()?.request.children.push([[sent.id, null], null]);
+    return { id: sent.id, ignoreResult: sent.ignoreResult ?? false };
+  }
+
+  /** Publish a call that is complete, as a retry or a step of a workflow is. */
+  async publishCall(call: TaskCall, route: SignatureRoute): Promise<void> {
+    const routed = this.#route(call.task, call.args, { ...route, kwargs: call.kwargs });
+    await this.#send({ ...call, replyTo: call.replyTo || this.#oid }, routed, {});
+  }
+
+  #call(
+    name: string,
+    args: readonly unknown[],
+    options: ApplyOptions,
+    argsAsTuple: boolean,
+  ): TaskCall {
+    const { conf } = this.#host;
+    const parent = currentTask()?.request;
+    const { timeLimit, softTimeLimit } = options;
+    if (timeLimit && softTimeLimit && softTimeLimit > timeLimit) {
+      throw new RangeError(
+        `soft_time_limit must be less than or equal to time_limit, got ${softTimeLimit} and ${timeLimit}`,
+      );
+    }
+    return {
+      task: name,
+      id: options.taskId ?? randomUUID(),
+      args,
+      kwargs: options.kwargs ?? {},
+      argsAsTuple,
+      shadow: options.shadow,
+      eta: eta(options),
+      expires: this.#expires(options.expires),
+      timeLimit,
+      softTimeLimit,
+      rootId: options.rootId ?? parent?.rootId ?? parent?.id,
+      parentId: options.parentId ?? parent?.id,
+      ignoreResult: options.ignoreResult,
+      headers: options.headers,
+      replyTo: options.replyTo ?? this.#oid,
+      priority: options.priority ?? this.#inheritedPriority(),
+      deliveryMode: options.deliveryMode ?? deliveryMode(conf.get('task_default_delivery_mode')),
+      serializer: options.serializer ?? conf.get('task_serializer'),
+      compression: options.compression ?? conf.get('task_compression'),
+      argsrepr: options.argsrepr,
+      kwargsrepr: options.kwargsrepr,
+      protocol: protocol(conf.get('task_protocol')),
+    };
+  }
+
+  #inheritedPriority(): number | undefined {
+    if (!this.#host.conf.get('task_inherit_parent_priority')) return undefined;
+    return currentTask()?.request.deliveryInfo.priority ?? undefined;
+  }
+
+  #expires(expires: ApplyOptions['expires']): number | string | undefined {
+    if (expires === undefined || expires === null) return undefined;
+    const now = Date.now() / 1000;
+    const moment =
+      typeof expires === 'number'
+        ? now + expires
+        : expires instanceof Date
+          ? epochSeconds(expires, 'expires')
+          : fromIso(expires);
+    if (moment < now) this.#host.warn('The expiration of a message lies in the past.');
+    return typeof expires === 'string' ? expires : moment;
+  }
+
+  #route(
+    name: string,
+    args: readonly unknown[],
+    options: ApplyOptions,
+    definition?: TaskDefinition,
+  ): Route {
+    const { conf } = this.#host;
+    if (this.#router === undefined || this.#routerRevision !== conf.revision) {
+      this.#router = new Router(this.#host.queues(), conf.get('task_default_queue'), conf.get('task_routes'));
+      this.#routerRevision = conf.revision;
+    }
+    const { kwargs = {}, ...given } = options;
+    const { queue, exchange, routingKey } = definition?.options ?? {};
+    return this.#router.route({
+      name,
+      args,
+      kwargs,
+      options: given,
+      task: definition,
+      ...(queue || exchange || routingKey ? { defaults: { queue, exchange, routingKey } } : {}),
+    });
+  }
+
+  async #send(
+    call: TaskCall,
+    { queue, exchange, routingKey }: Route,
+    options: Pick<ApplyOptions, 'retry' | 'retryPolicy'>,
+  ): Promise<void> {
+    const message = buildTaskMessage(call);
+    const attempt = async () => {
+      const transport = await this.#host.transport();
+      if (queue) await transport.declare(queue);
+      await transport.publish(message, { exchange, routingKey });
+    };
+    const { conf } = this.#host;
+    if (!(options.retry ?? conf.get('task_publish_retry'))) return attempt();
+    await withRetries(attempt, this.#retryPolicy(options.retryPolicy), {
+      isRetryable: error => (error as { recoverable?: boolean }).recoverable === true,
+    });
+  }
+
+  #retryPolicy(given: Partial<RetryPolicy> = {}): RetryPolicy {
+    const policy = this.#host.conf.get('task_publish_retry_policy') as Record<string, number | null>;
+    return {
+      maxRetries: policy.max_retries === undefined ? 3 : policy.max_retries,
+      intervalStart: policy.interval_start ?? 0,
+      intervalStep: policy.interval_step ?? 0.2,
+      intervalMax: policy.interval_max ?? 1,
+      ...given,
+    };
+  }
+}
+
+/** Options of the declaration are defaults of the call. */
+function withTaskOptions(options: ApplyOptions, definition?: TaskDefinition): ApplyOptions {
+  if (!definition) return options;
+  const { options: declared, resolved } = definition;
+  const merged: Record<string, unknown> = {
+    ...declared,
+    ignoreResult: resolved.ignoreResult,
+    serializer: resolved.serializer,
+    compression: resolved.compression ?? undefined,
+    priority: resolved.priority ?? undefined,
+  };
+  for (const [key, value] of Object.entries(options)) {
+    if (value !== undefined) merged[key] = value;
+  }
+  return merged as ApplyOptions;
+}
+
+function eta({ eta, countdown }: ApplyOptions): number | string | undefined {
+  if (eta !== undefined) return eta instanceof Date ? epochSeconds(eta, 'eta') : eta;
+  if (countdown === undefined) return undefined;
+  if (typeof countdown !== 'number' || !Number.isFinite(countdown)) {
+    throw new TypeError(`countdown must be a number of seconds, got ${String(countdown)}`);
+  }
+  return countdown > 0 ? Date.now() / 1000 + countdown : undefined;
+}
+
+function epochSeconds(date: Date, option: string): number {
+  const ms = date.getTime();
+  if (Number.isNaN(ms)) throw new TypeError(`${option} is an invalid Date`);
+  return ms / 1000;
+}
+
+function deliveryMode(setting: string | number): number {
+  return setting === 'transient' || setting === 1 || setting === '1' ? 1 : 2;
+}
+
+function protocol(setting: number): 1 | 2 {
+  if (setting === 1 || setting === 2) return setting;
+  throw new ImproperlyConfigured(`task_protocol must be 1 or 2, got ${setting}`);
+}

@@ -1,0 +1,105 @@
+/** What can be said when a task is declared and when it is called. */
+import type { RetryPolicy } from '../base/backoff.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: any constructor of errors
+export type ErrorClass = abstract new (...args: any[]) => Error;
+
+/** Celery's defaults for `max_retries` and `default_retry_delay` (seconds). */
+export const RETRY_DEFAULTS = { maxRetries: 3, defaultRetryDelay: 180 } as const;
+
+/**
+ * Options of a task's declaration, with Celery's meaning. What is left out comes from the
+ * setting named in the comment. Durations are seconds.
+ */
+export interface TaskOptions {
+  /** Give the function the task's context as its first argument. Default false. */
+  readonly bind?: boolean;
+  /**
+   * Names of the parameters, when the source does not show them (minified code). `name?` is
+   * optional, `*rest` takes further arguments, `**options` an object of all other keywords.
+   */
+  readonly params?: readonly string[];
+  /** Check arguments when the task is called. Default true. */
+  readonly typing?: boolean;
+  /** Acknowledge the message after the run instead of before. `task_acks_late` */
+  readonly acksLate?: boolean;
+  /** With late acks: also acknowledge when the task failed. `task_acks_on_failure` */
+  readonly acksOnFailure?: boolean;
+  /** With late acks: also acknowledge when the hard limit passed. `task_acks_on_timeout` */
+  readonly acksOnTimeout?: boolean;
+  /** Both at once. `task_acks_on_failure_or_timeout` */
+  readonly acksOnFailureOrTimeout?: boolean;
+  /** With late acks: requeue when the child process died. `task_reject_on_worker_lost` */
+  readonly rejectOnWorkerLost?: boolean;
+  /** Tries after the first; null is for ever. Default 3. */
+  readonly maxRetries?: number | null;
+  /** Seconds before a retry. Default 180. */
+  readonly defaultRetryDelay?: number;
+  /** Keep no result. `task_ignore_result` */
+  readonly ignoreResult?: boolean;
+  /** Keep errors all the same. `task_store_errors_even_if_ignored` */
+  readonly storeErrorsEvenIfIgnored?: boolean;
+  /** Store state STARTED. `task_track_started` */
+  readonly trackStarted?: boolean;
+  /** Kill the child after so many seconds. `task_time_limit` */
+  readonly timeLimit?: number;
+  /** Abort `self.signal` after so many seconds. `task_soft_time_limit` */
+  readonly softTimeLimit?: number;
+  /** Errors that are part of the task's work: logged in one line at INFO. */
+  readonly throws?: readonly ErrorClass[];
+  /** `task_serializer` */
+  readonly serializer?: string;
+  /** `task_compression` */
+  readonly compression?: string;
+  /** Default queue of calls; `task_routes` is the better place. */
+  readonly queue?: string;
+  readonly exchange?: string;
+  readonly routingKey?: string;
+  /** `task_default_priority` */
+  readonly priority?: number;
+  /** 1 transient, 2 persistent. `task_default_delivery_mode` */
+  readonly deliveryMode?: number;
+  /** Seconds after which calls expire. */
+  readonly expires?: number;
+  /** Longest text of a result in logs and events. Default 1024. */
+  readonly resultReprMaxsize?: number;
+}
+
+/** Options of one call. Durations are seconds. Celery: options of `apply_async`. */
+export interface ApplyOptions {
+  /** Keyword arguments, by parameter name. */
+  readonly kwargs?: Readonly<Record<string, unknown>>;
+  /** Start no earlier than in so many seconds. */
+  readonly countdown?: number;
+  /** Start no earlier than then: a Date, ISO 8601 text, or seconds since the epoch. */
+  readonly eta?: Date | string | number;
+  /** Drop the call if it has not started by then: seconds from now, a Date, or ISO 8601 text. */
+  readonly expires?: number | Date | string;
+  readonly queue?: string;
+  readonly exchange?: string;
+  readonly routingKey?: string;
+  /** 0..9 (255 on RabbitMQ). Redis and SQLite serve 0 first, RabbitMQ the highest. */
+  readonly priority?: number;
+  readonly serializer?: string;
+  readonly compression?: string;
+  readonly deliveryMode?: number;
+  /** Default: a new UUID. */
+  readonly taskId?: string;
+  /** Additional message headers. */
+  readonly headers?: Readonly<Record<string, unknown>>;
+  readonly ignoreResult?: boolean;
+  readonly timeLimit?: number;
+  readonly softTimeLimit?: number;
+  /** Name to show instead of the task's. */
+  readonly shadow?: string;
+  /** Try again when the broker cannot be reached. `task_publish_retry` */
+  readonly retry?: boolean;
+  /** How; parts left out come from `task_publish_retry_policy`. */
+  readonly retryPolicy?: Partial<RetryPolicy>;
+  readonly replyTo?: string;
+  /** What monitors show as arguments. */
+  readonly argsrepr?: string;
+  readonly kwargsrepr?: string;
+  readonly rootId?: string;
+  readonly parentId?: string;
+}

@@ -1,0 +1,90 @@
+import { CeleryError } from '../base/errors.ts';
+import { exceptionRepr } from '../wire/exception.ts';
+
+/** Base of what task code throws to say how it wants to end: control flow, not failure. */
+export abstract class TaskPredicate extends CeleryError {}
+
+/** What `self.retry` decided; the pipeline publishes it. */
+export interface RetryPlan {
+  /** Earliest start: seconds since the epoch, or null for at once. */
+  readonly eta: number | null;
+  readonly args: readonly unknown[] | undefined;
+  readonly kwargs: Readonly<Record<string, unknown>> | undefined;
+  readonly options: RetryPublishOptions;
+}
+
+/** What may be different in the next try; everything else stays as it was sent. */
+export interface RetryPublishOptions {
+  readonly queue?: string;
+  readonly priority?: number;
+  readonly headers?: Readonly<Record<string, unknown>>;
+  readonly timeLimit?: number;
+  readonly softTimeLimit?: number;
+}
+
+/** The task wants to run again later. Made by `self.retry`; throw it. Celery: `Retry`. */
+export class Retry extends TaskPredicate {
+  readonly code = 'RETRY';
+  /** The error that made the task try again, stored as the result of state RETRY. */
+  readonly exc: unknown;
+  /** Countdown in seconds, or the moment (Date) of the next try. */
+  readonly when: number | Date;
+  readonly plan: RetryPlan;
+
+  constructor(exc: unknown, when: number | Date, plan: RetryPlan) {
+    const reason = exc === undefined ? '' : `: ${exceptionRepr(exc)}`;
+    super(
+      when instanceof Date
+        ? `Retry at ${when.toISOString()}${reason}`
+        : `Retry in ${Math.round(when * 1000) / 1000}s${reason}`,
+      { cause: exc },
+    );
+    this.exc = exc;
+    this.when = when;
+    this.plan = plan;
+  }
+}
+
+/** Forget about this run: no state is stored, no callback is called. Celery: `Ignore`. */
+export class Ignore extends TaskPredicate {
+  readonly code = 'IGNORE';
+}
+
+/**
+ * Refuse the message. Has a meaning only with late acks: an early ack has settled it.
+ * Celery: `Reject`.
+ */
+export class Reject extends TaskPredicate {
+  readonly code = 'REJECT';
+  readonly reason: unknown;
+  readonly requeue: boolean;
+
+  /** @param requeue put the message back in its queue; otherwise it is dropped or dead-lettered */
+  constructor(reason?: unknown, requeue = false) {
+    super(`reject requeue=${requeue ? 'True' : 'False'}: ${String(reason ?? '')}`);
+    this.reason = reason;
+    this.requeue = requeue;
+  }
+
+  override get args() {
+    return [this.reason ?? null, this.requeue];
+  }
+}
+
+/** The task may not try again. Celery: `MaxRetriesExceededError`. */
+export class MaxRetriesExceededError extends CeleryError {
+  readonly code = 'MAX_RETRIES';
+  readonly taskId: string;
+  readonly taskArgs: readonly unknown[];
+  readonly taskKwargs: Readonly<Record<string, unknown>>;
+
+  constructor(
+    message: string,
+    task: { id: string; args: readonly unknown[]; kwargs: Readonly<Record<string, unknown>> },
+  ) {
+    super(message);
+    this.taskId = task.id;
+    this.taskArgs = task.args;
+    this.taskKwargs = task.kwargs;
+  }
+}

@@ -1,0 +1,40 @@
+import type { SignatureData } from '../canvas/signature.ts';
+import type { JobControl } from '../pool/contract.ts';
+import type { Message } from '../wire/message.ts';
+import type { TaskBody, TaskHeaders } from '../wire/task-message.ts';
+import type { Outcome } from './outcome.ts';
+import type { ExecutionPorts, RunnableTask } from './ports.ts';
+import type { TaskRequest } from './request.ts';
+import type { TaskContext } from './task-context.ts';
+
+/** What follows a run, read and checked before it starts. */
+export interface Continuation {
+  readonly callbacks: readonly SignatureData[];
+  readonly errbacks: readonly SignatureData[];
+  /** Remaining steps in reverse order: the last one is next, as on the wire. */
+  readonly chain: readonly SignatureData[];
+}
+
+/** One run of one task, filled in by the steps. */
+export interface Execution {
+  readonly task: RunnableTask;
+  readonly source: TaskSource;
+  readonly ports: ExecutionPorts;
+  readonly control: JobControl;
+  headers: TaskHeaders;
+  body: TaskBody;
+  continuation: Continuation;
+  request: TaskRequest;
+  context: TaskContext;
+  outcome: Outcome;
+  /** Seconds that the task's code took. */
+  runtime: number;
+}
+
+/** The message to run and where it came from. */
+export interface TaskSource {
+  readonly message: Message;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly redelivered: boolean;
+}

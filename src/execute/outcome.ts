@@ -1,0 +1,28 @@
+import type { WireException } from '../wire/result-meta.ts';
+import type { Retry } from './errors.ts';
+
+/** How one run of a task ended. */
+export type Outcome =
+  | { readonly kind: 'success'; readonly value: unknown }
+  | FailureOutcome
+  | { readonly kind: 'retry'; readonly retry: Retry; readonly traceback: string }
+  | { readonly kind: 'ignore' }
+  | { readonly kind: 'reject'; readonly requeue: boolean; readonly reason: string };
+
+export interface FailureOutcome {
+  readonly kind: 'failure';
+  readonly error: Error;
+  readonly exception: WireException;
+  readonly traceback: string;
+  /** The error did not come from the task's own code. */
+  readonly internal: boolean;
+}
+
+/** What the worker needs to know of an outcome, to settle the message. Crosses processes. */
+export interface TaskReply {
+  readonly kind: Outcome['kind'];
+  /** Seconds that the task's code took. */
+  readonly runtime: number;
+  /** Only for `reject`. */
+  readonly requeue?: boolean;
+}

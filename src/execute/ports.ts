@@ -1,0 +1,46 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { SignatureRoute } from '../canvas/signature.ts';
+import type { ResultMeta } from '../wire/result-meta.ts';
+import type { TaskCall } from '../wire/task-message.ts';
+import type { TaskContext } from './task-context.ts';
+
+/** What running a task needs from the outside; given by the app to workers and eager calls alike. */
+export interface ExecutionPorts {
+  /** Keep a result document. Resolves when it is safe. */
+  store(meta: ResultMeta): Promise<void>;
+  /** Publish a message: a retry, a callback, the next step of a chain. Resolves when the broker has it. */
+  publish(call: TaskCall, route: SignatureRoute): Promise<void>;
+  newId(): string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Node name of the worker. */
+  readonly hostname: string;
+  /** False when there is no result backend: nothing is stored. */
+  readonly storesResults: boolean;
+  /** `result_extended`. */
+  readonly extended: boolean;
+  /** Content types that may be decoded. */
+  readonly accept: ReadonlySet<string>;
+}
+
+/** A task as the pipeline sees it. */
+export interface RunnableTask {
+  readonly name: string;
+  readonly maxRetries: number | null;
+  readonly defaultRetryDelay: number;
+  readonly ignoreResult: boolean;
+  readonly trackStarted: boolean;
+  readonly storeErrorsEvenIfIgnored: boolean;
+  readonly resultReprMaxsize: number;
+  /** Module under which Python will know the task's own error classes. */
+  readonly excModule: string;
+  /** Whether the error is one that the task announced (`throws`): logged without fuss. */
+  isExpected(error: Error): boolean;
+  /** Bind the arguments to the function's parameters and call it. */
+  invoke(
+    context: TaskContext,
+    args: readonly unknown[],
+    kwargs: Readonly<Record<string, unknown>>,
+  ): unknown;
+}

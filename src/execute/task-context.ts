@@ -1,0 +1,114 @@
+/**
+ * What a task's code sees of the run it is part of: `self` of a bound task, or
+ * `currentTask()` anywhere below it.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { sleep } from '../base/backoff.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { argsRepr, saferepr } from '../base/saferepr.ts';
+import { MaxRetriesExceededError, Retry, type RetryPublishOptions } from './errors.ts';
+import type { TaskRequest } from './request.ts';
+
+export interface RetryOptions extends RetryPublishOptions {
+  /** The error that made the task try again; stored with state RETRY and thrown when no try is left. */
+  readonly exc?: unknown;
+  /** Seconds until the next try. Default: the task's `defaultRetryDelay`. */
+  readonly countdown?: number;
+  /** The moment of the next try; wins over `countdown`. */
+  readonly eta?: Date;
+  /** Tries after the first; null is for ever. Default: the task's `maxRetries`. */
+  readonly maxRetries?: number | null;
+  /** Arguments of the next try. Default: those of this one. */
+  readonly args?: readonly unknown[];
+  readonly kwargs?: Readonly<Record<string, unknown>>;
+}
+
+export interface StateUpdate {
+  /** Any word; `PROGRESS` is customary. */
+  readonly state: string;
+  readonly meta?: unknown;
+  /** Default: this task. */
+  readonly taskId?: string;
+}
+
+/** What a context needs from whoever runs the task. */
+export interface ContextHost {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly maxRetries: number | null;
+  readonly defaultRetryDelay: number;
+  updateState(update: StateUpdate): Promise<void>;
+}
+
+const storage = new AsyncLocalStorage<TaskContext>();
+
+/** The context of the task that is running here, or undefined outside a task. Celery: `current_task`. */
+export function currentTask(): TaskContext | undefined {
+  return storage.getStore();
+}
+
+export function runInContext<R>(context: TaskContext, fn: () => R): R {
+  return storage.run(context, fn);
+}
+
+export class TaskContext {
+  readonly request: TaskRequest;
+  readonly #host: ContextHost;
+
+  constructor(request: TaskRequest, host: ContextHost) {
+    this.request = request;
+    this.#host = host;
+  }
+
+  get name(): string {
+    return this.request.task;
+  }
+
+  /** Aborts with SoftTimeLimitExceeded when the soft time limit passes. */
+  get signal(): AbortSignal {
+    return this.#host.signal;
+  }
+
+  /** Wait; throws the reason of `signal` when that aborts first. @param seconds how long */
+  sleep(seconds: number): Promise<void> {
+    return sleep(seconds, this.#host.clock, this.signal);
+  }
+
+  /**
+   * Store a state of this task that clients can see while it runs. Celery: `update_state`.
+   * Resolves when it is stored.
+   */
+  updateState(update: StateUpdate): Promise<void> {
+    return this.#host.updateState(update);
+  }
+
+  /**
+   * Decide to run again later: `throw self.retry({exc, countdown})`.
+   *
+   * @returns the outcome to throw; the message is published by the worker after that
+   * @throws `exc` when no try is left, or MaxRetriesExceededError when there is no `exc`;
+   *   called without a worker: `exc`, or the Retry itself
+   */
+  retry(options: RetryOptions = {}): Retry {
+    const { exc, countdown, eta, args, kwargs, maxRetries, ...publish } = options;
+    const delay = countdown ?? this.#host.defaultRetryDelay;
+    const now = this.#host.clock.now();
+    const due = eta ? eta.getTime() / 1000 : delay > 0 ? now + delay : null;
+    const retry = new Retry(exc, eta ?? delay, { eta: due, args, kwargs, options: publish });
+    if (this.request.calledDirectly) throw exc ?? retry;
+
+    const limit = maxRetries === undefined ? this.#host.maxRetries : maxRetries;
+    if (limit !== null && this.request.retries + 1 > limit) {
+      throw exc ?? this.#maxRetriesExceeded();
+    }
+    return retry;
+  }
+
+  #maxRetriesExceeded() {
+    const { id, task, args, kwargs } = this.request;
+    return new MaxRetriesExceededError(
+      `Can't retry ${task}[${id}] args:${argsRepr(args, true)} kwargs:${saferepr(kwargs)}`,
+      { id, args, kwargs },
+    );
+  }
+}

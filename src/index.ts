@@ -1,0 +1,45 @@
+/** The public names of tscelery. */
+export { Celery, type CeleryOptions, type LoadOptions, type TaskRegistry } from './app/app.ts';
+export { AsyncResult, type GetOptions } from './app/async-result.ts';
+export {
+  AlreadyRegistered,
+  AppNotFound,
+  ModuleLoadError,
+  NotRegistered,
+  QueueNotFound,
+  TaskRevokedError,
+} from './app/errors.ts';
+export { Settings } from './app/settings.ts';
+export type { CeleryConfig, SettingName, SettingValues } from './app/settings-table.ts';
+export type { AnyTask, Args, Task, TaskFunction } from './app/task.ts';
+export type { ApplyOptions, ErrorClass, TaskOptions } from './app/task-options.ts';
+export { BackendError, BackendGetMetaError, BackendStoreError, TimeoutError } from './backends/errors.ts';
+export { CeleryError, ImproperlyConfigured, SecurityError } from './base/errors.ts';
+export { Ignore, MaxRetriesExceededError, Reject, Retry, TaskPredicate } from './execute/errors.ts';
+export type { DeliveryInfo, TaskRequest } from './execute/request.ts';
+export { currentTask, type RetryOptions, type StateUpdate, TaskContext } from './execute/task-context.ts';
+export { exchange, type Exchange, type ExchangeType, queue, type Queue } from './messaging/entities.ts';
+export {
+  ChannelError,
+  ConnectionClosed,
+  KombuError,
+  LimitExceeded,
+  OperationalError,
+} from './messaging/errors.ts';
+export {
+  PoolError,
+  SoftTimeLimitExceeded,
+  Terminated,
+  TimeLimitExceeded,
+  WorkerLostError,
+} from './pool/errors.ts';
+export {
+  ContentDisallowed,
+  DecodeError,
+  EncodeError,
+  InvalidTaskError,
+  SerializerNotInstalled,
+} from './wire/errors.ts';
+export { RemoteTaskError } from './wire/exception.ts';
+export type { ResultMeta } from './wire/result-meta.ts';
+export * as states from './wire/states.ts';

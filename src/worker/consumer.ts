@@ -1,0 +1,134 @@
+/**
+ * The worker's link to the broker: connects with Celery's patience, consumes, tells the log
+ * what happens to the connection. Healing a lost connection is the transport's own work.
+ */
+import { type RetryPolicy, withRetries } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import { maskIn } from '../base/mask-url.ts';
+import type {
+  Consumer as Subscription,
+  Delivery,
+  Transport,
+  TransportEvent,
+} from '../messaging/contract.ts';
+import type { Queue } from '../messaging/entities.ts';
+
+export interface ConsumerOptions {
+  readonly transport: Transport;
+  readonly queues: readonly Queue[];
+  /** Unsettled messages at once; 0 is no limit. */
+  readonly prefetch: number;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Retry the first connection (`broker_connection_retry_on_startup`). */
+  readonly retryOnStartup: boolean;
+  /** `broker_connection_max_retries`; null is for ever. */
+  readonly maxRetries: number | null;
+  onDeliveries(deliveries: Delivery[]): void;
+}
+
+/** Waits between attempts to connect at start, in seconds, as kombu does. */
+const STARTUP_INTERVALS = { intervalStart: 2, intervalStep: 2, intervalMax: 32 };
+
+export class Consumer {
+  readonly #options: ConsumerOptions;
+  readonly #giveUp = new AbortController();
+  #subscription: Subscription | undefined;
+  #stopListening: (() => void) | undefined;
+  #scheduled = 0;
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+  }
+
+  /** Consume. Call after `connect`. */
+  async start(): Promise<void> {
+    const { transport, queues, prefetch } = this.#options;
+    this.#stopListening = transport.onEvent(event => this.#onEvent(event));
+    const subscription = await transport.consume(queues, {
+      prefetch,
+      onDeliveries: deliveries => this.#options.onDeliveries(deliveries),
+    });
+    if (this.#giveUp.signal.aborted) await subscription.close();
+    this.#subscription = subscription;
+    subscription.setPrefetch(this.#prefetch());
+  }
+
+  /** Requests that wait for their time hold a message each, which must not starve the pool. */
+  setScheduled(count: number): void {
+    this.#scheduled = count;
+    this.#subscription?.setPrefetch(this.#prefetch());
+  }
+
+  /** Take nothing new. */
+  async cancel(): Promise<void> {
+    this.#giveUp.abort(new Error('the worker is stopping'));
+    await this.#subscription?.cancel();
+  }
+
+  /** Give everything unsettled back to the broker. */
+  async stop(): Promise<void> {
+    await this.cancel();
+    const restored = (await this.#subscription?.close()) ?? 0;
+    this.#subscription = undefined;
+    this.#stopListening?.();
+    if (restored > 0) this.#options.logger.info(`Restoring ${restored} unacknowledged message(s)`);
+  }
+
+  #prefetch(): number {
+    const { prefetch } = this.#options;
+    return prefetch === 0 ? 0 : prefetch + this.#scheduled;
+  }
+
+  /** Resolves when the broker answers. @throws OperationalError when connecting was given up */
+  async connect(): Promise<void> {
+    const { transport, logger, clock, maxRetries, retryOnStartup } = this.#options;
+    const limit = maxRetries === 0 ? null : maxRetries;
+    const policy: RetryPolicy = { ...STARTUP_INTERVALS, maxRetries: retryOnStartup ? limit : 0 };
+    try {
+      await withRetries(() => transport.connect(), policy, {
+        isRetryable: error => (error as { recoverable?: boolean }).recoverable === true,
+        onRetry: (error, interval, retry) =>
+          logger.error(this.#cannotConnect(error, interval, retry + 1)),
+        clock,
+        signal: this.#giveUp.signal,
+      });
+      logger.info(`Connected to ${transport.url}`);
+    } catch (error) {
+      const recoverable = (error as { recoverable?: boolean }).recoverable === true;
+      if (recoverable && !retryOnStartup) {
+        logger.critical(
+          'Retrying to establish a connection to the message broker after a connection loss has been disabled (app.conf.broker_connection_retry_on_startup=False). Shutting down...',
+        );
+      }
+      throw error;
+    }
+  }
+
+  #cannotConnect(error: unknown, interval: number, retry: number): string {
+    const { transport, maxRetries } = this.#options;
+    const message = maskIn((error as Error).message, transport.url);
+    const most = maxRetries ? `/${maxRetries}` : '';
+    return `consumer: Cannot connect to ${transport.url}: ${message}.\nTrying again in ${interval.toFixed(2)} seconds... (${retry}${most})\n`;
+  }
+
+  #onEvent(event: TransportEvent): void {
+    const { logger, transport } = this.#options;
+    if (event.type === 'lost') {
+      logger.warning(
+        `consumer: Connection to broker lost. Trying to re-establish the connection...\n${event.error.message}`,
+      );
+    } else if (event.type === 'retrying') {
+      logger.error(this.#cannotConnect(event.error, event.delay, event.attempt));
+    } else if (event.type === 'connected') {
+      logger.info(`Connected to ${transport.url}`);
+    } else if (event.type === 'consuming') {
+      logger.info(`consuming again: ${event.queues.length} queues`, { queues: event.queues });
+    } else {
+      logger.warning(
+        `Restored ${event.count} message(s) of a consumer that is gone (${event.consumer})`,
+      );
+    }
+  }
+}
