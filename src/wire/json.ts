@@ -178,7 +178,8 @@ const REVIVERS: Readonly<Record<string, (value: unknown) => unknown>> = {
 
 const WHOLE_MILLISECONDS = /^[^.]*(?:\.\d{1,3}0*)?(?:[zZ]|[+-][\d:]+)$/;
 
-function reviveDateTime(text: string): Date | PyDateTime | undefined {
+/** A Date when nothing is lost by it, else the text; undefined when it is no date. */
+export function reviveDateTime(text: string): Date | PyDateTime | undefined {
   try {
     const seconds = fromIso(text);
     return hasOffset(text) && WHOLE_MILLISECONDS.test(text)
