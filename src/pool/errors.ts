@@ -49,3 +49,8 @@ export class WorkerLostError extends PoolError {
 export class Terminated extends PoolError {
   readonly code = 'TERMINATED';
 }
+
+/** No child could be started, or they die faster than they can be replaced. */
+export class PoolFailure extends PoolError {
+  readonly code = 'POOL_FAILURE';
+}

@@ -1,0 +1,82 @@
+/**
+ * What prefork's parent and its children say to each other. Messages of one event-loop
+ * turn travel as one array behind a marker, because a task may call `process.send` too.
+ *
+ * A ticket numbers one sending of a job to a child; tickets only grow and are never
+ * used twice, also when a job is sent again.
+ */
+
+const MARK = 'tscelery-pool';
+
+export interface ChildInit {
+  readonly type: 'init';
+  readonly runnerUrl: string;
+  readonly runnerConfig: unknown;
+  readonly slot: number;
+  readonly index: number;
+  /** Jobs to run at once. */
+  readonly slots: number;
+  readonly ledgerEntries: number;
+  readonly maxTasks: number | undefined;
+  /** KiB */
+  readonly maxMemory: number | undefined;
+}
+
+/** Jobs with the tickets `first`, `first + 1`, … */
+export interface JobsMessage {
+  readonly type: 'jobs';
+  readonly first: number;
+  readonly payloads: unknown[];
+  /** A hard limit is in force: answer what is done before starting the next one, it may be the last. */
+  careful: boolean;
+}
+
+export type ToChild =
+  | ChildInit
+  | JobsMessage
+  | { readonly type: 'soft-limit'; readonly ticket: number; readonly seconds: number }
+  /** Start nothing more, end what runs, stop the runner and exit 0. */
+  | { readonly type: 'finish' }
+  /** Say what there is to say and die at once. */
+  | { readonly type: 'die' }
+  | { readonly type: 'ping' };
+
+/** What happened in a child during one turn. */
+export interface TurnMessage {
+  readonly type: 'turn';
+  /** Started and still running. */
+  readonly started: readonly number[];
+  readonly released: readonly number[];
+  readonly done: readonly number[];
+  /** Answers to `done`, in the same order. */
+  readonly replies: readonly unknown[];
+  /** Written into the ledger as started, then found to be taken back: not run. */
+  readonly dropped: readonly number[];
+}
+
+export type FromChild =
+  | { readonly type: 'ready' }
+  | { readonly type: 'broken'; readonly message: string; readonly stack: string }
+  | TurnMessage
+  | { readonly type: 'threw'; readonly ticket: number; readonly error: string }
+  /** Nothing more will be started here; the child exits after what it runs. */
+  | { readonly type: 'leaving'; readonly note: string | undefined }
+  | { readonly type: 'log'; readonly level: 'warning' | 'error'; readonly message: string }
+  | { readonly type: 'pong' };
+
+export type Batch<M> = [typeof MARK, ...M[]];
+
+export function openBatch<M>(): Batch<M> {
+  return [MARK];
+}
+
+export function isBatch<M>(value: unknown): value is Batch<M> {
+  return Array.isArray(value) && value[0] === MARK;
+}
+
+/** Celery's EX_RECYCLE: the child did its share and wants to be replaced. */
+export const EXIT_RECYCLE = 0x9b;
+/** The parent is gone. */
+export const EXIT_ORPHANED = 70;
+/** The descriptor at which a child finds its ledger (0 to 2 stdio, 3 the channel). */
+export const LEDGER_FD = 4;

@@ -1,0 +1,66 @@
+import { serialize } from 'node:v8';
+import type { Clock } from '../base/clock.ts';
+import { ImproperlyConfigured } from '../base/errors.ts';
+import type { PoolEvents } from './contract.ts';
+
+/** Where a child's stdout or stderr goes; a number is a file descriptor of the parent. */
+export type ChildOutput = 'inherit' | 'ignore' | number;
+
+export interface PoolOptions {
+  /** Children (prefork). `solo` always has one place. */
+  readonly concurrency: number;
+  /** Jobs a child runs at once; default 1. */
+  readonly slots?: number | undefined;
+  /** Module with `createRunner` (RunnerFactory). */
+  readonly runnerUrl: URL;
+  /** Given to `createRunner`; structured-clonable. */
+  readonly runnerConfig: unknown;
+  /** Seconds, for jobs that bring no limit of their own; 0 is none (default). */
+  readonly softTimeLimit?: number | undefined;
+  readonly timeLimit?: number | undefined;
+  /** A child is replaced after this many jobs; default never. */
+  readonly maxTasksPerChild?: number | undefined;
+  /** KiB of resident memory after which a child is replaced; default never. */
+  readonly maxMemoryPerChild?: number | undefined;
+  /** Seconds a child may take to become ready; default 15. */
+  readonly procAliveTimeout?: number | undefined;
+  /** Jobs a child may hold beyond those it runs; default 8. */
+  readonly prefetchPerChild?: number | undefined;
+  /** Environment of the children; default that of the parent. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  /** Node's own arguments of the children; default those of the parent. */
+  readonly execArgv?: readonly string[] | undefined;
+  readonly stdout?: ChildOutput | undefined;
+  readonly stderr?: ChildOutput | undefined;
+  readonly events: PoolEvents;
+  readonly clock?: Clock | undefined;
+}
+
+/** @throws ImproperlyConfigured naming the option and the value received */
+export function checkOptions(options: PoolOptions): void {
+  wholeNumber('concurrency', options.concurrency, 1);
+  wholeNumber('slots', options.slots, 1);
+  wholeNumber('maxTasksPerChild', options.maxTasksPerChild, 1);
+  wholeNumber('maxMemoryPerChild', options.maxMemoryPerChild, 1);
+  wholeNumber('prefetchPerChild', options.prefetchPerChild, 0);
+  seconds('softTimeLimit', options.softTimeLimit);
+  seconds('timeLimit', options.timeLimit);
+  seconds('procAliveTimeout', options.procAliveTimeout);
+  try {
+    serialize(options.runnerConfig);
+  } catch (error) {
+    throw new ImproperlyConfigured(`Pool option runnerConfig cannot be sent to a child: ${error}.`);
+  }
+}
+
+function wholeNumber(name: string, value: number | undefined, least: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
+  throw new ImproperlyConfigured(
+    `Pool option ${name} must be a whole number of at least ${least}, not ${value}.`,
+  );
+}
+
+function seconds(name: string, value: number | undefined): void {
+  if (value === undefined || (Number.isFinite(value) && value >= 0)) return;
+  throw new ImproperlyConfigured(`Pool option ${name} must be seconds (0 or more), not ${value}.`);
+}

@@ -1,0 +1,478 @@
+/**
+ * The parent's side of prefork: hands jobs to the children, watches their time limits and
+ * says what became of them.
+ *
+ * Knows nothing about tasks, brokers or acks: the worker decides what a lost job means.
+ */
+
+import { constants } from 'node:os';
+import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
+import { type Deferred, deferred } from '../../base/deferred.ts';
+import type { Job, Pool, PoolEvents } from '../contract.ts';
+import { Deadlines } from '../deadlines.ts';
+import { type PoolError, Terminated, TimeLimitExceeded, WorkerLostError } from '../errors.ts';
+import type { TurnMessage } from '../messages.ts';
+import { checkOptions, type PoolOptions } from '../options.ts';
+import { type ChildExit, type ChildProcess, exitText, SLOWEST_PACE_MS } from './child-process.ts';
+import { HeldJob } from './held-job.ts';
+import { Staff } from './staff.ts';
+
+const DEFAULT_PREFETCH = 8;
+/** A child is given no more work ahead than it does in about this time. */
+const HORIZON_MS = 50;
+/** Seconds after which a job that its child has not started is taken back, for any child that is free. */
+const PATIENCE = 0.05;
+/** Released jobs without a reply at which a child gets nothing more; its own limit is the same. */
+const MOST_RELEASED = 64;
+/** Seconds between the request to die and SIGKILL: for a hard limit, as in Celery. */
+const KILL_AFTER = 0.1;
+/** The same after a signal that somebody asked for: the task may catch it. */
+const TERMINATE_AFTER = 1;
+
+export class PreforkPool implements Pool {
+  readonly name = 'prefork';
+  readonly #options: PoolOptions;
+  readonly #events: PoolEvents;
+  readonly #clock: Clock;
+  readonly #slots: number;
+  readonly #prefetch: number;
+  readonly #deadlines: Deadlines<HeldJob>;
+  readonly #staff: Staff;
+  /** Jobs that no child has; in order. */
+  #pending: HeldJob[] = [];
+  /** Jobs that take up room: those not released and not answered. */
+  #load = 0;
+  #wasFull = false;
+  #dispatchIsDue = false;
+  #jobsDone = 0;
+  #state: 'new' | 'starting' | 'running' | 'draining' | 'stopped' = 'new';
+  #idle: Deferred<void> | undefined;
+  #draining: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  #watch: Timer | undefined;
+
+  constructor(options: PoolOptions) {
+    checkOptions(options);
+    this.#slots = options.slots ?? 1;
+    this.#prefetch = options.prefetchPerChild ?? DEFAULT_PREFETCH;
+    this.#options = { ...options, prefetchPerChild: this.#prefetch };
+    this.#events = options.events;
+    this.#clock = options.clock ?? systemClock;
+    this.#deadlines = new Deadlines(this.#clock, {
+      soft: held => this.#onSoftLimit(held),
+      hard: held => this.#onHardLimit(held),
+    });
+    this.#staff = new Staff(this.#options, {
+      children: {
+        onReady: () => this.#afterNews(),
+        onTurn: (child, turn) => this.#onTurn(child, turn),
+        onThrew: (child, ticket, error) => this.#onThrew(child, ticket, error),
+        onLeaving: (child, note) => this.#onLeaving(child, note),
+        onLog: (level, message) => this.#events.onLog(level, message),
+        onGone: (child, exit) => this.#onGone(child, exit),
+      },
+      isNeeded: () => this.#isUp || (this.#state === 'draining' && this.#load > 0),
+      onFatal: error => this.#events.onFatal(error),
+    });
+  }
+
+  get size(): number {
+    const places = this.#state === 'new' ? this.#options.concurrency : this.#staff.size;
+    return places * this.#slots;
+  }
+
+  get free(): number {
+    if (!this.#isUp) return 0;
+    return Math.max(0, this.size + this.#staff.size * this.#prefetch - this.#load);
+  }
+
+  get pids(): readonly number[] {
+    return this.#staff.serving.flatMap(child => child.pid ?? []);
+  }
+
+  get #isUp(): boolean {
+    return this.#state === 'running' || this.#state === 'starting';
+  }
+
+  /** @throws PoolFailure with the child's own words when not one child gets ready */
+  async start(): Promise<void> {
+    if (this.#state !== 'new') throw new Error(`A pool that is ${this.#state} cannot be started`);
+    this.#state = 'starting';
+    try {
+      await this.#staff.start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    if (this.#state === 'starting') this.#state = 'running';
+  }
+
+  submit(job: Job): void {
+    if (this.free === 0) throw new RangeError(`The pool has no room for job ${job.id}`);
+    this.#pending.push(new HeldJob(job));
+    this.#load++;
+    if (this.free === 0) this.#wasFull = true;
+    this.#watch ??= this.#clock.every(PATIENCE, () => this.#look(), { unref: true });
+    this.#dispatchSoon();
+  }
+
+  terminate(jobId: number, signal: NodeJS.Signals = 'SIGTERM'): boolean {
+    const held = this.#find(jobId);
+    const child = held?.child;
+    if (held === undefined || held.state === 'released') return false;
+    if (child !== undefined) this.#takeBack(child);
+    if (held.state === 'pending') {
+      this.#pending.splice(this.#pending.indexOf(held), 1);
+      const error = new Terminated(terminatedText(signal));
+      setImmediate(() => {
+        this.#fail(held, error);
+        this.#afterNews();
+      });
+    } else {
+      held.doom = 'request';
+      child!.kill(signal, TERMINATE_AFTER);
+    }
+    return true;
+  }
+
+  async recall(): Promise<number[]> {
+    for (const child of this.#staff.processes) this.#takeBack(child);
+    const jobs = this.#pending.map(held => held.job.id);
+    this.#load -= this.#pending.length;
+    this.#pending = [];
+    this.#afterNews();
+    return jobs;
+  }
+
+  async grow(n: number): Promise<void> {
+    checkCount(n);
+    if (!this.#isUp) throw new Error(`A pool that is ${this.#state} cannot grow`);
+    const grown = this.#staff.grow(n);
+    this.#afterNews();
+    await grown;
+  }
+
+  async shrink(n: number): Promise<void> {
+    checkCount(n);
+    if (n >= this.#staff.size) {
+      throw new RangeError(`Can't shrink pool by ${n}: it has ${this.#staff.size} processes.`);
+    }
+    const idle: ChildProcess[] = [];
+    for (const child of [...this.#staff.serving].reverse()) {
+      if (child.state !== 'ready') continue;
+      this.#takeBack(child);
+      if (child.held.size === 0 && idle.length < n) idle.push(child);
+    }
+    this.#dispatchSoon();
+    if (idle.length < n) throw new RangeError("Can't shrink pool. All processes busy!");
+    await this.#staff.dismiss(idle);
+  }
+
+  drain(): Promise<void> {
+    if (!this.#isUp) return this.#draining ?? this.stop();
+    this.#draining = this.#drain();
+    return this.#draining;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  info(): Record<string, unknown> {
+    return {
+      implementation: 'tscelery.pool.prefork:PreforkPool',
+      'max-concurrency': this.size,
+      processes: this.pids,
+      'max-tasks-per-child': this.#options.maxTasksPerChild ?? 'N/A',
+      'put-guarded-by-semaphore': false,
+      timeouts: [this.#options.softTimeLimit ?? 0, this.#options.timeLimit ?? 0],
+      slots: this.#slots,
+      'jobs-done': this.#jobsDone,
+    };
+  }
+
+  async #drain(): Promise<void> {
+    this.#state = 'draining';
+    this.#idle = deferred();
+    this.#afterNews();
+    await this.#idle.promise;
+    if (this.#stopping === undefined) await this.#staff.finish();
+    await this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    this.#state = 'stopped';
+    this.#watch?.cancel();
+    this.#deadlines.clear();
+    this.#pending = [];
+    this.#load = 0;
+    this.#idle?.resolve();
+    await this.#staff.kill();
+  }
+
+  #find(jobId: number): HeldJob | undefined {
+    for (const held of this.#pending) if (held.job.id === jobId) return held;
+    for (const child of this.#staff.processes) {
+      for (const held of child.held.values()) if (held.job.id === jobId) return held;
+    }
+    return undefined;
+  }
+
+  // Handing out
+
+  #dispatchSoon(): void {
+    if (this.#dispatchIsDue) return;
+    this.#dispatchIsDue = true;
+    setImmediate(() => {
+      this.#dispatchIsDue = false;
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    if (this.#pending.length === 0) return;
+    const now = this.#clock.monotonic();
+    const children = this.#staff.serving.filter(child => child.canTakeJobs());
+    let sent = 0;
+    for (const held of this.#pending) {
+      const child = this.#leastBusy(children);
+      if (child === undefined) break;
+      held.child = child;
+      child.assign(held, now, this.#hardLimit(held) > 0);
+      sent++;
+    }
+    this.#pending.splice(0, sent);
+    for (const child of children) child.flush();
+  }
+
+  #leastBusy(children: readonly ChildProcess[]): ChildProcess | undefined {
+    let best: ChildProcess | undefined;
+    for (const child of children) {
+      if (best !== undefined && child.load >= best.load) continue;
+      if (child.load < this.#window(child)) best = child;
+    }
+    return best;
+  }
+
+  /** How many jobs the child may hold: more than it runs only when they are short. */
+  #window(child: ChildProcess): number {
+    if (child.releasedCount >= MOST_RELEASED) return 0;
+    const ahead = child.paceMs > 0 ? Math.floor(HORIZON_MS / child.paceMs) : this.#prefetch;
+    return Math.min(this.#slots + Math.min(this.#prefetch, ahead), child.load + child.quota);
+  }
+
+  /** What the child has not started goes back to the head of the line. */
+  #takeBack(child: ChildProcess): number {
+    const back = child.takeBack(held => this.#markStarted(held, child));
+    for (const held of back) putBack(held);
+    if (back.length > 0) this.#pending.unshift(...back);
+    return back.length;
+  }
+
+  /** Regular look at children that may be stuck: their messages do not come then, their ledger can be read. */
+  #look(): void {
+    const now = this.#clock.monotonic();
+    let isBusy = this.#pending.length > 0;
+    for (const child of this.#staff.processes) {
+      if (child.held.size === 0) continue;
+      isBusy = true;
+      if (child.state !== 'ready') continue;
+      if (hasUnstartedSince(child, now - PATIENCE) && this.#takeBack(child) > 0) {
+        child.paceMs = SLOWEST_PACE_MS;
+      }
+      if (child.isFoundBlocked(now)) {
+        this.#events.onLog('warning', `${child.name} pid:${child.pid} blocks its event loop`);
+      }
+    }
+    if (isBusy) {
+      this.#dispatch();
+    } else {
+      this.#watch?.cancel();
+      this.#watch = undefined;
+    }
+  }
+
+  // What children report
+
+  #onTurn(child: ChildProcess, turn: TurnMessage): void {
+    const before = child.load;
+    for (const ticket of turn.started) {
+      const held = child.held.get(ticket);
+      if (held?.state === 'sent') this.#markStarted(held, child);
+    }
+    for (const ticket of turn.released) this.#onReleased(child, ticket);
+    for (let i = 0; i < turn.done.length; i++) {
+      this.#onDone(child, turn.done[i]!, turn.replies[i]);
+    }
+    child.measurePace(before - child.load, this.#clock.monotonic());
+    if (turn.dropped.length > 0) this.#onDropped(child, turn.dropped);
+    this.#afterNews();
+  }
+
+  #markStarted(held: HeldJob, child: ChildProcess): void {
+    held.state = 'started';
+    this.#announce(held, child);
+    const soft = held.job.softTimeLimit ?? this.#options.softTimeLimit ?? 0;
+    const hard = this.#hardLimit(held);
+    if (soft <= 0 && hard <= 0) return;
+    const now = this.#clock.monotonic();
+    if (soft > 0) held.softAt = now + soft;
+    if (hard > 0) held.hardAt = now + hard;
+    this.#deadlines.watch(held);
+  }
+
+  #announce(held: HeldJob, child: ChildProcess): void {
+    if (held.isAnnounced) return;
+    held.isAnnounced = true;
+    this.#events.onStarted(held.job.id, child.pid!);
+  }
+
+  #hardLimit(held: HeldJob): number {
+    return held.job.timeLimit ?? this.#options.timeLimit ?? 0;
+  }
+
+  #onReleased(child: ChildProcess, ticket: number): void {
+    const held = child.held.get(ticket);
+    if (held === undefined) return;
+    this.#announce(held, child);
+    this.#deadlines.forget(held);
+    held.state = 'released';
+    child.releasedCount++;
+    this.#load--;
+  }
+
+  #onDone(child: ChildProcess, ticket: number, reply: unknown): void {
+    const held = child.held.get(ticket);
+    if (held === undefined) return;
+    this.#announce(held, child);
+    this.#close(held);
+    this.#jobsDone++;
+    this.#staff.noteJobDone();
+    this.#events.onDone(held.job.id, reply);
+  }
+
+  /** The ledger of these jobs says started, but the child saw in time that they had been taken. */
+  #onDropped(child: ChildProcess, tickets: readonly number[]): void {
+    for (const ticket of tickets) {
+      const held = child.held.get(ticket);
+      if (held === undefined) continue;
+      this.#deadlines.forget(held);
+      child.forget(held);
+      putBack(held);
+      this.#pending.unshift(held);
+    }
+  }
+
+  #onThrew(child: ChildProcess, ticket: number, error: string): void {
+    const held = child.held.get(ticket);
+    if (held === undefined) return;
+    this.#announce(held, child);
+    const message = `runner failed: ${error}`;
+    this.#events.onLog('error', `${child.name}: ${message}, job ${held.job.id}`);
+    this.#fail(held, new WorkerLostError(message, { exitCode: null, signal: null }));
+    this.#afterNews();
+  }
+
+  #onLeaving(child: ChildProcess, note: string | undefined): void {
+    if (note !== undefined) this.#events.onLog('warning', note);
+    this.#takeBack(child);
+    this.#afterNews();
+  }
+
+  #onGone(child: ChildProcess, exit: ChildExit): void {
+    if (this.#state === 'stopped') return;
+    const jobs = [...child.held.values()];
+    const started = jobs.length > 0 ? child.startedTickets() : undefined;
+    const isDoomed = jobs.some(held => held.doom !== undefined);
+    const back: HeldJob[] = [];
+    for (const held of jobs) {
+      const wasStarted = held.state !== 'sent' || started!.has(held.ticket);
+      const isInnocent = isDoomed && held.doom === undefined && held.state !== 'released';
+      // with one slot nothing else can have been running, it was done but for its reply
+      if (!wasStarted || (isInnocent && this.#slots > 1)) {
+        this.#deadlines.forget(held);
+        child.forget(held);
+        putBack(held);
+        back.push(held);
+      } else {
+        this.#announce(held, child);
+        this.#fail(held, this.#errorFor(held, exit));
+      }
+    }
+    this.#pending.unshift(...back);
+    this.#afterNews();
+  }
+
+  #errorFor(held: HeldJob, exit: ChildExit): PoolError {
+    if (held.doom === 'time limit') return new TimeLimitExceeded(this.#hardLimit(held));
+    const text = exitText(exit);
+    if (held.doom === 'request') return new Terminated(text);
+    return new WorkerLostError(`Worker exited prematurely: ${text} Job: ${held.job.id}.`, exit);
+  }
+
+  #onSoftLimit(held: HeldJob): void {
+    const seconds = held.job.softTimeLimit ?? this.#options.softTimeLimit ?? 0;
+    held.child!.tell({ type: 'soft-limit', ticket: held.ticket, seconds });
+    this.#events.onSoftTimeout(held.job.id, seconds);
+  }
+
+  #onHardLimit(held: HeldJob): void {
+    const child = held.child!;
+    held.doom = 'time limit';
+    this.#takeBack(child);
+    if (child.state !== 'dying') child.dismiss(KILL_AFTER);
+    this.#dispatchSoon();
+  }
+
+  // Closing the books
+
+  #fail(held: HeldJob, error: PoolError): void {
+    this.#close(held);
+    this.#events.onFailed(held.job.id, error);
+  }
+
+  #close(held: HeldJob): void {
+    this.#deadlines.forget(held);
+    if (held.state !== 'released') this.#load--;
+    held.child?.forget(held);
+  }
+
+  #afterNews(): void {
+    if (this.#pending.length > 0) this.#dispatchSoon();
+    if (this.#wasFull && this.free > 0) {
+      this.#wasFull = false;
+      this.#events.onRoom();
+    }
+    if (this.#idle !== undefined && this.#load === 0 && !this.#hasReleased()) this.#idle.resolve();
+  }
+
+  #hasReleased(): boolean {
+    for (const child of this.#staff.processes) if (child.held.size > 0) return true;
+    return false;
+  }
+}
+
+function putBack(held: HeldJob): void {
+  held.state = 'pending';
+  held.child = undefined;
+  held.softAt = Number.POSITIVE_INFINITY;
+  held.hardAt = Number.POSITIVE_INFINITY;
+}
+
+function hasUnstartedSince(child: ChildProcess, time: number): boolean {
+  for (const held of child.held.values()) {
+    if (held.state === 'sent') return held.sentAt < time;
+  }
+  return false;
+}
+
+function checkCount(n: number): void {
+  if (!Number.isSafeInteger(n) || n < 1) {
+    throw new RangeError(`The number of processes must be a whole number of at least 1, not ${n}`);
+  }
+}
+
+function terminatedText(signal: NodeJS.Signals): string {
+  return `signal ${constants.signals[signal]} (${signal})`;
+}
