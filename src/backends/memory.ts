@@ -1,0 +1,137 @@
+import { jsonDecode, jsonEncode } from '../wire/json.ts';
+import { decodeMeta, encodeMeta, type ResultMeta } from '../wire/result-meta.ts';
+import { SUCCESS } from '../wire/states.ts';
+import type { BackendOptions, MetaListener, ResultBackend } from './contract.ts';
+import { Listeners } from './listeners.ts';
+
+/** Expired documents looked for on each store; more than one, so that the store shrinks. */
+const PURGED_PER_STORE = 4;
+
+interface Entry {
+  /** Text, as elsewhere: what was stored cannot change afterwards. */
+  readonly text: string;
+  readonly status: string;
+  /** Milliseconds since the epoch. */
+  readonly deadline: number;
+}
+
+interface SharedMemory {
+  /** Oldest first. */
+  readonly tasks: Map<string, Entry>;
+  readonly groups: Map<string, Entry>;
+  readonly open: Set<Listeners>;
+}
+
+/** The stores of this process, by URL. */
+const memories = new Map<string, SharedMemory>();
+
+function memoryAt(url: string): SharedMemory {
+  let memory = memories.get(url);
+  if (!memory) {
+    memory = { tasks: new Map(), groups: new Map(), open: new Set() };
+    memories.set(url, memory);
+  }
+  return memory;
+}
+
+/** Results kept in this process; backends with the same URL share them. */
+export class MemoryBackend implements ResultBackend {
+  readonly name = 'memory';
+  readonly url: string;
+  readonly expiresItself = true;
+  readonly #memory: SharedMemory;
+  readonly #listeners = new Listeners();
+  readonly #lifetimeMs: number;
+
+  constructor(url: string, options: BackendOptions) {
+    this.url = url;
+    this.#memory = memoryAt(url);
+    this.#lifetimeMs = options.expires ? options.expires * 1000 : Number.POSITIVE_INFINITY;
+  }
+
+  get subscriptions(): number {
+    return this.#listeners.size;
+  }
+
+  async start(): Promise<void> {
+    this.#memory.open.add(this.#listeners);
+  }
+
+  async stop(): Promise<void> {
+    this.#memory.open.delete(this.#listeners);
+    this.#listeners.clear();
+  }
+
+  async store(meta: ResultMeta): Promise<void> {
+    const { tasks, open } = this.#memory;
+    const text = encodeMeta(meta);
+    if (alive(tasks.get(meta.task_id))?.status === SUCCESS) return;
+    this.#put(tasks, meta.task_id, { text, status: meta.status, deadline: this.#deadline() });
+    for (const listeners of open) {
+      if (listeners.has(meta.task_id)) listeners.notify(decodeMeta(text));
+    }
+  }
+
+  async fetch(taskId: string): Promise<ResultMeta | undefined> {
+    const entry = alive(this.#memory.tasks.get(taskId));
+    return entry && decodeMeta(entry.text);
+  }
+
+  async forget(taskId: string): Promise<void> {
+    this.#memory.tasks.delete(taskId);
+  }
+
+  async subscribe(taskId: string, listener: MetaListener): Promise<() => Promise<void>> {
+    await this.start();
+    const remove = this.#listeners.add(taskId, listener);
+    return async () => void remove();
+  }
+
+  async storeGroup(groupId: string, tuple: unknown): Promise<void> {
+    const text = jsonEncode(tuple);
+    this.#put(this.#memory.groups, groupId, { text, status: '', deadline: this.#deadline() });
+  }
+
+  async fetchGroup(groupId: string): Promise<unknown | undefined> {
+    const entry = alive(this.#memory.groups.get(groupId));
+    return entry && jsonDecode(entry.text);
+  }
+
+  async forgetGroup(groupId: string): Promise<void> {
+    this.#memory.groups.delete(groupId);
+  }
+
+  async cleanup(): Promise<number> {
+    const { tasks, groups } = this.#memory;
+    return purge(tasks, tasks.size) + purge(groups, groups.size);
+  }
+
+  #deadline(): number {
+    return Date.now() + this.#lifetimeMs;
+  }
+
+  #put(entries: Map<string, Entry>, id: string, entry: Entry): void {
+    // deleted first, so that the order of the map stays the order of age
+    entries.delete(id);
+    entries.set(id, entry);
+    purge(entries, PURGED_PER_STORE);
+  }
+}
+
+function alive(entry: Entry | undefined): Entry | undefined {
+  return entry && entry.deadline > Date.now() ? entry : undefined;
+}
+
+/** Deletes what expired among the `limit` oldest. @returns how many */
+function purge(entries: Map<string, Entry>, limit: number): number {
+  const now = Date.now();
+  let looked = 0;
+  let deleted = 0;
+  for (const [id, entry] of entries) {
+    if (looked++ >= limit) break;
+    if (entry.deadline > now) continue;
+    entries.delete(id);
+    deleted++;
+  }
+  return deleted;
+}

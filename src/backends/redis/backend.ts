@@ -1,0 +1,236 @@
+/**
+ * Results in Redis, in Celery's keys: `celery-task-meta-<id>` holds the document and is the
+ * name of the channel on which it is announced.
+ *
+ * Owns two connections: one for commands, and one for hearing, opened when somebody waits.
+ */
+import type { Redis } from 'ioredis';
+import { CeleryError } from '../../base/errors.ts';
+import { ConnectionClosed } from '../../messaging/errors.ts';
+import { redisUrlForPeople, toOperationalError } from '../../messaging/redis/client.ts';
+import { DecodeError } from '../../wire/errors.ts';
+import { jsonDecode, jsonEncode } from '../../wire/json.ts';
+import { groupMetaKey, resultKeyPrefix, taskMetaKey } from '../../wire/redis-keys.ts';
+import { decodeMeta, encodeMeta, type ResultMeta } from '../../wire/result-meta.ts';
+import type { BackendOptions, MetaListener, ResultBackend } from '../contract.ts';
+import { BackendGetMetaError, BackendStoreError } from '../errors.ts';
+import { Listeners } from '../listeners.ts';
+import { retrySchedule } from '../retry.ts';
+import {
+  healingClient,
+  healthCheckInterval,
+  type RedisUrls,
+  redisBackendUrls,
+} from './connection.ts';
+import { RedisDocuments } from './documents.ts';
+import { Subscriber } from './subscriber.ts';
+
+interface Open {
+  readonly client: Redis;
+  /** The first connection; later losses heal without anybody asking. */
+  readonly connected: Promise<void>;
+  readonly documents: RedisDocuments;
+}
+
+export class RedisBackend implements ResultBackend {
+  readonly name = 'redis';
+  readonly url: string;
+  readonly expiresItself = true;
+  readonly #options: BackendOptions;
+  readonly #urls: RedisUrls;
+  readonly #taskPrefix: string;
+  readonly #groupPrefix: string;
+  readonly #listeners = new Listeners();
+  #open: Open | undefined;
+  #subscriber: Subscriber | undefined;
+  #stopped = false;
+
+  constructor(url: string, options: BackendOptions) {
+    this.#options = options;
+    this.#urls = redisBackendUrls(url, options);
+    this.url = redisUrlForPeople(this.#urls[0]);
+    const prefix = resultKeyPrefix(options.transportOptions.global_keyprefix);
+    this.#taskPrefix = taskMetaKey('', prefix);
+    this.#groupPrefix = groupMetaKey('', prefix);
+  }
+
+  get subscriptions(): number {
+    return this.#listeners.size;
+  }
+
+  /** @throws OperationalError when the server does not answer; nothing is left behind then */
+  async start(): Promise<void> {
+    this.#stopped = false;
+    try {
+      await this.#opened().connected;
+    } catch (error) {
+      await this.stop();
+      throw toOperationalError(error, this.#urls, `connecting to the result backend ${this.url}`);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#listeners.clear();
+    this.#subscriber?.close();
+    this.#subscriber = undefined;
+    const open = this.#open;
+    this.#open = undefined;
+    if (!open) return;
+    await open.documents.close();
+    open.client.disconnect();
+  }
+
+  async store(meta: ResultMeta): Promise<void> {
+    const text = encodeMeta(meta);
+    try {
+      await this.#opened().documents.store(this.#taskPrefix + meta.task_id, text);
+    } catch (error) {
+      throw new BackendStoreError(this.#describe(error, `storing the result of ${meta.task_id}`), {
+        taskId: meta.task_id,
+        state: meta.status,
+      });
+    }
+  }
+
+  async fetch(taskId: string): Promise<ResultMeta | undefined> {
+    try {
+      const text = await this.#opened().documents.fetch(this.#taskPrefix + taskId);
+      return text === null ? undefined : readMeta(taskId, text);
+    } catch (error) {
+      throw this.#getError(error, taskId, 'reading the result of');
+    }
+  }
+
+  async forget(taskId: string): Promise<void> {
+    await this.#delete(this.#taskPrefix + taskId, taskId);
+  }
+
+  async subscribe(taskId: string, listener: MetaListener): Promise<() => Promise<void>> {
+    const subscriber = this.#subscribing();
+    const channel = this.#taskPrefix + taskId;
+    const remove = this.#listeners.add(taskId, listener);
+    const end = async () => {
+      if (remove()) subscriber.drop(channel);
+    };
+    try {
+      await subscriber.want(channel);
+    } catch (error) {
+      await end();
+      throw this.#getError(error, taskId, 'subscribing to');
+    }
+    return end;
+  }
+
+  async storeGroup(groupId: string, tuple: unknown): Promise<void> {
+    const text = jsonEncode({ result: tuple }, { spacing: 'python' });
+    try {
+      await this.#opened().documents.put(this.#groupPrefix + groupId, text);
+    } catch (error) {
+      throw new BackendStoreError(this.#describe(error, `storing the group ${groupId}`), {
+        taskId: groupId,
+        state: '',
+      });
+    }
+  }
+
+  async fetchGroup(groupId: string): Promise<unknown | undefined> {
+    try {
+      const text = await this.#opened().documents.fetch(this.#groupPrefix + groupId);
+      return text === null ? undefined : readGroup(text);
+    } catch (error) {
+      throw this.#getError(error, groupId, 'reading the group');
+    }
+  }
+
+  async forgetGroup(groupId: string): Promise<void> {
+    await this.#delete(this.#groupPrefix + groupId, groupId);
+  }
+
+  /** Redis deletes what expired. */
+  async cleanup(): Promise<number> {
+    return 0;
+  }
+
+  async #delete(key: string, id: string): Promise<void> {
+    try {
+      await this.#opened().documents.delete(key);
+    } catch (error) {
+      throw this.#getError(error, id, 'forgetting');
+    }
+  }
+
+  #opened(): Open {
+    if (this.#stopped) throw new ConnectionClosed('The result backend was closed.');
+    if (!this.#open) {
+      const client = healingClient(this.#urls, this.#options);
+      const connected = client.connect();
+      connected.catch(() => {});
+      const retry = retrySchedule(this.#options);
+      const ttl = Math.ceil(this.#options.expires ?? 0);
+      const documents = new RedisDocuments(client, { ttl, retry, connected });
+      this.#open = { client, connected, documents };
+    }
+    return this.#open;
+  }
+
+  #subscribing(): Subscriber {
+    if (this.#stopped) throw new ConnectionClosed('The result backend was closed.');
+    if (!this.#subscriber) {
+      const client = healingClient(this.#urls, this.#options);
+      this.#subscriber = new Subscriber(client, {
+        healthCheckInterval: healthCheckInterval(this.#options),
+        onMessage: (channel, text) => this.#hear(channel, text),
+        onResubscribed: channels => this.#catchUp(channels),
+      });
+      client.connect().catch(() => {});
+    }
+    return this.#subscriber;
+  }
+
+  #hear(channel: string, text: string): void {
+    const taskId = channel.slice(this.#taskPrefix.length);
+    if (!this.#listeners.has(taskId)) return;
+    try {
+      this.#listeners.notify(readMeta(taskId, text));
+    } catch {
+      // Not a document: somebody else's message. What is stored is what counts.
+    }
+  }
+
+  /** What was announced while the connection was down is read from the keys. */
+  #catchUp(channels: readonly string[]): void {
+    for (const channel of channels) {
+      const taskId = channel.slice(this.#taskPrefix.length);
+      this.fetch(taskId).then(
+        meta => meta && this.#listeners.notify(meta),
+        () => {},
+      );
+    }
+  }
+
+  #getError(error: unknown, id: string, doing: string): BackendGetMetaError {
+    return new BackendGetMetaError(this.#describe(error, `${doing} ${id}`), { taskId: id });
+  }
+
+  /** Driver errors carry the command with its arguments, so only their text is kept. */
+  #describe(error: unknown, doing: string): string {
+    return error instanceof CeleryError
+      ? `Error ${doing}: ${error.message}`
+      : toOperationalError(error, this.#urls, doing).message;
+  }
+}
+
+/** The key says whose document it is; Python's groups and old versions leave the id out. */
+function readMeta(taskId: string, text: string): ResultMeta {
+  const meta = decodeMeta(text);
+  return meta.task_id === taskId ? meta : { ...meta, task_id: taskId };
+}
+
+function readGroup(text: string): unknown {
+  const document = jsonDecode(text);
+  if (typeof document === 'object' && document !== null && 'result' in document) {
+    return document.result;
+  }
+  throw new DecodeError('a saved group is an object with "result".');
+}

@@ -1,0 +1,101 @@
+/** Turns `result_backend` and the `redis_*` settings into a client that heals by itself. */
+import { Redis, type RedisOptions } from 'ioredis';
+import { ImproperlyConfigured } from '../../base/errors.ts';
+import { redisClientOptions } from '../../messaging/redis/client.ts';
+import { parseUrls, type ServerUrl } from '../../messaging/url.ts';
+import type { BackendOptions } from '../contract.ts';
+
+/** Milliseconds between reconnects: at once, then slower, at most a second. */
+const LONGEST_RECONNECT_MS = 1000;
+const RECONNECT_STEP_MS = 50;
+/** Milliseconds; as in redis-py, and short enough to notice a dead peer behind a firewall. */
+const KEEP_ALIVE_MS = 30_000;
+const DEFAULT_CONNECT_TIMEOUT = 10;
+const DEFAULT_HEALTH_CHECK_INTERVAL = 25;
+
+export type RedisUrls = readonly [ServerUrl, ...ServerUrl[]];
+
+/** `result_backend` taken apart; what it leaves open comes from `redis_host` and the like. */
+export function redisBackendUrls(text: string, { settings }: BackendOptions): RedisUrls {
+  const [first, ...others] = parseUrls(text.replace(/^socket:/i, 'redis+socket:'));
+  return [withLegacySettings(first, settings), ...others];
+}
+
+function withLegacySettings(url: ServerUrl, settings: BackendOptions['settings']): ServerUrl {
+  const database = url.path === '' ? numberSetting(settings, 'redis_db') : undefined;
+  return {
+    ...url,
+    host: url.host ?? textSetting(settings, 'redis_host'),
+    port: url.port ?? numberSetting(settings, 'redis_port'),
+    username: url.username ?? textSetting(settings, 'redis_username'),
+    password: url.password ?? textSetting(settings, 'redis_password'),
+    path: database === undefined ? url.path : String(database),
+  };
+}
+
+/**
+ * A client, not yet connected, that reconnects for ever. Commands fail at once while the
+ * connection is down; trying again is the caller's decision.
+ */
+export function healingClient(
+  urls: RedisUrls,
+  { settings, transportOptions }: BackendOptions,
+): Redis {
+  const option = (name: string): unknown =>
+    transportOptions[name] ?? settings[`redis_${name}`] ?? undefined;
+  const clientOptions: RedisOptions = {
+    ...redisClientOptions(urls, {
+      connectTimeout:
+        seconds(option('socket_connect_timeout'), 'redis_socket_connect_timeout') ??
+        DEFAULT_CONNECT_TIMEOUT,
+      socketTimeout: seconds(option('socket_timeout'), 'redis_socket_timeout'),
+      useSsl: settings.redis_backend_use_ssl as boolean | Record<string, unknown> | undefined,
+      clientName: textSetting({ client_name: option('client_name') }, 'client_name'),
+      masterName: masterName(urls, transportOptions),
+      sentinelKwargs: transportOptions.sentinel_kwargs as Record<string, unknown> | undefined,
+    }),
+    keepAlive: KEEP_ALIVE_MS,
+    // every command of a lost connection is rejected, none is sent again behind our back
+    maxRetriesPerRequest: 0,
+    retryStrategy: times => Math.min((times - 1) * RECONNECT_STEP_MS, LONGEST_RECONNECT_MS),
+  };
+  const client = new Redis({ ...clientOptions, replyMapping: 'legacy' });
+  client.on('error', () => {});
+  return client;
+}
+
+/** Seconds; 0 is never. 25 as in Celery. */
+export function healthCheckInterval({ settings, transportOptions }: BackendOptions): number {
+  const given =
+    transportOptions.health_check_interval ?? settings.redis_backend_health_check_interval;
+  return typeof given === 'number' ? given : DEFAULT_HEALTH_CHECK_INTERVAL;
+}
+
+function masterName([url]: RedisUrls, transportOptions: Readonly<Record<string, unknown>>) {
+  const name = textSetting(transportOptions, 'master_name');
+  if (url.scheme === 'sentinel' && name === undefined) {
+    throw new ImproperlyConfigured(
+      'A sentinel:// result backend needs the name of the master: ' +
+        "set result_backend_transport_options = {master_name: '…'}.",
+    );
+  }
+  return name;
+}
+
+function seconds(value: unknown, name: string): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'number' && value > 0) return value;
+  throw new ImproperlyConfigured(
+    `${name} must be a positive number of seconds, not ${JSON.stringify(value)}.`,
+  );
+}
+
+function textSetting(settings: Readonly<Record<string, unknown>>, name: string) {
+  const value = settings[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function numberSetting(settings: Readonly<Record<string, unknown>>, name: string) {
+  const value = settings[name];
+  return typeof value === 'number' ? value : undefined;
+}

@@ -1,0 +1,151 @@
+/**
+ * Writes and reads result documents: batched per event-loop turn, tried again over a lost
+ * connection (every operation here may safely run twice).
+ */
+import type { Redis } from 'ioredis';
+import { type Deferred, deferred } from '../../base/deferred.ts';
+import type { RetrySchedule } from '../retry.ts';
+import { TurnBatch } from '../turn-batch.ts';
+import { type Document, storeDocuments } from './store-script.ts';
+
+interface Write extends Document {
+  readonly done: Deferred<void>;
+}
+
+interface Read {
+  readonly key: string;
+  readonly found: Deferred<string | null>;
+}
+
+export interface DocumentOptions {
+  /** Whole seconds, 0 for ever. */
+  readonly ttl: number;
+  readonly retry: RetrySchedule;
+  /** Settled when the first connection is there or has failed. */
+  readonly connected: Promise<void>;
+}
+
+/** Characters of one write batch; Redis does nothing else while it stores one. */
+const MAX_BATCH_LENGTH = 512 * 1024;
+/** What a document weighs beside its text. */
+const DOCUMENT_OVERHEAD = 1024;
+const MAX_READ_BATCH = 500;
+
+/** Replies that say "not now": the server is starting, failing over or busy. */
+const PASSING_REPLY = /^(LOADING|READONLY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|BUSY|UNKILLABLE)\b/;
+
+export class RedisDocuments {
+  readonly #client: Redis;
+  readonly #ttl: number;
+  readonly #retry: RetrySchedule;
+  readonly #writes: TurnBatch<Write>;
+  readonly #reads: TurnBatch<Read>;
+  readonly #connected: Promise<void>;
+  #closed = false;
+  /** Ends the pauses between retries early. */
+  readonly #wakers = new Set<() => void>();
+
+  constructor(client: Redis, options: DocumentOptions) {
+    this.#client = client;
+    this.#ttl = options.ttl;
+    this.#retry = options.retry;
+    this.#connected = options.connected.catch(() => {});
+    this.#writes = new TurnBatch<Write>(
+      writes => this.#write(writes),
+      MAX_BATCH_LENGTH,
+      write => write.text.length + DOCUMENT_OVERHEAD,
+    );
+    this.#reads = new TurnBatch<Read>(reads => this.#read(reads), MAX_READ_BATCH);
+    client.on('ready', () => this.#wake());
+  }
+
+  store(key: string, text: string): Promise<void> {
+    const done = deferred();
+    this.#writes.add({ key, text, done });
+    return done.promise;
+  }
+
+  fetch(key: string): Promise<string | null> {
+    const found = deferred<string | null>();
+    this.#reads.add({ key, found });
+    return found.promise;
+  }
+
+  /** Overwrites whatever is there. */
+  async put(key: string, text: string): Promise<void> {
+    await this.#attempt(async () => {
+      const transaction = this.#client.multi();
+      if (this.#ttl > 0) transaction.setex(key, this.#ttl, text);
+      else transaction.set(key, text);
+      const replies = await transaction.publish(key, text).exec();
+      for (const [error] of replies ?? []) if (error) throw error;
+    });
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#attempt(() => this.#client.del(key));
+  }
+
+  /** No more retries; resolves when nothing is under way. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#wake();
+    await Promise.all([this.#writes.idle(), this.#reads.idle()]);
+  }
+
+  async #write(writes: Write[]): Promise<void> {
+    try {
+      await this.#attempt(() => storeDocuments(this.#client, writes, this.#ttl));
+      for (const { done } of writes) done.resolve();
+    } catch (error) {
+      for (const { done } of writes) done.reject(error);
+    }
+  }
+
+  async #read(reads: Read[]): Promise<void> {
+    try {
+      const texts = await this.#attempt(() => this.#client.mget(reads.map(read => read.key)));
+      reads.forEach(({ found }, at) => {
+        found.resolve(texts[at] ?? null);
+      });
+    } catch (error) {
+      for (const { found } of reads) found.reject(error);
+    }
+  }
+
+  async #attempt<T>(operation: () => Promise<T>): Promise<T> {
+    await this.#connected;
+    for (let failures = 1; ; failures++) {
+      try {
+        return await operation();
+      } catch (error) {
+        const pause = this.#closed || !isPassing(error) ? undefined : this.#retry(failures);
+        if (pause === undefined) throw error;
+        await this.#pause(pause);
+      }
+    }
+  }
+
+  /** At most `seconds`; a connection that is ready again ends it. */
+  #pause(seconds: number): Promise<void> {
+    return new Promise(resolve => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#wakers.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, seconds * 1000);
+      this.#wakers.add(end);
+    });
+  }
+
+  #wake(): void {
+    for (const end of [...this.#wakers]) end();
+  }
+}
+
+/** A reply of the server is final unless it says otherwise; anything else is the connection's. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name !== 'ReplyError' || PASSING_REPLY.test(error.message);
+}

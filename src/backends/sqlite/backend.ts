@@ -1,0 +1,190 @@
+/**
+ * Results in an SQLite file, in the tables of Python Celery's database backend, with their
+ * limits: children, group_id and parent_id of a task are not kept.
+ */
+import { CeleryError } from '../../base/errors.ts';
+import { ConnectionClosed } from '../../messaging/errors.ts';
+import { parseSqliteUrl, type SqliteLocation } from '../../messaging/sqlite/location.ts';
+import { fromIso } from '../../wire/dates.ts';
+import type { ResultMeta } from '../../wire/result-meta.ts';
+import type { BackendOptions, MetaListener, ResultBackend } from '../contract.ts';
+import { BackendGetMetaError, BackendStoreError } from '../errors.ts';
+import { Listeners } from '../listeners.ts';
+import { ResultDatabase } from './database.ts';
+import { decodeGroup, encodeGroup } from './group-pickle.ts';
+import { fromRow, toDatabaseTime, toRow } from './row.ts';
+import { OLDEST_ROWS, type TableNames, tableNames } from './tables.ts';
+
+/** Milliseconds between two purges of what expired. */
+const PURGE_EVERY_MS = 60_000;
+
+export class SqliteBackend implements ResultBackend {
+  readonly name = 'database';
+  readonly url: string;
+  readonly expiresItself = true;
+  readonly #location: SqliteLocation;
+  readonly #names: TableNames;
+  /** Seconds; 0 is for ever. */
+  readonly #expires: number;
+  readonly #listeners = new Listeners();
+  #database: ResultDatabase | undefined;
+  #stopped = false;
+  #purgedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(url: string, options: BackendOptions) {
+    this.url = url;
+    this.#location = parseSqliteUrl(url.replace(/^database\+/i, 'db+'));
+    this.#names = tableNames(options.settings.database_table_names);
+    this.#expires = options.expires ?? 0;
+  }
+
+  get subscriptions(): number {
+    return this.#listeners.size;
+  }
+
+  async start(): Promise<void> {
+    this.#stopped = false;
+    this.#opened();
+    this.#purgeSometimes();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const database = this.#database;
+    this.#database = undefined;
+    await database?.leave(this.#listeners);
+    this.#listeners.clear();
+  }
+
+  async store(meta: ResultMeta): Promise<void> {
+    const row = toRow(meta);
+    try {
+      await this.#opened().store(row);
+    } catch (error) {
+      throw new BackendStoreError(describe(error, `storing the result of ${meta.task_id}`), {
+        taskId: meta.task_id,
+        state: meta.status,
+        cause: error,
+      });
+    }
+    this.#purgeSometimes();
+  }
+
+  async fetch(taskId: string): Promise<ResultMeta | undefined> {
+    return this.#reading(taskId, 'reading the result of', async database => {
+      const row = await database.query(tables => tables.task(taskId));
+      return row && !this.#hasExpired(row.date_done) ? fromRow(row) : undefined;
+    });
+  }
+
+  async forget(taskId: string): Promise<void> {
+    await this.#reading(taskId, 'forgetting', database =>
+      database.query(tables => tables.deleteTask(taskId)),
+    );
+  }
+
+  async subscribe(taskId: string, listener: MetaListener): Promise<() => Promise<void>> {
+    const database = this.#opened();
+    const remove = this.#listeners.add(taskId, listener);
+    const end = async () => {
+      if (remove()) database.unlisten(taskId, this.#listeners);
+    };
+    try {
+      await database.listen(taskId);
+    } catch (error) {
+      await end();
+      throw new BackendGetMetaError(describe(error, `waiting for ${taskId}`), { taskId });
+    }
+    return end;
+  }
+
+  async storeGroup(groupId: string, tuple: unknown): Promise<void> {
+    const pickle = encodeGroup(tuple);
+    const now = toDatabaseTime(Date.now() / 1000);
+    try {
+      await this.#opened().query(tables => tables.putGroup(groupId, pickle, now));
+    } catch (error) {
+      throw new BackendStoreError(describe(error, `storing the group ${groupId}`), {
+        taskId: groupId,
+        state: '',
+        cause: error,
+      });
+    }
+  }
+
+  async fetchGroup(groupId: string): Promise<unknown | undefined> {
+    return this.#reading(groupId, 'reading the group', async database => {
+      const row = await database.query(tables => tables.group(groupId));
+      if (!row?.result || this.#hasExpired(row.date_done)) return undefined;
+      return decodeGroup(row.result);
+    });
+  }
+
+  async forgetGroup(groupId: string): Promise<void> {
+    await this.#reading(groupId, 'forgetting the group', database =>
+      database.query(tables => tables.deleteGroup(groupId)),
+    );
+  }
+
+  async cleanup(): Promise<number> {
+    if (this.#expires <= 0) return 0;
+    return this.#opened().query(tables => tables.expire(this.#cutoff(), 'everywhere'));
+  }
+
+  /** Nobody has to run beat: who stores also throws away, a little at a time. */
+  #purgeSometimes(): void {
+    if (this.#expires <= 0 || this.#location.readOnly) return;
+    const now = performance.now();
+    if (now - this.#purgedAt < PURGE_EVERY_MS) return;
+    this.#purgedAt = now;
+    this.#purgeOldest().catch(() => {
+      // locked or closed: the next purge does it
+    });
+  }
+
+  async #purgeOldest(): Promise<void> {
+    for (;;) {
+      const database = this.#database;
+      if (!database) return;
+      const deleted = await database.query(tables => tables.expire(this.#cutoff(), 'oldest'));
+      if (deleted < OLDEST_ROWS / 2) return;
+      await new Promise(resolve => setImmediate(resolve));
+    }
+  }
+
+  #cutoff(): string {
+    return toDatabaseTime(Date.now() / 1000 - this.#expires);
+  }
+
+  /** Expired rows are gone for everybody, purged or not, as in the other stores. */
+  #hasExpired(dateDone: string | null): boolean {
+    return (
+      this.#expires > 0 &&
+      dateDone !== null &&
+      fromIso(dateDone) < Date.now() / 1000 - this.#expires
+    );
+  }
+
+  #opened(): ResultDatabase {
+    if (this.#stopped) throw new ConnectionClosed('The result backend was closed.');
+    this.#database ??= ResultDatabase.use(this.#location, this.#names, this.#listeners);
+    return this.#database;
+  }
+
+  async #reading<T>(
+    id: string,
+    doing: string,
+    run: (database: ResultDatabase) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await run(this.#opened());
+    } catch (cause) {
+      throw new BackendGetMetaError(describe(cause, `${doing} ${id}`), { taskId: id, cause });
+    }
+  }
+}
+
+function describe(error: unknown, doing: string): string {
+  const reason = error instanceof CeleryError ? error.message : String(error);
+  return `Error ${doing}: ${reason}`;
+}

@@ -1,0 +1,180 @@
+/**
+ * One SQLite file with its result tables, shared by all backends of this process, so that a
+ * document stored here is announced here at once.
+ *
+ * Owns: the connection, the batches of writes (one transaction per event-loop turn) and the
+ * watch for what other processes write.
+ */
+import { type Deferred, deferred } from '../../base/deferred.ts';
+import { ConnectionClosed } from '../../messaging/errors.ts';
+import {
+  openSqlite,
+  type SqliteDatabase,
+  sqliteError,
+  whileBusy,
+} from '../../messaging/sqlite/driver.ts';
+import type { SqliteLocation } from '../../messaging/sqlite/location.ts';
+import type { ResultMeta } from '../../wire/result-meta.ts';
+import type { Listeners } from '../listeners.ts';
+import { TurnBatch } from '../turn-batch.ts';
+import { fromRow } from './row.ts';
+import { createTables, type TableNames, Tables, type TaskRow } from './tables.ts';
+import { RowWatch } from './watch.ts';
+
+interface Write {
+  readonly row: TaskRow;
+  readonly done: Deferred<void>;
+}
+
+/** Bytes of one transaction; others wait that long for the lock. */
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+const ROW_OVERHEAD = 1024;
+/** Seconds that a statement may block the event loop; after that we wait without blocking. */
+const BLOCKING_WAIT = 0.02;
+
+const databases = new Map<string, ResultDatabase>();
+
+export class ResultDatabase {
+  readonly path: string;
+  readonly #key: string;
+  readonly #timeout: number;
+  readonly #database: SqliteDatabase;
+  readonly #tables: Tables;
+  readonly #watch: RowWatch;
+  readonly #writes: TurnBatch<Write>;
+  readonly #users = new Set<Listeners>();
+  #closed = false;
+
+  /** The database at `location`, opened by the first user and closed by the last. */
+  static use(location: SqliteLocation, names: TableNames, user: Listeners): ResultDatabase {
+    const key = JSON.stringify([location.path, names.task, names.group]);
+    let database = databases.get(key);
+    if (!database) {
+      database = new ResultDatabase(key, location, names);
+      databases.set(key, database);
+    }
+    database.#users.add(user);
+    return database;
+  }
+
+  private constructor(key: string, location: SqliteLocation, names: TableNames) {
+    this.path = location.path;
+    this.#key = key;
+    this.#timeout = location.timeout;
+    const database = openSqlite(location.path, {
+      busyTimeout: location.timeout,
+      readOnly: location.readOnly,
+    });
+    try {
+      if (!location.readOnly) createTables(database, names);
+      this.#tables = new Tables(database, names);
+      database.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT * 1000}`);
+    } catch (error) {
+      database.close();
+      throw sqliteError(error, location.path);
+    }
+    const version = database.prepare('PRAGMA data_version');
+    this.#database = database;
+    this.#watch = new RowWatch(
+      {
+        tables: this.#tables,
+        version: () => (version.get() as { data_version: number }).data_version,
+      },
+      row => this.#announce(row),
+    );
+    this.#writes = new TurnBatch<Write>(
+      writes => this.#write(writes),
+      MAX_BATCH_BYTES,
+      ({ row }) => (row.result?.length ?? 0) + ROW_OVERHEAD,
+    );
+  }
+
+  /** Resolves when everything this process stored is stored and, after the last user, closed. */
+  async leave(user: Listeners): Promise<void> {
+    for (const taskId of user.taskIds()) this.unlisten(taskId, user);
+    await this.#writes.idle();
+    this.#users.delete(user);
+    if (this.#users.size > 0 || this.#closed) return;
+    this.#closed = true;
+    if (databases.get(this.#key) === this) databases.delete(this.#key);
+    this.#watch.stop();
+    this.#database.close();
+  }
+
+  store(row: TaskRow): Promise<void> {
+    const done = deferred();
+    this.#writes.add({ row, done });
+    return done.promise;
+  }
+
+  /** Any other use of the tables; waits for locks without blocking. */
+  async query<T>(run: (tables: Tables) => T): Promise<T> {
+    return await this.#attempt(() => run(this.#tables));
+  }
+
+  /** Someone listens for a task from now on. */
+  async listen(taskId: string): Promise<void> {
+    await this.#attempt(() => this.#watch.add(taskId));
+  }
+
+  /** `user` no longer listens for a task; others may. */
+  unlisten(taskId: string, user: Listeners): void {
+    for (const other of this.#users) if (other !== user && other.has(taskId)) return;
+    this.#watch.remove(taskId);
+  }
+
+  async #attempt<T>(run: () => T): Promise<T> {
+    try {
+      return await whileBusy(() => {
+        if (this.#closed) throw new ConnectionClosed('The result backend was closed.');
+        return run();
+      }, this.#timeout);
+    } catch (error) {
+      throw error instanceof ConnectionClosed ? error : sqliteError(error, this.path);
+    }
+  }
+
+  async #write(writes: readonly Write[]): Promise<void> {
+    try {
+      const stored = await this.#attempt(() => this.#transaction(writes));
+      for (const row of stored) this.#announceOwn(row);
+      for (const { done } of writes) done.resolve();
+    } catch (error) {
+      for (const { done } of writes) done.reject(error);
+    }
+  }
+
+  /** @returns the rows that changed something */
+  #transaction(writes: readonly Write[]): TaskRow[] {
+    const stored: TaskRow[] = [];
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      for (const { row } of writes) if (this.#tables.putTask(row)) stored.push(row);
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      this.#database.exec('ROLLBACK');
+      throw error;
+    }
+    return stored;
+  }
+
+  #announceOwn(row: TaskRow): void {
+    if (!this.#watch.has(row.task_id)) return;
+    this.#watch.saw(row.task_id, row);
+    this.#announce(row);
+  }
+
+  #announce(row: TaskRow): void {
+    let meta: ResultMeta | undefined;
+    for (const user of [...this.#users]) {
+      if (!user.has(row.task_id)) continue;
+      try {
+        meta ??= fromRow(row);
+      } catch {
+        // not plain data: whoever fetches it gets the error
+        return;
+      }
+      user.notify(meta);
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/** Between result documents and rows of Python's tables. */
+import { fromIso, toIso } from '../../wire/dates.ts';
+import { jsonDecode, jsonEncode } from '../../wire/json.ts';
+import { pickleDecode, pickleEncode } from '../../wire/pickle.ts';
+import type { ResultMeta } from '../../wire/result-meta.ts';
+import type { TaskRow } from './tables.ts';
+
+/** @throws EncodeError for a result or argument that cannot be written */
+export function toRow(meta: ResultMeta): TaskRow {
+  return {
+    task_id: meta.task_id,
+    status: meta.status,
+    result: pickleEncode(meta.result),
+    date_done: meta.date_done === null ? null : toDatabaseTime(fromIso(meta.date_done)),
+    traceback: meta.traceback,
+    name: meta.name ?? null,
+    args: toJsonBytes(meta.args),
+    kwargs: toJsonBytes(meta.kwargs),
+    worker: meta.worker ?? null,
+    retries: meta.retries ?? null,
+    queue: meta.queue ?? null,
+  };
+}
+
+/** @throws DecodeError or SecurityError for a result that is not plain data */
+export function fromRow(row: TaskRow): ResultMeta {
+  return {
+    task_id: row.task_id,
+    status: row.status,
+    result: row.result === null ? null : pickleDecode(row.result),
+    traceback: row.traceback,
+    children: null,
+    date_done: row.date_done === null ? null : toIso(fromIso(row.date_done)),
+    ...extendedFields(row),
+  };
+}
+
+/** Columns that hold nothing, or that the table lacks, become absent fields. */
+function extendedFields(row: TaskRow): Partial<ResultMeta> {
+  const fields: Record<string, unknown> = {};
+  for (const column of ['name', 'worker', 'retries', 'queue'] as const) {
+    if (row[column] !== null && row[column] !== undefined) fields[column] = row[column];
+  }
+  for (const column of ['args', 'kwargs'] as const) {
+    const value = fromJsonBytes(row[column]);
+    if (value !== undefined) fields[column] = value;
+  }
+  return fields;
+}
+
+/** Naive UTC, as SQLAlchemy writes a datetime for SQLite. */
+export function toDatabaseTime(epochSeconds: number): string {
+  const micros = Math.round(epochSeconds * 1e6);
+  const text = new Date(Math.floor(micros / 1000)).toISOString();
+  const lowDigits = String(((micros % 1000) + 1000) % 1000).padStart(3, '0');
+  return `${text.slice(0, 10)} ${text.slice(11, 23)}${lowDigits}`;
+}
+
+function toJsonBytes(value: unknown): Uint8Array | null {
+  if (value === undefined || value === null) return null;
+  return Buffer.from(jsonEncode(value, { spacing: 'python' }));
+}
+
+function fromJsonBytes(bytes: Uint8Array | null | undefined): unknown {
+  if (!bytes) return undefined;
+  try {
+    return jsonDecode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+  } catch {
+    // written with another result_serializer; the result itself is still good
+    return undefined;
+  }
+}

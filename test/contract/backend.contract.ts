@@ -1,0 +1,510 @@
+/** What every result backend promises; run once per implementation. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { describe, it, type TestContext } from 'node:test';
+import type { BackendOptions, ResultBackend } from '../../src/backends/contract.ts';
+import { TimeoutError } from '../../src/backends/errors.ts';
+import { waitForResult } from '../../src/backends/wait.ts';
+import type { ResultMeta } from '../../src/wire/result-meta.ts';
+import { eventually } from '../support/eventually.ts';
+
+export interface BackendSetup {
+  /** Another instance on the same store, as another process would have; stopped after the test. */
+  open(options?: Partial<BackendOptions>): Promise<ResultBackend>;
+  /** Whether children, group_id and parent_id are kept (Python's SQL tables do not). */
+  readonly keepsFamily: boolean;
+  /** Proof from outside that nobody listens any more. */
+  noSubscriptionLeft?(): Promise<boolean>;
+}
+
+export const DEFAULT_OPTIONS: BackendOptions = {
+  expires: 86_400,
+  transportOptions: {},
+  extended: false,
+  settings: {},
+};
+
+/** Now, with microseconds as Python writes them. */
+const NOW = `${new Date().toISOString().slice(0, -1)}332+00:00`;
+
+export function meta(taskId: string, status: string, result: unknown = null): ResultMeta {
+  const done = ['SUCCESS', 'FAILURE', 'REVOKED'].includes(status);
+  return {
+    task_id: taskId,
+    status,
+    result,
+    traceback: null,
+    children: [],
+    date_done: done ? NOW : null,
+  };
+}
+
+const ERROR = { exc_type: 'ValueError', exc_message: ['bad é'], exc_module: 'builtins' };
+
+const STATES: readonly [string, unknown][] = [
+  ['STARTED', { pid: 12, hostname: 'celery@here' }],
+  ['PROGRESS', { done: 3, of: 10 }],
+  ['RETRY', ERROR],
+  ['FAILURE', ERROR],
+  [
+    'REVOKED',
+    { exc_type: 'TaskRevokedError', exc_message: ['x'], exc_module: 'celery.exceptions' },
+  ],
+  ['SUCCESS', 5],
+];
+
+const VALUES: readonly [string, unknown][] = [
+  ['null', null],
+  ['a boolean', true],
+  ['zero', 0],
+  ['a negative number', -7],
+  ['a fraction', 1.25],
+  ['a large number', 2 ** 40],
+  ['an integer beyond 2^53', 2n ** 70n],
+  ['an empty text', ''],
+  ['unicode', 'æøå – 日本語 – \u{1F40D} – \u0000'],
+  ['a list', [1, 'two', [3, [4]], null]],
+  ['an object', { a: { b: { c: [1, 2, { d: null }] } }, 'key with "quotes"': '\\' }],
+  ['a date', new Date('2020-01-02T03:04:05.678Z')],
+  ['bytes', Buffer.from([0, 1, 254, 255])],
+  ['a text that looks like a final document', '{"status": "SUCCESS"}'],
+];
+
+type Setup = (t: TestContext) => Promise<BackendSetup>;
+
+export function backendContract(name: string, setup: Setup): void {
+  describe(`${name} result backend`, () => {
+    documents(setup);
+    values(setup);
+    finality(setup);
+    subscriptions(setup);
+    waiting(setup);
+    expiry(setup);
+    groups(setup);
+    lifecycle(setup);
+  });
+}
+
+function documents(setup: Setup): void {
+  for (const [status, result] of STATES) {
+    it(`keeps a ${status} document`, async t => {
+      const { open } = await setup(t);
+      const [writer, reader] = [await open(), await open()];
+      const id = randomUUID();
+      const traceback = status === 'FAILURE' ? 'Traceback: é\n  line' : null;
+
+      await writer.store({ ...meta(id, status, result), traceback });
+
+      const found = await reader.fetch(id);
+      assert.equal(found?.task_id, id);
+      assert.equal(found.status, status);
+      assert.deepEqual(found.result, result);
+      assert.equal(found.traceback, traceback);
+      assert.equal(found.date_done, meta(id, status).date_done);
+    });
+  }
+
+  it('keeps the family of a task where the store has room for it', async t => {
+    const { open, keepsFamily } = await setup(t);
+    const backend = await open();
+    const id = randomUUID();
+    const family = { children: [[['child', null], null]], group_id: 'g', parent_id: 'p' };
+
+    await backend.store({ ...meta(id, 'SUCCESS', 1), ...family });
+
+    const found = await backend.fetch(id);
+    assert.deepEqual(
+      { children: found?.children, group_id: found?.group_id, parent_id: found?.parent_id },
+      keepsFamily ? family : { children: null, group_id: undefined, parent_id: undefined },
+    );
+  });
+
+  it('keeps name, arguments, worker, retries and queue when results are extended', async t => {
+    const { open } = await setup(t);
+    const backend = await open({ extended: true });
+    const id = randomUUID();
+    const more = {
+      name: 'tasks.add',
+      args: [1, 'é'],
+      kwargs: { y: [2] },
+      worker: 'celery@here',
+      retries: 2,
+      queue: 'celery',
+    };
+
+    await backend.store({ ...meta(id, 'SUCCESS', 1), ...more });
+
+    const { name, args, kwargs, worker, retries, queue } = (await backend.fetch(id)) ?? {};
+    assert.deepEqual({ name, args, kwargs, worker, retries, queue }, more);
+  });
+
+  it('answers undefined for an unknown task', async t => {
+    const { open } = await setup(t);
+    const backend = await open();
+
+    assert.equal(await backend.fetch(randomUUID()), undefined);
+  });
+
+  it('forgets a result, also twice', async t => {
+    const { open } = await setup(t);
+    const backend = await open();
+    const id = randomUUID();
+    await backend.store(meta(id, 'SUCCESS', 1));
+
+    await backend.forget(id);
+    await backend.forget(id);
+
+    assert.equal(await backend.fetch(id), undefined);
+  });
+
+  it('stores many documents given in one turn', async t => {
+    const { open } = await setup(t);
+    const [writer, reader] = [await open(), await open()];
+    const ids = Array.from({ length: 3000 }, () => randomUUID());
+
+    await Promise.all(ids.map((id, i) => writer.store(meta(id, 'SUCCESS', i))));
+
+    const found = await Promise.all(ids.map(id => reader.fetch(id)));
+    assert.deepEqual(
+      found.map(one => one?.result),
+      ids.map((_, i) => i),
+    );
+  });
+}
+
+function values(setup: Setup): void {
+  for (const [what, value] of VALUES) {
+    it(`gives back ${what}`, async t => {
+      const { open } = await setup(t);
+      const [writer, reader] = [await open(), await open()];
+      const id = randomUUID();
+
+      await writer.store(meta(id, 'SUCCESS', value));
+
+      assert.deepEqual((await reader.fetch(id))?.result, value);
+    });
+  }
+
+  it('gives back a value of a megabyte', async t => {
+    const { open } = await setup(t);
+    const [writer, reader] = [await open(), await open()];
+    const id = randomUUID();
+    const value = 'é'.repeat(500_000);
+
+    await writer.store(meta(id, 'SUCCESS', value));
+
+    assert.equal((await reader.fetch(id))?.result, value);
+  });
+
+  it('refuses a value that cannot be written and stores nothing', async t => {
+    const { open } = await setup(t);
+    const backend = await open();
+    const id = randomUUID();
+
+    await assert.rejects(
+      backend.store(meta(id, 'SUCCESS', { f: () => 1 })),
+      (error: Error) => error.name === 'EncodeError',
+    );
+
+    assert.equal(await backend.fetch(id), undefined);
+  });
+}
+
+function finality(setup: Setup): void {
+  for (const later of ['STARTED', 'FAILURE', 'REVOKED', 'RETRY', 'SUCCESS']) {
+    it(`leaves a stored SUCCESS alone when ${later} comes later`, async t => {
+      const { open } = await setup(t);
+      const [first, second] = [await open(), await open()];
+      const id = randomUUID();
+      await first.store(meta(id, 'SUCCESS', 'first'));
+      const heard: string[] = [];
+      await first.subscribe(id, seen => heard.push(seen.status));
+
+      await second.store(meta(id, later, 'second'));
+
+      const found = await first.fetch(id);
+      assert.deepEqual([found?.status, found?.result], ['SUCCESS', 'first']);
+      assert.deepEqual(heard, []);
+    });
+  }
+
+  it('replaces any other state, also a FAILURE whose text quotes a success', async t => {
+    const { open } = await setup(t);
+    const backend = await open();
+    const id = randomUUID();
+    await backend.store(meta(id, 'STARTED', { status: 'SUCCESS', text: '"status": "SUCCESS"' }));
+    await backend.store(meta(id, 'FAILURE', { ...ERROR, exc_message: ['"status": "SUCCESS"'] }));
+
+    await backend.store(meta(id, 'SUCCESS', 'at last'));
+
+    assert.equal((await backend.fetch(id))?.result, 'at last');
+  });
+
+  it('keeps the order of states stored in one turn', async t => {
+    const { open } = await setup(t);
+    const backend = await open();
+    const id = randomUUID();
+
+    await Promise.all(STATES.map(([status, result]) => backend.store(meta(id, status, result))));
+
+    assert.equal((await backend.fetch(id))?.status, 'SUCCESS');
+  });
+}
+
+function subscriptions(setup: Setup): void {
+  it('tells of every state that another instance stores, in order', async t => {
+    const { open } = await setup(t);
+    const [writer, reader] = [await open(), await open()];
+    const id = randomUUID();
+    const heard: [string, unknown][] = [];
+    await reader.subscribe(id, seen => heard.push([seen.status, seen.result]));
+
+    for (const [status, result] of STATES) await writer.store(meta(id, status, result));
+
+    await eventually(() => assert.deepEqual(heard, STATES));
+  });
+
+  it('tells every listener of a task, and nobody of other tasks', async t => {
+    const { open } = await setup(t);
+    const backend = await open();
+    const [id, other] = [randomUUID(), randomUUID()];
+    const heard: string[] = [];
+    await backend.subscribe(id, () => heard.push('one'));
+    await backend.subscribe(id, () => heard.push('two'));
+    await backend.subscribe(other, () => heard.push('other'));
+
+    await backend.store(meta(id, 'SUCCESS'));
+
+    await eventually(() => assert.deepEqual(heard, ['one', 'two']));
+    assert.equal(backend.subscriptions, 2);
+  });
+
+  it('is silent after the end of a subscription and deaf to a second end', async t => {
+    const { open } = await setup(t);
+    const backend = await open();
+    const id = randomUUID();
+    const heard: string[] = [];
+    const end = await backend.subscribe(id, seen => heard.push(seen.status));
+    const stays = await backend.subscribe(id, seen => heard.push(`${seen.status} too`));
+
+    await end();
+    await end();
+    await backend.store(meta(id, 'SUCCESS'));
+
+    await eventually(() => assert.deepEqual(heard, ['SUCCESS too']));
+    await stays();
+    assert.equal(backend.subscriptions, 0);
+  });
+
+  it('goes on when a task is given up and wanted again in one turn', async t => {
+    const { open } = await setup(t);
+    const [writer, reader] = [await open(), await open()];
+    const id = randomUUID();
+    const heard: string[] = [];
+    const end = await reader.subscribe(id, () => heard.push('old'));
+
+    const ending = end();
+    await reader.subscribe(id, () => heard.push('new'));
+    await ending;
+    await writer.store(meta(id, 'SUCCESS'));
+
+    await eventually(() => assert.deepEqual(heard, ['new']));
+  });
+}
+
+function waiting(setup: Setup): void {
+  it('resolves at once with a result that is already there, without subscribing', async t => {
+    const { open } = await setup(t);
+    const backend = await open();
+    const id = randomUUID();
+    await backend.store(meta(id, 'FAILURE', ERROR));
+    const states: string[] = [];
+
+    const found = await waitForResult(backend, id, { onMessage: seen => states.push(seen.status) });
+
+    assert.deepEqual(found.result, ERROR);
+    assert.deepEqual(states, ['FAILURE']);
+    assert.equal(backend.subscriptions, 0);
+  });
+
+  it('resolves with a result that comes later and reports the states before it', async t => {
+    const { open } = await setup(t);
+    const [writer, reader] = [await open(), await open()];
+    const id = randomUUID();
+    const states: string[] = [];
+    const onMessage = (seen: ResultMeta) => void states.push(seen.status);
+    await writer.store(meta(id, 'STARTED'));
+    const waiting = waitForResult(reader, id, { timeout: 20, onMessage });
+    await eventually(() => assert.deepEqual(states, ['STARTED']));
+
+    await writer.store(meta(id, 'PROGRESS', 1));
+    await eventually(() => assert.deepEqual(states, ['STARTED', 'PROGRESS']));
+    await writer.store(meta(id, 'SUCCESS', 'done'));
+
+    assert.equal((await waiting).result, 'done');
+    assert.deepEqual(states, ['STARTED', 'PROGRESS', 'SUCCESS']);
+  });
+
+  it('answers a thousand concurrent waits and leaves no subscription behind', async t => {
+    const { open, noSubscriptionLeft } = await setup(t);
+    const [writer, reader] = [await open(), await open()];
+    const ids = Array.from({ length: 1000 }, () => randomUUID());
+    const waits = ids.map(id => waitForResult(reader, id, { timeout: 30 }));
+    await eventually(() => assert.equal(reader.subscriptions, 1000));
+
+    await Promise.all(ids.map((id, i) => writer.store(meta(id, 'SUCCESS', i))));
+
+    const results = (await Promise.all(waits)).map(found => found.result);
+    assert.deepEqual(
+      results,
+      ids.map((_, i) => i),
+    );
+    await eventually(() => assert.equal(reader.subscriptions, 0));
+    if (noSubscriptionLeft) await eventually(noSubscriptionLeft);
+  });
+
+  it('never misses a result stored while the wait begins', async t => {
+    const { open } = await setup(t);
+    const [writer, reader] = [await open(), await open()];
+    const ids = Array.from({ length: 300 }, () => randomUUID());
+
+    const found = await Promise.all(
+      ids.map(async (id, i) => {
+        const waiting = waitForResult(reader, id, { timeout: 20 });
+        for (let turn = 0; turn < i % 7; turn++) await new Promise(done => setImmediate(done));
+        await writer.store(meta(id, 'SUCCESS', i));
+        return (await waiting).result;
+      }),
+    );
+
+    assert.deepEqual(
+      found,
+      ids.map((_, i) => i),
+    );
+  });
+
+  it('gives up after the timeout with the words of Celery and leaves nothing behind', async t => {
+    const { open, noSubscriptionLeft } = await setup(t);
+    const backend = await open();
+
+    await assert.rejects(waitForResult(backend, randomUUID(), { timeout: 0.2 }), (error: Error) => {
+      assert.ok(error instanceof TimeoutError);
+      assert.equal(error.message, 'The operation timed out.');
+      return true;
+    });
+
+    await eventually(() => assert.equal(backend.subscriptions, 0));
+    if (noSubscriptionLeft) await eventually(noSubscriptionLeft);
+  });
+
+  it('ends a wait when its signal aborts or its interval function throws', async t => {
+    const { open } = await setup(t);
+    const backend = await open();
+    const abort = new AbortController();
+    const aborted = waitForResult(backend, randomUUID(), { signal: abort.signal });
+    const onInterval = () => {
+      throw new Error('parent failed');
+    };
+    const thrown = waitForResult(backend, randomUUID(), { interval: 0.01, onInterval });
+
+    await assert.rejects(thrown, /parent failed/);
+    abort.abort(new Error('no longer'));
+    await assert.rejects(aborted, /no longer/);
+
+    await eventually(() => assert.equal(backend.subscriptions, 0));
+  });
+}
+
+function expiry(setup: Setup): void {
+  it('lets documents and groups disappear after result_expires', async t => {
+    const { open } = await setup(t);
+    const [brief, lasting] = [await open({ expires: 1 }), await open({ expires: null })];
+    const [gone, kept] = [randomUUID(), randomUUID()];
+    const now = new Date().toISOString();
+    await brief.store({ ...meta(gone, 'SUCCESS', 1), date_done: now });
+    await brief.storeGroup(gone, [[gone, null], []]);
+    await lasting.store({ ...meta(kept, 'SUCCESS', 2), date_done: now });
+    assert.equal((await brief.fetch(gone))?.result, 1);
+
+    await eventually(async () => assert.equal(await brief.fetch(gone), undefined));
+
+    await eventually(async () => assert.equal(await brief.fetchGroup(gone), undefined));
+    assert.equal((await lasting.fetch(kept))?.result, 2);
+  });
+}
+
+function groups(setup: Setup): void {
+  const tuple = [
+    ['group', null],
+    [
+      [['one', [['parent', null], null]], null],
+      [['inner', null], [[['two', null], null]]],
+    ],
+  ];
+
+  it('keeps a group and forgets it', async t => {
+    const { open } = await setup(t);
+    const [writer, reader] = [await open(), await open()];
+    const id = randomUUID();
+
+    await writer.storeGroup(id, tuple);
+    assert.deepEqual(await reader.fetchGroup(id), tuple);
+
+    await writer.forgetGroup(id);
+    await writer.forgetGroup(id);
+    assert.equal(await reader.fetchGroup(id), undefined);
+  });
+
+  it('answers undefined for an unknown group', async t => {
+    const { open } = await setup(t);
+
+    assert.equal(await (await open()).fetchGroup(randomUUID()), undefined);
+  });
+}
+
+function lifecycle(setup: Setup): void {
+  it('starts and stops twice', async t => {
+    const { open } = await setup(t);
+    const backend = await open();
+
+    await backend.start();
+    await backend.start();
+    await backend.stop();
+    await backend.stop();
+
+    assert.equal(backend.subscriptions, 0);
+  });
+
+  it('works again when it is started after a stop', async t => {
+    const { open } = await setup(t);
+    const backend = await open();
+    const id = randomUUID();
+    await backend.store(meta(id, 'SUCCESS', 1));
+    await backend.stop();
+
+    await backend.start();
+
+    assert.equal((await backend.fetch(id))?.result, 1);
+  });
+
+  it('tells nobody anything after a stop', async t => {
+    const { open } = await setup(t);
+    const [writer, reader] = [await open(), await open()];
+    const [id, last] = [randomUUID(), randomUUID()];
+    const heard: string[] = [];
+    await reader.subscribe(id, seen => heard.push(seen.status));
+
+    await reader.stop();
+    await writer.store(meta(id, 'SUCCESS'));
+    await writer.store(meta(last, 'SUCCESS'));
+
+    await waitForResult(await open(), last, { timeout: 10 });
+    assert.deepEqual(heard, []);
+  });
+
+  it('hides the password in its URL', async t => {
+    const { open } = await setup(t);
+
+    assert.doesNotMatch((await open()).url, /secret/);
+  });
+}
