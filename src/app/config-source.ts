@@ -1,0 +1,156 @@
+/**
+ * Finds and reads the config file: the one somebody names, or `celeryconfig.*` or the key
+ * `celery` of package.json in the working directory (no other folder is searched).
+ */
+
+import { extname, relative, resolve } from 'node:path';
+import { cosmiconfig, defaultLoaders } from 'cosmiconfig';
+import { ImproperlyConfigured } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
+import { ModuleLoadError } from './errors.ts';
+import { loadFile, loadModule, MODULE_EXTENSIONS, type ModuleExports } from './load-module.ts';
+import type { SettingsSource } from './settings-names.ts';
+
+const DATA_EXTENSIONS = ['.json', '.yaml', '.yml'] as const;
+const SEARCH_PLACES = [
+  ...[...MODULE_EXTENSIONS, ...DATA_EXTENSIONS].map(ext => `celeryconfig${ext}`),
+  'package.json',
+];
+
+export interface LoadConfigOptions {
+  readonly cwd?: string | undefined;
+  /** What `--config` names; without it the environment is asked, then the working directory. */
+  readonly config?: string | undefined;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/**
+ * The settings that a process starts with, or undefined when there is no config file.
+ *
+ * @throws ImproperlyConfigured when a file is named and missing, or cannot be read
+ */
+export async function loadConfig(
+  options: LoadConfigOptions = {},
+): Promise<SettingsSource | undefined> {
+  const { cwd = process.cwd(), env = process.env } = options;
+  const named = options.config || env.TSCELERY_CONFIG_MODULE || env.CELERY_CONFIG_MODULE;
+  return named ? readConfig(named, cwd) : discoverConfig(cwd);
+}
+
+async function discoverConfig(cwd: string): Promise<SettingsSource | undefined> {
+  const found = await reading(cwd, () => explorer().search(cwd));
+  if (!found || found.isEmpty) return undefined;
+  return toSource(found.config, nameOf(found.filepath, cwd), undefined);
+}
+
+/**
+ * What `--config` and `app.configFromObject` accept as text: `module`, `module:attribute`,
+ * or the path of a module, JSON or YAML file.
+ *
+ * @throws ImproperlyConfigured when it is missing, cannot be read or holds no settings
+ */
+export async function readConfig(
+  name: string,
+  cwd: string = process.cwd(),
+): Promise<SettingsSource> {
+  if (name.endsWith('.py')) {
+    throw new ImproperlyConfigured(
+      `Config ${JSON.stringify(name)} is Python. Put the settings into a .ts, .js, .json or .yaml file under the same names.`,
+    );
+  }
+  if ((DATA_EXTENSIONS as readonly string[]).includes(extname(name))) {
+    const path = resolve(cwd, name);
+    const found = await reading(name, () => explorer().load(path));
+    return toSource(found?.config, nameOf(path, cwd), undefined);
+  }
+  const [, module = name, attribute] = /^(.{2,}):([\w$]+)$/.exec(name) ?? [];
+  const exports = await reading(name, () => loadModule(module, cwd));
+  return toSource(exports, module, attribute);
+}
+
+/**
+ * Settings from the config that an environment variable names.
+ *
+ * @throws ImproperlyConfigured when the variable is not set
+ */
+export async function readConfigFromEnv(
+  variable: string,
+  cwd: string = process.cwd(),
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<SettingsSource> {
+  const name = env[variable];
+  if (name) return readConfig(name, cwd);
+  throw new ImproperlyConfigured(
+    `The environment variable '${variable}' is not set, and as such the configuration could not be loaded. Set it to the name of a config module, such as ./celeryconfig.ts.`,
+  );
+}
+
+function explorer() {
+  const loadExports = (path: string) => loadFile(path, path);
+  const loaders = Object.fromEntries(MODULE_EXTENSIONS.map(ext => [ext, loadExports]));
+  return cosmiconfig('celery', {
+    searchPlaces: SEARCH_PLACES,
+    searchStrategy: 'none',
+    packageProp: 'celery',
+    loaders: { ...defaultLoaders, ...loaders },
+  });
+}
+
+async function reading<T>(name: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof ImproperlyConfigured) throw error;
+    const message = (error as Error).message;
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const reason = missing ? 'The file does not exist.' : message;
+    const where = error instanceof ModuleLoadError ? '' : ` ${JSON.stringify(name)}`;
+    throw new ImproperlyConfigured(`Cannot load the configuration${where}. ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+function nameOf(path: string, cwd: string): string {
+  const short = relative(cwd, path);
+  return short.startsWith('..') ? path : short;
+}
+
+function toSource(config: unknown, origin: string, attribute: string | undefined): SettingsSource {
+  const value =
+    attribute === undefined ? settingsOf(config) : attributeOf(config, origin, attribute);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const kind = value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+    const what = attribute === undefined ? origin : `${origin}:${attribute}`;
+    throw new ImproperlyConfigured(
+      `The configuration ${what} must be a map of settings, but it is ${kind}.`,
+    );
+  }
+  return { values: value as Readonly<Record<string, unknown>>, origin };
+}
+
+function isModule(value: unknown): value is ModuleExports {
+  return typeof value === 'object' && value !== null && 'default' in value;
+}
+
+/** The default export of a module, or its named exports. */
+function settingsOf(config: unknown): unknown {
+  if (config === undefined) return {};
+  if (isModule(config)) return config.default;
+  // copied, because a module's namespace is no plain object
+  return typeof config === 'object' && config !== null && !Array.isArray(config)
+    ? { ...config }
+    : config;
+}
+
+function attributeOf(config: unknown, origin: string, attribute: string): unknown {
+  const exports = config as ModuleExports;
+  const inner = exports.default;
+  const members: ModuleExports =
+    typeof inner === 'object' && inner !== null ? { ...inner, ...exports } : exports;
+  if (Object.hasOwn(members, attribute)) return members[attribute];
+  const names = Object.keys(members).filter(name => name !== 'module.exports');
+  throw new ImproperlyConfigured(
+    `The configuration module ${origin} has no attribute '${attribute}'. It exports: ${names.join(', ')}.${didYouMean(attribute, names)}`,
+  );
+}
