@@ -39,6 +39,12 @@ const EXCEPTION_MODULES = /^(?:celery|billiard|kombu)\.exceptions$/;
 const EXCEPTION_NAME = /(?:Error|Exception|Warning|Interrupt|Exit|StopIteration|NotRegistered)$/;
 const BACKEND_CLASS = /^celery\.backends\.[\w.]+Backend$/;
 
+/** Protocol 2 uses the old names even when Python 3 writes it. */
+const PYTHON_2_MODULES: ReadonlyMap<string, string> = new Map([
+  ['__builtin__', 'builtins'],
+  ['exceptions', 'builtins'],
+]);
+
 const REDUCERS: Readonly<Record<string, (args: readonly unknown[]) => unknown>> = {
   'datetime.datetime': ([state, zone]) => dateTime(bytes(state, 10), zone),
   'datetime.date': ([state]) => new PyDate(dateText(bytes(state, 4))),
@@ -50,9 +56,14 @@ const REDUCERS: Readonly<Record<string, (args: readonly unknown[]) => unknown>> 
   'datetime.timezone': ([delta]) =>
     new Inert('timezone', delta instanceof Inert ? delta.seconds : 0),
   'decimal.Decimal': ([text]) => new Decimal(String(text)),
+  // How protocol 2, which has no bytes, writes them.
+  '_codecs.encode': ([text]) => Buffer.from(String(text), 'latin1'),
   'uuid.UUID': () => new Inert('uuid'),
   'celery.backends.base.unpickle_backend': () => new Inert('backend'),
   'celery.app.base._unpickle_appattr': ([name, args]) => resultHandle(name, args),
+  // how a result that was made without an app is pickled
+  'celery.result.GroupResult': args => resultHandle('GroupResult', args),
+  'celery.result.AsyncResult': args => resultHandle('AsyncResult', args),
   'collections.OrderedDict': () => ({}),
   'builtins.set': ([items]) => new Set(Array.isArray(items) ? items : []),
   'builtins.frozenset': ([items]) => new Set(Array.isArray(items) ? items : []),
@@ -61,7 +72,7 @@ const REDUCERS: Readonly<Record<string, (args: readonly unknown[]) => unknown>> 
 
 /** Throws SecurityError for every name that is not in the table. */
 export function pyGlobal(module: string, name: string): PyGlobal {
-  const found = new PyGlobal(module, name);
+  const found = new PyGlobal(PYTHON_2_MODULES.get(module) ?? module, name);
   const allowed =
     Object.hasOwn(REDUCERS, found.path) || isException(found) || BACKEND_CLASS.test(found.path);
   if (allowed) return found;
