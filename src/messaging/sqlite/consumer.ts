@@ -1,0 +1,261 @@
+import type { ConsumeOptions, Consumer } from '../contract.ts';
+import type { Queue } from '../entities.ts';
+import { HeldDelivery, type Settlement } from '../held-delivery.ts';
+import { readEnvelope } from '../read-envelope.ts';
+import { self } from './liveness.ts';
+import type { SqliteSession, Taker } from './session.ts';
+import type { ClaimedRow, SqliteStore } from './store.ts';
+
+/** Claims in one transaction; more would keep other writers waiting. */
+const MAX_CLAIM = 1000;
+
+/** Makes the queue, its binding and the note of its expiry, as far as they are needed. */
+export function declareQueue(store: SqliteStore, queue: Queue): void {
+  const { name, exchange, routingKey, expires } = queue;
+  if (exchange.type === 'fanout') return;
+  store.createQueue(name);
+  if (exchange.name !== '') store.bind(exchange.name, routingKey, name);
+  if (expires !== undefined) store.touchQueue(name, expires, Date.now() / 1000);
+}
+
+type Row = Pick<ClaimedRow, 'queue' | 'payload'>;
+type Held = HeldDelivery<number>;
+
+interface Settled {
+  readonly id: number;
+  readonly requeue: boolean;
+}
+
+export class SqliteConsumer implements Consumer, Taker {
+  readonly holder: number;
+  readonly #session: SqliteSession;
+  readonly #options: ConsumeOptions;
+  readonly #onClose: (consumer: SqliteConsumer) => void;
+  readonly #queues = new Map<string, Queue>();
+  /** Names in the order in which they are served next: queues with and without acknowledgement. */
+  readonly #order: string[] = [];
+  readonly #noAckOrder: string[] = [];
+  readonly #held = new Set<Held>();
+  #prefetch: number;
+  #tags = 0;
+  #isStirred = true;
+  #settled: Settled[] = [];
+  /** Of `#settled`, how many the running transaction has written. */
+  #written = 0;
+  /** The last broadcast heard. */
+  #heard = 0;
+  #broadcasts: Row[] = [];
+  /** Got in the running transaction: with a lease, and for good. */
+  #claimed: ClaimedRow[] = [];
+  #taken: ClaimedRow[] = [];
+  #closing: Promise<number> | undefined;
+
+  private constructor(
+    holder: number,
+    session: SqliteSession,
+    options: ConsumeOptions,
+    onClose: (consumer: SqliteConsumer) => void,
+  ) {
+    this.holder = holder;
+    this.#session = session;
+    this.#options = options;
+    this.#onClose = onClose;
+    this.#prefetch = options.prefetch;
+  }
+
+  static async start(
+    session: SqliteSession,
+    queues: readonly Queue[],
+    options: ConsumeOptions,
+    onClose: (consumer: SqliteConsumer) => void,
+  ): Promise<SqliteConsumer> {
+    const holder = await session.write(store => store.addHolder(self));
+    const consumer = new SqliteConsumer(holder, session, options, onClose);
+    for (const queue of queues) await consumer.addQueue(queue);
+    session.enter(consumer);
+    return consumer;
+  }
+
+  get queues(): readonly string[] {
+    return [...this.#queues.keys()];
+  }
+
+  get held(): number {
+    return this.#held.size;
+  }
+
+  setPrefetch(count: number): void {
+    this.#prefetch = count;
+    this.stir();
+    this.#session.wake();
+  }
+
+  async addQueue(queue: Queue): Promise<void> {
+    const { name, exchange } = queue;
+    if (this.#queues.has(name)) return;
+    if (exchange.type === 'fanout') {
+      const last = await this.#session.write(store => {
+        store.subscribe(exchange.name, this.holder);
+        return store.lastBroadcast();
+      });
+      if (this.#fanoutQueues().length === 0) this.#heard = last;
+    } else {
+      await this.#session.enqueue(store => declareQueue(store, queue));
+      (queue.noAck ? this.#noAckOrder : this.#order).push(name);
+    }
+    this.#queues.set(name, queue);
+    this.stir();
+    this.#session.wake();
+  }
+
+  async cancelQueue(name: string): Promise<void> {
+    const queue = this.#queues.get(name);
+    if (queue === undefined) return;
+    this.#queues.delete(name);
+    for (const order of [this.#order, this.#noAckOrder]) {
+      if (order.includes(name)) order.splice(order.indexOf(name), 1);
+    }
+    const exchange = queue.exchange.name;
+    if (queue.exchange.type === 'fanout') {
+      if (this.#fanoutQueues().some(other => other.exchange.name === exchange)) return;
+      await this.#session.enqueue(store => store.unsubscribe(exchange, this.holder));
+    } else if (queue.autoDelete) {
+      await this.#session.enqueue(store => store.deleteQueue(name));
+    }
+  }
+
+  async cancel(): Promise<void> {
+    await Promise.all(this.queues.map(name => this.cancelQueue(name)));
+  }
+
+  close(): Promise<number> {
+    const closing = this.#closing ?? this.#close();
+    this.#closing = closing.then(() => 0);
+    return closing;
+  }
+
+  async #close(): Promise<number> {
+    try {
+      await this.cancel();
+      for (const delivery of this.#held) delivery.abandon();
+      this.#held.clear();
+      // First what was settled: removing the holder puts back everything else.
+      if (this.#settled.length > 0) await this.#session.commit();
+    } finally {
+      this.#session.leave(this);
+      this.#onClose(this);
+    }
+    return await this.#session.write(store => store.removeHolder(this.holder));
+  }
+
+  get isWaiting(): boolean {
+    return this.#queues.size > this.#order.length || (this.#order.length > 0 && this.#room() > 0);
+  }
+
+  get expiring() {
+    return [...this.#queues.values()].flatMap(({ name, expires, exchange }) =>
+      expires === undefined || exchange.type === 'fanout' ? [] : [{ name, seconds: expires }],
+    );
+  }
+
+  stir(): void {
+    this.#isStirred = true;
+  }
+
+  look(store: SqliteStore): boolean {
+    if (this.#isStirred) this.#listen(store);
+    if (this.#settled.length > 0) return true;
+    if (!this.#isStirred) return false;
+    const open = this.#room() > 0 ? [...this.#order, ...this.#noAckOrder] : this.#noAckOrder;
+    this.#isStirred = open.length > 0 && store.hasWaiting(open);
+    return this.#isStirred;
+  }
+
+  exchange(store: SqliteStore): void {
+    this.#writeSettled(store);
+    if (!this.#isStirred) return;
+    const room = this.#order.length > 0 ? Math.min(this.#room(), MAX_CLAIM) : 0;
+    if (room > 0) {
+      store.enrol(this.holder, self);
+      this.#claimed = store.claim(this.#order, room, this.holder);
+    }
+    if (this.#noAckOrder.length > 0) {
+      this.#taken = store.claim(this.#noAckOrder, MAX_CLAIM, undefined);
+    }
+    const isFull = room > 0 && this.#claimed.length === room;
+    this.#isStirred = isFull || this.#taken.length === MAX_CLAIM;
+  }
+
+  rolledBack(): void {
+    this.#written = 0;
+    this.#claimed = [];
+    this.#taken = [];
+    this.#isStirred = true;
+  }
+
+  deliver(): void {
+    this.#settled.splice(0, this.#written);
+    this.#written = 0;
+    const deliveries = [
+      ...this.#broadcasts.map(row => this.#give(row)),
+      ...this.#taken.map(row => this.#give(row)),
+      ...this.#claimed.map(row => this.#lend(row)),
+    ];
+    this.#broadcasts = [];
+    this.#taken = [];
+    this.#claimed = [];
+    if (deliveries.length === 0) return;
+    if (this.#isStirred) this.#session.wake();
+    this.#options.onDeliveries(deliveries);
+  }
+
+  #listen(store: SqliteStore): void {
+    const fanouts = this.#fanoutQueues();
+    if (fanouts.length === 0) return;
+    for (const { id, exchange, payload } of store.broadcastsAfter(this.#heard)) {
+      this.#heard = id;
+      for (const queue of fanouts) {
+        if (queue.exchange.name === exchange) this.#broadcasts.push({ queue: queue.name, payload });
+      }
+    }
+  }
+
+  #writeSettled(store: SqliteStore): void {
+    this.#written = this.#settled.length;
+    if (this.#written === 0) return;
+    const done = this.#settled.filter(({ requeue }) => !requeue).map(({ id }) => id);
+    if (done.length > 0) store.forget(done, this.holder);
+    for (const { id, requeue } of this.#settled) if (requeue) store.requeue(id, this.holder);
+  }
+
+  /** A delivery that needs no settling. */
+  #give({ queue, payload }: Row): Held {
+    return new HeldDelivery(this.#nextTag(), readEnvelope(queue, payload), 0);
+  }
+
+  #lend({ queue, payload, id }: ClaimedRow): Held {
+    const content = readEnvelope(queue, payload);
+    const delivery: Held = new HeldDelivery(this.#nextTag(), content, id, this.#settle);
+    this.#held.add(delivery);
+    return delivery;
+  }
+
+  readonly #settle = (delivery: Held, how: Settlement): Promise<void> => {
+    this.#held.delete(delivery);
+    this.#settled.push({ id: delivery.place, requeue: how === 'requeue' });
+    this.stir();
+    return this.#session.commit();
+  };
+
+  #nextTag(): string {
+    return String(++this.#tags);
+  }
+
+  #room(): number {
+    return this.#prefetch === 0 ? Number.POSITIVE_INFINITY : this.#prefetch - this.#held.size;
+  }
+
+  #fanoutQueues(): Queue[] {
+    return [...this.#queues.values()].filter(queue => queue.exchange.type === 'fanout');
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * One open database of this process, shared by its transports with the same file.
+ *
+ * Everything that one turn of the event loop wants written (publishes, acks, claims) goes into
+ * one transaction at the turn's end. Blocks the event loop for a transaction only, never for
+ * another process's lock.
+ */
+import { resolve } from 'node:path';
+import { type Deferred, deferred } from '../../base/deferred.ts';
+import type { CeleryError } from '../../base/errors.ts';
+import { ConnectionClosed } from '../errors.ts';
+import { ChangeWatcher } from './change-watcher.ts';
+import {
+  isBusy,
+  openSqlite,
+  type SqliteDatabase,
+  type SqliteStatement,
+  sqliteError,
+  whileBusy,
+} from './driver.ts';
+import { Janitor } from './janitor.ts';
+import { MEMORY, type SqliteLocation } from './location.ts';
+import type { TableNames } from './schema.ts';
+import { SqliteStore } from './store.ts';
+
+/** A consumer, as the session sees it. */
+export interface Taker {
+  readonly holder: number;
+  /** Whether it could take something, should there be anything. */
+  readonly isWaiting: boolean;
+  /** Queues that die of disuse unless somebody says that they are in use. */
+  readonly expiring: readonly { readonly name: string; readonly seconds: number }[];
+  /** There may be something new. */
+  stir(): void;
+  /** Reads only: note what was broadcast; returns whether `exchange` has something to do. */
+  look(store: SqliteStore): boolean;
+  /** Within a transaction: write what was settled, claim what there is room for. */
+  exchange(store: SqliteStore): void;
+  /** The transaction of `exchange` came to nothing. */
+  rolledBack(): void;
+  /** Hand on what `look` and `exchange` got. */
+  deliver(): void;
+}
+
+/** What a session tells the transports that share it. */
+export interface SessionListener {
+  restored(count: number, consumer: string): void;
+  lost(error: CeleryError): void;
+  recovered(): void;
+}
+
+/** A statement waits so long for a lock by itself; longer waits are left to timers. */
+const BLOCKING_WAIT_MS = 5;
+const LOCK_RETRY_MS = 2;
+/** Until consumers try again after the database failed. */
+const FAILURE_RETRY_MS = 1000;
+
+export class SqliteSession {
+  readonly path: string;
+  readonly takers = new Set<Taker>();
+  readonly listeners = new Set<SessionListener>();
+  readonly store: SqliteStore;
+  readonly #database: SqliteDatabase;
+  readonly #timeout: number;
+  readonly #version: SqliteStatement;
+  #work: ((store: SqliteStore) => void)[] = [];
+  /** Settled when what is wanted now has been written. */
+  #pending: Deferred<void> | undefined;
+  #next: NodeJS.Immediate | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  /** When the wait for another process's lock is over, by `performance.now`. */
+  #lockDeadline: number | undefined;
+  #isLost = false;
+  #isClosed = false;
+  #watcher: ChangeWatcher | undefined;
+  #janitor: Janitor | undefined;
+
+  private constructor(database: SqliteDatabase, location: SqliteLocation, names: TableNames) {
+    this.path = location.path;
+    this.#timeout = location.timeout;
+    this.#database = database;
+    this.#version = database.prepare('PRAGMA data_version');
+    this.store = new SqliteStore(database, names);
+  }
+
+  static async open(location: SqliteLocation, names: TableNames): Promise<SqliteSession> {
+    const { path, timeout, readOnly } = location;
+    const database = openSqlite(path, { readOnly, busyTimeout: timeout });
+    try {
+      database.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
+      const session = new SqliteSession(database, location, names);
+      await whileBusy(() => session.#transaction(() => session.store.createTables()), timeout);
+      return session;
+    } catch (error) {
+      database.close();
+      throw sqliteError(error, path);
+    }
+  }
+
+  /** Runs `work` in the next transaction; rejects with OperationalError when that fails. */
+  async write<T>(work: (store: SqliteStore) => T): Promise<T> {
+    let result!: T;
+    await this.enqueue(store => {
+      result = work(store);
+    });
+    return result;
+  }
+
+  /** Like `write`, for what has no result. */
+  enqueue(work: (store: SqliteStore) => void): Promise<void> {
+    this.#work.push(work);
+    return this.commit();
+  }
+
+  /** Resolves when everything wanted so far has been written. */
+  commit(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new ConnectionClosed('The database was closed.'));
+    this.#pending ??= deferred();
+    this.wake();
+    return this.#pending.promise;
+  }
+
+  /** See to work and takers at the end of this turn of the event loop. */
+  wake(): void {
+    if (this.#retry !== undefined || this.#isClosed) return;
+    this.#next ??= setImmediate(() => {
+      this.#next = undefined;
+      this.#turn();
+    });
+  }
+
+  stirAll(): void {
+    for (const taker of this.takers) taker.stir();
+    this.wake();
+  }
+
+  enter(taker: Taker): void {
+    this.takers.add(taker);
+    this.#janitor ??= new Janitor(this);
+    if (this.path !== MEMORY) this.#watcher ??= this.#watch();
+    this.wake();
+  }
+
+  leave(taker: Taker): void {
+    this.takers.delete(taker);
+    if (this.takers.size > 0) return;
+    this.#watcher?.stop();
+    this.#janitor?.stop();
+    this.#watcher = undefined;
+    this.#janitor = undefined;
+  }
+
+  /** Writes what is left and closes the file; the last process to do so removes the log. */
+  async close(): Promise<void> {
+    while (this.#pending !== undefined) await this.#pending.promise.catch(() => {});
+    this.#isClosed = true;
+    clearImmediate(this.#next);
+    clearTimeout(this.#retry);
+    this.#database.close();
+  }
+
+  #watch(): ChangeWatcher {
+    return new ChangeWatcher({
+      file: `${resolve(this.path)}-wal`,
+      version: () => (this.#version.get() as { data_version: number }).data_version,
+      isWaiting: () => [...this.takers].some(taker => taker.isWaiting),
+      onChange: () => this.stirAll(),
+    });
+  }
+
+  #turn(): void {
+    try {
+      let isNeeded = this.#pending !== undefined;
+      for (const taker of this.takers) if (taker.look(this.store)) isNeeded = true;
+      if (isNeeded) this.#exchange();
+      this.#lockDeadline = undefined;
+    } catch (error) {
+      for (const taker of this.takers) taker.rolledBack();
+      this.#afterFailure(error);
+    }
+    for (const taker of this.takers) taker.deliver();
+  }
+
+  #exchange(): void {
+    const { store } = this;
+    this.#transaction(() => {
+      for (const work of this.#work) work(store);
+      if (store.hasNews) for (const taker of this.takers) taker.stir();
+      for (const taker of this.takers) taker.exchange(store);
+    });
+    const pending = this.#pending;
+    this.#pending = undefined;
+    this.#work = [];
+    if (this.#isLost) for (const listener of this.listeners) listener.recovered();
+    this.#isLost = false;
+    if (store.hasNews) this.stirAll();
+    store.hasNews = false;
+    pending?.resolve();
+  }
+
+  #transaction(body: () => void): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      body();
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      try {
+        this.#database.exec('ROLLBACK');
+      } catch {
+        // SQLite rolled back by itself, as it does when the disk is full.
+      }
+      throw error;
+    }
+  }
+
+  #afterFailure(error: unknown): void {
+    this.#lockDeadline ??= performance.now() + this.#timeout * 1000;
+    if (isBusy(error) && performance.now() < this.#lockDeadline) {
+      this.#tryAgainIn(LOCK_RETRY_MS);
+      return;
+    }
+    this.#lockDeadline = undefined;
+    const failure = sqliteError(error, this.path);
+    const pending = this.#pending;
+    this.#pending = undefined;
+    this.#work = [];
+    pending?.reject(failure);
+    if (this.takers.size === 0) return;
+    if (!this.#isLost) for (const listener of this.listeners) listener.lost(failure);
+    this.#isLost = true;
+    this.#tryAgainIn(FAILURE_RETRY_MS);
+  }
+
+  #tryAgainIn(delayMs: number): void {
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#turn();
+    }, delayMs);
+  }
+}

@@ -1,0 +1,426 @@
+/**
+ * Every SQL statement of the broker. Methods work within the caller's transaction, except
+ * those that only read.
+ *
+ * A message waits (visible, usually ranked in `ready`), is held (invisible, in `lease`) or is
+ * gone. kombu knows only visible and invisible, and never deletes what it consumed: rows that
+ * are invisible without a lease are its leftovers and nobody's business.
+ */
+import { CeleryError } from '../../base/errors.ts';
+import { markRedelivered } from '../../wire/envelope.ts';
+import type { SqliteDatabase, SqliteStatement, SqliteValue } from './driver.ts';
+import type { ProcessIdentity } from './liveness.ts';
+import { type Candidate, pickInTurn } from './pick.ts';
+import { lastTable, schema, type TableNames } from './schema.ts';
+
+export interface ClaimedRow {
+  readonly queue: string;
+  readonly id: number;
+  readonly payload: string;
+}
+
+export interface Holder extends ProcessIdentity {
+  readonly id: number;
+  readonly beat: number;
+}
+
+/** Ranking reads every payload once; more at a time would keep other writers waiting. */
+const RANKED_AT_ONCE = 5000;
+
+/** SQL for the priority step of a payload whose `properties.priority` is `p`. */
+const STEP = 'CASE WHEN p >= 9 THEN 9 WHEN p >= 6 THEN 6 WHEN p >= 3 THEN 3 ELSE 0 END';
+/** Payloads that are not JSON have no priority; 2 also admits Python's NaN. */
+const PRIORITY = `CASE WHEN json_valid(payload, 2)
+  THEN CAST(json_extract(payload, '$.properties.priority') AS INTEGER) END`;
+
+export class SqliteStore {
+  readonly #database: SqliteDatabase;
+  readonly #names: TableNames;
+  readonly #statements = new Map<string, SqliteStatement>();
+  /** Set by everything that may give a consumer something to take. */
+  hasNews = false;
+
+  constructor(database: SqliteDatabase, names: TableNames) {
+    this.#database = database;
+    this.#names = names;
+  }
+
+  /** Makes the tables that are missing. */
+  createTables(): void {
+    const exists = `SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?`;
+    if (this.#get(exists, lastTable(this.#names)) === undefined) {
+      this.#database.exec(schema(this.#names));
+    }
+  }
+
+  /** Puts a message at the end of a queue, which is made if necessary. */
+  append(queue: string, payload: string): void {
+    const t = this.#names;
+    const queueId = this.#queueId(queue) ?? this.createQueue(queue);
+    this.#run(
+      `INSERT INTO ${t.message} (visible, payload, version, queue_id) VALUES (1, ?, 1, ?)`,
+      payload,
+      queueId,
+    );
+    this.hasNews = true;
+  }
+
+  createQueue(queue: string): number {
+    this.#run(`INSERT OR IGNORE INTO ${this.#names.queue} (name) VALUES (?)`, queue);
+    return this.#queueId(queue)!;
+  }
+
+  /** Whether `claim` or `take` might find something. Reads only. */
+  hasWaiting(queues: readonly string[]): boolean {
+    const t = this.#names;
+    const unranked = `SELECT 1 FROM ${t.message} WHERE id > (SELECT up_to FROM ${t.ranked}) LIMIT 1`;
+    if (this.#get(unranked) !== undefined) return true;
+    const ready = `SELECT 1 FROM ${t.ready}
+      WHERE queue_id = (SELECT id FROM ${t.queue} WHERE name = ?) LIMIT 1`;
+    return queues.some(queue => this.#get(ready, queue) !== undefined);
+  }
+
+  /** Takes up to `limit` messages, with a lease for `holder` or, without one, for good. */
+  claim(order: string[], limit: number, holder: number | undefined): ClaimedRow[] {
+    this.#rank();
+    const claimed: ClaimedRow[] = [];
+    // Rows that a Python consumer was faster to get are dropped from `ready` on the way.
+    while (claimed.length < limit) {
+      const chosen = this.#choose(order, limit - claimed.length);
+      if (chosen.size === 0) break;
+      for (const [queue, ids] of chosen) claimed.push(...this.#obtain(queue, ids, holder));
+    }
+    return claimed;
+  }
+
+  /** Deletes held messages. Those whose lease was lost meanwhile belong to somebody else and stay. */
+  forget(ids: readonly number[], holder: number): void {
+    const t = this.#names;
+    const ended = this.#endLeases(ids, holder);
+    this.#run(
+      `DELETE FROM ${t.message} WHERE id IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(ended),
+    );
+  }
+
+  /** Puts held messages back in their places. Returns how many. */
+  putBack(ids: readonly number[], holder: number): number {
+    const ended = this.#endLeases(ids, holder);
+    for (const id of ended) {
+      this.#run(
+        `UPDATE ${this.#names.message} SET visible = 1, payload = ? WHERE id = ?`,
+        this.#markedPayload(id),
+        id,
+      );
+    }
+    this.#rankRows('id IN (SELECT value FROM json_each(?))', JSON.stringify(ended));
+    this.hasNews = true;
+    return ended.length;
+  }
+
+  /** Puts a held message at the end of its queue. */
+  requeue(id: number, holder: number): void {
+    const t = this.#names;
+    if (this.#endLeases([id], holder).length === 0) return;
+    this.#run(
+      `INSERT INTO ${t.message} (visible, payload, version, queue_id)
+        SELECT 1, ?, 1, queue_id FROM ${t.message} WHERE id = ?`,
+      this.#markedPayload(id),
+      id,
+    );
+    this.#run(`DELETE FROM ${t.message} WHERE id = ?`, id);
+    this.hasNews = true;
+  }
+
+  /** Messages that wait. Reads only. */
+  size(queue: string): number {
+    const t = this.#names;
+    const row = this.#get(
+      `SELECT count(*) AS count FROM ${t.message} WHERE visible = 1 AND queue_id = ?`,
+      this.#queueId(queue) ?? null,
+    );
+    return (row as { count: number }).count;
+  }
+
+  /** Deletes what waits, and what Python left behind; returns the number of the former. */
+  purge(queue: string): number {
+    const t = this.#names;
+    const queueId = this.#queueId(queue);
+    if (queueId === undefined) return 0;
+    const count = this.size(queue);
+    this.#run(
+      `DELETE FROM ${t.message} WHERE queue_id = ? AND id NOT IN (SELECT message_id FROM ${t.lease})`,
+      queueId,
+    );
+    this.#run(`DELETE FROM ${t.ready} WHERE queue_id = ?`, queueId);
+    return count;
+  }
+
+  deleteQueue(queue: string): void {
+    const t = this.#names;
+    this.#run(`DELETE FROM ${t.binding} WHERE queue = ?`, queue);
+    this.#run(`DELETE FROM ${t.expiry} WHERE queue = ?`, queue);
+    const queueId = this.#queueId(queue);
+    if (queueId === undefined) return;
+    this.#run(
+      `DELETE FROM ${t.lease} WHERE message_id IN (SELECT id FROM ${t.message} WHERE queue_id = ?)`,
+      queueId,
+    );
+    this.#run(`DELETE FROM ${t.message} WHERE queue_id = ?`, queueId);
+    this.#run(`DELETE FROM ${t.ready} WHERE queue_id = ?`, queueId);
+    this.#run(`DELETE FROM ${t.queue} WHERE id = ?`, queueId);
+  }
+
+  bind(exchange: string, bindingKey: string, queue: string): void {
+    const values = [exchange, bindingKey, queue];
+    this.#run(`INSERT OR IGNORE INTO ${this.#names.binding} VALUES (?, ?, ?)`, ...values);
+  }
+
+  /** Queues bound to an exchange. Reads only. */
+  bindings(exchange: string): readonly { bindingKey: string; queue: string }[] {
+    return this.#all(
+      `SELECT binding_key AS bindingKey, queue FROM ${this.#names.binding} WHERE exchange = ?`,
+      exchange,
+    ) as { bindingKey: string; queue: string }[];
+  }
+
+  /** Notes that a queue with a time limit for disuse is in use. */
+  touchQueue(queue: string, seconds: number, now: number): void {
+    this.#run(`INSERT OR REPLACE INTO ${this.#names.expiry} VALUES (?, ?, ?)`, queue, seconds, now);
+  }
+
+  /** Deletes queues that nobody used for as long as they may be unused. */
+  deleteExpiredQueues(now: number): void {
+    const expired = this.#all(
+      `SELECT queue FROM ${this.#names.expiry} WHERE used_at + seconds < ?`,
+      now,
+    ) as { queue: string }[];
+    for (const { queue } of expired) this.deleteQueue(queue);
+  }
+
+  /** Drops from `ready` what other consumers, Python's above all, took from queues of theirs. */
+  dropTaken(): void {
+    const t = this.#names;
+    for (const { id } of this.#all(`SELECT id FROM ${t.queue}`) as { id: number }[]) {
+      for (const step of [0, 3, 6, 9]) {
+        this.#run(
+          `DELETE FROM ${t.ready} WHERE queue_id = ?1 AND step = ?2 AND message_id < coalesce((
+            SELECT message_id FROM ${t.ready} WHERE queue_id = ?1 AND step = ?2 AND EXISTS (
+              SELECT 1 FROM ${t.message} WHERE id = message_id AND visible = 1)
+            ORDER BY message_id LIMIT 1), 9e18)`,
+          id,
+          step,
+        );
+      }
+    }
+  }
+
+  /** Sends to whoever listens to a fanout exchange now. */
+  broadcast(exchange: string, payload: string, now: number): void {
+    const t = this.#names;
+    const heard = this.#get(`SELECT 1 FROM ${t.subscriber} WHERE exchange = ? LIMIT 1`, exchange);
+    if (heard === undefined) return;
+    this.#run(
+      `INSERT INTO ${t.broadcast} (exchange, payload, sent_at) VALUES (?, ?, ?)`,
+      exchange,
+      payload,
+      now,
+    );
+    this.hasNews = true;
+  }
+
+  subscribe(exchange: string, holder: number): void {
+    const values = [exchange, holder];
+    this.#run(`INSERT OR IGNORE INTO ${this.#names.subscriber} VALUES (?, ?)`, ...values);
+  }
+
+  unsubscribe(exchange: string, holder: number): void {
+    const t = this.#names;
+    this.#run(`DELETE FROM ${t.subscriber} WHERE exchange = ? AND holder_id = ?`, exchange, holder);
+  }
+
+  /** The id after which a new subscriber's broadcasts begin. Reads only. */
+  lastBroadcast(): number {
+    const row = this.#get(`SELECT coalesce(max(id), 0) AS id FROM ${this.#names.broadcast}`);
+    return (row as { id: number }).id;
+  }
+
+  /** Reads only. */
+  broadcastsAfter(id: number): readonly { id: number; exchange: string; payload: string }[] {
+    return this.#all(
+      `SELECT id, exchange, payload FROM ${this.#names.broadcast} WHERE id > ? ORDER BY id`,
+      id,
+    ) as { id: number; exchange: string; payload: string }[];
+  }
+
+  deleteBroadcastsBefore(time: number): void {
+    this.#run(`DELETE FROM ${this.#names.broadcast} WHERE sent_at < ?`, time);
+  }
+
+  addHolder({ host, pid, started }: ProcessIdentity): number {
+    const t = this.#names;
+    const values = [host, pid, started];
+    const sql = `INSERT INTO ${t.holder} (host, pid, started) VALUES (?, ?, ?)`;
+    return Number(this.#run(sql, ...values).lastInsertRowid);
+  }
+
+  /** Enrols a consumer again under its old number if it was taken for dead meanwhile. */
+  enrol(id: number, { host, pid, started }: ProcessIdentity): void {
+    const values = [id, host, pid, started];
+    const sql = `INSERT OR IGNORE INTO ${this.#names.holder} (id, host, pid, started) VALUES (?, ?, ?, ?)`;
+    this.#run(sql, ...values);
+  }
+
+  /** A sign of life. */
+  beat(id: number, identity: ProcessIdentity): void {
+    this.enrol(id, identity);
+    this.#run(`UPDATE ${this.#names.holder} SET beat = beat + 1 WHERE id = ?`, id);
+  }
+
+  /** Reads only. */
+  holders(): readonly Holder[] {
+    return this.#all(`SELECT id, host, pid, started, beat FROM ${this.#names.holder}`) as Holder[];
+  }
+
+  /** Removes a consumer and puts back everything it holds. Returns how much that is. */
+  removeHolder(id: number): number {
+    const t = this.#names;
+    const leases = `SELECT message_id FROM ${t.lease} WHERE holder_id = ? ORDER BY message_id`;
+    const held = (this.#all(leases, id) as { message_id: number }[]).map(row => row.message_id);
+    const count = held.length > 0 ? this.putBack(held, id) : 0;
+    this.#run(`DELETE FROM ${t.subscriber} WHERE holder_id = ?`, id);
+    this.#run(`DELETE FROM ${t.holder} WHERE id = ?`, id);
+    return count;
+  }
+
+  /** Rows published since the last time, by whomever, get their places in `ready`. */
+  #rank(): void {
+    const t = this.#names;
+    const { up_to: from } = this.#get(`SELECT up_to FROM ${t.ranked}`) as { up_to: number };
+    const { to } = this.#get(
+      `SELECT max(id) AS 'to' FROM (SELECT id FROM ${t.message} WHERE id > ? ORDER BY id LIMIT ?)`,
+      from,
+      RANKED_AT_ONCE,
+    ) as { to: number | null };
+    if (to === null) return;
+    this.#rankRows('visible = 1 AND id > ? AND id <= ?', from, to);
+    this.#run(`UPDATE ${t.ranked} SET up_to = ?`, to);
+  }
+
+  #rankRows(condition: string, ...values: SqliteValue[]): void {
+    const t = this.#names;
+    this.#run(
+      `INSERT OR IGNORE INTO ${t.ready}
+        SELECT queue_id, ${STEP}, id FROM (
+          SELECT queue_id, id, ${PRIORITY} AS p FROM ${t.message}
+          WHERE queue_id IS NOT NULL AND ${condition})`,
+      ...values,
+    );
+  }
+
+  /** The next candidates, off `ready`: what is not obtained now was taken by somebody else. */
+  #choose(order: string[], limit: number): Map<string, number[]> {
+    const t = this.#names;
+    const queueIds = new Map<string, number>();
+    const waiting = new Map<string, readonly Candidate[]>();
+    for (const queue of order) {
+      const queueId = this.#queueId(queue);
+      if (queueId === undefined) continue;
+      queueIds.set(queue, queueId);
+      const sql = `SELECT step, message_id AS id FROM ${t.ready} WHERE queue_id = ?
+        ORDER BY step, message_id LIMIT ?`;
+      waiting.set(queue, this.#all(sql, queueId, limit) as Candidate[]);
+    }
+    const chosen = new Map<string, number[]>();
+    for (const [queue, count] of pickInTurn(order, waiting, limit)) {
+      const candidates = waiting.get(queue)!.slice(0, count);
+      const last = candidates.at(-1)!;
+      this.#run(
+        `DELETE FROM ${t.ready} WHERE queue_id = ? AND (step, message_id) <= (?, ?)`,
+        queueIds.get(queue)!,
+        last.step,
+        last.id,
+      );
+      chosen.set(
+        queue,
+        candidates.map(candidate => candidate.id),
+      );
+    }
+    return chosen;
+  }
+
+  #obtain(queue: string, ids: readonly number[], holder: number | undefined): ClaimedRow[] {
+    const t = this.#names;
+    const list = JSON.stringify(ids);
+    const theirs =
+      'WHERE id IN (SELECT value FROM json_each(?)) AND visible = 1 RETURNING id, payload';
+    const rows = this.#all(
+      holder === undefined
+        ? `DELETE FROM ${t.message} ${theirs}`
+        : `UPDATE ${t.message} SET visible = 0 ${theirs}`,
+      list,
+    ) as { id: number; payload: string | Uint8Array }[];
+    if (holder !== undefined && rows.length > 0) {
+      this.#run(
+        `INSERT OR REPLACE INTO ${t.lease} SELECT value, ? FROM json_each(?)`,
+        holder,
+        JSON.stringify(rows.map(row => row.id)),
+      );
+    }
+    const place = new Map(ids.map((id, index) => [id, index]));
+    return rows
+      .sort((a, b) => place.get(a.id)! - place.get(b.id)!)
+      .map(({ id, payload }) => ({ queue, id, payload: asText(payload) }));
+  }
+
+  #endLeases(ids: readonly number[], holder: number): number[] {
+    const rows = this.#all(
+      `DELETE FROM ${this.#names.lease}
+        WHERE message_id IN (SELECT value FROM json_each(?)) AND holder_id = ?
+        RETURNING message_id`,
+      JSON.stringify(ids),
+      holder,
+    ) as { message_id: number }[];
+    return rows.map(row => row.message_id);
+  }
+
+  #markedPayload(id: number): string {
+    const row = this.#get(`SELECT payload FROM ${this.#names.message} WHERE id = ?`, id);
+    const payload = asText((row as { payload: string | Uint8Array } | undefined)?.payload ?? '');
+    try {
+      return markRedelivered(payload);
+    } catch (error) {
+      if (error instanceof CeleryError) return payload;
+      throw error;
+    }
+  }
+
+  #queueId(queue: string): number | undefined {
+    const row = this.#get(`SELECT id FROM ${this.#names.queue} WHERE name = ?`, queue);
+    return (row as { id: number } | undefined)?.id;
+  }
+
+  #statement(sql: string): SqliteStatement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #run(sql: string, ...values: SqliteValue[]) {
+    return this.#statement(sql).run(...values);
+  }
+
+  #get(sql: string, ...values: SqliteValue[]): unknown {
+    return this.#statement(sql).get(...values);
+  }
+
+  #all(sql: string, ...values: SqliteValue[]): unknown[] {
+    return this.#statement(sql).all(...values);
+  }
+}
+
+const asText = (payload: string | Uint8Array): string =>
+  typeof payload === 'string' ? payload : Buffer.from(payload).toString('utf8');

@@ -1,0 +1,183 @@
+/**
+ * The embedded broker: `sqla+sqlite:///file.db`, or `sqla+sqlite://` within one process.
+ * Python applications with the same URL exchange messages with it.
+ */
+import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
+import type { CeleryError } from '../../base/errors.ts';
+import { encodeEnvelope } from '../../wire/envelope.ts';
+import type { Message } from '../../wire/message.ts';
+import type {
+  ConsumeOptions,
+  Consumer,
+  Destination,
+  Transport,
+  TransportEvent,
+  TransportOptions,
+} from '../contract.ts';
+import type { Queue } from '../entities.ts';
+import { bindingMatches } from '../routing.ts';
+import type { ServerUrl } from '../url.ts';
+import { declareQueue, SqliteConsumer } from './consumer.ts';
+import { MEMORY, parseSqliteUrl, type SqliteLocation } from './location.ts';
+import { type TableNames, tableNames } from './schema.ts';
+import { type SessionListener, SqliteSession } from './session.ts';
+import type { SqliteStore } from './store.ts';
+
+export const createSqliteTransport = (url: ServerUrl, options: TransportOptions): Transport =>
+  new SqliteTransport(url.text, options.transportOptions);
+
+interface SharedSession {
+  readonly opening: Promise<SqliteSession>;
+  users: number;
+}
+
+/** By file and tables: what one part of a process publishes another sees at once. */
+const sessions = new Map<string, SharedSession>();
+
+export class SqliteTransport implements Transport {
+  readonly name = 'sqla+sqlite';
+  readonly supportsFanout = true;
+  readonly url: string;
+  readonly #location: SqliteLocation;
+  readonly #tables: TableNames;
+  readonly #key: string;
+  readonly #consumers = new Set<SqliteConsumer>();
+  readonly #listeners = new Set<(event: TransportEvent) => void>();
+  #connecting: Promise<SqliteSession> | undefined;
+  #session: SqliteSession | undefined;
+
+  /** Throws ImproperlyConfigured for a URL or option that cannot be used; opens nothing yet. */
+  constructor(url: string, options: Readonly<Record<string, unknown>> = {}) {
+    this.url = url;
+    this.#location = parseSqliteUrl(url);
+    this.#tables = tableNames(options);
+    const { path } = this.#location;
+    this.#key = [
+      path === MEMORY ? path : resolve(path),
+      this.#tables.queue,
+      this.#tables.message,
+    ].join('\n');
+  }
+
+  get connected(): boolean {
+    return this.#session !== undefined;
+  }
+
+  async connect(): Promise<void> {
+    await this.#open();
+  }
+
+  async close(): Promise<void> {
+    const connecting = this.#connecting;
+    this.#connecting = undefined;
+    const session = await connecting?.catch(() => undefined);
+    if (session === undefined) return;
+    // What a failing database does not let us put back, others take from us when we are gone.
+    for (const consumer of this.#consumers) await consumer.close().catch(() => 0);
+    session.listeners.delete(this.#listener);
+    this.#session = undefined;
+    await this.#release(session);
+  }
+
+  onEvent(listener: (event: TransportEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async declare(queue: Queue): Promise<void> {
+    const session = await this.#open();
+    await session.enqueue(store => declareQueue(store, queue));
+  }
+
+  async publish(message: Message, destination: Destination): Promise<void> {
+    const { exchange, routingKey } = destination;
+    const address = { exchange: exchange.name, routingKey, deliveryTag: randomUUID() };
+    const raw = encodeEnvelope(message, address);
+    const session = this.#session ?? (await this.#open());
+    await session.enqueue(store => send(store, raw, destination));
+  }
+
+  async size(queue: string): Promise<number> {
+    const session = await this.#open();
+    return session.write(store => store.size(queue));
+  }
+
+  async purge(queue: string): Promise<number> {
+    const session = await this.#open();
+    return session.write(store => store.purge(queue));
+  }
+
+  async delete(queue: Queue): Promise<void> {
+    const session = await this.#open();
+    await session.enqueue(store => store.deleteQueue(queue.name));
+  }
+
+  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    const session = await this.#open();
+    const consumer = await SqliteConsumer.start(session, queues, options, closed =>
+      this.#consumers.delete(closed),
+    );
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  #open(): Promise<SqliteSession> {
+    this.#connecting ??= this.#connect().catch(error => {
+      this.#connecting = undefined;
+      throw error;
+    });
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<SqliteSession> {
+    let shared = sessions.get(this.#key);
+    if (shared === undefined) {
+      shared = { opening: SqliteSession.open(this.#location, this.#tables), users: 0 };
+      sessions.set(this.#key, shared);
+    }
+    shared.users++;
+    try {
+      this.#session = await shared.opening;
+    } catch (error) {
+      if (sessions.get(this.#key) === shared) sessions.delete(this.#key);
+      throw error;
+    }
+    this.#session.listeners.add(this.#listener);
+    this.#emit({ type: 'connected' });
+    return this.#session;
+  }
+
+  async #release(session: SqliteSession): Promise<void> {
+    const shared = sessions.get(this.#key);
+    // A database in memory lives as long as the process, as kombu's does.
+    if (shared === undefined || --shared.users > 0 || this.#location.path === MEMORY) return;
+    sessions.delete(this.#key);
+    await session.close();
+  }
+
+  readonly #listener: SessionListener = {
+    restored: (count, consumer) => this.#emit({ type: 'restored', count, consumer }),
+    lost: (error: CeleryError) => this.#emit({ type: 'lost', error }),
+    recovered: () => {
+      for (const { queues } of this.#consumers) this.#emit({ type: 'consuming', queues });
+    },
+  };
+
+  #emit(event: TransportEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+function send(store: SqliteStore, raw: string, { exchange, routingKey }: Destination): void {
+  if (exchange.name === '') {
+    store.append(routingKey, raw);
+  } else if (exchange.type === 'fanout') {
+    store.broadcast(exchange.name, raw, Date.now() / 1000);
+  } else {
+    const bound = store
+      .bindings(exchange.name)
+      .filter(({ bindingKey }) => bindingMatches(exchange.type, bindingKey, routingKey));
+    for (const queue of new Set(bound.map(binding => binding.queue))) store.append(queue, raw);
+  }
+}
