@@ -47,7 +47,7 @@ export class PyDateTime extends TypedValue {
   }
 
   override [REPR](): string {
-    return `datetime.datetime('${this.text}')`;
+    return dateNotation('datetime.datetime', this.text);
   }
 }
 
@@ -56,8 +56,7 @@ export class PyDate extends TypedValue {
   readonly type = 'date';
 
   override [REPR](): string {
-    const [year, month, day] = this.text.split('-').map(Number);
-    return `datetime.date(${year}, ${month}, ${day})`;
+    return dateNotation('datetime.date', this.text);
   }
 }
 
@@ -66,7 +65,7 @@ export class PyTime extends TypedValue {
   readonly type = 'time';
 
   override [REPR](): string {
-    return `datetime.time('${this.text}')`;
+    return dateNotation('datetime.time', this.text);
   }
 }
 
@@ -90,4 +89,28 @@ export class PyUuid extends TypedValue {
   override [REPR](): string {
     return `UUID('${this.text}')`;
   }
+}
+
+const PARTS =
+  /^(?:(\d{4})-(\d\d)-(\d\d))?[T ]?(?:(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?)?(Z|[+-]\d\d:?\d\d)?$/;
+
+/** `datetime.datetime(2020, 1, 2, 3, 4, tzinfo=datetime.timezone.utc)` */
+function dateNotation(name: string, text: string): string {
+  const match = PARTS.exec(text);
+  if (match === null) return `${name}('${text}')`;
+  const [, year, month, day, hour, minute, second, fraction, offset] = match;
+  const micros = Number(fraction?.padEnd(6, '0') ?? 0);
+  const parts = [year, month, day, hour, minute].filter(part => part !== undefined).map(Number);
+  if (Number(second) > 0 || micros > 0) parts.push(Number(second));
+  if (micros > 0) parts.push(micros);
+  const zone = offset === undefined ? '' : `, tzinfo=${zoneNotation(offset)}`;
+  return `${name}(${parts.join(', ')}${zone})`;
+}
+
+function zoneNotation(offset: string): string {
+  const digits = offset.replaceAll(/\D/g, '');
+  const size = Number(digits.slice(0, 2)) * 3600 + Number(digits.slice(2)) * 60;
+  if (size === 0) return 'datetime.timezone.utc';
+  const delta = offset[0] === '-' ? `days=-1, seconds=${86400 - size}` : `seconds=${size}`;
+  return `datetime.timezone(datetime.timedelta(${delta}))`;
 }
