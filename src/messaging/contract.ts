@@ -81,7 +81,9 @@ export type TransportEvent =
   /** After a loss: every consumer of this transport takes messages again. */
   | { readonly type: 'consuming'; readonly queues: readonly string[] }
   /** Messages of a dead or silent consumer went back to their queues. */
-  | { readonly type: 'restored'; readonly count: number; readonly consumer: string };
+  | { readonly type: 'restored'; readonly count: number; readonly consumer: string }
+  /** Something a person should hear of that changes nothing: a misspelt option, a late ack. */
+  | { readonly type: 'warning'; readonly message: string };
 
 /** A connection to one broker. */
 export interface Transport {

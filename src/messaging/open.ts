@@ -1,0 +1,49 @@
+/** Choosing and loading a transport by the scheme of its URL. */
+import type { Transport, TransportOptions } from './contract.ts';
+import { parseUrls, type ServerUrl, unknownScheme } from './url.ts';
+
+type Maker = (
+  urls: readonly [ServerUrl, ...ServerUrl[]],
+  options: TransportOptions,
+) => Promise<Transport>;
+
+const openRedis: Maker = async (urls, options) => {
+  const { createRedisTransport } = await import('./redis/transport.ts');
+  return createRedisTransport(urls, options);
+};
+
+const openSqlite: Maker = async ([url], options) => {
+  const { createSqliteTransport } = await import('./sqlite/transport.ts');
+  return createSqliteTransport(url, options);
+};
+
+const openMemory: Maker = async ([url]) => {
+  const { createMemoryTransport } = await import('./memory/transport.ts');
+  return createMemoryTransport(url);
+};
+
+/** Drivers are loaded on first use only: `--help` and the embedded broker never load ioredis. */
+const MAKERS: Readonly<Record<string, Maker>> = {
+  memory: openMemory,
+  'sqla+sqlite': openSqlite,
+  sqlite: openSqlite,
+  redis: openRedis,
+  rediss: openRedis,
+  'redis+socket': openRedis,
+  sentinel: openRedis,
+};
+
+/** The schemes `broker_url` may have. */
+export const TRANSPORT_SCHEMES: readonly string[] = Object.keys(MAKERS);
+
+/**
+ * Makes the transport for a `broker_url` without connecting. Of several URLs (`;`) the first
+ * is used, except with `sentinel://`, where they are the sentinels. Throws ImproperlyConfigured
+ * for a URL that cannot be used.
+ */
+export async function openTransport(url: string, options: TransportOptions): Promise<Transport> {
+  const urls = parseUrls(url);
+  const make = MAKERS[urls[0].scheme];
+  if (!make) throw unknownScheme('transport', urls[0].scheme, TRANSPORT_SCHEMES);
+  return make(urls, options);
+}

@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto';
+import type { ConsumeOptions, Consumer } from '../contract.ts';
+import type { Queue } from '../entities.ts';
+import { ConnectionClosed } from '../errors.ts';
+import { QueueCycle } from './cycle.ts';
+import { RedisDelivery } from './delivery.ts';
+import type { RedisHub } from './hub.ts';
+import { LeasedIntake } from './leased-intake.ts';
+import { Leases } from './leases.ts';
+import { NoAckIntake } from './noack-intake.ts';
+import type { OnMessages, Subscriber } from './subscriber.ts';
+
+/** What a consumer needs of its transport. */
+export interface ConsumerHost {
+  readonly hub: RedisHub;
+  readonly subscriber: Subscriber;
+  declare(queue: Queue): Promise<void>;
+  delete(queue: Queue): Promise<void>;
+  ended(consumer: RedisConsumer): void;
+}
+
+interface Subscription {
+  readonly pattern: string;
+  readonly onMessages: OnMessages;
+}
+
+export class RedisConsumer implements Consumer {
+  readonly #id = randomUUID();
+  readonly #host: ConsumerHost;
+  readonly #options: ConsumeOptions;
+  readonly #queues = new Map<string, Queue>();
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #leasedCycle: QueueCycle;
+  readonly #noAckCycle: QueueCycle;
+  readonly #leased: LeasedIntake;
+  readonly #noAck: NoAckIntake;
+  readonly #leases: Leases;
+  #registered = false;
+  #cancelled = false;
+  #closing: Promise<number> | undefined;
+  #fanoutTag = 1;
+
+  constructor(host: ConsumerHost, options: ConsumeOptions) {
+    const { hub } = host;
+    const { onDeliveries, prefetch } = options;
+    this.#host = host;
+    this.#options = options;
+    this.#leasedCycle = new QueueCycle(hub.keys, hub.options.queueOrder);
+    this.#noAckCycle = new QueueCycle(hub.keys, hub.options.queueOrder);
+    this.#leased = new LeasedIntake({
+      hub,
+      consumerId: this.#id,
+      cycle: this.#leasedCycle,
+      prefetch,
+      onDeliveries,
+    });
+    this.#noAck = new NoAckIntake(hub, this.#id, this.#noAckCycle, onDeliveries);
+    this.#leases = new Leases(hub, this.#id, this.#leased);
+  }
+
+  get queues(): readonly string[] {
+    return this.#cancelled ? [] : [...this.#queues.keys()];
+  }
+
+  get held(): number {
+    return this.#leased.held;
+  }
+
+  setPrefetch(count: number): void {
+    this.#leased.setPrefetch(count);
+  }
+
+  /** All queues are known before the first message is taken, so that they get their turns. */
+  async start(queues: readonly Queue[]): Promise<void> {
+    for (const queue of queues) await this.#add(queue);
+    this.#take();
+  }
+
+  async addQueue(queue: Queue): Promise<void> {
+    await this.#add(queue);
+    this.#take();
+  }
+
+  async #add(queue: Queue): Promise<void> {
+    if (this.#closing || this.#cancelled) {
+      throw new ConnectionClosed(`The consumer was closed: cannot add queue ${queue.name}.`);
+    }
+    if (this.#queues.has(queue.name)) return;
+    await this.#host.declare(queue);
+    this.#queues.set(queue.name, queue);
+    if (queue.exchange.type === 'fanout') await this.#subscribe(queue);
+    else if (queue.noAck) this.#noAckCycle.add(queue.name);
+    else await this.#lease(queue);
+  }
+
+  async cancelQueue(name: string): Promise<void> {
+    const queue = this.#queues.get(name);
+    if (!queue) return;
+    this.#queues.delete(name);
+    this.#leasedCycle.remove(name);
+    this.#noAckCycle.remove(name);
+    await Promise.all([this.#leased.quiet(), this.#noAck.quiet()]);
+    await this.#leave(queue);
+  }
+
+  async cancel(): Promise<void> {
+    this.#cancelled = true;
+    await Promise.all([this.#leased.cancel(), this.#noAck.cancel()]);
+    const queues = [...this.#queues.values()];
+    this.#queues.clear();
+    for (const queue of queues) await this.#leave(queue);
+  }
+
+  close(): Promise<number> {
+    if (this.#closing) return this.#closing.then(() => 0);
+    this.#closing = this.#close();
+    return this.#closing;
+  }
+
+  /** The connection is gone: take nothing until `recover`. */
+  suspend(): void {
+    this.#leased.suspend();
+    this.#noAck.suspend();
+  }
+
+  /** On a new connection: heartbeat first, then what was lost on the way, then new messages. */
+  async recover(): Promise<void> {
+    if (this.#registered) {
+      await this.#leases.register();
+      await this.#leased.reconcile();
+    }
+    for (const queue of this.#queues.values()) await this.#host.declare(queue);
+    this.#take();
+  }
+
+  async #close(): Promise<number> {
+    await this.cancel();
+    const count = this.#registered ? await this.#leased.close() : 0;
+    await this.#leases.stop();
+    this.#host.ended(this);
+    return count;
+  }
+
+  async #lease(queue: Queue): Promise<void> {
+    if (!this.#registered) {
+      await this.#leases.register();
+      this.#registered = true;
+    }
+    this.#leasedCycle.add(queue.name);
+  }
+
+  #take(): void {
+    if (this.#registered) this.#leased.resume();
+    this.#noAck.resume();
+  }
+
+  async #subscribe(queue: Queue): Promise<void> {
+    const pattern = this.#host.hub.keys.subscription(queue);
+    const onMessages: OnMessages = texts => {
+      if (this.#cancelled) return;
+      this.#options.onDeliveries(
+        texts.map(text => new RedisDelivery(text, this.#nextFanoutTag(), queue.name, '')),
+      );
+    };
+    await this.#host.subscriber.subscribe(pattern, onMessages);
+    this.#subscriptions.set(queue.name, { pattern, onMessages });
+  }
+
+  #nextFanoutTag(): string {
+    return `${this.#id}-f${this.#fanoutTag++}`;
+  }
+
+  /** As kombu at the end of a channel: queues of our own are taken down with their bindings. */
+  async #leave(queue: Queue): Promise<void> {
+    const subscription = this.#subscriptions.get(queue.name);
+    if (subscription) {
+      this.#subscriptions.delete(queue.name);
+      await this.#host.subscriber.unsubscribe(subscription.pattern, subscription.onMessages);
+    }
+    // Without a connection the binding stays; a stale one costs a message to nobody.
+    if (queue.autoDelete || queue.exclusive) await this.#host.delete(queue).catch(() => {});
+  }
+}

@@ -1,0 +1,81 @@
+import { decodeEnvelope, markRedelivered } from '../../wire/envelope.ts';
+import { DecodeError } from '../../wire/errors.ts';
+import type { Message } from '../../wire/message.ts';
+import type { Delivery } from '../contract.ts';
+
+/** How a delivery was given back. */
+export type Verdict = 'ack' | 'requeue';
+
+/** Where settled deliveries go; without it (noAck) they are settled from the start. */
+export interface Settler {
+  settle(delivery: RedisDelivery, verdict: Verdict): Promise<void>;
+}
+
+const EMPTY: Omit<Message, 'body'> = {
+  bodyEncoding: 'utf-8',
+  contentType: 'text/plain',
+  contentEncoding: 'utf-8',
+  headers: {},
+  properties: {},
+};
+
+export class RedisDelivery implements Delivery {
+  readonly tag: string;
+  readonly queue: string;
+  /** The list it was taken from, with its priority step. */
+  readonly list: string;
+  readonly raw: string;
+  readonly message: Message;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly redelivered: boolean;
+  readonly problem: DecodeError | undefined;
+  readonly #settler: Settler | undefined;
+  #settled: Promise<void> | undefined;
+
+  constructor(raw: string, tag: string, queue: string, list: string, settler?: Settler) {
+    this.raw = raw;
+    this.tag = tag;
+    this.queue = queue;
+    this.list = list;
+    this.#settler = settler;
+    if (!settler) this.#settled = Promise.resolve();
+    try {
+      const envelope = decodeEnvelope(raw);
+      this.message = envelope.message;
+      this.exchange = envelope.exchange;
+      this.routingKey = envelope.routingKey;
+      this.redelivered = envelope.redelivered;
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.message = { ...EMPTY, body: raw };
+      this.exchange = '';
+      this.routingKey = queue;
+      this.redelivered = false;
+      this.problem = error;
+    }
+  }
+
+  get settled(): boolean {
+    return this.#settled !== undefined;
+  }
+
+  ack(): Promise<void> {
+    this.#settled ??= this.#settler!.settle(this, 'ack');
+    return this.#settled;
+  }
+
+  reject(requeue: boolean): Promise<void> {
+    this.#settled ??= this.#settler!.settle(this, requeue ? 'requeue' : 'ack');
+    return this.#settled;
+  }
+}
+
+/** The text to put back into a list; what is no envelope stays as it is. */
+export function redeliveredText(raw: string): string {
+  try {
+    return markRedelivered(raw);
+  } catch {
+    return raw;
+  }
+}

@@ -1,0 +1,136 @@
+/** What the parts of one Redis transport share: connection, names, options, events. */
+import type { TransportEvent, TransportOptions } from '../contract.ts';
+import { ChannelError, ConnectionClosed, OperationalError } from '../errors.ts';
+import type { ServerUrl } from '../url.ts';
+import { Bindings } from './bindings.ts';
+import { createRedisClient, redisDatabase, toOperationalError } from './client.ts';
+import { RedisKeys } from './keys.ts';
+import { Link, type LinkOptions } from './link.ts';
+import { type RedisOptions, readRedisOptions } from './options.ts';
+import { SCRIPTS, type ScriptedRedis } from './scripts.ts';
+import { WAIT_SECONDS } from './waits.ts';
+
+export type Urls = readonly [ServerUrl, ...ServerUrl[]];
+
+/** Replies after which another server (or the same, later) must be asked. */
+const WRONG_SERVER = /^(READONLY|LOADING|MASTERDOWN|UNBLOCKED|CLUSTERDOWN|NOREPLICAS|NOAUTH)/;
+/** Replies that say "not now". */
+const TEMPORARY = /^(OOM|BUSY|MISCONF|TRYAGAIN|ERR max number of clients)/;
+
+export class RedisHub {
+  readonly options: RedisOptions;
+  readonly keys: RedisKeys;
+  /** The connection for everything that does not block. */
+  readonly link: Link;
+  readonly bindings: Bindings;
+  /** How connections that wait for lists are made. */
+  readonly waitLink: Pick<LinkOptions, 'makeClient' | 'connectTimeout' | 'toError'>;
+  readonly #urls: Urls;
+  readonly #transportOptions: TransportOptions;
+  readonly #listeners = new Set<(event: TransportEvent) => void>();
+  readonly #warned = new Set<string>();
+
+  constructor(
+    urls: Urls,
+    transportOptions: TransportOptions,
+    hooks: Pick<LinkOptions, 'needed' | 'onUp' | 'onDown' | 'onRetry'>,
+  ) {
+    this.#urls = urls;
+    this.#transportOptions = transportOptions;
+    this.options = readRedisOptions(transportOptions);
+    this.keys = new RedisKeys(this.options, redisDatabase(urls[0]));
+    this.link = new Link({ ...this.linkBase(this.options.socketTimeout), ...hooks });
+    this.waitLink = this.linkBase(3 * WAIT_SECONDS);
+    this.bindings = new Bindings(this.link, this.keys);
+    // Now and not at the first connection: a wrong URL or certificate file is the caller's error.
+    this.#makeClient(this.options.socketTimeout);
+  }
+
+  linkBase(socketTimeout: number): Pick<LinkOptions, 'makeClient' | 'connectTimeout' | 'toError'> {
+    return {
+      makeClient: () => this.#makeClient(socketTimeout),
+      connectTimeout: this.options.connectTimeout,
+      toError: (error, doing) => this.toError(error, doing),
+    };
+  }
+
+  #makeClient(socketTimeout: number): ScriptedRedis {
+    const { connectTimeout, clientName, masterName, sentinelKwargs } = this.options;
+    return createRedisClient(this.#urls, {
+      connectTimeout,
+      socketTimeout,
+      clientName,
+      masterName,
+      sentinelKwargs,
+      useSsl: this.#transportOptions.useSsl,
+      scripts: SCRIPTS,
+    }) as ScriptedRedis;
+  }
+
+  onEvent(listener: (event: TransportEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  emit(event: TransportEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Tells the user once. */
+  warn(message: string): void {
+    if (this.#warned.has(message)) return;
+    if (this.#warned.size > 1000) this.#warned.clear();
+    this.#warned.add(message);
+    this.emit({ type: 'warning', message });
+  }
+
+  /** Acks came too late: somebody took the messages for abandoned. */
+  tookBack(count: number, consumer: string): void {
+    this.emit({
+      type: 'warning',
+      message: `${count} message(s) held by consumer ${consumer} had been given to others before they were acknowledged; they may run twice.`,
+    });
+  }
+
+  /** Any error of the driver or the server as ours: OperationalError if trying again may help. */
+  toError(error: unknown, doing: string): OperationalError | ChannelError | ConnectionClosed {
+    if (error instanceof OperationalError) return error;
+    if (error instanceof ChannelError || error instanceof ConnectionClosed) return error;
+    const operational = toOperationalError(error, this.#urls, doing);
+    const refused = isReply(error) && !WRONG_SERVER.test(error.message);
+    return refused && !TEMPORARY.test(error.message)
+      ? new ChannelError(operational.message)
+      : operational;
+  }
+
+  /**
+   * Looks at what a command of a consumer failed with. Returns whether the server answered
+   * and refused (so that a pause is due); otherwise the connection heals by itself.
+   */
+  report(error: unknown): boolean {
+    if (!isReply(error) || this.dropIfWrong(error)) return false;
+    this.warn(this.toError(error, 'consuming').message);
+    return true;
+  }
+
+  /** Leaves a server that is only a replica now, or not yet ready. */
+  dropIfWrong(error: unknown): boolean {
+    if (!isReply(error) || !WRONG_SERVER.test(error.message)) return false;
+    this.link.drop(error);
+    return true;
+  }
+
+  /** Runs one operation on the connection, made if necessary; rejects with our errors only. */
+  async run<T>(doing: string, operation: (client: ScriptedRedis) => Promise<T>): Promise<T> {
+    try {
+      return await operation(this.link.client ?? (await this.link.connect()));
+    } catch (error) {
+      this.dropIfWrong(error);
+      throw this.toError(error, doing);
+    }
+  }
+}
+
+function isReply(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}

@@ -1,0 +1,96 @@
+/** Every key and channel the transport touches, with its options applied. */
+import type { Exchange, Queue } from '../entities.ts';
+import { topicPattern } from '../routing.ts';
+import type { RedisOptions } from './options.ts';
+
+/** One member of `_kombu.binding.<exchange>`. */
+export interface Binding {
+  readonly routingKey: string;
+  readonly pattern: string;
+  readonly queue: string;
+}
+
+const MAX_PRIORITY = 9;
+
+export class RedisKeys {
+  readonly unacked: string;
+  readonly unackedIndex: string;
+  readonly unackedMutex: string;
+  /** Ours: sorted set of consumer ids by the time of their last heartbeat. */
+  readonly consumers: string;
+  readonly #options: RedisOptions;
+  readonly #prefix: string;
+  readonly #channelPrefix: string;
+  /** Index: priority 0..9; value: what follows the queue's name in the key. */
+  readonly #suffixOfPriority: readonly string[];
+  readonly #suffixes: readonly string[];
+
+  constructor(options: RedisOptions, database: number) {
+    this.#options = options;
+    this.#prefix = options.globalKeyprefix;
+    this.unacked = this.#prefix + options.unackedKey;
+    this.unackedIndex = this.#prefix + options.unackedIndexKey;
+    this.unackedMutex = this.#prefix + options.unackedMutexKey;
+    // The name contains unacked_key: whoever uses another hash cannot restore our messages.
+    this.consumers = `${this.#prefix}tscelery.${options.unackedKey}.consumers`;
+    const { prioritySteps: steps, sep, fanoutPrefix } = options;
+    const suffix = (step: number | undefined) => (step ? `${sep}${step}` : '');
+    this.#suffixes = steps.map(suffix);
+    this.#suffixOfPriority = Array.from({ length: MAX_PRIORITY + 1 }, (_, priority) =>
+      suffix(steps.findLast(step => step <= priority) ?? steps[0]),
+    );
+    this.#channelPrefix =
+      fanoutPrefix === true ? `/${database}.` : fanoutPrefix === false ? '' : fanoutPrefix;
+  }
+
+  /** Ours: set of the tags that one consumer holds. */
+  held(consumerId: string): string {
+    return `${this.#prefix}tscelery.${this.#options.unackedKey}.held.${consumerId}`;
+  }
+
+  /** All lists of a queue, in the order in which they are served. */
+  ofQueue(queue: string): string[] {
+    return this.#suffixes.map(suffix => this.#prefix + queue + suffix);
+  }
+
+  /** The list for a message of this priority; what is no number counts as 0. */
+  forMessage(queue: string, priority: unknown): string {
+    const number = typeof priority === 'number' ? priority : Number(priority ?? 0);
+    const index = Math.trunc(Math.min(MAX_PRIORITY, Math.max(0, number || 0)));
+    return this.#prefix + queue + this.#suffixOfPriority[index]!;
+  }
+
+  bindings(exchange: string): string {
+    return `${this.#prefix}_kombu.binding.${exchange}`;
+  }
+
+  member(queue: Queue): string {
+    const { exchange, routingKey, name } = queue;
+    const pattern = exchange.type === 'topic' ? topicPattern(routingKey) : '';
+    return [this.fanoutKey(queue) ?? routingKey, pattern, name].join(this.#options.sep);
+  }
+
+  parseMember(member: string): Binding | undefined {
+    const [routingKey, pattern, queue] = member.split(this.#options.sep);
+    if (routingKey === undefined || pattern === undefined || !queue) return undefined;
+    return { routingKey, pattern, queue };
+  }
+
+  /** The binding key of a fanout queue; our own default (the queue's name) means none. */
+  fanoutKey(queue: Queue): string | undefined {
+    if (queue.exchange.type !== 'fanout') return undefined;
+    return queue.routingKey === queue.name ? '' : queue.routingKey;
+  }
+
+  channel(exchange: Exchange, routingKey: string): string {
+    const key = routingKey !== '' && this.#options.fanoutPatterns ? `/${routingKey}` : '';
+    return this.#prefix + this.#channelPrefix + exchange.name + key;
+  }
+
+  /** The PSUBSCRIBE pattern of a fanout queue. */
+  subscription(queue: Queue): string {
+    const literal = this.channel(queue.exchange, '').replace(/[\\*?[\]]/g, '\\$&');
+    const key = (this.fanoutKey(queue) ?? '').replaceAll('#', '*');
+    return key !== '' && this.#options.fanoutPatterns ? `${literal}/${key}` : literal;
+  }
+}

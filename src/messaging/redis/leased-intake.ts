@@ -1,0 +1,373 @@
+/**
+ * The taking side of a consumer whose messages must be acknowledged.
+ *
+ * One script call at a time carries what was settled since the last one and asks for as much
+ * as there is room for; what arrives meanwhile joins the next call. The broker knows every
+ * message that is out by its tag and by this consumer's held set, so nothing here is lost
+ * with the process, and a claim whose reply got lost is found again by `reconcile`.
+ */
+import { type Deferred, deferred } from '../../base/deferred.ts';
+import { ConnectionClosed } from '../errors.ts';
+import type { QueueCycle } from './cycle.ts';
+import { RedisDelivery, redeliveredText, type Settler, type Verdict } from './delivery.ts';
+import type { RedisHub } from './hub.ts';
+import { readHeld, restoreTags } from './restore.ts';
+import { Waits } from './waits.ts';
+
+/** Tags settled or messages claimed by one script call; Lua's `unpack` ends at about 8000. */
+const MAX_BATCH = 1000;
+/** A claim asks for fewer messages when they are large. */
+const MAX_CLAIM_CHARACTERS = 8_000_000;
+/** Seconds before a turn is tried again after the server refused it. */
+const REFUSED_PAUSE = 1;
+
+interface Unconfirmed {
+  readonly delivery: RedisDelivery;
+  readonly verdict: Verdict;
+  readonly done: Deferred<void>;
+  /** It was sent before and the reply got lost: the server may know it already. */
+  uncertain: boolean;
+}
+
+export interface LeasedIntakeOptions {
+  readonly hub: RedisHub;
+  readonly consumerId: string;
+  readonly cycle: QueueCycle;
+  readonly prefetch: number;
+  readonly onDeliveries: (deliveries: RedisDelivery[]) => void;
+}
+
+export class LeasedIntake implements Settler {
+  readonly #hub: RedisHub;
+  readonly #id: string;
+  readonly #heldKey: string;
+  readonly #cycle: QueueCycle;
+  readonly #onDeliveries: (deliveries: RedisDelivery[]) => void;
+  readonly #waits: Waits;
+  readonly #held = new Map<string, RedisDelivery>();
+  /** Settled here, not yet confirmed by the server: waiting for a turn, or in one. */
+  readonly #unconfirmed = new Map<string, Unconfirmed>();
+  #acks: Unconfirmed[] = [];
+  #requeues: Unconfirmed[] = [];
+  #prefetch: number;
+  /** Whether a list may have something for us. */
+  #hungry = true;
+  /** Claims are allowed: the connection is up and its orphans were put back. */
+  #ready = false;
+  #cancelled = false;
+  #scheduled = false;
+  #turn: Promise<void> | undefined;
+  #puttingBack: Promise<unknown> = Promise.resolve();
+  #pause: NodeJS.Timeout | undefined;
+  #nextTag = 1;
+  /** The first tag of a claim that is on its way. */
+  #claiming = Number.POSITIVE_INFINITY;
+  #averageLength = 1000;
+
+  constructor(options: LeasedIntakeOptions) {
+    this.#hub = options.hub;
+    this.#id = options.consumerId;
+    this.#heldKey = options.hub.keys.held(options.consumerId);
+    this.#cycle = options.cycle;
+    this.#prefetch = options.prefetch;
+    this.#onDeliveries = options.onDeliveries;
+    this.#waits = new Waits({ link: options.hub.waitLink, onWake: () => this.wake() });
+  }
+
+  get held(): number {
+    return this.#held.size;
+  }
+
+  /** Tags the server should have for us, as far as we know. */
+  get expected(): number {
+    return this.#held.size + this.#unconfirmed.size;
+  }
+
+  heldTags(): string[] {
+    return [...this.#held.keys()];
+  }
+
+  setPrefetch(count: number): void {
+    this.#prefetch = count;
+    this.#schedule();
+  }
+
+  /** Look again: something may have arrived, or a queue was added. */
+  wake(): void {
+    this.#hungry = true;
+    this.#schedule();
+  }
+
+  suspend(): void {
+    this.#ready = false;
+  }
+
+  /** After `reconcile` on a new connection: take messages again. */
+  resume(): void {
+    this.#ready = true;
+    this.wake();
+  }
+
+  settle(delivery: RedisDelivery, verdict: Verdict): Promise<void> {
+    if (!this.#held.delete(delivery.tag)) {
+      return unheard(
+        Promise.reject(new ConnectionClosed(`The consumer of ${delivery.queue} was closed.`)),
+      );
+    }
+    const entry = { delivery, verdict, done: deferred(), uncertain: false };
+    unheard(entry.done.promise);
+    this.#unconfirmed.set(delivery.tag, entry);
+    (verdict === 'ack' ? this.#acks : this.#requeues).push(entry);
+    this.#schedule();
+    return entry.done.promise;
+  }
+
+  /**
+   * Puts back what the server thinks we hold but we never saw: claims whose reply was lost
+   * with a connection. Returns how many there were.
+   */
+  async reconcile(): Promise<number> {
+    const claiming = this.#claiming;
+    const client = await this.#hub.link.connect();
+    const tags = await client.smembers(this.#heldKey);
+    const orphans = tags.filter(tag => {
+      const known = this.#held.has(tag) || this.#unconfirmed.has(tag);
+      return !known && tagNumber(tag) < claiming;
+    });
+    if (orphans.length === 0) return 0;
+    // The newest goes back first, so that the oldest ends up first in line.
+    orphans.sort((a, b) => tagNumber(b) - tagNumber(a));
+    // Nobody was given them, so they are not marked as delivered before.
+    const entries = await readHeld(this.#hub, client, orphans, { redelivered: false });
+    return restoreTags(this.#hub, entries, { heldKey: this.#heldKey });
+  }
+
+  async cancel(): Promise<void> {
+    this.#cancelled = true;
+    this.#waits.disarm();
+    await this.quiet();
+  }
+
+  /** Resolves when the call on its way is over, and what it brought for no one is back. */
+  async quiet(): Promise<void> {
+    await this.#turn;
+    await this.#puttingBack;
+  }
+
+  /** Settles what is left and puts everything held back. */
+  async close(): Promise<number> {
+    await this.cancel();
+    await this.#waits.close();
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+    try {
+      await this.#hub.link.connect();
+      for (let left = Number.POSITIVE_INFINITY; this.#unconfirmed.size < left; ) {
+        left = this.#unconfirmed.size;
+        await (this.#turn ?? this.#runTurn());
+      }
+      await this.reconcile();
+      return await this.#putBackHeld();
+    } catch {
+      // The broker is gone. Others return what we hold when our heartbeat has stopped.
+      return 0;
+    } finally {
+      this.#held.clear();
+      this.#giveUp();
+    }
+  }
+
+  async #putBackHeld(): Promise<number> {
+    const held = [...this.#held.values()].reverse();
+    this.#held.clear();
+    const entries = held.map(({ tag, list, raw }) => ({ tag, list, text: redeliveredText(raw) }));
+    return restoreTags(this.#hub, entries, { heldKey: this.#heldKey });
+  }
+
+  #giveUp(): void {
+    const error = new ConnectionClosed('The consumer was closed before Redis could confirm.');
+    for (const { done } of this.#unconfirmed.values()) done.reject(error);
+    this.#unconfirmed.clear();
+    this.#acks = [];
+    this.#requeues = [];
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#turn || this.#pause || !this.#ready) return;
+    this.#scheduled = true;
+    // After the I/O callbacks of this turn of the event loop, so that their acks travel together.
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.#turn && this.#ready && !this.#pause) this.#startTurn();
+    });
+  }
+
+  #startTurn(): void {
+    const want = this.#wanted();
+    if (this.#acks.length + this.#requeues.length + want > 0) void this.#runTurn();
+    else this.#armWaits();
+  }
+
+  #runTurn(): Promise<void> {
+    this.#turn = this.#oneTurn().finally(() => {
+      this.#turn = undefined;
+      if (this.#acks.length + this.#requeues.length + this.#wanted() > 0) this.#schedule();
+      else this.#armWaits();
+    });
+    return this.#turn;
+  }
+
+  async #oneTurn(): Promise<void> {
+    const acks = this.#acks.splice(0, MAX_BATCH);
+    const requeues = this.#requeues.splice(0, MAX_BATCH);
+    try {
+      await Promise.all([this.#settleAndClaim(acks), this.#requeue(requeues)]);
+    } catch (error) {
+      this.#claiming = Number.POSITIVE_INFINITY;
+      for (const entry of [...acks, ...requeues]) {
+        if (!this.#unconfirmed.has(entry.delivery.tag)) continue;
+        entry.uncertain = true;
+        (entry.verdict === 'ack' ? this.#acks : this.#requeues).push(entry);
+      }
+      this.#hungry = true;
+      if (this.#hub.report(error)) this.#pauseTurns();
+    }
+  }
+
+  /** The server answers but refuses: out of memory, a script that runs for ever, no permission. */
+  #pauseTurns(): void {
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#schedule();
+    }, REFUSED_PAUSE * 1000);
+  }
+
+  #wanted(): number {
+    if (!this.#hungry || this.#cancelled || !this.#ready || this.#cycle.size === 0) return 0;
+    const room = this.#prefetch === 0 ? MAX_BATCH : this.#prefetch - this.#held.size;
+    const affordable = Math.ceil(MAX_CLAIM_CHARACTERS / this.#averageLength);
+    return Math.max(0, Math.min(room, MAX_BATCH, affordable));
+  }
+
+  #armWaits(): void {
+    const room = this.#prefetch === 0 || this.#prefetch > this.#held.size;
+    const idle = this.#ready && !this.#cancelled && room && this.#cycle.size > 0;
+    if (idle && !this.#hungry) this.#waits.arm(this.#cycle.lists.keys);
+    else if (!idle) this.#waits.disarm();
+  }
+
+  async #settleAndClaim(acks: readonly Unconfirmed[]): Promise<void> {
+    const want = this.#wanted();
+    if (acks.length + want === 0) return;
+    const { link, keys } = this.#hub;
+    const { client } = link;
+    if (!client) throw new ConnectionClosed('not connected');
+    const { lists } = this.#cycle;
+    const first = this.#nextTag;
+    this.#nextTag += want;
+    const claim = want > 0;
+    this.#claiming = claim ? first : Number.POSITIVE_INFINITY;
+    const reply = (await client.tsceleryTurn(
+      3 + (claim ? lists.keys.length : 0),
+      keys.unacked,
+      keys.unackedIndex,
+      this.#heldKey,
+      ...(claim ? lists.keys : []),
+      acks.length,
+      ...acks.map(entry => entry.delivery.tag),
+      want,
+      `${this.#id}-`,
+      first,
+      ...(claim ? lists.endings : []),
+    )) as unknown[];
+    this.#confirm(acks, reply[0] as number);
+    if (claim) this.#deliver(reply, first, want, lists);
+    this.#claiming = Number.POSITIVE_INFINITY;
+  }
+
+  #confirm(acks: readonly Unconfirmed[], settled: number): void {
+    const certain = acks.every(entry => !entry.uncertain);
+    if (certain && settled < acks.length) this.#hub.tookBack(acks.length - settled, this.#id);
+    for (const { delivery, done } of acks) {
+      this.#unconfirmed.delete(delivery.tag);
+      done.resolve();
+    }
+  }
+
+  #deliver(reply: readonly unknown[], first: number, want: number, lists: QueueCycle['lists']) {
+    const deliveries: RedisDelivery[] = [];
+    const unwanted: RedisDelivery[] = [];
+    const served = new Set<string>();
+    let number = first;
+    for (let i = 1; i < reply.length; i += 2) {
+      const index = reply[i] as number;
+      const text = reply[i + 1] as string;
+      if (index < 0) {
+        this.#hub.warn(`Cannot read the list ${lists.keys[-index - 1]}: ${text}`);
+        continue;
+      }
+      const queue = lists.queues[index - 1]!;
+      const tag = `${this.#id}-${number++}`;
+      const delivery = new RedisDelivery(text, tag, queue, lists.keys[index - 1]!, this);
+      this.#averageLength += (text.length - this.#averageLength) / 16;
+      served.add(queue);
+      if (this.#cancelled || !this.#cycle.has(queue)) unwanted.push(delivery);
+      else deliveries.push(delivery);
+    }
+    const got = number - first;
+    this.#hungry = got >= want;
+    if (served.size > 0) this.#cycle.served(served);
+    if (unwanted.length > 0) this.#putBack(unwanted);
+    if (deliveries.length === 0) return;
+    this.#waits.found();
+    for (const delivery of deliveries) this.#held.set(delivery.tag, delivery);
+    try {
+      this.#onDeliveries(deliveries);
+    } catch (error) {
+      // A bug of ours must not look like trouble with the broker.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  /** Taken by a claim that was on its way when its queue was cancelled. */
+  #putBack(deliveries: readonly RedisDelivery[]): void {
+    for (const delivery of deliveries) this.#held.set(delivery.tag, delivery);
+    const entries = [...deliveries]
+      .reverse()
+      .map(({ tag, list, raw }) => ({ tag, list, text: raw }));
+    const back = restoreTags(this.#hub, entries, { heldKey: this.#heldKey });
+    this.#puttingBack = Promise.all([this.#puttingBack, back]).then(
+      () => {
+        for (const { tag } of deliveries) this.#held.delete(tag);
+      },
+      () => {}, // close() puts them back
+    );
+  }
+
+  async #requeue(entries: readonly Unconfirmed[]): Promise<void> {
+    if (entries.length === 0) return;
+    const restorable = entries.map(({ delivery: { tag, list, raw } }) => ({
+      tag,
+      list,
+      text: redeliveredText(raw),
+    }));
+    await restoreTags(this.#hub, restorable, { heldKey: this.#heldKey, command: 'LPUSH' });
+    for (const { delivery, done } of entries) {
+      this.#unconfirmed.delete(delivery.tag);
+      done.resolve();
+    }
+    this.#hungry = true;
+  }
+}
+
+/** Most callers do not wait for an ack: its failure must not end the process. */
+function unheard(promise: Promise<void>): Promise<void> {
+  promise.catch(() => {});
+  return promise;
+}
+
+export function tagNumber(tag: string): number {
+  return Number(tag.slice(tag.lastIndexOf('-') + 1));
+}

@@ -1,0 +1,142 @@
+/**
+ * Keeps the messages of one consumer its own, and gives back those of dead ones.
+ *
+ * Owns the consumer's heartbeat and the renewal of its leases in `unacked_index`. Every
+ * consumer also watches the others: whose heartbeat has stopped is dead, and its messages
+ * return to their lists at once instead of after the visibility timeout.
+ */
+import type { RedisHub } from './hub.ts';
+import { type LeasedIntake, tagNumber } from './leased-intake.ts';
+import { readHeld, restoreTags } from './restore.ts';
+
+/** Seconds between heartbeats. */
+const BEAT_EVERY = 2;
+/** Seconds by the server's clock after which a heartbeat is old. */
+const DEAD_AFTER = 10;
+/**
+ * A heartbeat must also stand still while we look on, over so many of our own beats: when
+ * the server was stopped or restarted, everybody's is old at first.
+ */
+const STANDSTILLS = 3;
+/** Seconds between two of our beats beyond which we were asleep ourselves and saw nothing. */
+const OVERSLEPT = 2 * BEAT_EVERY;
+/** Shortest pause between renewals, whatever the visibility timeout. */
+const MIN_RENEW_EVERY = 0.1;
+const RENEW_CHUNK = 500;
+
+interface Observed {
+  readonly beat: string;
+  readonly standstills: number;
+}
+
+export class Leases {
+  readonly #hub: RedisHub;
+  readonly #id: string;
+  readonly #intake: LeasedIntake;
+  readonly #observed = new Map<string, Observed>();
+  #timers: NodeJS.Timeout[] = [];
+  #beating = false;
+  #lastBeat = 0;
+  #stopped = false;
+
+  constructor(hub: RedisHub, consumerId: string, intake: LeasedIntake) {
+    this.#hub = hub;
+    this.#id = consumerId;
+    this.#intake = intake;
+  }
+
+  /**
+   * Registers the consumer: to be called on every new connection before the first claim,
+   * since nobody looks after the messages of a consumer without a heartbeat.
+   */
+  async register(): Promise<void> {
+    this.#observed.clear();
+    await this.#beat();
+    await this.#renew();
+    if (this.#timers.length > 0 || this.#stopped) return;
+    const renewEvery = Math.max(MIN_RENEW_EVERY, this.#hub.options.visibilityTimeout / 3);
+    this.#timers = [
+      this.#every(BEAT_EVERY, () => this.#beat()),
+      this.#every(renewEvery, () => this.#renew()),
+    ];
+  }
+
+  /** Ends the heartbeat; call it after everything held was put back. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#timers = [];
+    const { link, keys } = this.#hub;
+    await link.client
+      ?.tsceleryForget(keys.consumers, keys.held(this.#id), this.#id, '')
+      .catch(() => {});
+  }
+
+  #every(seconds: number, work: () => Promise<void>): NodeJS.Timeout {
+    const tick = () => {
+      if (this.#hub.link.client) work().catch(error => this.#hub.report(error));
+    };
+    // setInterval fires at once for anything beyond 2^31 ms.
+    return setInterval(tick, Math.min(seconds * 1000, 2 ** 31 - 1));
+  }
+
+  async #renew(): Promise<void> {
+    const tags = this.#intake.heldTags();
+    for (let i = 0; i < tags.length; i += RENEW_CHUNK) {
+      const client = await this.#hub.link.connect();
+      await client.tsceleryRenew(this.#hub.keys.unackedIndex, ...tags.slice(i, i + RENEW_CHUNK));
+    }
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#beating || this.#stopped) return;
+    this.#beating = true;
+    try {
+      const { link, keys } = this.#hub;
+      const client = await link.connect();
+      const expected = this.#intake.expected;
+      const [now, count, ...others] = (await client.tsceleryBeat(
+        keys.consumers,
+        keys.held(this.#id),
+        this.#id,
+      )) as [string, number, ...string[]];
+      if (count > Math.max(expected, this.#intake.expected)) await this.#intake.reconcile();
+      for (const [id, beat] of this.#dead(Number(now), others)) await this.#bury(id, beat);
+    } finally {
+      this.#beating = false;
+    }
+  }
+
+  /** Of `[id, heartbeat, …]` those that are dead; remembers what it sees for the next time. */
+  #dead(now: number, beats: readonly string[]): [id: string, beat: string][] {
+    const monotonic = performance.now() / 1000;
+    if (monotonic - this.#lastBeat > OVERSLEPT) this.#observed.clear();
+    this.#lastBeat = monotonic;
+    const dead: [string, string][] = [];
+    const seen = new Set<string>();
+    for (let i = 0; i < beats.length; i += 2) {
+      const [id, beat] = [beats[i]!, beats[i + 1]!];
+      seen.add(id);
+      const before = this.#observed.get(id);
+      const standstills = before?.beat === beat ? before.standstills + 1 : 0;
+      this.#observed.set(id, { beat, standstills });
+      const silent = standstills >= STANDSTILLS && now - Number(beat) > DEAD_AFTER;
+      if (silent && id !== this.#id) dead.push([id, beat]);
+    }
+    for (const id of this.#observed.keys()) if (!seen.has(id)) this.#observed.delete(id);
+    return dead;
+  }
+
+  async #bury(id: string, beat: string): Promise<void> {
+    const { link, keys } = this.#hub;
+    const client = await link.connect();
+    const heldKey = keys.held(id);
+    const tags = await client.smembers(heldKey);
+    // The newest goes back first, so that the oldest ends up first in line.
+    tags.sort((a, b) => tagNumber(b) - tagNumber(a));
+    const entries = await readHeld(this.#hub, client, tags, { redelivered: true });
+    const count = await restoreTags(this.#hub, entries, { heldKey, deadConsumer: { id, beat } });
+    await client.tsceleryForget(keys.consumers, heldKey, id, beat);
+    if (count > 0) this.#hub.emit({ type: 'restored', count, consumer: id });
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * One connection that heals.
+ *
+ * Owns a client while it is up and makes a new one when it is gone; it keeps trying only
+ * while somebody needs it (`needed`). Commands in flight when a connection ends are rejected:
+ * what may be sent again is for the caller to know.
+ */
+import { sleep } from '../../base/backoff.ts';
+import { ConnectionClosed } from '../errors.ts';
+import type { ScriptedRedis } from './scripts.ts';
+
+export interface LinkOptions {
+  readonly makeClient: () => ScriptedRedis;
+  /** Seconds for one whole attempt, handshake included. */
+  readonly connectTimeout: number;
+  /** Any driver error as ours. */
+  readonly toError: (error: unknown, doing: string) => Error;
+  readonly needed: () => boolean;
+  readonly onUp?: (client: ScriptedRedis) => void;
+  readonly onDown?: (error: Error) => void;
+  /** An attempt failed, the next one follows after `delay` seconds. */
+  readonly onRetry?: (error: Error, delay: number, attempt: number) => void;
+}
+
+const FIRST_DELAY = 0.1;
+const LONGEST_DELAY = 5;
+/** A connection that ends sooner was none: the next attempt waits as after a failed one. */
+const SHORT_LIFE_MS = 1000;
+
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #ending = new AbortController();
+  #client: ScriptedRedis | undefined;
+  #attempt: Promise<ScriptedRedis> | undefined;
+  #healing = false;
+  #why: Error | undefined;
+  #upSince = 0;
+  #shortLives = 0;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  /** The client, if it can be used right now. */
+  get client(): ScriptedRedis | undefined {
+    return this.#client?.status === 'ready' ? this.#client : undefined;
+  }
+
+  /** One try, shared by all who ask meanwhile; rejects with OperationalError. */
+  connect(): Promise<ScriptedRedis> {
+    if (this.#ending.signal.aborted) {
+      return Promise.reject(new ConnectionClosed('The connection was closed.'));
+    }
+    const { client } = this;
+    if (client) return Promise.resolve(client);
+    this.#attempt ??= this.#open().finally(() => {
+      this.#attempt = undefined;
+    });
+    return this.#attempt;
+  }
+
+  /** See to it that the connection comes up sooner or later. */
+  heal(): void {
+    if (this.#healing || this.client || this.#ending.signal.aborted) return;
+    this.#healing = true;
+    void this.#keepTrying().finally(() => {
+      this.#healing = false;
+    });
+  }
+
+  /** The connection is of no use any more (a watchdog, a server that became a replica). */
+  drop(error: Error): void {
+    if (!this.#client) return;
+    this.#why ??= error;
+    this.#client.disconnect();
+    // A socket whose peer is silent would linger in the graceful close.
+    this.#client.stream?.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    const client = this.#client ?? (await this.#attempt?.catch(() => undefined));
+    this.#client = undefined;
+    if (!client || client.status === 'end') return;
+    await new Promise<void>(resolve => {
+      client.once('end', resolve);
+      client.disconnect();
+    });
+  }
+
+  async #open(): Promise<ScriptedRedis> {
+    const { connectTimeout, makeClient, toError } = this.#options;
+    const client = makeClient();
+    let why: unknown;
+    client.on('error', (error: Error) => {
+      why ??= error;
+    });
+    const timer = setTimeout(() => {
+      why ??= new Error(`no answer within ${connectTimeout} s`);
+      client.disconnect();
+      client.stream?.destroy();
+    }, connectTimeout * 1000);
+    try {
+      await client.connect();
+    } catch (error) {
+      client.disconnect();
+      throw toError(why ?? error, 'connecting to Redis');
+    } finally {
+      clearTimeout(timer);
+    }
+    if (this.#ending.signal.aborted) {
+      client.disconnect();
+      throw new ConnectionClosed('The connection was closed.');
+    }
+    this.#adopt(client);
+    return client;
+  }
+
+  #adopt(client: ScriptedRedis): void {
+    this.#client = client;
+    this.#why = undefined;
+    this.#upSince = performance.now();
+    client.on('error', (error: Error) => {
+      this.#why ??= error;
+    });
+    client.once('close', () => this.#lost(client));
+    this.#options.onUp?.(client);
+  }
+
+  #lost(client: ScriptedRedis): void {
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    const shortLived = performance.now() - this.#upSince < SHORT_LIFE_MS;
+    this.#shortLives = shortLived ? this.#shortLives + 1 : 0;
+    const why = this.#why ?? new Error('the server closed the connection');
+    this.#options.onDown?.(this.#options.toError(why, 'talking to Redis'));
+    if (this.#options.needed()) this.heal();
+  }
+
+  async #keepTrying(): Promise<void> {
+    const { onRetry, needed, toError } = this.#options;
+    if (this.#shortLives > 1) await this.#pause(this.#shortLives - 1);
+    for (let attempt = 1; needed() && !this.#ending.signal.aborted; attempt++) {
+      try {
+        await this.connect();
+        return;
+      } catch (error) {
+        if (this.#ending.signal.aborted) return;
+        onRetry?.(toError(error, 'connecting to Redis'), delayBefore(attempt), attempt);
+        await this.#pause(attempt);
+      }
+    }
+  }
+
+  #pause(attempt: number): Promise<void> {
+    return sleep(delayBefore(attempt), undefined, this.#ending.signal).catch(() => {});
+  }
+}
+
+function delayBefore(attempt: number): number {
+  return Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1));
+}

@@ -1,0 +1,124 @@
+/**
+ * Sending messages. Those of one turn of the event loop travel together: one LPUSH for each
+ * list, in the order in which they were published.
+ */
+import { randomUUID } from 'node:crypto';
+import { encodeEnvelope } from '../../wire/envelope.ts';
+import type { Message } from '../../wire/message.ts';
+import type { Destination } from '../contract.ts';
+import { ChannelError } from '../errors.ts';
+import type { RedisHub } from './hub.ts';
+import type { ScriptedRedis } from './scripts.ts';
+
+const MAX_VALUES = 500;
+const MAX_CHARACTERS = 1_000_000;
+
+interface Waiting {
+  readonly text: string;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** One command to be: `LPUSH key …` or `PUBLISH channel message`. */
+interface Batch {
+  readonly name: 'lpush' | 'publish';
+  readonly key: string;
+  readonly waiting: Waiting[];
+  characters: number;
+}
+
+export class Publisher {
+  readonly #hub: RedisHub;
+  /** The batch that a list's next message joins. */
+  readonly #open = new Map<string, Batch>();
+  #batches: Batch[] = [];
+
+  constructor(hub: RedisHub) {
+    this.#hub = hub;
+  }
+
+  publish(message: Message, { exchange, routingKey }: Destination): Promise<void> {
+    if (exchange.type === 'headers') {
+      return Promise.reject(
+        new ChannelError(`Redis has no headers exchanges (exchange ${exchange.name}).`),
+      );
+    }
+    let text: string;
+    try {
+      const deliveryTag = randomUUID();
+      text = encodeEnvelope(message, { exchange: exchange.name, routingKey, deliveryTag });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { keys } = this.#hub;
+    if (exchange.name === '') {
+      return this.#push(keys.forMessage(routingKey, message.properties.priority), text);
+    }
+    if (exchange.type === 'fanout') return this.#announce(keys.channel(exchange, routingKey), text);
+    return this.#route(message, { exchange, routingKey }, text);
+  }
+
+  async #route(message: Message, { exchange, routingKey }: Destination, text: string) {
+    const queues = await this.#hub.run('reading bindings', () =>
+      this.#hub.bindings.queuesFor(exchange, routingKey),
+    );
+    // Without a binding nobody wants the message: it is dropped, as AMQP and kombu do.
+    const { priority } = message.properties;
+    await Promise.all(
+      queues.map(queue => this.#push(this.#hub.keys.forMessage(queue, priority), text)),
+    );
+  }
+
+  #push(key: string, text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let batch = this.#open.get(key);
+      if (!batch || batch.waiting.length >= MAX_VALUES || batch.characters >= MAX_CHARACTERS) {
+        batch = { name: 'lpush', key, waiting: [], characters: 0 };
+        this.#open.set(key, batch);
+        this.#add(batch);
+      }
+      batch.waiting.push({ text, resolve, reject });
+      batch.characters += text.length;
+    });
+  }
+
+  #announce(channel: string, text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiting = [{ text, resolve, reject }];
+      this.#add({ name: 'publish', key: channel, waiting, characters: text.length });
+    });
+  }
+
+  #add(batch: Batch): void {
+    this.#batches.push(batch);
+    // After the microtasks of this turn, so that a thousand awaited publishes are one write.
+    if (this.#batches.length === 1) process.nextTick(() => void this.#flush());
+  }
+
+  async #flush(): Promise<void> {
+    const batches = this.#batches;
+    this.#batches = [];
+    this.#open.clear();
+    try {
+      const client = this.#hub.link.client ?? (await this.#hub.link.connect());
+      client.stream.cork();
+      for (const batch of batches) void this.#send(client, batch);
+      client.stream.uncork();
+    } catch (error) {
+      const reason = this.#hub.toError(error, 'publishing');
+      for (const { waiting } of batches) for (const { reject } of waiting) reject(reason);
+    }
+  }
+
+  async #send(client: ScriptedRedis, { name, key, waiting }: Batch): Promise<void> {
+    try {
+      if (name === 'publish') await client.publish(key, waiting[0]!.text);
+      else await client.lpush(key, ...waiting.map(({ text }) => text));
+      for (const { resolve } of waiting) resolve();
+    } catch (error) {
+      this.#hub.dropIfWrong(error);
+      const reason = this.#hub.toError(error, 'publishing');
+      for (const { reject } of waiting) reject(reason);
+    }
+  }
+}

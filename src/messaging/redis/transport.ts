@@ -1,0 +1,176 @@
+/**
+ * Celery's Redis transport on kombu's keys.
+ *
+ * Better than the original in three ways: a message is always to be found in Redis, a held
+ * one stays with its holder for as long as that lives, and every lost connection heals.
+ */
+import type { Message } from '../../wire/message.ts';
+import type {
+  ConsumeOptions,
+  Consumer,
+  Destination,
+  Transport,
+  TransportEvent,
+  TransportOptions,
+} from '../contract.ts';
+import type { Queue } from '../entities.ts';
+import { redisUrlForPeople } from './client.ts';
+import { type ConsumerHost, RedisConsumer } from './consumer.ts';
+import { RedisHub, type Urls } from './hub.ts';
+import { Publisher } from './publisher.ts';
+import { Subscriber } from './subscriber.ts';
+import { VisibilitySweep } from './visibility-sweep.ts';
+
+/** Opens nothing yet; throws ImproperlyConfigured for options or URLs that cannot be used. */
+export function createRedisTransport(urls: Urls, options: TransportOptions): RedisTransport {
+  return new RedisTransport(urls, options);
+}
+
+export class RedisTransport implements Transport {
+  readonly name = 'redis';
+  readonly url: string;
+  readonly supportsFanout = true;
+  readonly #hub: RedisHub;
+  readonly #publisher: Publisher;
+  readonly #subscriber: Subscriber;
+  readonly #sweep: VisibilitySweep;
+  readonly #consumers = new Set<RedisConsumer>();
+  readonly #host: ConsumerHost;
+  #lost = false;
+  #warned = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(urls: Urls, options: TransportOptions) {
+    this.url = redisUrlForPeople(urls[0]);
+    this.#hub = new RedisHub(urls, options, {
+      needed: () => this.#consumers.size > 0,
+      onUp: () => this.#up(),
+      onDown: error => this.#down(error),
+      onRetry: (error, delay, attempt) =>
+        this.#hub.emit({ type: 'retrying', error, delay, attempt }),
+    });
+    this.#publisher = new Publisher(this.#hub);
+    this.#subscriber = new Subscriber(this.#hub);
+    this.#sweep = new VisibilitySweep(this.#hub);
+    this.#host = {
+      hub: this.#hub,
+      subscriber: this.#subscriber,
+      declare: queue => this.declare(queue),
+      delete: queue => this.delete(queue),
+      ended: consumer => {
+        this.#consumers.delete(consumer);
+      },
+    };
+  }
+
+  get connected(): boolean {
+    return this.#hub.link.client !== undefined;
+  }
+
+  async connect(): Promise<void> {
+    await this.#hub.link.connect();
+  }
+
+  onEvent(listener: (event: TransportEvent) => void): () => void {
+    return this.#hub.onEvent(listener);
+  }
+
+  /** Redis has no queues to create; what remains to be written down is the binding. */
+  async declare(queue: Queue): Promise<void> {
+    const { exchange } = queue;
+    if (exchange.name === '') return;
+    const { keys, bindings } = this.#hub;
+    await this.#hub.run('declaring a queue', client =>
+      client.sadd(keys.bindings(exchange.name), keys.member(queue)),
+    );
+    bindings.forget(exchange.name);
+  }
+
+  publish(message: Message, destination: Destination): Promise<void> {
+    return this.#publisher.publish(message, destination);
+  }
+
+  async size(queue: string): Promise<number> {
+    const lists = this.#hub.keys.ofQueue(queue);
+    const sizes = await this.#hub.run('counting messages', client =>
+      Promise.all(lists.map(list => client.llen(list))),
+    );
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  async purge(queue: string): Promise<number> {
+    const lists = this.#hub.keys.ofQueue(queue);
+    const replies = await this.#hub.run('purging a queue', client => {
+      const transaction = client.multi();
+      for (const list of lists) transaction.llen(list).del(list);
+      return transaction.exec();
+    });
+    // LLEN and DEL take turns in the replies.
+    const sizes = (replies ?? []).filter((_, i) => i % 2 === 0);
+    return sizes.reduce((sum, [, size]) => sum + Number(size ?? 0), 0);
+  }
+
+  async delete(queue: Queue): Promise<void> {
+    const { keys, bindings } = this.#hub;
+    const { exchange } = queue;
+    await this.#hub.run('deleting a queue', async client => {
+      if (exchange.name !== '') await client.srem(keys.bindings(exchange.name), keys.member(queue));
+      await client.del(...keys.ofQueue(queue.name));
+    });
+    bindings.forget(exchange.name);
+  }
+
+  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    await this.connect();
+    const consumer = new RedisConsumer(this.#host, options);
+    this.#consumers.add(consumer);
+    try {
+      await consumer.start(queues);
+    } catch (error) {
+      await consumer.close();
+      throw this.#hub.toError(error, 'starting to consume');
+    }
+    if (queues.some(queue => !queue.noAck && queue.exchange.type !== 'fanout')) this.#sweep.start();
+    return consumer;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#consumers].map(consumer => consumer.close()));
+    await this.#sweep.stop();
+    await Promise.all([this.#subscriber.close(), this.#hub.link.close()]);
+  }
+
+  #up(): void {
+    const healed = this.#lost;
+    this.#lost = false;
+    if (!this.#warned) for (const warning of this.#hub.options.warnings) this.#hub.warn(warning);
+    this.#warned = true;
+    this.#hub.emit({ type: 'connected' });
+    if (healed) void this.#recover();
+  }
+
+  #down(error: Error): void {
+    this.#lost = true;
+    for (const consumer of this.#consumers) consumer.suspend();
+    // Closing is no loss.
+    if (!this.#closing) this.#hub.emit({ type: 'lost', error });
+  }
+
+  async #recover(): Promise<void> {
+    const consumers = [...this.#consumers];
+    if (consumers.length === 0) return;
+    try {
+      await Promise.all([...consumers.map(c => c.recover()), this.#subscriber.recovered()]);
+    } catch (error) {
+      // The server answers but something is wrong with it: start over with a new connection.
+      this.#hub.link.drop(error as Error);
+      return;
+    }
+    this.#hub.emit({ type: 'consuming', queues: consumers.flatMap(c => c.queues) });
+  }
+}
