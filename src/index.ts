@@ -13,12 +13,28 @@ export { Settings } from './app/settings.ts';
 export type { CeleryConfig, SettingName, SettingValues } from './app/settings-table.ts';
 export type { AnyTask, Args, Task, TaskFunction } from './app/task.ts';
 export type { ApplyOptions, ErrorClass, TaskOptions } from './app/task-options.ts';
-export { BackendError, BackendGetMetaError, BackendStoreError, TimeoutError } from './backends/errors.ts';
+export {
+  BackendError,
+  BackendGetMetaError,
+  BackendStoreError,
+  TimeoutError,
+} from './backends/errors.ts';
 export { CeleryError, ImproperlyConfigured, SecurityError } from './base/errors.ts';
 export { Ignore, MaxRetriesExceededError, Reject, Retry, TaskPredicate } from './execute/errors.ts';
 export type { DeliveryInfo, TaskRequest } from './execute/request.ts';
-export { currentTask, type RetryOptions, type StateUpdate, TaskContext } from './execute/task-context.ts';
-export { exchange, type Exchange, type ExchangeType, queue, type Queue } from './messaging/entities.ts';
+export {
+  currentTask,
+  type RetryOptions,
+  type StateUpdate,
+  TaskContext,
+} from './execute/task-context.ts';
+export {
+  type Exchange,
+  type ExchangeType,
+  exchange,
+  type Queue,
+  queue,
+} from './messaging/entities.ts';
 export {
   ChannelError,
   ConnectionClosed,

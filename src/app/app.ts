@@ -18,17 +18,17 @@ import { acceptedContentTypes } from '../wire/content.ts';
 import { decodeException } from '../wire/exception.ts';
 import { AsyncResult } from './async-result.ts';
 import { APP_BRAND } from './brand.ts';
-import { discoverConfig, readConfig } from './config-source.ts';
+import { loadConfig, readConfig } from './config-source.ts';
 import { AlreadyRegistered, NotRegistered } from './errors.ts';
 import { type ErrorMaker, knownErrors } from './known-errors.ts';
 import { loadModule } from './load-module.ts';
 import { Publisher } from './publisher.ts';
 import { Queues } from './queues.ts';
 import { Settings } from './settings.ts';
+import type { SettingsSource } from './settings-names.ts';
 import type { CeleryConfig } from './settings-table.ts';
 import { type AnyTask, createTask, type Task, TaskDefinition, type TaskFunction } from './task.ts';
 import type { ApplyOptions, ErrorClass, TaskOptions } from './task-options.ts';
-import type { TaskContext as Self } from '../execute/task-context.ts';
 
 /** Settings by name, and Celery's short words for three of them. */
 export interface CeleryOptions extends CeleryConfig {
@@ -66,7 +66,6 @@ export class Celery {
   readonly #tasks = new Map<string, AnyTask>();
   readonly #publisher: Publisher;
   readonly #errors = knownErrors();
-  #source: unknown;
   #loading: Promise<void> | undefined;
   #loaded = false;
   #queues: Queues | undefined;
@@ -118,7 +117,7 @@ export class Celery {
   task<A extends unknown[], R>(
     name: string,
     options: TaskOptions & { bind: true },
-    run: (self: Self, ...args: A) => Awaitable<R>,
+    run: (self: TaskContext, ...args: A) => Awaitable<R>,
   ): Task<A, R>;
   task<A extends unknown[], R>(
     name: string,
@@ -191,8 +190,11 @@ export class Celery {
    * instead of looking for a config file. Celery: `config_from_object`.
    */
   async configFromObject(source: CeleryConfig | string, cwd = process.cwd()): Promise<void> {
-    this.#source = source;
-    this.conf.setSource(await readConfig(source, cwd));
+    const settings: SettingsSource =
+      typeof source === 'string'
+        ? await readConfig(source, cwd)
+        : { values: source, origin: 'configFromObject' };
+    this.conf.setSource(settings);
     this.#loaded = true;
   }
 
@@ -271,7 +273,7 @@ export class Celery {
   }
 
   async #load({ config, cwd = process.cwd() }: LoadOptions): Promise<void> {
-    const source = await discoverConfig({ cwd, ...(config === undefined ? {} : { config }) });
+    const source = await loadConfig({ cwd, config });
     if (source !== undefined && !this.#loaded) this.conf.setSource(source);
     this.#loaded = true;
   }
@@ -328,18 +330,14 @@ export class Celery {
   #result<R>(id: string, ignored: boolean): AsyncResult<R> {
     const host = {
       backend: () => this.backend(),
-      decodeError: (data: unknown) => decodeException(data, this.#errors),
+      decodeError: (data: unknown, traceback: string | null) =>
+        withRemoteStack(decodeException(data, this.#errors), traceback),
     };
     return new AsyncResult<R>(id, host, { ignored });
   }
 
   async #callDirectly(definition: TaskDefinition, args: readonly unknown[]): Promise<unknown> {
-    const request = directRequest(
-      definition.name,
-      randomUUID(),
-      args,
-      currentTask()?.request,
-    );
+    const request = directRequest(definition.name, randomUUID(), args, currentTask()?.request);
     const context = new TaskContext(request, {
       clock: systemClock,
       signal: currentTask()?.signal ?? new AbortController().signal,
@@ -356,4 +354,11 @@ export class Celery {
     if (task) return task;
     throw new NotRegistered(name, { cause: didYouMean(name, this.#tasks.keys()) });
   }
+}
+
+/** The stack says where `get` was called and where the task failed. */
+function withRemoteStack(error: Error, traceback: string | null): Error {
+  if (!traceback) return error;
+  error.stack = `${error.stack ?? String(error)}\n\nThe task failed with:\n${traceback}`;
+  return error;
 }

@@ -1,4 +1,8 @@
 /** Errors of ours that another process may send: how they are made again from their arguments. */
+
+import { TimeoutError } from '../backends/errors.ts';
+import { ImproperlyConfigured, SecurityError } from '../base/errors.ts';
+import { Ignore, MaxRetriesExceededError, Reject } from '../execute/errors.ts';
 import {
   ChannelError,
   ConnectionClosed,
@@ -18,9 +22,6 @@ import {
   InvalidTaskError,
   SerializerNotInstalled,
 } from '../wire/errors.ts';
-import { Ignore, MaxRetriesExceededError, Reject } from '../execute/errors.ts';
-import { TimeoutError } from '../backends/errors.ts';
-import { ImproperlyConfigured, SecurityError } from '../base/errors.ts';
 import { NotRegistered, QueueNotFound, TaskRevokedError } from './errors.ts';
 
 export type ErrorMaker = (args: readonly unknown[]) => Error;

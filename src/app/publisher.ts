@@ -1,9 +1,10 @@
 /**
  * Turns calls into messages and sends them: options, route, ids, retry policy.
  */
-import { v5 as uuid5 } from 'uuid';
-import { hostname } from 'node:os';
+
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { v5 as uuid5 } from 'uuid';
 import { type RetryPolicy, withRetries } from '../base/backoff.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { SignatureRoute } from '../canvas/signature.ts';
@@ -146,7 +147,11 @@ export class Publisher {
   ): Route {
     const { conf } = this.#host;
     if (this.#router === undefined || this.#routerRevision !== conf.revision) {
-      this.#router = new Router(this.#host.queues(), conf.get('task_default_queue'), conf.get('task_routes'));
+      this.#router = new Router(
+        this.#host.queues(),
+        conf.get('task_default_queue'),
+        conf.get('task_routes'),
+      );
       this.#routerRevision = conf.revision;
     }
     const { kwargs = {}, ...given } = options;
@@ -180,7 +185,10 @@ export class Publisher {
   }
 
   #retryPolicy(given: Partial<RetryPolicy> = {}): RetryPolicy {
-    const policy = this.#host.conf.get('task_publish_retry_policy') as Record<string, number | null>;
+    const policy = this.#host.conf.get('task_publish_retry_policy') as Record<
+      string,
+      number | null
+    >;
     return {
       maxRetries: policy.max_retries === undefined ? 3 : policy.max_retries,
       intervalStart: policy.interval_start ?? 0,

@@ -8,8 +8,8 @@ import {
 import { InvalidTaskError } from '../wire/errors.ts';
 import type { TaskBody, TaskCall } from '../wire/task-message.ts';
 import type { RetryPlan } from './errors.ts';
-import { inheritedFailureMeta } from './metas.ts';
 import type { Continuation, Execution } from './execution.ts';
+import { inheritedFailureMeta } from './metas.ts';
 
 const NOTHING: Continuation = { callbacks: [], errbacks: [], chain: [] };
 

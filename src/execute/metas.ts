@@ -3,8 +3,8 @@ import { toIso } from '../wire/dates.ts';
 import { encodeException } from '../wire/exception.ts';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import * as states from '../wire/states.ts';
-import type { Outcome } from './outcome.ts';
 import type { Execution } from './execution.ts';
+import type { Outcome } from './outcome.ts';
 import type { StateUpdate } from './task-context.ts';
 
 interface Stored {
@@ -72,7 +72,10 @@ export function outcomeMeta(
 }
 
 export function revokedMeta(x: Execution, error: Error): ResultMeta {
-  return { ...meta(x, { status: states.REVOKED, result: encodeException(error), final: true }), children: null };
+  return {
+    ...meta(x, { status: states.REVOKED, result: encodeException(error), final: true }),
+    children: null,
+  };
 }
 
 /** The failure of a step, stored for a later step of its chain that will never run. */

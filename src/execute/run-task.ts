@@ -187,8 +187,7 @@ function dispatch(x: Execution): Promise<void> | undefined {
 function store(x: Execution): Promise<void> | undefined {
   if (!x.ports.storesResults || x.outcome.kind === 'ignore' || x.outcome.kind === 'reject') return;
   const wanted =
-    !x.request.ignoreResult ||
-    (x.outcome.kind === 'failure' && x.task.storeErrorsEvenIfIgnored);
+    !x.request.ignoreResult || (x.outcome.kind === 'failure' && x.task.storeErrorsEvenIfIgnored);
   return wanted ? x.ports.store(outcomeMeta(x, x.outcome)) : undefined;
 }
 
@@ -249,4 +248,3 @@ function logFailure(
     logger.error(`Task ${label(x)} raised unexpected: ${repr}\n${outcome.traceback}`, fields);
   }
 }
-

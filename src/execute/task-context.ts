@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { sleep } from '../base/backoff.ts';
-import { type Clock, systemClock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { argsRepr, saferepr } from '../base/saferepr.ts';
 import { MaxRetriesExceededError, Retry, type RetryPublishOptions } from './errors.ts';
 import type { TaskRequest } from './request.ts';

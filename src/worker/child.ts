@@ -1,16 +1,17 @@
 /**
  * Entry of a pool child: loads the user's app once and runs its tasks.
  */
-import { findApp } from '../app/find-app.ts';
+
 import { Celery } from '../app/app.ts';
+import { findApp } from '../app/find-app.ts';
 import type { TaskSource } from '../execute/execution.ts';
+import type { ExecutionPorts } from '../execute/ports.ts';
 import { runTask } from '../execute/run-task.ts';
 import type { JobControl, JobRunner, RunnerFactory } from '../pool/contract.ts';
 import { createLogger, type LogConfig } from '../process/log.ts';
 import { decodeEnvelope } from '../wire/envelope.ts';
 import type { Message } from '../wire/message.ts';
 import { readTaskHeaders } from '../wire/task-message.ts';
-import type { ExecutionPorts } from '../execute/ports.ts';
 import { missingTask } from './missing-task.ts';
 
 /** How a child finds the app of its worker; crosses processes, so plain data only. */
@@ -30,8 +31,18 @@ export interface ChildConfig {
 }
 
 export const createRunner: RunnerFactory = async (config, child) => {
-  const { cwd, config: configFile, include, settings, node, log, app: spec } = config as ChildConfig;
-  const logger = createLogger({ ...log, processName: `ForkPoolWorker-${child.index}` });
+  const {
+    cwd,
+    config: configFile,
+    include,
+    settings,
+    node,
+    log,
+    app: spec,
+  } = config as ChildConfig;
+  // the solo pool runs in the worker itself
+  const processName = process.send ? `ForkPoolWorker-${child.index}` : log.processName;
+  const logger = createLogger({ ...log, processName });
   const app = spec === undefined ? new Celery() : ((await findApp(spec, { cwd })) as Celery);
   await app.load({ cwd, ...(configFile === undefined ? {} : { config: configFile }) });
   app.conf.update(settings);

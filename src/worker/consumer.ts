@@ -7,8 +7,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { maskIn } from '../base/mask-url.ts';
 import type {
-  Consumer as Subscription,
   Delivery,
+  Consumer as Subscription,
   Transport,
   TransportEvent,
 } from '../messaging/contract.ts';
@@ -125,6 +125,8 @@ export class Consumer {
       logger.info(`Connected to ${transport.url}`);
     } else if (event.type === 'consuming') {
       logger.info(`consuming again: ${event.queues.length} queues`, { queues: event.queues });
+    } else if (event.type === 'warning') {
+      logger.warning(event.message);
     } else {
       logger.warning(
         `Restored ${event.count} message(s) of a consumer that is gone (${event.consumer})`,

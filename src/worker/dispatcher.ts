@@ -117,7 +117,10 @@ export class Dispatcher {
   }
 
   #start(request: Request): void {
-    if (request.acksLate) return this.#submit(request);
+    if (request.acksLate) {
+      this.#submit(request);
+      return;
+    }
     request.state = 'starting';
     this.#starting += 1;
     request.delivery.ack().then(
@@ -211,10 +214,9 @@ export class Dispatcher {
 
   #tell(settled: Promise<unknown>, request: Request): void {
     settled.catch(error => {
-      this.#logger.error(
-        `Couldn't settle ${request.label}, reason: ${(error as Error).message}`,
-        { task_id: request.id },
-      );
+      this.#logger.error(`Couldn't settle ${request.label}, reason: ${(error as Error).message}`, {
+        task_id: request.id,
+      });
     });
   }
 }

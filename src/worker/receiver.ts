@@ -2,19 +2,20 @@
  * Decides what becomes of a delivery: a request for the pool, a timer, or the reasons for
  * which a message is never run. Reads headers only.
  */
+
+import { NotRegistered, TaskRevokedError } from '../app/errors.ts';
+import type { TaskDefinition } from '../app/task.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { saferepr } from '../base/saferepr.ts';
-import { NotRegistered, TaskRevokedError } from '../app/errors.ts';
-import type { TaskDefinition } from '../app/task.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { failTask, revokeTask } from '../execute/run-task.ts';
 import type { Delivery } from '../messaging/contract.ts';
 import { ContentDisallowed, DecodeError, InvalidTaskError } from '../wire/errors.ts';
 import { bodyBytes } from '../wire/message.ts';
 import { isTaskMessage, readTaskHeaders, type TaskHeaders } from '../wire/task-message.ts';
-import { Request } from './request.ts';
 import { missingTask } from './missing-task.ts';
+import { Request } from './request.ts';
 import type { WorkerState } from './worker-state.ts';
 
 export interface ReceiverPorts {
@@ -52,16 +53,9 @@ export class Receiver {
     const headers = this.#readHeaders(delivery);
     if (!headers) return;
     const task = this.#ports.task(headers.task);
-    if (!task || task.isRemote) return this.#rejectUnregistered(delivery, headers);
-    const { contentType } = delivery.message;
-    if (!this.#execution.accept.has(contentType)) {
-      const allowed = [...this.#execution.accept].join(', ');
-      const error = new ContentDisallowed(
-        `Refusing to deserialize disabled content of type ${contentType} (accept_content allows ${allowed})`,
-      );
-      return this.#rejectInvalid(delivery, error);
-    }
-    this.#accept(new Request(delivery, headers, task));
+    if (!task || task.isRemote) this.#rejectUnregistered(delivery, headers);
+    else if (!this.#execution.accept.has(delivery.message.contentType)) this.#refuse(delivery);
+    else this.#accept(new Request(delivery, headers, task));
   }
 
   /** Forget what waits for its time; the messages stay with the broker. */
@@ -146,6 +140,15 @@ export class Receiver {
       { queue: delivery.queue },
     );
     this.#settle(delivery.reject(false));
+  }
+
+  #refuse(delivery: Delivery): void {
+    const { contentType } = delivery.message;
+    const allowed = [...this.#execution.accept].join(', ');
+    const error = new ContentDisallowed(
+      `Refusing to deserialize disabled content of type ${contentType} (accept_content allows ${allowed})`,
+    );
+    this.#rejectInvalid(delivery, error);
   }
 
   #rejectInvalid(delivery: Delivery, error: Error): void {

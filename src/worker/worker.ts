@@ -6,6 +6,7 @@ import { extname } from 'node:path';
 import type { Celery } from '../app/app.ts';
 import { systemClock } from '../base/clock.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
+import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { failTask } from '../execute/run-task.ts';
@@ -30,6 +31,18 @@ export interface WorkerOptions {
   readonly excludeQueues?: readonly string[];
   /** How a pool child finds the same app. */
   readonly child: ChildConfig;
+}
+
+/** Memory is per process: children of a pool would have other queues and results than we. */
+function refuseMemoryAcrossProcesses(app: Celery, pool: string): void {
+  if (pool === 'solo') return;
+  for (const setting of ['broker_read_url', 'result_backend'] as const) {
+    const url = app.conf.get(setting) ?? '';
+    if (!/^(cache\+)?memory:/.test(url)) continue;
+    throw new ImproperlyConfigured(
+      `${setting} ${JSON.stringify(url)} lives inside one process, and the pool ${JSON.stringify(pool)} has several. Use the pool "solo", or a broker and backend that processes share ("sqla+sqlite:///celery.sqlite", "redis://…").`,
+    );
+  }
 }
 
 const CHILD_MODULE = new URL(`./child${extname(import.meta.url)}`, import.meta.url);
@@ -58,6 +71,7 @@ export class Worker {
     this.hostname = options.hostname;
     this.#options = options;
     this.#logger = options.logger;
+    refuseMemoryAcrossProcesses(app, this.poolName);
     if (options.queues) app.queues.select(options.queues);
     if (options.excludeQueues) app.queues.deselect(options.excludeQueues);
     this.queues = app.queues.consumed;
