@@ -7,6 +7,7 @@
 import type { ResultMeta } from '../wire/result-meta.ts';
 
 export type MetaListener = (meta: ResultMeta) => void;
+export type ProblemListener = (error: Error) => void;
 
 export interface ResultBackend {
   /** URL scheme family, for example `redis`; `disabled` when results are thrown away. */
@@ -34,9 +35,14 @@ export interface ResultBackend {
    * Hear of every state stored for a task from now on, by any process. Resolves when the
    * subscription is in force, so a document stored after that is not missed; documents stored
    * before are read with `fetch`. After a reconnect the newest document is delivered again.
-   * The returned function ends it and leaves nothing behind.
+   * The returned function ends it and leaves nothing behind. `onProblem` hears of a stored
+   * document that cannot be read. Neither may throw.
    */
-  subscribe(taskId: string, listener: MetaListener): Promise<() => Promise<void>>;
+  subscribe(
+    taskId: string,
+    listener: MetaListener,
+    onProblem?: ProblemListener,
+  ): Promise<() => Promise<void>>;
   /** Number of tasks somebody listens to; 0 when nobody waits. */
   readonly subscriptions: number;
   /** Groups: the ids of a saved GroupResult as its result tuple (wire-protocol form). */

@@ -1,9 +1,14 @@
 import type { ResultMeta } from '../wire/result-meta.ts';
-import type { MetaListener } from './contract.ts';
+import type { MetaListener, ProblemListener } from './contract.ts';
+
+interface Listening {
+  readonly onMeta: MetaListener;
+  readonly onProblem: ProblemListener | undefined;
+}
 
 /** Who waits for which task. */
 export class Listeners {
-  readonly #byTask = new Map<string, Set<MetaListener>>();
+  readonly #byTask = new Map<string, Set<Listening>>();
 
   /** Number of tasks with at least one listener. */
   get size(): number {
@@ -19,9 +24,8 @@ export class Listeners {
   }
 
   /** @returns a function that removes it again; true when nobody is left for that task. Idempotent. */
-  add(taskId: string, listener: MetaListener): () => boolean {
-    // a wrapper of its own, so that one function may listen twice
-    const entry: MetaListener = meta => listener(meta);
+  add(taskId: string, onMeta: MetaListener, onProblem?: ProblemListener): () => boolean {
+    const entry: Listening = { onMeta, onProblem };
     let listening = this.#byTask.get(taskId);
     if (!listening) {
       listening = new Set();
@@ -31,7 +35,7 @@ export class Listeners {
     return () => this.#remove(taskId, entry);
   }
 
-  #remove(taskId: string, entry: MetaListener): boolean {
+  #remove(taskId: string, entry: Listening): boolean {
     const listening = this.#byTask.get(taskId);
     if (!listening?.delete(entry) || listening.size > 0) return false;
     this.#byTask.delete(taskId);
@@ -41,7 +45,13 @@ export class Listeners {
   notify(meta: ResultMeta): void {
     const listening = this.#byTask.get(meta.task_id);
     if (!listening) return;
-    for (const listener of [...listening]) listener(meta);
+    for (const { onMeta } of [...listening]) onMeta(meta);
+  }
+
+  report(taskId: string, error: Error): void {
+    const listening = this.#byTask.get(taskId);
+    if (!listening) return;
+    for (const { onProblem } of [...listening]) onProblem?.(error);
   }
 
   clear(): void {

@@ -1,7 +1,7 @@
 import { jsonDecode, jsonEncode } from '../wire/json.ts';
 import { decodeMeta, encodeMeta, type ResultMeta } from '../wire/result-meta.ts';
 import { SUCCESS } from '../wire/states.ts';
-import type { BackendOptions, MetaListener, ResultBackend } from './contract.ts';
+import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } from './contract.ts';
 import { Listeners } from './listeners.ts';
 
 /** Expired documents looked for on each store; more than one, so that the store shrinks. */
@@ -81,9 +81,13 @@ export class MemoryBackend implements ResultBackend {
     this.#memory.tasks.delete(taskId);
   }
 
-  async subscribe(taskId: string, listener: MetaListener): Promise<() => Promise<void>> {
+  async subscribe(
+    taskId: string,
+    listener: MetaListener,
+    onProblem?: ProblemListener,
+  ): Promise<() => Promise<void>> {
     await this.start();
-    const remove = this.#listeners.add(taskId, listener);
+    const remove = this.#listeners.add(taskId, listener, onProblem);
     return async () => void remove();
   }
 

@@ -67,7 +67,11 @@ class Waiter {
     if (stored && READY_STATES.has(stored.status)) return this.#see(stored);
     if (this.#over) return;
 
-    const unsubscribe = await this.#backend.subscribe(this.#taskId, meta => this.#see(meta));
+    const unsubscribe = await this.#backend.subscribe(
+      this.#taskId,
+      meta => this.#see(meta),
+      this.#outcome.reject,
+    );
     // Not awaited by the one who waits for the result: it would only cost a round trip.
     const end = () => void unsubscribe().catch(() => {});
     this.#outcome.promise.then(end, end);

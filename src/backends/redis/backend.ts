@@ -12,7 +12,7 @@ import { DecodeError } from '../../wire/errors.ts';
 import { jsonDecode, jsonEncode } from '../../wire/json.ts';
 import { groupMetaKey, resultKeyPrefix, taskMetaKey } from '../../wire/redis-keys.ts';
 import { decodeMeta, encodeMeta, type ResultMeta } from '../../wire/result-meta.ts';
-import type { BackendOptions, MetaListener, ResultBackend } from '../contract.ts';
+import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } from '../contract.ts';
 import { BackendGetMetaError, BackendStoreError } from '../errors.ts';
 import { Listeners } from '../listeners.ts';
 import { retrySchedule } from '../retry.ts';
@@ -106,10 +106,14 @@ export class RedisBackend implements ResultBackend {
     await this.#delete(this.#taskPrefix + taskId, taskId);
   }
 
-  async subscribe(taskId: string, listener: MetaListener): Promise<() => Promise<void>> {
+  async subscribe(
+    taskId: string,
+    listener: MetaListener,
+    onProblem?: ProblemListener,
+  ): Promise<() => Promise<void>> {
     const subscriber = this.#subscribing();
     const channel = this.#taskPrefix + taskId;
-    const remove = this.#listeners.add(taskId, listener);
+    const remove = this.#listeners.add(taskId, listener, onProblem);
     const end = async () => {
       if (remove()) subscriber.drop(channel);
     };
@@ -191,22 +195,27 @@ export class RedisBackend implements ResultBackend {
   #hear(channel: string, text: string): void {
     const taskId = channel.slice(this.#taskPrefix.length);
     if (!this.#listeners.has(taskId)) return;
+    let meta: ResultMeta;
     try {
-      this.#listeners.notify(readMeta(taskId, text));
+      meta = readMeta(taskId, text);
     } catch {
-      // Not a document: somebody else's message. What is stored is what counts.
+      // Not a document: perhaps somebody else's message. What is stored is what counts.
+      this.#reread(taskId);
+      return;
     }
+    this.#listeners.notify(meta);
   }
 
   /** What was announced while the connection was down is read from the keys. */
   #catchUp(channels: readonly string[]): void {
-    for (const channel of channels) {
-      const taskId = channel.slice(this.#taskPrefix.length);
-      this.fetch(taskId).then(
-        meta => meta && this.#listeners.notify(meta),
-        () => {},
-      );
-    }
+    for (const channel of channels) this.#reread(channel.slice(this.#taskPrefix.length));
+  }
+
+  #reread(taskId: string): void {
+    this.fetch(taskId).then(
+      meta => meta && this.#listeners.notify(meta),
+      error => this.#listeners.report(taskId, error),
+    );
   }
 
   #getError(error: unknown, id: string, doing: string): BackendGetMetaError {

@@ -7,7 +7,7 @@ import { ConnectionClosed } from '../../messaging/errors.ts';
 import { parseSqliteUrl, type SqliteLocation } from '../../messaging/sqlite/location.ts';
 import { fromIso } from '../../wire/dates.ts';
 import type { ResultMeta } from '../../wire/result-meta.ts';
-import type { BackendOptions, MetaListener, ResultBackend } from '../contract.ts';
+import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } from '../contract.ts';
 import { BackendGetMetaError, BackendStoreError } from '../errors.ts';
 import { Listeners } from '../listeners.ts';
 import { ResultDatabase } from './database.ts';
@@ -83,9 +83,13 @@ export class SqliteBackend implements ResultBackend {
     );
   }
 
-  async subscribe(taskId: string, listener: MetaListener): Promise<() => Promise<void>> {
+  async subscribe(
+    taskId: string,
+    listener: MetaListener,
+    onProblem?: ProblemListener,
+  ): Promise<() => Promise<void>> {
     const database = this.#opened();
-    const remove = this.#listeners.add(taskId, listener);
+    const remove = this.#listeners.add(taskId, listener, onProblem);
     const end = async () => {
       if (remove()) database.unlisten(taskId, this.#listeners);
     };

@@ -15,6 +15,7 @@ import {
 } from '../../messaging/sqlite/driver.ts';
 import type { SqliteLocation } from '../../messaging/sqlite/location.ts';
 import type { ResultMeta } from '../../wire/result-meta.ts';
+import { BackendGetMetaError } from '../errors.ts';
 import type { Listeners } from '../listeners.ts';
 import { TurnBatch } from '../turn-batch.ts';
 import { fromRow } from './row.ts';
@@ -165,16 +166,18 @@ export class ResultDatabase {
   }
 
   #announce(row: TaskRow): void {
-    let meta: ResultMeta | undefined;
-    for (const user of [...this.#users]) {
-      if (!user.has(row.task_id)) continue;
-      try {
-        meta ??= fromRow(row);
-      } catch {
-        // not plain data: whoever fetches it gets the error
-        return;
-      }
-      user.notify(meta);
+    const taskId = row.task_id;
+    const interested = [...this.#users].filter(user => user.has(taskId));
+    if (interested.length === 0) return;
+    let meta: ResultMeta;
+    try {
+      meta = fromRow(row);
+    } catch (cause) {
+      const message = `Error reading the result of ${taskId}: ${(cause as Error).message}`;
+      const error = new BackendGetMetaError(message, { taskId, cause });
+      for (const user of interested) user.report(taskId, error);
+      return;
     }
+    for (const user of interested) user.notify(meta);
   }
 }
