@@ -4,7 +4,6 @@
  */
 
 import { extname, relative, resolve } from 'node:path';
-import { cosmiconfig, defaultLoaders } from 'cosmiconfig';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { ModuleLoadError } from './errors.ts';
@@ -38,7 +37,7 @@ export async function loadConfig(
 }
 
 async function discoverConfig(cwd: string): Promise<SettingsSource | undefined> {
-  const found = await reading(cwd, () => explorer().search(cwd));
+  const found = await reading(cwd, async () => (await explorer()).search(cwd));
   if (!found || found.isEmpty) return undefined;
   return toSource(found.config, nameOf(found.filepath, cwd), undefined);
 }
@@ -60,7 +59,7 @@ export async function readConfig(
   }
   if ((DATA_EXTENSIONS as readonly string[]).includes(extname(name))) {
     const path = resolve(cwd, name);
-    const found = await reading(name, () => explorer().load(path));
+    const found = await reading(name, async () => (await explorer()).load(path));
     return toSource(found?.config, nameOf(path, cwd), undefined);
   }
   const [, module = name, attribute] = /^(.{2,}):([\w$]+)$/.exec(name) ?? [];
@@ -85,7 +84,8 @@ export async function readConfigFromEnv(
   );
 }
 
-function explorer() {
+async function explorer() {
+  const { cosmiconfig, defaultLoaders } = await import('cosmiconfig'); // slow to load, seldom needed
   const loadExports = (path: string) => loadFile(path, path);
   const loaders = Object.fromEntries(MODULE_EXTENSIONS.map(ext => [ext, loadExports]));
   return cosmiconfig('celery', {

@@ -80,7 +80,8 @@ function describe(name: string, value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
   if (isDict(value)) return `a map with the keys ${Object.keys(value).join(', ') || '(none)'}`;
-  if (typeof value === 'object' || typeof value === 'function') return `a ${typeof value}`;
+  if (typeof value === 'object') return 'an object';
+  if (typeof value === 'function') return 'a function';
   if (SECRET_NAME.test(name)) return `a ${typeof value}`;
   if (typeof value !== 'string') return String(value);
   return `${JSON.stringify(maskUrl(value))} (a string)`;
@@ -221,8 +222,8 @@ function commandLineValue(name: SettingName, text: string): unknown {
   const { kind, default: fallback } = SETTINGS[name];
   if (fallback === null && /^(none|null)$/i.test(text)) return null;
   if (kind.name === 'dict' || kind.name === 'list or dict') return castValue(name, 'json', text);
-  // text that the kind cannot read goes on as it is, so that the error quotes it
-  return kind.fromText(text) ?? text;
+  const value = kind.fromText(text);
+  return value === undefined ? text : value; // as it is, so that the error quotes it
 }
 
 function castValue(name: SettingName, cast: string, text: string): unknown {

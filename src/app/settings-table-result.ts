@@ -46,20 +46,20 @@ export const RESULT_SETTINGS = {
     'CELERY_RESULT_PERSISTENT',
     bool,
     null,
-    'rpc: results are persistent messages.',
+    'RPC: results are persistent messages.',
   ),
   result_exchange: noEffect(
     'CELERY_RESULT_EXCHANGE',
     string,
     'celeryresults',
-    'rpc: exchange for results.',
+    'RPC: exchange for results.',
     'the rpc backend of Celery uses the anonymous exchange',
   ),
   result_exchange_type: noEffect(
     'CELERY_RESULT_EXCHANGE_TYPE',
     string,
     'direct',
-    'rpc: type of that exchange.',
+    'RPC: type of that exchange.',
     'the rpc backend of Celery uses the anonymous exchange',
   ),
   result_cache_max: later(
