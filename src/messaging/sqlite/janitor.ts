@@ -58,6 +58,7 @@ export class Janitor {
   #tidy(): Promise<void> {
     return this.#session.enqueue(store => {
       store.dropTaken();
+      store.findLost();
       store.deleteBroadcastsBefore(wallClock() - BROADCAST_LIFETIME);
       store.deleteExpiredQueues(wallClock());
     });

@@ -215,6 +215,21 @@ export class SqliteStore {
     }
   }
 
+  /** Ranks everything anew if messages wait that are not ranked: somebody made them visible by hand. */
+  findLost(): void {
+    const t = this.#names;
+    const { visible, ready } = this.#get(`
+      SELECT (SELECT count(*) FROM ${t.ready}) AS ready, (
+        SELECT count(*) FROM ${t.message}
+        WHERE visible = 1 AND id <= (SELECT up_to FROM ${t.ranked})) AS visible`) as {
+      visible: number;
+      ready: number;
+    };
+    if (visible <= ready) return;
+    this.#run(`UPDATE ${t.ranked} SET up_to = 0`);
+    this.hasNews = true;
+  }
+
   /** Sends to whoever listens to a fanout exchange now. */
   broadcast(exchange: string, payload: string, now: number): void {
     const t = this.#names;
