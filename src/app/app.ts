@@ -159,8 +159,8 @@ export class Celery {
     args: Parameters<FunctionOf<N>>,
     options?: ApplyOptions,
   ): Promise<AsyncResult<Awaited<ReturnType<FunctionOf<N>>>>>;
-  sendTask(
-    name: string & {},
+  sendTask<N extends string>(
+    name: N extends Known ? never : N,
     args?: readonly unknown[],
     options?: ApplyOptions,
   ): Promise<AsyncResult<unknown>>;

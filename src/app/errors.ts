@@ -42,3 +42,8 @@ export class ModuleLoadError extends CeleryError {
     this.missing = options.missing;
   }
 }
+
+/** The task will not run: it was revoked, terminated, or expired. Celery: `TaskRevokedError`. */
+export class TaskRevokedError extends CeleryError {
+  readonly code = 'TASK_REVOKED';
+}

@@ -55,6 +55,8 @@ export interface RoutedCall {
   readonly kwargs: Readonly<Record<string, unknown>>;
   readonly options: Readonly<Record<string, unknown>>;
   readonly task?: unknown;
+  /** What the task's declaration says; counts where neither the call nor a route does. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
 }
 
 export interface Route {
@@ -102,7 +104,7 @@ export class Router {
     const given = call.options;
     const target = this.#lookups.length > 0 ? this.#lookup(call) : undefined;
     const merged = target === undefined ? given : merge(given, toOptions(target, call.name));
-    return this.#address(merged);
+    return this.#address(call.defaults ? merge(merged, { ...call.defaults }) : merged);
   }
 
   #lookup(call: RoutedCall): RouteTarget | undefined {

@@ -74,5 +74,5 @@ export async function mistakes(): Promise<void> {
   // @ts-expect-error a setting that does not exist
   new Celery('x', { task_default_queu: 'q' });
   // @ts-expect-error a setting of the wrong type
-  new Celery('x', { task_default_queue: 5 });
+  new Celery('x', { broker_transport_options: 5 });
 }
