@@ -20,8 +20,10 @@ async function run(words: readonly string[]): Promise<number> {
     const { run: runCommand } = await request.command.load();
     return await runCommand(request.invocation);
   } catch (error) {
-    const { reportError } = await import('./report-error.ts');
-    return reportError(error, COMMANDS);
+    const { errorReport } = await import('./report-error.ts');
+    const { text, exitCode } = errorReport(error, COMMANDS);
+    process.stderr.write(text);
+    return exitCode;
   }
 }
 

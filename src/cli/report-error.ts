@@ -4,19 +4,23 @@ import { EXIT } from '../process/exit-codes.ts';
 import { type Command, usageOf } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
 
-/** Writes to stderr. An error that is none of ours is a bug, in the app or here: it keeps its stack. */
-export function reportError(error: unknown, commands: readonly Command[]): number {
+export interface ErrorReport {
+  /** For stderr. */
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+/** An error that is none of ours is a bug, in the app or here: it keeps its stack. */
+export function errorReport(error: unknown, commands: readonly Command[]): ErrorReport {
   if (error instanceof UsageError) {
-    process.stderr.write(usageFrame(error, commands));
-    return error.exitCode;
+    return { text: usageFrame(error, commands), exitCode: error.exitCode };
   }
   if (error instanceof CeleryError) {
-    process.stderr.write(`Error: ${error.message}\n`);
-    return error instanceof CommandError ? error.exitCode : EXIT.failure;
+    const exitCode = error instanceof CommandError ? error.exitCode : EXIT.failure;
+    return { text: `Error: ${error.message}\n`, exitCode };
   }
   const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
-  process.stderr.write(`${text}\n`);
-  return EXIT.failure;
+  return { text: `${text}\n`, exitCode: EXIT.failure };
 }
 
 function usageFrame(error: UsageError, commands: readonly Command[]): string {

@@ -1,3 +1,59 @@
-export async function run(): Promise<number> {
-  return 0;
+import { createInterface } from 'node:readline/promises';
+import { Chalk } from 'chalk';
+import type { Celery } from '../../app/app.ts';
+import { EXIT } from '../../process/exit-codes.ts';
+import { wantsColor } from '../color.ts';
+import type { Invocation } from '../command.ts';
+import type { PURGE_OPTIONS } from '../command-table.ts';
+import { loadApp } from '../load-app.ts';
+
+/** Deletes what waits in queues, after asking. */
+export async function run(invocation: Invocation<typeof PURGE_OPTIONS>): Promise<number> {
+  const { globals, values } = invocation;
+  const { app } = await loadApp(globals);
+  try {
+    const excluded = new Set(values.excludeQueues);
+    const known = values.queues ?? app.queues.names;
+    const names = [...new Set(known)].filter(name => !excluded.has(name)).sort();
+    if (names.length === 0) return EXIT.ok;
+    if (!values.force && !(await confirmed(names, wantsColor(globals)))) {
+      process.stderr.write('Aborted!\n');
+      return EXIT.failure;
+    }
+    process.stdout.write(`${outcome(await purge(app, names), names.length)}\n`);
+    return EXIT.ok;
+  } finally {
+    await app.close();
+  }
+}
+
+async function purge(app: Celery, names: readonly string[]): Promise<number> {
+  const transport = await app.transport();
+  await transport.connect();
+  const counts = await Promise.all(names.map(name => transport.purge(name)));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+async function confirmed(names: readonly string[], color: boolean): Promise<boolean> {
+  const chalk = new Chalk({ level: color ? 1 : 0 });
+  process.stdout.write(
+    `${chalk.red('WARNING')}:This will remove all tasks from ${plural(names.length, 'queue')}: ${names.join(', ')}.\n` +
+      '         There is no undo for this operation!\n\n' +
+      '(to skip this prompt use the -f option)\n',
+  );
+  const reader = createInterface({ input: process.stdin, output: process.stdout });
+  const ended = new Promise<string>(resolve => reader.once('close', () => resolve('')));
+  const question = reader.question('Are you sure you want to delete all tasks? [y/N]: ');
+  const answer = await Promise.race([question, ended]);
+  reader.close();
+  return /^\s*y(es)?\s*$/i.test(answer);
+}
+
+function outcome(messages: number, queues: number): string {
+  if (messages === 0) return `No messages purged from ${queues} ${plural(queues, 'queue')}.`;
+  return `Purged ${messages} ${plural(messages, 'message')} from ${queues} known task ${plural(queues, 'queue')}.`;
+}
+
+function plural(count: number, noun: string): string {
+  return count === 1 ? noun : `${noun}s`;
 }

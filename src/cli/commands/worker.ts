@@ -1,3 +1,157 @@
-export async function run(): Promise<number> {
-  return 0;
+/** `tscelery worker`: everything between the command line and a worker that runs until told to stop. */
+import { Chalk } from 'chalk';
+import type { Celery } from '../../app/app.ts';
+import { parseCommandLineSetting } from '../../app/settings-names.ts';
+import { CeleryError, ImproperlyConfigured } from '../../base/errors.ts';
+import { expandHostName, expandNodePath, nodeName } from '../../base/node-name.ts';
+import { diagnostics } from '../../process/diagnostics.ts';
+import { EXIT } from '../../process/exit-codes.ts';
+import { createLogger, type LogConfig, type ProcessLogger } from '../../process/log.ts';
+import { Shutdown } from '../../process/shutdown.ts';
+import { installSignals, remapTerm } from '../../process/signals.ts';
+import { Worker } from '../../worker/worker.ts';
+import { type BannerFacts, banner } from '../banner.ts';
+import { refusesColor, wantsColor } from '../color.ts';
+import type { Invocation } from '../command.ts';
+import { UsageError } from '../command-error.ts';
+import { WORKER_OPTIONS } from '../command-table.ts';
+import { type AppSource, loadApp } from '../load-app.ts';
+import type { Options } from '../option.ts';
+
+type WorkerInvocation = Invocation<typeof WORKER_OPTIONS>;
+
+export async function run(invocation: WorkerInvocation): Promise<number> {
+  const { values } = invocation;
+  const { app, source } = await loadApp(invocation.globals);
+  const settings = commandLineSettings(invocation);
+  app.conf.update(settings, 'the command line');
+  await app.importModules(values.include, source.cwd);
+  const node = expandHostName(nodeName(values.hostname));
+  const log = logConfig(app, invocation);
+  const logger = createLogger({ ...log, file: log.file && expandNodePath(log.file, node) });
+  const worker = new Worker(app, {
+    hostname: node,
+    logger,
+    ...(values.queues && { queues: values.queues }),
+    ...(values.excludeQueues && { excludeQueues: values.excludeQueues }),
+    child: { ...source, include: values.include ?? [], settings, node, log },
+  });
+  if (values.purge) await purge(worker);
+  if (!invocation.globals.quiet) showBanner(worker, source, invocation);
+  try {
+    return await runUntilStopped(worker, logger);
+  } finally {
+    logger.close();
+  }
+}
+
+/** Options that stand for a setting, then the trailing `key=value` words, which are more explicit. */
+function commandLineSettings({ values, words }: WorkerInvocation): Record<string, unknown> {
+  const settings: Record<string, unknown> = {};
+  for (const [key, { setting }] of Object.entries(WORKER_OPTIONS as Options)) {
+    const value = values[key as keyof typeof values];
+    if (setting !== undefined && value !== undefined) settings[setting] = value;
+  }
+  for (const word of words) {
+    const { name, value } = settingWord(word);
+    settings[name] = value;
+  }
+  return settings;
+}
+
+function settingWord(word: string): { name: string; value: unknown } {
+  try {
+    return parseCommandLineSetting(word, 'worker');
+  } catch (error) {
+    if (!(error instanceof ImproperlyConfigured)) throw error;
+    throw new UsageError(
+      `Unable to parse extra configuration from command line.\nReason: ${error.message}`,
+      { command: 'worker' },
+    );
+  }
+}
+
+function logConfig(app: Celery, { globals, values }: WorkerInvocation): LogConfig {
+  const { worker_log_color, worker_log_format, worker_logfile } = app.conf;
+  const color = refusesColor(globals) ? false : worker_log_color;
+  return {
+    level: values.loglevel ?? 'warning',
+    format: values.logFormat ?? 'text',
+    pattern: worker_log_format,
+    processName: 'MainProcess',
+    ...(worker_logfile !== null && { file: worker_logfile }),
+    ...(color !== null && { color }),
+  };
+}
+
+async function purge(worker: Worker): Promise<void> {
+  const count = await worker.purge();
+  if (count === 0) return;
+  const noun = count === 1 ? 'message' : 'messages';
+  process.stdout.write(`purge: Erased ${count} ${noun} from the queue.\n\n`);
+}
+
+function showBanner(worker: Worker, source: AppSource, invocation: WorkerInvocation): void {
+  const chalk = new Chalk({ level: wantsColor(invocation.globals) ? 1 : 0 });
+  const text = banner(bannerFacts(worker, source, invocation));
+  process.stdout.write(`${chalk.cyan(text)}\n`);
+}
+
+function bannerFacts(worker: Worker, source: AppSource, { values }: WorkerInvocation): BannerFacts {
+  const { conf, main, tasks } = worker.app;
+  return {
+    node: worker.hostname,
+    app: `${main || '__main__'}${source.app === undefined ? '' : ` (${source.app})`}`,
+    brokerUrl: conf.broker_read_url,
+    resultBackend: conf.result_backend,
+    embedded: conf.usesEmbeddedDefault,
+    concurrency: worker.concurrency,
+    slots: conf.worker_child_slots,
+    pool: worker.poolName,
+    sendsEvents: conf.worker_send_task_events,
+    queues: worker.queues,
+    tasks: [...tasks.keys()],
+    logLevel: values.loglevel ?? 'warning',
+  };
+}
+
+async function runUntilStopped(worker: Worker, logger: ProcessLogger): Promise<number> {
+  const shutdown = new Shutdown('worker', {
+    stop: how => worker.stop(how),
+    say: line => process.stdout.write(`${line}\n`),
+    exit: code => process.exit(code),
+  });
+  const dump = () => process.stderr.write(diagnostics('MainProcess', activeTasks(worker)));
+  installSignals(remapTerm({ ...shutdown.signals(), SIGUSR1: dump }));
+  if (worker.app.conf.usesEmbeddedDefault) logger.info(EMBEDDED_HINT);
+  return await Promise.race([started(worker), failed(worker, logger), shutdown.done]);
+}
+
+const EMBEDDED_HINT =
+  'Messages and results are kept in celery.sqlite in this directory. Set broker_url (and result_backend) to use a server, for example when workers run on more than one machine.';
+
+/** Settles only when the worker cannot start. */
+async function started(worker: Worker): Promise<never> {
+  await worker.start();
+  return new Promise(() => {});
+}
+
+async function failed(worker: Worker, logger: ProcessLogger): Promise<number> {
+  const error = await worker.failed;
+  const text = error instanceof CeleryError ? String(error) : (error.stack ?? String(error));
+  logger.critical(`Unrecoverable error: ${text}`);
+  await worker.stop('cold');
+  return EXIT.failure;
+}
+
+function activeTasks({ state }: Worker): Record<string, string[]> {
+  const requests = [...state.requests];
+  return {
+    'ACTIVE TASKS': requests
+      .filter(request => request.state === 'active')
+      .map(request => `${request.label} pid:${request.pid ?? '?'}`),
+    'WAITING TASKS': requests
+      .filter(request => request.state !== 'active')
+      .map(request => `${request.label} ${request.state}`),
+  };
 }
