@@ -1,0 +1,208 @@
+/**
+ * docs/settings.md and docs/errors.md are generated: `--write` writes them, without it they
+ * are compared with what they should be.
+ */
+
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import type { Setting } from '../src/app/setting.ts';
+import { SETTING_AREAS, SETTING_NAMES } from '../src/app/settings-table.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Column contents must not end the column. */
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function defaultText(value: unknown): string {
+  if (value === null) return '';
+  if (value === Number.POSITIVE_INFINITY) return 'no limit';
+  return `\`${JSON.stringify(value)}\``;
+}
+
+function settingRow(name: string, setting: Setting): string[] {
+  const { kind, default: fallback, meaning, status, reason, oldNames } = setting;
+  const remark = { used: '', later: ' *Later.*', 'no effect in Node': ` *No effect: ${reason}.*` };
+  return [
+    `\`${name}\``,
+    kind.name,
+    defaultText(fallback),
+    meaning + remark[status],
+    oldNames.map(old => `\`${old}\``).join(' '),
+  ];
+}
+
+export function settingsPage(): string {
+  const header = ['Setting', 'Type', 'Default', 'Meaning', 'Old name'];
+  const areas = Object.entries(SETTING_AREAS).map(([title, area]) => {
+    const rows = Object.entries(area).map(([name, setting]) =>
+      settingRow(name, setting as Setting),
+    );
+    return `## ${title}\n\n${table(header, rows)}\n`;
+  });
+  return `# Settings
+
+<!-- Generated from src/app/settings-table*.ts by scripts/check-docs.ts --write. -->
+
+All ${SETTING_NAMES.length} settings, under Celery's names. They are read from \`celeryconfig.{ts,mts,cts,js,mjs,cjs,json,yaml,yml}\` or the key
+\`celery\` of \`package.json\` in the working directory, from the file that \`--config\`, \`TSCELERY_CONFIG_MODULE\` or
+\`CELERY_CONFIG_MODULE\` names, from constructor options and from \`app.conf\`. The first that has a value wins:
+
+1. \`CELERY_BROKER_URL\`, \`CELERY_BROKER_READ_URL\`, \`CELERY_BROKER_WRITE_URL\`, \`CELERY_RESULT_BACKEND\` in the environment
+2. changes: constructor options, \`app.conf.update\`, assignments to \`app.conf\`, \`key=value\` on the command line
+3. \`app.addDefaults\`
+4. the config file or object
+5. the default
+
+\`camelCase\` and Celery's old upper-case names are accepted too, but old and new names cannot be mixed in one file.
+An unknown name is an error. An empty default means "not set" (\`null\`, Python's \`None\`).
+
+Durations (type *seconds*) are numbers of seconds, maps such as \`{minutes: 5}\`, or ISO 8601 text such as \`PT5M\`.
+*Later* marks settings that are accepted now and belong to a part that does not exist yet. *No effect* marks settings
+that are accepted so that a config file can be shared with Python.
+
+${areas.join('\n')}`;
+}
+
+export interface ErrorClass {
+  readonly name: string;
+  readonly base: string;
+  readonly code: string | undefined;
+  readonly excModule: string | undefined;
+  readonly meaning: string;
+  readonly file: string;
+}
+
+/** Every class under `src` that extends another one, with what it says about itself. */
+function classesIn(src: string): Map<string, ErrorClass> {
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.ts'))
+    .sort();
+  const classes = new Map<string, ErrorClass>();
+  for (const file of files) {
+    const text = readFileSync(join(src, file), 'utf8');
+    if (!/class \w+ extends/.test(text)) continue;
+    const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+    for (const node of source.statements) {
+      const found = ts.isClassDeclaration(node) ? readClass(node, file, source) : undefined;
+      if (found) classes.set(found.name, found);
+    }
+  }
+  return classes;
+}
+
+function readClass(
+  node: ts.ClassDeclaration,
+  file: string,
+  source: ts.SourceFile,
+): ErrorClass | undefined {
+  const base = node.heritageClauses?.[0]?.types[0]?.expression.getText(source);
+  if (!node.name || !base) return undefined;
+  const docs = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc);
+  return {
+    name: node.name.text,
+    base,
+    code: literal(node, 'code'),
+    excModule: literal(node, 'excModule'),
+    meaning: (ts.getTextOfJSDocComment(docs.at(-1)?.comment) ?? '').replace(/\s+/g, ' ').trim(),
+    file: `src/${file}`,
+  };
+}
+
+function literal(node: ts.ClassDeclaration, property: string): string | undefined {
+  for (const member of node.members) {
+    if (!ts.isPropertyDeclaration(member) || member.name.getText() !== property) continue;
+    const value = member.initializer;
+    if (value && ts.isStringLiteralLike(value)) return value.text;
+  }
+  return undefined;
+}
+
+function inherited(
+  classes: ReadonlyMap<string, ErrorClass>,
+  start: ErrorClass,
+  property: 'code' | 'excModule',
+): string | undefined {
+  let each: ErrorClass | undefined = start;
+  while (each && each[property] === undefined) each = classes.get(each.base);
+  return each?.[property];
+}
+
+function isOurError(classes: ReadonlyMap<string, ErrorClass>, start: ErrorClass): boolean {
+  let each: ErrorClass | undefined = start;
+  while (each && each.name !== 'CeleryError') each = classes.get(each.base);
+  return each !== undefined;
+}
+
+/** The errors that have a code, sorted by it. */
+export function errorClasses(src: string): ErrorClass[] {
+  const classes = classesIn(src);
+  return [...classes.values()]
+    .filter(each => isOurError(classes, each) && inherited(classes, each, 'code') !== undefined)
+    .map(each => ({
+      ...each,
+      code: inherited(classes, each, 'code'),
+      excModule: inherited(classes, each, 'excModule') ?? 'celery.exceptions',
+    }))
+    .sort((a, b) => (a.code! < b.code! ? -1 : a.code! > b.code! ? 1 : a.name < b.name ? -1 : 1));
+}
+
+export function errorsPage(errors: readonly ErrorClass[]): string {
+  const rows = errors.map(({ name, code, excModule, meaning, file }) => [
+    `\`${code}\``,
+    `\`${name}\``,
+    meaning,
+    `\`${excModule}\``,
+    `[${file}](../${file})`,
+  ]);
+  const header = ['Code', 'Class', 'Meaning', 'Module on the wire', 'Source'];
+  return `# Errors
+
+<!-- Generated from the error classes under src by scripts/check-docs.ts --write. -->
+
+Every error of ours extends \`CeleryError\` and has a \`code\` that does not change; programs should look at that and not
+at the text. \`recoverable\` says whether trying again may help. Where Celery has a class of the same meaning it has the same
+name, and Python rebuilds it from the module given here when the error arrives as the result of a task.
+
+${table(header, rows)}
+`;
+}
+
+/** What is wrong with the classes themselves. */
+function errorProblems(errors: readonly ErrorClass[]): string[] {
+  const undocumented = errors
+    .filter(({ meaning }) => meaning === '')
+    .map(({ name, file }) => `${file}: ${name} has no doc comment`);
+  const ambiguous = errors
+    .filter((each, i) => each.code === errors[i - 1]?.code)
+    .map(({ code, name, file }) => `${file}: ${name} has the code ${code} of another class`);
+  return [...undocumented, ...ambiguous];
+}
+
+function main(write: boolean): string[] {
+  const errors = errorClasses(join(ROOT, 'src'));
+  const pages = { 'docs/settings.md': settingsPage(), 'docs/errors.md': errorsPage(errors) };
+  const problems = errorProblems(errors);
+  for (const [file, text] of Object.entries(pages)) {
+    const path = join(ROOT, file);
+    if (write) writeFileSync(path, text);
+    else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
+      problems.push(`${file} is out of date: run node --import tsx scripts/check-docs.ts --write`);
+    }
+  }
+  return problems;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const problems = main(process.argv.includes('--write'));
+  for (const problem of problems) console.error(problem);
+  if (problems.length > 0) process.exitCode = 1;
+}
