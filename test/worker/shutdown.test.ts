@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { WorkerLostError } from '../../src/index.ts';
+import { eventually } from '../support/eventually.ts';
+import {
+  redisSurroundings,
+  type Surroundings,
+  sqliteSurroundings,
+  withWorker,
+} from '../support/worker.ts';
+
+for (const surround of [redisSurroundings, sqliteSurroundings]) {
+  describe(`stopping a worker on ${surround === redisSurroundings ? 'Redis' : 'SQLite'}`, () => {
+    let surroundings: Surroundings;
+    before(async () => {
+      surroundings = await surround();
+    });
+    after(() => surroundings.stop());
+
+    it('with TERM waits for what runs, gives back the rest and exits with 0', async () => {
+      await withWorker(surroundings, {}, async ({ app, worker, file, lines, queue }) => {
+        const notes = file();
+        const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+        const results = [];
+        for (const name of names) {
+          results.push(await app.sendTask('w.lateWork', [notes, name, 1]));
+        }
+        await eventually(async () => (await lines(notes)).length === 2);
+
+        worker.kill('SIGTERM');
+        const { code, stdout } = await worker.ended();
+
+        assert.equal(code, 0);
+        assert.match(stdout, /worker: Warm shutdown \(MainProcess\)/);
+        assert.equal(await results[0]!.get({ timeout: 1 }), 'a');
+        assert.equal(await results[1]!.get({ timeout: 1 }), 'b');
+        assert.deepEqual((await lines(notes)).sort(), ['a', 'b']);
+        assert.equal(await (await app.transport()).size(queue), 4);
+      });
+    });
+
+    it('with INT is warm too and exits with 1', async () => {
+      await withWorker(surroundings, {}, async ({ app, worker, file, lines }) => {
+        const notes = file();
+        const result = await app.sendTask('w.work', [notes, 'a', 0.5]);
+        await eventually(async () => (await lines(notes)).length === 1);
+
+        worker.kill('SIGINT');
+        const { code, stdout } = await worker.ended();
+
+        assert.equal(code, 1);
+        assert.match(stdout, /Hitting Ctrl\+C again will initiate cold shutdown/);
+        assert.equal(await result.get({ timeout: 1 }), 'a');
+      });
+    });
+
+    it('with a second INT is cold: late-acked tasks go back, others fail', async () => {
+      await withWorker(surroundings, {}, async ({ app, worker, file, lines, queue }) => {
+        const [late, early] = [file(), file()];
+        await app.sendTask('w.lateWork', [late, 'late', 60]);
+        const lost = await app.sendTask('w.work', [early, 'early', 60]);
+        await eventually(async () => {
+          assert.equal((await lines(late)).length + (await lines(early)).length, 2);
+        });
+
+        worker.kill('SIGINT');
+        await worker.sees(/Warm shutdown/);
+        worker.kill('SIGINT');
+        const { code } = await worker.ended();
+
+        assert.equal(code, 1);
+        assert.equal(await (await app.transport()).size(queue), 1);
+        await assert.rejects(lost.get({ timeout: 1 }), WorkerLostError);
+      });
+    });
+
+    it('with QUIT is cold at once; another worker runs what was given back', async () => {
+      await withWorker(surroundings, {}, async ({ app, worker, file, lines, another }) => {
+        const notes = file();
+        const result = await app.sendTask('w.lateWork', [notes, 'again', 1]);
+        await eventually(async () => (await lines(notes)).length === 1);
+
+        worker.kill('SIGQUIT');
+        const { code } = await worker.ended();
+        await another();
+
+        assert.equal(code, 0);
+        assert.equal(await result.get({ timeout: 20 }), 'again');
+        assert.deepEqual(await lines(notes), ['again', 'again']);
+      });
+    });
+
+    it('gives back what waits for its eta', async () => {
+      await withWorker(surroundings, {}, async ({ app, worker, queue }) => {
+        const transport = await app.transport();
+        await app.sendTask('w.add', [1, 2], { countdown: 600 });
+        await worker.sees(/w\.add\[.*received/);
+
+        worker.kill('SIGTERM');
+        await worker.ended();
+
+        assert.equal(await transport.size(queue), 1);
+      });
+    });
+
+    it('leaves no child behind when the worker itself is killed', async () => {
+      await withWorker(surroundings, {}, async ({ app, worker }) => {
+        const who = (await (await app.sendTask('w.whoAmI')).get({ timeout: 20 })) as {
+          pid: number;
+        };
+
+        worker.kill('SIGKILL');
+        await worker.ended();
+
+        await eventually(() => {
+          assert.throws(() => process.kill(who.pid, 0), { code: 'ESRCH' });
+        });
+      });
+    });
+  });
+}
