@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { BackendStoreError } from '../../src/backends/errors.ts';
 import { openBackend } from '../../src/backends/open.ts';
@@ -84,6 +89,59 @@ describe('redis keys', () => {
     });
   }
 });
+
+describe('redis backend addresses', () => {
+  it('include a unix socket with a database number', async t => {
+    const folder = await mkdtemp(join(tmpdir(), 'tscelery-socket-'));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const path = join(folder, 'redis.sock');
+    const server = await startRedis({ args: ['--unixsocket', path] });
+    t.after(() => server.stop());
+    const backend = await openBackend(`redis+socket://${path}?virtual_host=3`, DEFAULT_OPTIONS);
+    t.after(() => backend.stop());
+
+    await backend.store(meta('id', 'SUCCESS', 1));
+
+    const client = server.client();
+    await client.select(3);
+    assert.equal(await client.exists('celery-task-meta-id'), 1);
+  });
+
+  it('may be given by the redis_* settings', async t => {
+    const settings = { redis_port: shared.port, redis_password: 's3cret', redis_db: 5 };
+    const id = randomUUID();
+    const backend = await openBackend('redis', { ...DEFAULT_OPTIONS, settings });
+    t.after(() => backend.stop());
+
+    await backend.store(meta(id, 'SUCCESS', 1));
+
+    const client = shared.client();
+    await client.select(5);
+    assert.equal(await client.exists(`celery-task-meta-${id}`), 1);
+  });
+});
+
+/** Passes bytes between us and the server until it is told to swallow them without a word. */
+async function silenceable(t: TestContext, port: number) {
+  const sockets: Socket[] = [];
+  const proxy = createServer(near => {
+    const far = connect(port, '127.0.0.1');
+    sockets.push(near, far);
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) socket.on('error', () => {});
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  t.after(() => {
+    proxy.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return {
+    port: (proxy.address() as AddressInfo).port,
+    silence: () => {
+      for (const socket of sockets) socket.unpipe().resume();
+    },
+  };
+}
 
 describe('redis backend in trouble', () => {
   async function setup(t: TestContext) {
@@ -197,6 +255,25 @@ describe('redis backend in trouble', () => {
     });
     await assert.rejects(backend.fetch('some-id'), { name: 'BackendGetMetaError' });
     await assert.rejects(backend.start(), { name: 'OperationalError' });
+  });
+
+  it('notices a connection that died without a word', async t => {
+    const { server, open } = await setup(t);
+    const proxy = await silenceable(t, server.port);
+    const reader = await openBackend(`redis://127.0.0.1:${proxy.port}`, {
+      ...DEFAULT_OPTIONS,
+      settings: { redis_backend_health_check_interval: 0.1, redis_socket_timeout: 1 },
+    });
+    t.after(() => reader.stop());
+    const writer = await open();
+    const id = randomUUID();
+    const wait = waitForResult(reader, id, { timeout: 30 });
+    await eventually(async () => (await server.client().pubsub('CHANNELS')).length === 1);
+
+    proxy.silence();
+    await writer.store(meta(id, 'SUCCESS', 'heard'));
+
+    assert.equal((await wait).result, 'heard');
   });
 
   it('gives up at once when it is stopped', async t => {

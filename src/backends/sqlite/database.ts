@@ -5,6 +5,7 @@
  * Owns: the connection, the batches of writes (one transaction per event-loop turn) and the
  * watch for what other processes write.
  */
+import { resolve } from 'node:path';
 import { type Deferred, deferred } from '../../base/deferred.ts';
 import { ConnectionClosed } from '../../messaging/errors.ts';
 import {
@@ -13,7 +14,7 @@ import {
   sqliteError,
   whileBusy,
 } from '../../messaging/sqlite/driver.ts';
-import type { SqliteLocation } from '../../messaging/sqlite/location.ts';
+import { MEMORY, type SqliteLocation } from '../../messaging/sqlite/location.ts';
 import type { ResultMeta } from '../../wire/result-meta.ts';
 import { BackendGetMetaError } from '../errors.ts';
 import type { Listeners } from '../listeners.ts';
@@ -78,6 +79,7 @@ export class ResultDatabase {
     this.#database = database;
     this.#watch = new RowWatch(
       {
+        log: location.path === MEMORY ? undefined : `${resolve(location.path)}-wal`,
         tables: this.#tables,
         version: () => (version.get() as { data_version: number }).data_version,
       },

@@ -1,16 +1,16 @@
 /**
  * Notices rows that other connections and other processes write, while somebody waits.
  *
- * Asks SQLite whether the file changed at all, which costs some microseconds; only then reads
- * the rows that are new, and those known to be unfinished. Nothing runs when nobody waits.
+ * When the file has changed it reads the rows that are new, and those known to be unfinished.
+ * Nothing runs when nobody waits.
  */
+import { ChangeWatcher } from '../../messaging/sqlite/change-watcher.ts';
 import { SUCCESS } from '../../wire/states.ts';
 import type { Tables, TaskRow } from './tables.ts';
 
-/** Milliseconds between two looks: half of it is the median delay of another process's result. */
-const LOOK_EVERY_MS = 10;
-
 export interface WatchedDatabase {
+  /** The file that grows with every commit; undefined when nobody else can write. */
+  readonly log: string | undefined;
   readonly tables: Tables;
   /** Changes when another connection has committed. */
   version(): number;
@@ -24,8 +24,9 @@ export class RowWatch {
   /** Awaited tasks with a row that may still change. */
   readonly #unfinished = new Set<string>();
   #lastId = 0;
-  #version = 0;
-  #timer: NodeJS.Timeout | undefined;
+  /** A change was noticed but could not be read. */
+  #isBehind = false;
+  #watcher: ChangeWatcher | undefined;
 
   constructor(database: WatchedDatabase, onRow: (row: TaskRow) => void) {
     this.#database = database;
@@ -34,12 +35,12 @@ export class RowWatch {
 
   add(taskId: string): void {
     if (this.#awaited.has(taskId)) return;
-    if (!this.#timer) {
-      this.#version = this.#database.version();
-      this.#lastId = this.#database.tables.lastId();
-      this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    const { tables } = this.#database;
+    if (this.#awaited.size === 0) {
+      this.#lastId = tables.lastId();
+      this.#watcher = this.#startWatching();
     }
-    this.saw(taskId, this.#database.tables.task(taskId));
+    this.saw(taskId, tables.task(taskId));
   }
 
   remove(taskId: string): void {
@@ -60,28 +61,49 @@ export class RowWatch {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#watcher?.stop();
+    this.#watcher = undefined;
     this.#awaited.clear();
     this.#unfinished.clear();
   }
 
+  #startWatching(): ChangeWatcher | undefined {
+    const { log } = this.#database;
+    if (log === undefined) return undefined;
+    return new ChangeWatcher({
+      file: log,
+      version: () => this.#version(),
+      isWaiting: () => this.#awaited.size > 0,
+      onChange: () => this.#look(),
+    });
+  }
+
+  /** NaN differs from itself: the watcher calls again. */
+  #version(): number {
+    try {
+      return this.#isBehind ? Number.NaN : this.#database.version();
+    } catch {
+      return Number.NaN;
+    }
+  }
+
   #look(): void {
     try {
-      const version = this.#database.version();
-      if (version === this.#version) return;
       const changed = new Set(this.#unfinished);
       const fresh = this.#database.tables.newerThan(this.#lastId);
       for (const { task_id: taskId } of fresh) if (this.#awaited.has(taskId)) changed.add(taskId);
       for (const taskId of changed) this.#compare(taskId);
       this.#lastId = fresh.at(-1)?.id ?? this.#lastId;
-      this.#version = version;
+      this.#isBehind = false;
     } catch {
       // locked by a writer in the old journal mode: the next look finds the same change
+      this.#isBehind = true;
     }
   }
 
   #compare(taskId: string): void {
+    // hearing of another row may have ended this wait
+    if (!this.#awaited.has(taskId)) return;
     const row = this.#database.tables.task(taskId);
     const before = this.#awaited.get(taskId);
     this.saw(taskId, row);
