@@ -77,6 +77,20 @@ export function openSqlite(path: string, options: OpenSqliteOptions = {}): Sqlit
   }
 }
 
+/**
+ * Closes a database after bringing its log into the file, as far as other users allow. With
+ * @photostructure/sqlite a closed file stays open (without locks) until its statements are
+ * garbage, so SQLite's own clean-up on the last close may come late.
+ */
+export function closeSqlite(database: SqliteDatabase): void {
+  try {
+    database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+  } catch {
+    // Somebody else will do it.
+  }
+  database.close();
+}
+
 function prepareFile(path: string, readOnly: boolean): void {
   const folder = dirname(resolve(path));
   if (!existsSync(folder)) {

@@ -11,6 +11,7 @@ import type { CeleryError } from '../../base/errors.ts';
 import { ConnectionClosed } from '../errors.ts';
 import { ChangeWatcher } from './change-watcher.ts';
 import {
+  closeSqlite,
   isBusy,
   openSqlite,
   type SqliteDatabase,
@@ -150,13 +151,13 @@ export class SqliteSession {
     this.#janitor = undefined;
   }
 
-  /** Writes what is left and closes the file; the last process to do so removes the log. */
+  /** Writes what is left, moves it from the log into the database file and closes it. */
   async close(): Promise<void> {
     while (this.#pending !== undefined) await this.#pending.promise.catch(() => {});
     this.#isClosed = true;
     clearImmediate(this.#next);
     clearTimeout(this.#retry);
-    this.#database.close();
+    closeSqlite(this.#database);
   }
 
   #watch(): ChangeWatcher {
