@@ -260,7 +260,7 @@ class Writer {
     const record = value as Record<string, unknown>;
     if (typeof record.toJSON === 'function') return this.write(record.toJSON(), path);
     const refused = REFUSED.find(kind => value instanceof kind);
-    if (refused !== undefined) throw cannotWrite(`a ${refused.name}`, path);
+    if (refused !== undefined) throw cannotWrite(`an object of class ${refused.name}`, path);
     return this.#record(record, path);
   }
 

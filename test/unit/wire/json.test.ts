@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { DecodeError, EncodeError } from '../../../src/wire/errors.ts';
+import {
+  Decimal,
+  jsonDecode,
+  jsonEncode,
+  PyDate,
+  PyDateTime,
+  PyTime,
+  PyUuid,
+} from '../../../src/wire/json.ts';
+
+describe('JSON from Python', () => {
+  test('may hold NaN and the infinities', () => {
+    const read = jsonDecode('[NaN, Infinity, -Infinity, "NaN", {"Infinity": 1}]');
+
+    assert.deepEqual(read, [Number.NaN, Infinity, -Infinity, 'NaN', { Infinity: 1 }]);
+  });
+
+  test('keeps the digits of long integers', () => {
+    const read = jsonDecode('[9223372036854775808, -9007199254740993, 9007199254740991, 1e300]');
+
+    assert.deepEqual(read, [9223372036854775808n, -9007199254740993n, 9007199254740991, 1e300]);
+  });
+
+  test('keeps floats with many digits as numbers', () => {
+    const text = '[0.30000000000000004, 12345678901234567890.5, 1234567890123456.7e3]';
+
+    assert.deepEqual(jsonDecode(text), JSON.parse(text));
+  });
+
+  test('gives dates, decimals, uuids and bytes as values of their own', () => {
+    const typed = (type: string, value: unknown) => ({ __type__: type, __value__: value });
+    const text = JSON.stringify([
+      typed('datetime', '2020-01-02T03:04:05+00:00'),
+      typed('datetime', '2020-01-02T03:04:05.120000+02:00'),
+      typed('datetime', '2020-01-02T03:04:05'),
+      typed('datetime', '2020-01-02T03:04:05.000006+00:00'),
+      typed('date', '2020-01-02'),
+      typed('time', '03:04:05'),
+      typed('decimal', '1.10'),
+      typed('uuid', { hex: '00000000000000000000000000000005' }),
+      typed('bytes', 'aé'),
+      typed('base64', '/wA='),
+    ]);
+
+    const read = jsonDecode(text);
+
+    assert.deepEqual(read, [
+      new Date('2020-01-02T03:04:05Z'),
+      new Date('2020-01-02T01:04:05.120Z'),
+      new PyDateTime('2020-01-02T03:04:05'),
+      new PyDateTime('2020-01-02T03:04:05.000006+00:00'),
+      new PyDate('2020-01-02'),
+      new PyTime('03:04:05'),
+      new Decimal('1.10'),
+      new PyUuid('00000000-0000-0000-0000-000000000005'),
+      Buffer.from('aé'),
+      Buffer.from([255, 0]),
+    ]);
+  });
+
+  test('leaves typed values that we do not know as they are', () => {
+    const values = [
+      { __type__: 'money', __value__: '3 EUR' },
+      { __type__: 'datetime', __value__: 'yesterday' },
+      { __type__: 'uuid', __value__: 'x' },
+      { __type__: 'uuid', __value__: null },
+      { __type__: 'constructor', __value__: 1 },
+      { __type__: 'date', __value__: '2020-01-02', more: 1 },
+      { __type__: 5, __value__: 1 },
+    ];
+
+    const read = jsonDecode(JSON.stringify(values));
+
+    assert.deepEqual(read, values);
+    assert.deepEqual(JSON.parse(jsonEncode(read)), values);
+  });
+
+  test('gives values that read as their text', () => {
+    assert.equal(
+      `${new PyUuid('00000000-0000-0000-0000-000000000005')}`,
+      '00000000-0000-0000-0000-000000000005',
+    );
+    assert.equal(Number(new Decimal('1.10')), 1.1);
+    assert.equal(
+      new PyDateTime('2020-01-02T03:04:05.678901').toDate().toISOString(),
+      '2020-01-02T03:04:05.678Z',
+    );
+  });
+});
+
+describe('JSON for Python', () => {
+  test('holds values of its own in a form that reads back equal', () => {
+    const values = [
+      new Date('2020-01-02T03:04:05.120Z'),
+      new PyDateTime('2020-01-02T03:04:05.000006'),
+      new PyDate('2020-01-02'),
+      new PyTime('03:04:05'),
+      new Decimal('1.10'),
+      new PyUuid('00000000-0000-0000-0000-000000000005'),
+      Buffer.from('text'),
+      Buffer.from([255, 0]),
+      2n ** 64n,
+      Number.NaN,
+      -Infinity,
+      { nested: [new Date(0)] },
+    ];
+
+    const text = jsonEncode(values);
+
+    assert.deepEqual(jsonDecode(text), values);
+    assert.match(
+      text,
+      /^\[\{"__type__":"datetime","__value__":"2020-01-02T03:04:05.120000\+00:00"\}/,
+    );
+    assert.match(text, /18446744073709551616,NaN,-Infinity/);
+  });
+
+  test('has plain strings for peers before kombu 5.3', () => {
+    const values = [
+      new Date(0),
+      new Decimal('1.10'),
+      new PyUuid('00000000-0000-0000-0000-000000000005'),
+    ];
+
+    const text = jsonEncode(values, { typed: false });
+
+    assert.equal(text, '["1970-01-01T00:00:00Z","1.10","00000000-0000-0000-0000-000000000005"]');
+    assert.throws(() => jsonEncode([Buffer.from('x')], { typed: false }), EncodeError);
+  });
+
+  test('can have the spacing of Python', () => {
+    const value = { a: [1, 2.5, 'é😀', null, true, {}], b: { c: [], d: undefined }, e: 1e-7 };
+
+    const text = jsonEncode(value, { spacing: 'python' });
+
+    assert.equal(
+      text,
+      '{"a": [1, 2.5, "\\u00e9\\ud83d\\ude00", null, true, {}], "b": {"c": []}, "e": 1e-07}',
+    );
+    assert.equal(
+      jsonEncode([{ a: new Date(0) }, 'é', 1n], { spacing: 'python' }),
+      '[{"a": {"__type__": "datetime", "__value__": "1970-01-01T00:00:00+00:00"}}, "\\u00e9", 1]',
+    );
+  });
+
+  test('is what JSON.stringify writes for plain values', () => {
+    const value = { a: [1, undefined, 'x\ud800'], b: undefined, c: { d: null }, 'e-f': -0 };
+
+    assert.equal(jsonEncode(value), JSON.stringify(value));
+    assert.equal(jsonEncode(undefined), 'null');
+    assert.equal(jsonEncode([undefined, 1n]), '[null,1]');
+  });
+
+  test('asks objects with toJSON for their value', () => {
+    assert.equal(
+      jsonEncode({ url: new URL('http://x/'), sig: { toJSON: () => [1n] } }),
+      '{"url":"http://x/","sig":[1]}',
+    );
+  });
+
+  for (const [what, value, place] of [
+    ['a function', { a: [() => 1] }, 'args.a[0] is a function'],
+    ['a symbol', [Symbol('x')], 'args[0] is a symbol'],
+    ['a Map', [{ 'x-y': new Map() }], 'args[0]["x-y"] is an object of class Map'],
+    ['a Set', new Set(), 'args is an object of class Set'],
+    ['a promise', [Promise.resolve()], 'args[0] is an object of class Promise'],
+    ['an error', [new Error('x')], 'args[0] is an object of class Error'],
+    ['an invalid date', [new Date(Number.NaN)], 'args[0] is an invalid Date'],
+  ] as const) {
+    test(`refuses ${what} and says where it is`, () => {
+      assert.throws(
+        () => jsonEncode(value, { name: 'args' }),
+        (error: Error) => error instanceof EncodeError && error.message.startsWith(place),
+      );
+    });
+  }
+
+  test('refuses cycles and says where they close', () => {
+    const loop: Record<string, unknown> = { list: [1] };
+    (loop.list as unknown[]).push(loop);
+
+    assert.throws(() => jsonEncode(loop), {
+      name: 'EncodeError',
+      message: 'value.list[1] is a reference to an object around it and cannot be sent as JSON.',
+    });
+    const shared = { x: 1n };
+    assert.equal(jsonEncode([shared, shared]), '[{"x":1},{"x":1}]');
+  });
+
+  test('refuses what is nested deeper than Python can read', () => {
+    let deep: unknown = [];
+    for (let i = 0; i < 100_000; i++) deep = [deep];
+
+    assert.throws(() => jsonEncode(deep), EncodeError);
+  });
+});
+
+describe('hostile JSON', () => {
+  for (const text of [
+    '',
+    ' ',
+    '{',
+    '[1,]',
+    '{"a":1,}',
+    '[NaN',
+    '[NaN,]',
+    '{"a" NaN}',
+    '{NaN: 1}',
+    '{"a": NaN "b": 1}',
+    '[Infinit]',
+    '-NaN',
+    'NaNx',
+    '[01234567890123456789]',
+    '"NaN',
+    '"NaN\\',
+    '["NaN\n"]',
+    '["NaN\\x"]',
+    '12345678901234567890 1',
+    'undefined',
+    '[1] // NaN',
+  ]) {
+    test(`is refused: ${JSON.stringify(text)}`, () => {
+      assert.throws(() => jsonDecode(text), DecodeError);
+    });
+  }
+
+  test('cannot change prototypes', () => {
+    for (const text of [
+      '{"__proto__": {"bad": 1}}',
+      '{"__proto__": {"bad": NaN}, "n": 12345678901234567890}',
+    ]) {
+      const read = jsonDecode(text) as Record<string, unknown>;
+
+      assert.equal(read.bad, undefined);
+      assert.equal(Object.getPrototypeOf(read), Object.prototype);
+      assert.ok(Object.hasOwn(read, '__proto__'));
+    }
+    assert.equal(({} as Record<string, unknown>).bad, undefined);
+  });
+
+  test('nested without end is refused', () => {
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+      ['[NaN,', ']'],
+    ] as const) {
+      const text = `${open.repeat(200_000)}1${close.repeat(200_000)}`;
+
+      assert.throws(() => jsonDecode(text), DecodeError);
+      assert.throws(() => jsonDecode(open.repeat(200_000)), DecodeError);
+    }
+  });
+
+  test('may be large', () => {
+    const text = JSON.stringify({ big: 'x[{"\\'.repeat(1e6), type: '__type__' });
+
+    assert.deepEqual(jsonDecode(text), JSON.parse(text));
+  });
+
+  test('with many brackets in its strings is no deep nesting', () => {
+    const value = ['['.repeat(5000), { a: '{'.repeat(5000) }];
+
+    assert.deepEqual(jsonDecode(JSON.stringify(value)), value);
+  });
+});
