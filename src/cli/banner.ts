@@ -90,5 +90,5 @@ function queueLines({ queues }: BannerFacts): string[] {
 function taskLines({ tasks, logLevel }: BannerFacts): string[] {
   if (logLevel !== 'info' && logLevel !== 'debug') return [''];
   const shown = tasks.filter(name => logLevel === 'debug' || !name.startsWith('celery.'));
-  return ['', '[tasks]', ...[...shown].sort().map(name => `  . ${name}`), ''];
+  return ['', '[tasks]', ...[...shown].sort().map(name => `  . ${name}`)];
 }

@@ -1,14 +1,16 @@
-/** What `kill -USR1` shows: where the process is and what it holds. */
+/** What `kill -USR1` shows: what the process holds and waits for. */
 
 const RULE = '='.repeat(49);
 
 interface Report {
-  javascriptStack?: { message?: string; stack?: string[] };
   javascriptHeap?: { usedMemory?: number; totalMemory?: number };
   libuv?: { type: string; is_active?: boolean }[];
 }
 
-/** Text for an operator; `sections` are titled lists of lines that the caller adds. */
+/**
+ * Text for an operator; `sections` are titled lists of lines that the caller adds. There is no
+ * stack in it: a signal is handled between two turns of the event loop, where none is.
+ */
 export function diagnostics(
   processName: string,
   sections: Readonly<Record<string, readonly string[]>> = {},
@@ -16,7 +18,6 @@ export function diagnostics(
   const report = process.report.getReport() as Report;
   const heap = report.javascriptHeap;
   const parts: [string, readonly string[]][] = [
-    ['STACK', report.javascriptStack?.stack ?? []],
     ['ACTIVE HANDLES', countByName(activeHandles(report))],
     ['MEMORY', heap ? [`heap ${mib(heap.usedMemory)} of ${mib(heap.totalMemory)}`] : []],
     ...Object.entries(sections),

@@ -42,10 +42,12 @@ async function confirmed(names: readonly string[], color: boolean): Promise<bool
       '(to skip this prompt use the -f option)\n',
   );
   const reader = createInterface({ input: process.stdin, output: process.stdout });
-  const ended = new Promise<string>(resolve => reader.once('close', () => resolve('')));
+  // At the end of input the cursor is still behind the question.
+  const ended = new Promise<string>(resolve => reader.once('close', () => resolve('\n')));
   const question = reader.question('Are you sure you want to delete all tasks? [y/N]: ');
   const answer = await Promise.race([question, ended]);
   reader.close();
+  if (answer === '\n') process.stdout.write(answer);
   return /^\s*y(es)?\s*$/i.test(answer);
 }
 

@@ -1,8 +1,10 @@
 import type { Celery } from '../../app/app.ts';
 import type { AsyncResult } from '../../app/async-result.ts';
+import { didYouMean } from '../../base/nearest.ts';
 import { saferepr } from '../../base/saferepr.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import type { Invocation } from '../command.ts';
+import { CommandError } from '../command-error.ts';
 import type { RESULT_OPTIONS } from '../command-table.ts';
 import { loadApp } from '../load-app.ts';
 
@@ -22,7 +24,10 @@ export async function run(invocation: Invocation<typeof RESULT_OPTIONS>): Promis
 
 async function requireTask(app: Celery, name: string): Promise<void> {
   await app.importModules();
-  app.requireTask(name);
+  if (app.tasks.has(name)) return;
+  throw new CommandError(
+    `Task '${name}' is not registered with the app.${didYouMean(name, app.tasks.keys())}`,
+  );
 }
 
 async function printTraceback(result: AsyncResult): Promise<number> {
