@@ -1,6 +1,6 @@
 /**
  * docs/settings.md and docs/errors.md are generated: `--write` writes them, without it they
- * are compared with what they should be.
+ * are compared with what they should be. Also looks whether settings marked as used are.
  */
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import type { Setting } from '../src/app/setting.ts';
-import { SETTING_AREAS, SETTING_NAMES } from '../src/app/settings-table.ts';
+import { SETTING_AREAS, SETTING_NAMES, SETTINGS } from '../src/app/settings-table.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -70,6 +70,18 @@ Durations (type *seconds*) are numbers of seconds, maps such as \`{minutes: 5}\`
 that are accepted so that a config file can be shared with Python.
 
 ${areas.join('\n')}`;
+}
+
+/** Settings that the table calls used and nothing outside the table mentions. */
+function settingProblems(src: string): string[] {
+  const code = readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.ts') && !/settings(-table[\w-]*)?\.ts$/.test(file))
+    .map(file => readFileSync(join(src, file), 'utf8').replace(/\/\*[\s\S]*?\*\//g, ''))
+    .join('\n');
+  const words = new Set(code.match(/\b[a-z0-9]+(_[a-z0-9]+)+\b|\b(timezone|imports|include)\b/g));
+  return SETTING_NAMES.filter(name => SETTINGS[name].status === 'used' && !words.has(name)).map(
+    name => `setting ${name} is marked as used in the settings table, but nothing reads it`,
+  );
 }
 
 export interface ErrorClass {
@@ -190,7 +202,7 @@ function errorProblems(errors: readonly ErrorClass[]): string[] {
 function main(write: boolean): string[] {
   const errors = errorClasses(join(ROOT, 'src'));
   const pages = { 'docs/settings.md': settingsPage(), 'docs/errors.md': errorsPage(errors) };
-  const problems = errorProblems(errors);
+  const problems = [...errorProblems(errors), ...settingProblems(join(ROOT, 'src'))];
   for (const [file, text] of Object.entries(pages)) {
     const path = join(ROOT, file);
     if (write) writeFileSync(path, text);

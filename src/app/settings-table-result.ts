@@ -165,13 +165,13 @@ export const REDIS_SETTINGS = {
     null,
     'How long connecting to Redis may take.',
   ),
-  redis_retry_on_timeout: used(
+  redis_retry_on_timeout: later(
     'CELERY_REDIS_RETRY_ON_TIMEOUT',
     bool,
     false,
     'Repeat a Redis command that timed out.',
   ),
-  redis_socket_keepalive: used(
+  redis_socket_keepalive: later(
     'CELERY_REDIS_SOCKET_KEEPALIVE',
     bool,
     false,
@@ -183,7 +183,7 @@ export const REDIS_SETTINGS = {
     null,
     'Seconds between pings on an idle Redis connection.',
   ),
-  redis_client_name: used(null, string, null, 'Name of the Redis connection in `CLIENT LIST`.'),
+  redis_client_name: later(null, string, null, 'Name of the Redis connection in `CLIENT LIST`.'),
   redis_backend_credential_provider: later(
     null,
     classPath,
@@ -232,7 +232,7 @@ export const DATABASE_SETTINGS = {
     null,
     'Names of the two tables: `{task, group}`.',
   ),
-  database_create_tables_at_setup: used(
+  database_create_tables_at_setup: later(
     'DATABASE_CREATE_TABLES_AT_SETUP',
     bool,
     true,

@@ -1,14 +1,14 @@
 /** Settings of result backends that need a driver of their own. */
 
-import { later, noEffect } from './setting.ts';
+import { later, noEffect, used } from './setting.ts';
 import { any, bool, count, dict, duration, string, strings } from './setting-kinds.ts';
 
 export const OTHER_BACKENDS_SETTINGS = {
-  cache_backend: later(
+  cache_backend: used(
     'CELERY_CACHE_BACKEND',
     string,
     null,
-    'Cache of the `cache` backend, such as `memory` or `memcached://host:11211/`.',
+    'Cache of the `cache` backend; so far `memory` only.',
   ),
   cache_backend_options: later('CELERY_CACHE_BACKEND_OPTIONS', dict, {}, 'Options of that cache.'),
   mongodb_backend_settings: later(

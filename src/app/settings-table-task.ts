@@ -24,7 +24,7 @@ export const GENERAL_SETTINGS = {
     ['json'],
     'Serializers or MIME types a consumer may decode; a message of another type is rejected.',
   ),
-  result_accept_content: used(
+  result_accept_content: later(
     'RESULT_ACCEPT_CONTENT',
     strings,
     null,
@@ -58,7 +58,7 @@ export const GENERAL_SETTINGS = {
 };
 
 export const TASK_SETTINGS = {
-  task_annotations: used(
+  task_annotations: later(
     'CELERY_ANNOTATIONS',
     any,
     null,

@@ -71,19 +71,19 @@ export const WORKER_SETTINGS = {
     15,
     'How long a new child may take to report (Celery: 4 s).',
   ),
-  worker_lost_wait: used(
+  worker_lost_wait: later(
     'CELERYD_WORKER_LOST_WAIT',
     duration,
     10,
     'How long the result of a dead child is waited for.',
   ),
-  worker_max_tasks_per_child: later(
+  worker_max_tasks_per_child: used(
     'CELERYD_MAX_TASKS_PER_CHILD',
     count,
     null,
     'Replace a child after this many tasks.',
   ),
-  worker_max_memory_per_child: later(
+  worker_max_memory_per_child: used(
     'CELERYD_MAX_MEMORY_PER_CHILD',
     count,
     null,
@@ -190,19 +190,19 @@ export const WORKER_SETTINGS = {
     '[%(asctime)s: %(levelname)s/%(processName)s] %(message)s',
     'Log line: `%(asctime)s`, `%(levelname)s`, `%(processName)s`, `%(process)d`, `%(message)s`, `%(name)s`.',
   ),
-  worker_task_log_format: used(
+  worker_task_log_format: later(
     'CELERYD_TASK_LOG_FORMAT',
     string,
     '[%(asctime)s: %(levelname)s/%(processName)s] %(task_name)s[%(task_id)s]: %(message)s',
     'Log line written by a task, with `%(task_name)s` and `%(task_id)s`.',
   ),
-  worker_redirect_stdouts: used(
+  worker_redirect_stdouts: later(
     'CELERY_REDIRECT_STDOUTS',
     bool,
     true,
     'What a task prints becomes a log line.',
   ),
-  worker_redirect_stdouts_level: used(
+  worker_redirect_stdouts_level: later(
     'CELERY_REDIRECT_STDOUTS_LEVEL',
     string,
     'WARNING',

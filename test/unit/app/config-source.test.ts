@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { loadConfig, readConfig, readConfigFromEnv } from '../../../src/app/config-source.ts';
+import { Settings } from '../../../src/app/settings.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 
+const EXAMPLE = new URL('../../../celeryconfig.example.ts', import.meta.url).href;
 const VALUES = { task_default_queue: 'found' };
 
 describe('config file', () => {
@@ -52,6 +54,15 @@ describe('config file', () => {
       'ours',
     );
     assert.equal(await queueOf({ env: {} }), 'searched');
+  });
+
+  test('celeryconfig.example.ts holds settings that are accepted', async () => {
+    const conf = new Settings({}, { env: {} });
+
+    conf.setSource(await readConfig(EXAMPLE));
+
+    assert.equal(conf.task_time_limit, 600);
+    assert.equal(conf.isGiven('broker_url'), true);
   });
 
   test('may be one attribute of a module', async t => {

@@ -12,7 +12,7 @@ function setup(config: CeleryConfig = {}) {
   const router = new Router(queues, conf.task_default_queue, conf.task_routes);
   const route = (name: string, options: Record<string, unknown> = {}, args: unknown[] = []) =>
     router.route({ name, args, kwargs: {}, options });
-  return { queues, route, queueOf: (name: string) => route(name).queue?.name };
+  return { queues, router, route, queueOf: (name: string) => route(name).queue?.name };
 }
 
 describe('route', () => {
@@ -104,6 +104,17 @@ describe('route', () => {
 
     assert.deepEqual([target?.name, to.name, routingKey], ['mine', '', 'mine']);
     assert.deepEqual(options, { priority: 5 });
+  });
+
+  test('what the declaration of a task says counts last', () => {
+    const { router } = setup({ task_routes: { t: { queue: 'routed', priority: 5 } } });
+    const defaults = { queue: 'declared', priority: 1, serializer: 'yaml' };
+    const route = (name: string) =>
+      router.route({ name, args: [], kwargs: {}, options: {}, defaults });
+
+    assert.equal(route('t').queue?.name, 'routed');
+    assert.deepEqual(route('t').options, { priority: 5, serializer: 'yaml' });
+    assert.equal(route('other').queue?.name, 'declared');
   });
 
   test('a topic queue is reached through its exchange with the key of the call', () => {
