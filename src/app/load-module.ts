@@ -107,8 +107,12 @@ let sharedJiti: Promise<Jiti> | undefined;
 
 function jiti(): Promise<Jiti> {
   sharedJiti ??= import('jiti').then(({ createJiti }) =>
-    // lines are kept so that stack traces name the line of the source
-    createJiti(import.meta.url, { fsCache: true, transformOptions: { retainLines: true } }),
+    // Compiled files are kept in the node_modules/.cache beside the file named first (else in
+    // the system's temporary folder); lines are kept so that stacks name the source's line.
+    createJiti(join(process.cwd(), 'noop.js'), {
+      fsCache: true,
+      transformOptions: { retainLines: true },
+    }),
   );
   return sharedJiti;
 }
