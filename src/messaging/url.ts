@@ -110,5 +110,6 @@ export function unknownScheme(
   scheme: string,
   known: Iterable<string>,
 ): ImproperlyConfigured {
-  return new ImproperlyConfigured(`No such ${kind}: ${scheme}.${didYouMean(scheme, known)}`);
+  const suggestion = didYouMean(scheme, known);
+  return new ImproperlyConfigured(`No such ${kind}: ${scheme}${suggestion && `.${suggestion}`}`);
 }

@@ -88,9 +88,14 @@ export class RedisConsumer implements Consumer {
     if (this.#queues.has(queue.name)) return;
     await this.#host.declare(queue);
     this.#queues.set(queue.name, queue);
-    if (queue.exchange.type === 'fanout') await this.#subscribe(queue);
-    else if (queue.noAck) this.#noAckCycle.add(queue.name);
-    else await this.#lease(queue);
+    try {
+      if (queue.exchange.type === 'fanout') await this.#subscribe(queue);
+      else if (queue.noAck) this.#noAckCycle.add(queue.name);
+      else await this.#lease(queue);
+    } catch (error) {
+      this.#queues.delete(queue.name);
+      throw this.#host.hub.toError(error, 'starting to consume');
+    }
   }
 
   async cancelQueue(name: string): Promise<void> {

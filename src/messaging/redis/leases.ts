@@ -11,11 +11,12 @@ import { readHeld, restoreTags } from './restore.ts';
 
 /** Seconds between heartbeats. */
 const BEAT_EVERY = 2;
-/** Seconds by the server's clock after which a heartbeat is old. */
+/** Seconds by the server's clock after which a heartbeat is overdue, and after which it is dead. */
+const OVERDUE_AFTER = 4;
 const DEAD_AFTER = 10;
 /**
- * A heartbeat must also stand still while we look on, over so many of our own beats: when
- * the server was stopped or restarted, everybody's is old at first.
+ * An overdue heartbeat must also stand still while we look on, over so many of our own beats:
+ * when the server was stopped or restarted, everybody's is old at first.
  */
 const STANDSTILLS = 3;
 /** Seconds between two of our beats beyond which we were asleep ourselves and saw nothing. */
@@ -95,19 +96,20 @@ export class Leases {
       const { link, keys } = this.#hub;
       const client = await link.connect();
       const expected = this.#intake.expected;
-      const [now, count, ...others] = (await client.tsceleryBeat(
+      const [now, count, ...overdue] = (await client.tsceleryBeat(
         keys.consumers,
         keys.held(this.#id),
         this.#id,
+        OVERDUE_AFTER,
       )) as [string, number, ...string[]];
       if (count > Math.max(expected, this.#intake.expected)) await this.#intake.reconcile();
-      for (const [id, beat] of this.#dead(Number(now), others)) await this.#bury(id, beat);
+      for (const [id, beat] of this.#dead(Number(now), overdue)) await this.#bury(id, beat);
     } finally {
       this.#beating = false;
     }
   }
 
-  /** Of `[id, heartbeat, …]` those that are dead; remembers what it sees for the next time. */
+  /** Of the overdue (`[id, heartbeat, …]`) those that are dead; remembers what it sees for the next time. */
   #dead(now: number, beats: readonly string[]): [id: string, beat: string][] {
     const monotonic = performance.now() / 1000;
     if (monotonic - this.#lastBeat > OVERSLEPT) this.#observed.clear();

@@ -133,14 +133,15 @@ return restored`;
  * One heartbeat of a consumer.
  *
  * KEYS  1 consumers (zset)  2 held set
- * ARGV  1 consumer id
- * Returns {server time, size of the held set, id, last heartbeat, id, last heartbeat, …}
+ * ARGV  1 consumer id  2 seconds after which a heartbeat is overdue
+ * Returns {server time, size of the held set, then for each overdue consumer: id, last heartbeat}
  */
 const BEAT = `
 local time = redis.call('TIME')
 local now = time[1] .. '.' .. string.format('%06d', time[2])
 redis.call('ZADD', KEYS[1], now, ARGV[1])
-local reply = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+local overdue = string.format('(%.3f', tonumber(now) - tonumber(ARGV[2]))
+local reply = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', overdue, 'WITHSCORES')
 table.insert(reply, 1, redis.call('SCARD', KEYS[2]))
 table.insert(reply, 1, now)
 return reply`;
