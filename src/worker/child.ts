@@ -4,6 +4,7 @@
 
 import { Celery } from '../app/app.ts';
 import { findApp } from '../app/find-app.ts';
+import { expandNodePath } from '../base/node-name.ts';
 import type { TaskSource } from '../execute/execution.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { runTask } from '../execute/run-task.ts';
@@ -27,6 +28,7 @@ export interface ChildConfig {
   readonly settings: Readonly<Record<string, unknown>>;
   /** Node name of the worker. */
   readonly node: string;
+  /** `%` letters in its file name are expanded by the child. */
   readonly log: LogConfig;
 }
 
@@ -42,7 +44,9 @@ export const createRunner: RunnerFactory = async (config, child) => {
   } = config as ChildConfig;
   // the solo pool runs in the worker itself
   const processName = process.send ? `ForkPoolWorker-${child.index}` : log.processName;
-  const logger = createLogger({ ...log, processName });
+  // with %i or %I in the name every child writes a file of its own
+  const file = log.file && expandNodePath(log.file, node, process.send ? child.slot : 0);
+  const logger = createLogger({ ...log, file, processName });
   const app = spec === undefined ? new Celery() : ((await findApp(spec, { cwd })) as Celery);
   await app.load({ cwd, ...(configFile === undefined ? {} : { config: configFile }) });
   app.conf.update(settings);

@@ -36,23 +36,20 @@ async function printTraceback(result: AsyncResult): Promise<number> {
 }
 
 async function printValue(result: AsyncResult, timeout: number | undefined): Promise<number> {
-  const options = timeout === undefined ? {} : { timeout };
-  try {
-    process.stdout.write(`${pythonStr(await result.get(options))}\n`);
-    return EXIT.ok;
-  } catch (error) {
-    // Not ready, or the backend is out of reach: nothing to add to the error.
-    if (!(await isFinal(result))) throw error;
-    process.stderr.write(`${await failureText(result, error)}\n`);
+  // What is thrown here is trouble with the result backend; the task's own error is returned.
+  const value = await result.get({
+    propagate: false,
+    ...(timeout === undefined ? {} : { timeout }),
+  });
+  if (value instanceof Error) {
+    process.stderr.write(`${await failureText(result, value)}\n`);
     return EXIT.failure;
   }
+  process.stdout.write(`${pythonStr(value)}\n`);
+  return EXIT.ok;
 }
 
-async function isFinal(result: AsyncResult): Promise<boolean> {
-  return await result.ready().catch(() => false);
-}
-
-async function failureText(result: AsyncResult, error: unknown): Promise<string> {
+async function failureText(result: AsyncResult, error: Error): Promise<string> {
   const traceback = await result.traceback();
   return (traceback ?? `Error: ${String(error)}`).trimEnd();
 }
