@@ -1,0 +1,43 @@
+/** From single runs to what is shown: medians, and ratios pair by pair. */
+import type { Run } from './report.ts';
+import { type Spread, spread } from './statistics.ts';
+
+/** Runs of one system in one suite; disturbed ones only if there are no others. */
+export function runsOf(runs: readonly Run[], suite: string, system: string): Run[] {
+  const all = runs.filter(run => run.suite === suite && run.system === system);
+  const quiet = all.filter(run => !run.noisy);
+  return quiet.length > 0 ? quiet : all;
+}
+
+/** Undefined when the metric was not measured. */
+export function summary(
+  runs: readonly Run[],
+  suite: string,
+  system: string,
+  metric: string,
+): Spread | undefined {
+  const values = runsOf(runs, suite, system).flatMap(run => run.metrics[metric] ?? []);
+  return values.length > 0 ? spread(values) : undefined;
+}
+
+/** How many times as much `system` reached as `other`, of runs in the same round. */
+export function ratio(
+  runs: readonly Run[],
+  suite: string,
+  system: string,
+  other: string,
+  metric: string,
+): Spread | undefined {
+  const others = runs.filter(run => run.suite === suite && run.system === other);
+  const pairs = runs
+    .filter(run => run.suite === suite && run.system === system)
+    .flatMap(run => {
+      const rival = others.find(({ round }) => round === run.round);
+      const [mine, theirs] = [run.metrics[metric], rival?.metrics[metric]];
+      if (rival === undefined || mine === undefined || theirs === undefined) return [];
+      return { ratio: mine / theirs, noisy: run.noisy || rival.noisy };
+    });
+  const quiet = pairs.filter(pair => !pair.noisy);
+  const counted = quiet.length > 0 ? quiet : pairs;
+  return counted.length > 0 ? spread(counted.map(pair => pair.ratio)) : undefined;
+}

@@ -1,0 +1,114 @@
+/**
+ * How fast a full queue is emptied. The rate counts from 5 % to 100 %, so the start of the
+ * worker does not matter.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../../../test/support/eventually.ts';
+import type { Lab } from '../lab.ts';
+import { cpuOfTree, memoryOfTree, type Snapshot, takeSnapshot } from '../measure.ts';
+import type { Running } from '../processes.ts';
+import type { DrainSubject, QueueCounter } from '../system.ts';
+import type { Column, Measured, RunOptions, Suite } from './suite.ts';
+
+const POLL_MS = 5;
+const COUNTED_FROM = 0.05;
+/** Seconds without progress after which a run has failed. */
+const PATIENCE = 30;
+const CPU_UNIT = 10_000;
+
+const COLUMNS: readonly Column[] = [
+  { metric: 'rate', label: 'tasks/s', ratio: true },
+  { metric: 'workerCpu', label: 'worker CPU s / 10 000', digits: 2 },
+  { metric: 'brokerCpu', label: 'Redis CPU s / 10 000', digits: 2 },
+  { metric: 'rss', label: 'worker RSS MB' },
+];
+
+export const DRAIN: Suite = {
+  name: 'drain',
+  title: 'Drain: tasks per second from a full queue, no-op, results ignored',
+  columns: COLUMNS,
+  takesPart: system => system.drain !== undefined,
+  run: (lab, system, options) => drain(lab, system.drain!, options),
+};
+
+export const RESULTS: Suite = {
+  name: 'results',
+  title: 'Results: the same, every result stored in Redis',
+  columns: COLUMNS,
+  takesPart: system => system.results !== undefined,
+  run: (lab, system, options) => drain(lab, system.results!, options),
+};
+
+async function drain(lab: Lab, subject: DrainSubject, options: RunOptions): Promise<Measured> {
+  const tasks = options.tasks ?? (options.quick ? subject.tasks / 10 : subject.tasks);
+  await subject.fill(lab, tasks);
+  const counter = await subject.openCounter(lab);
+  let worker: Running | undefined;
+  try {
+    const command = subject.worker(lab);
+    worker = await lab.start(command);
+    const from = await reached(counter, worker, Math.floor(tasks * (1 - COUNTED_FROM)), tasks);
+    const to = await reached(counter, worker, 0, tasks);
+    const { rss } = memoryOfTree(worker.pid);
+    await checkResults(lab, subject, tasks, worker);
+    const per = CPU_UNIT / (from.remaining - to.remaining);
+    const metrics = {
+      rate: (from.remaining - to.remaining) / (to.snapshot.at - from.snapshot.at),
+      workerCpu: cpuOfTree(from.snapshot, to.snapshot, worker.pid) * per,
+      brokerCpu: cpuOfTree(from.snapshot, to.snapshot, lab.redisPid) * per,
+      rss,
+    };
+    return { metrics, others: lab.shareOfOthers(from.snapshot, to.snapshot) };
+  } finally {
+    counter.close();
+    if (worker) await lab.stop(worker);
+  }
+}
+
+interface Mark {
+  readonly snapshot: Snapshot;
+  readonly remaining: number;
+}
+
+/** Resolves when no more than `target` tasks are left. */
+async function reached(
+  counter: QueueCounter,
+  worker: Running,
+  target: number,
+  tasks: number,
+): Promise<Mark> {
+  let least = tasks;
+  let deadline = Date.now() + PATIENCE * 1000;
+  for (;;) {
+    const remaining = await counter.remaining();
+    if (remaining <= target) return { snapshot: takeSnapshot(), remaining };
+    if (worker.hasEnded) throw worker.failure('ended before the queue was empty');
+    if (remaining < least) {
+      least = remaining;
+      deadline = Date.now() + PATIENCE * 1000;
+    } else if (Date.now() > deadline) {
+      throw worker.failure(`made no progress for ${PATIENCE} s with ${remaining} tasks left`);
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+/** An empty queue proves nothing yet: where results are stored, all of them have to be there. */
+async function checkResults(
+  lab: Lab,
+  subject: DrainSubject,
+  tasks: number,
+  worker: Running,
+): Promise<void> {
+  if (!subject.storedResults) return;
+  let stored = 0;
+  try {
+    const check = async () => {
+      stored = await subject.storedResults!(lab);
+      return stored === tasks;
+    };
+    await eventually(check, { everyMs: 250 });
+  } catch {
+    throw worker.failure(`stored ${stored} results of ${tasks} tasks`);
+  }
+}

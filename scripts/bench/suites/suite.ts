@@ -1,0 +1,38 @@
+/** What a suite is: a way to measure one system once, and how to show what came out. */
+import type { Lab } from '../lab.ts';
+import type { System } from '../system.ts';
+
+export type Metrics = Readonly<Record<string, number>>;
+
+export interface RunOptions {
+  /** Tasks instead of the number each system brings. */
+  readonly tasks: number | undefined;
+  /** A tenth of the work. */
+  readonly quick: boolean;
+  /** Where tscelery's processes write CPU profiles. */
+  readonly profileDir: string | undefined;
+}
+
+export interface Measured {
+  readonly metrics: Metrics;
+  /** Share of the machine that other processes took meanwhile, 0 to 1. */
+  readonly others: number;
+}
+
+export interface Column {
+  readonly metric: string;
+  readonly label: string;
+  /** Digits after the point. */
+  readonly digits?: number;
+  /** Also show the ratio to the baseline: how many times as much. */
+  readonly ratio?: boolean;
+}
+
+export interface Suite {
+  readonly name: string;
+  readonly title: string;
+  readonly columns: readonly Column[];
+  takesPart(system: System): boolean;
+  /** The lab is cleared before. */
+  run(lab: Lab, system: System, options: RunOptions): Promise<Measured>;
+}

@@ -1,0 +1,57 @@
+/**
+ * What a system must offer to be measured. Suites know nothing else of it, systems know
+ * nothing of the suites.
+ */
+import type { Lab } from './lab.ts';
+import type { Command } from './processes.ts';
+
+/** A queue full of prepared messages, and the worker that empties it. */
+export interface DrainSubject {
+  /** Enough for a run of some seconds. */
+  readonly tasks: number;
+  fill(lab: Lab, tasks: number): Promise<void>;
+  openCounter(lab: Lab): Promise<QueueCounter>;
+  worker(lab: Lab): Command;
+  /** How many results are stored; asked after a run when the subject stores any. */
+  storedResults?(lab: Lab): Promise<number>;
+}
+
+/** A connection of its own to the broker, for asking every few milliseconds. */
+export interface QueueCounter {
+  /** Tasks that wait or are held by the worker. */
+  remaining(): Promise<number>;
+  close(): void;
+}
+
+/** A program that sends tasks and prints its rates as one line of JSON. */
+export interface EnqueueSubject {
+  producer(lab: Lab): Command;
+}
+
+/** A worker, and a program that sends it tasks one by one and prints the delays as JSON. */
+export interface LatencySubject {
+  worker(lab: Lab): Command;
+  producer(lab: Lab): Command;
+}
+
+/** A worker with two children (or none) whose standard output or error says `ready.`. */
+export interface FootprintSubject {
+  worker(lab: Lab): Command;
+  /** Work that makes it start everything it has, if it waits with that. */
+  warmUp?(lab: Lab): Command;
+  /** The shortest thing its command line can do. */
+  version?(lab: Lab): Command;
+}
+
+export interface System {
+  /** As shown in the tables and matched by `--systems`. */
+  readonly name: string;
+  readonly drain?: DrainSubject;
+  readonly results?: DrainSubject;
+  readonly enqueue?: EnqueueSubject;
+  readonly latency?: LatencySubject;
+  readonly footprint?: FootprintSubject;
+}
+
+/** The system that all ratios refer to. */
+export const BASELINE = 'Python Celery prefork -c 2';

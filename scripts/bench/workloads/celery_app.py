@@ -1,0 +1,19 @@
+"""The app of the measured Python worker."""
+import os
+import time
+
+from celery import Celery
+
+app = Celery("bench", broker=os.environ["BENCH_BROKER"], backend=os.environ["BENCH_BACKEND"] or None)
+app.conf.task_ignore_result = not os.environ["BENCH_BACKEND"]
+
+
+@app.task(name="bench.noop")
+def noop():
+    return 42
+
+
+@app.task(name="bench.started")
+def started():
+    """Seconds of the machine's clock that never jumps, the same in every process."""
+    return time.monotonic()
