@@ -24,7 +24,7 @@ export interface PoolOptions {
   readonly maxMemoryPerChild?: number | undefined;
   /** Seconds a child may take to become ready; default 15. */
   readonly procAliveTimeout?: number | undefined;
-  /** Jobs a child may hold beyond those it runs; default 8. */
+  /** Jobs a child may hold beyond those it runs when they are short; default 32 (prefork), 8 (solo). */
   readonly prefetchPerChild?: number | undefined;
   /** Environment of the children; default that of the parent. */
   readonly env?: NodeJS.ProcessEnv | undefined;

@@ -4,7 +4,7 @@ import { openBatch } from '../messages.ts';
 import type { RunningJob } from './job-loop.ts';
 
 /** Replies kept back this long by a job that blocks the event loop… */
-const BLOCKED_MS = 5;
+const BLOCKED_MS = 50;
 /** …make the outbox wary for this long: it is emptied before each start. */
 const WARY_MS = 1000;
 

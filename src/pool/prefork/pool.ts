@@ -17,7 +17,7 @@ import { type ChildExit, type ChildProcess, exitText, SLOWEST_PACE_MS } from './
 import { HeldJob } from './held-job.ts';
 import { Staff } from './staff.ts';
 
-const DEFAULT_PREFETCH = 8;
+const DEFAULT_PREFETCH = 32;
 /** A child is given no more work ahead than it does in about this time. */
 const HORIZON_MS = 50;
 /** Seconds after which a job that its child has not started is taken back, for any child that is free. */
@@ -233,7 +233,10 @@ export class PreforkPool implements Pool {
   #dispatch(): void {
     if (this.#pending.length === 0) return;
     const now = this.#clock.monotonic();
-    const children = this.#staff.serving.filter(child => child.canTakeJobs());
+    // Refilled when half empty: filling up each gap as it comes leads to ever smaller messages.
+    const children = this.#staff.serving.filter(
+      child => child.canTakeJobs() && child.load <= this.#window(child) / 2,
+    );
     let sent = 0;
     for (const held of this.#pending) {
       const child = this.#leastBusy(children);

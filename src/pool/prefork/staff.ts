@@ -8,6 +8,7 @@ import { type Deferred, deferred } from '../../base/deferred.ts';
 import { PoolFailure } from '../errors.ts';
 import type { PoolOptions } from '../options.ts';
 import { type ChildEvents, type ChildExit, ChildProcess, exitText } from './child-process.ts';
+import { Guardian } from './guardian.ts';
 import { Restarts } from './restarts.ts';
 
 const DEFAULT_PROC_ALIVE_TIMEOUT = 15;
@@ -40,6 +41,7 @@ export class Staff {
   readonly #ports: StaffPorts;
   readonly #clock: Clock;
   readonly #restarts = new Restarts();
+  readonly #guardian = new Guardian();
   readonly #events: ChildEvents;
   readonly #places = new Map<number, Place>();
   /** Every process that is not gone, also those without a place. */
@@ -82,6 +84,7 @@ export class Staff {
   /** @throws PoolFailure with the child's own words when not one child gets ready */
   async start(): Promise<void> {
     this.#start = deferred();
+    this.#guardian.start();
     this.#firstTries = this.#options.concurrency;
     this.#addPlaces(this.#options.concurrency);
     await this.#start.promise;
@@ -121,6 +124,7 @@ export class Staff {
 
   async #allGone(): Promise<void> {
     await Promise.all([...this.#processes].map(child => child.gone.promise));
+    await this.#guardian.stop();
   }
 
   #close(): void {
@@ -162,7 +166,12 @@ export class Staff {
     }
     this.#setChild(place, child);
     this.#processes.add(child);
+    this.#guard();
     child.killIfNotReady(this.#options.procAliveTimeout ?? DEFAULT_PROC_ALIVE_TIMEOUT);
+  }
+
+  #guard(): void {
+    this.#guardian.guard([...this.#processes].flatMap(child => child.pid ?? []));
   }
 
   #setChild(place: Place, child: ChildProcess | undefined): void {
@@ -186,6 +195,7 @@ export class Staff {
 
   #onGone(child: ChildProcess, exit: ChildExit): void {
     this.#processes.delete(child);
+    this.#guard();
     this.#ports.children.onGone(child, exit);
     const place = this.#places.get(child.slot);
     if (!exit.isExpected && !this.#isOver && (child.wasReady || exit.error === undefined)) {

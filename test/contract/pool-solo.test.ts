@@ -1,0 +1,3 @@
+import { poolContract } from './pool.contract.ts';
+
+poolContract('solo', { kills: false, resizes: false });

@@ -1,0 +1,283 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { WorkerLostError } from '../../src/pool/errors.ts';
+import { logFile, newPool, startedPool } from '../fixtures/pool-harness.ts';
+import { eventually } from '../support/eventually.ts';
+
+export interface PoolCapabilities {
+  /** Jobs run in processes of their own, which can be killed. */
+  readonly kills: boolean;
+  /** The number of places can change. */
+  readonly resizes: boolean;
+}
+
+/** What every pool promises. */
+export function poolContract(kind: string, capabilities: PoolCapabilities): void {
+  describe(`${kind} pool`, () => {
+    test('every submitted job is announced once and answered once with its own reply', async t => {
+      const h = await startedPool(t, kind);
+      const numbers = Array.from({ length: 500 }, (_, i) => i);
+
+      const answers = await Promise.all(numbers.map(n => h.run({ do: 'echo', value: n })));
+
+      assert.deepEqual(
+        answers.map(a => a.reply),
+        numbers,
+      );
+      assert.equal(h.answers.length, 500);
+      assert.equal(new Set(h.started.map(s => s.id)).size, 500);
+      assert.equal(h.started.length, 500);
+    });
+
+    test('a single place starts jobs in the order they were submitted', async t => {
+      const h = await startedPool(t, kind);
+      const log = logFile(t);
+
+      await Promise.all(
+        [1, 2, 3, 4, 5, 6].map(value =>
+          h.run({ do: 'sleep', ms: value % 2 ? 3 : 0, value, log: log.path }),
+        ),
+      );
+
+      assert.deepEqual(log.lines(), ['1', '2', '3', '4', '5', '6']);
+    });
+
+    test('a single place runs one job at a time', async t => {
+      const h = await startedPool(t, kind);
+      const first = h.submit({ do: 'sleep', ms: 100 });
+      h.submit({ do: 'echo' });
+
+      await eventually(() => h.answers.length === 2);
+
+      assert.equal(h.answers[0]!.id, first);
+    });
+
+    test('a long job is announced while it runs', async t => {
+      const h = await startedPool(t, kind);
+      const id = h.submit({ do: 'sleep', ms: 1000 });
+
+      await eventually(() => h.started.length === 1);
+
+      assert.deepEqual(h.started, [{ id, pid: h.pool.pids[0] }]);
+      assert.equal(h.answers.length, 0);
+    });
+
+    test('room shrinks with each submitted job and is announced when it comes back', async t => {
+      const h = await startedPool(t, kind, { prefetchPerChild: 2 });
+      assert.equal(h.pool.size, 1);
+      assert.equal(h.pool.free, 3);
+
+      for (let i = 0; i < 3; i++) h.submit({ do: 'sleep', ms: 5 });
+
+      assert.equal(h.pool.free, 0);
+      assert.throws(() => h.submit('one too many'), RangeError);
+      await eventually(() => h.answers.length === 3);
+      assert.equal(h.pool.free, 3);
+      assert.ok(h.rooms >= 1);
+    });
+
+    test('a job that passes its soft limit is aborted with SoftTimeLimitExceeded', async t => {
+      const h = await startedPool(t, kind);
+
+      const answer = await h.run({ do: 'untilSoft' }, { softTimeLimit: 0.1 });
+
+      assert.deepEqual(answer.reply, { name: 'SoftTimeLimitExceeded', limit: 0.1 });
+      assert.deepEqual(h.softTimeouts, [{ id: answer.id, seconds: 0.1 }]);
+    });
+
+    test("the pool's soft limit holds for jobs that bring none", async t => {
+      const h = await startedPool(t, kind, { softTimeLimit: 0.1 });
+
+      const answer = await h.run({ do: 'untilSoft' });
+
+      assert.deepEqual(answer.reply, { name: 'SoftTimeLimitExceeded', limit: 0.1 });
+    });
+
+    test('the soft limit of a job that ended in time is not reported', async t => {
+      const h = await startedPool(t, kind);
+
+      await h.run({ do: 'echo' }, { softTimeLimit: 0.05 });
+      await h.run({ do: 'sleep', ms: 120 });
+
+      assert.deepEqual(h.softTimeouts, []);
+    });
+
+    test('a runner that throws fails the job and is logged', async t => {
+      const h = await startedPool(t, kind);
+
+      const answer = await h.run({ do: 'throw', value: 'boom' });
+
+      assert.ok(answer.error instanceof WorkerLostError);
+      assert.equal(answer.error.message, 'runner failed: Error: boom');
+      assert.match(h.logs.join('\n'), /^error: .*runner failed: Error: boom/);
+      assert.equal((await h.run({ do: 'echo', value: 'next' })).reply, 'next');
+    });
+
+    test('a released job leaves its place to the next one before it is answered', async t => {
+      const h = await startedPool(t, kind);
+      h.submit({ do: 'release', ms: 300, value: 'slow' });
+
+      const second = await h.run({ do: 'echo', value: 'fast' });
+
+      assert.equal(second.reply, 'fast');
+      assert.equal(h.answers.length, 1);
+      assert.equal((await h.answerTo(1)).reply, 'slow');
+    });
+
+    test('a soft limit does not reach a job that has released its place', async t => {
+      const h = await startedPool(t, kind);
+
+      const answer = await h.run({ do: 'release', ms: 200, value: 1 }, { softTimeLimit: 0.05 });
+
+      assert.equal(answer.reply, 1);
+      assert.deepEqual(h.softTimeouts, []);
+    });
+
+    test('recall takes back the jobs that have not started, and nothing is called for them', async t => {
+      const h = await startedPool(t, kind);
+      const log = logFile(t);
+      const running = h.submit({ do: 'sleep', ms: 150, value: 'running', log: log.path });
+      await eventually(() => h.started.length === 1);
+      const waiting = [1, 2, 3].map(value => h.submit({ do: 'echo', value, log: log.path }));
+
+      const recalled = await h.pool.recall();
+
+      assert.deepEqual(recalled, waiting);
+      await h.answerTo(running);
+      await h.run({ do: 'echo' });
+      assert.deepEqual(log.lines(), ['running']);
+      assert.equal(h.answers.length, 2);
+    });
+
+    test('a job that has not started can be terminated', async t => {
+      const h = await startedPool(t, kind);
+      const running = h.submit({ do: 'sleep', ms: 100 });
+      await eventually(() => h.started.length === 1);
+      const waiting = h.submit({ do: 'echo' });
+
+      assert.equal(h.pool.terminate(waiting), true);
+
+      assert.equal((await h.answerTo(waiting)).error?.code, 'TERMINATED');
+      assert.equal((await h.answerTo(running)).error, undefined);
+      assert.ok(h.started.every(s => s.id !== waiting));
+    });
+
+    test('terminating a job that is not here changes nothing', async t => {
+      const h = await startedPool(t, kind);
+      const { id } = await h.run({ do: 'echo' });
+
+      assert.equal(h.pool.terminate(id), false);
+      assert.equal(h.pool.terminate(12_345), false);
+    });
+
+    test('drain waits for all jobs and stops the runner', async t => {
+      const journal = logFile(t);
+      const h = await startedPool(t, kind, { runnerConfig: { journal: journal.path } });
+      h.submit({ do: 'sleep', ms: 100, value: 1 });
+      h.submit({ do: 'release', ms: 100, value: 2 });
+      h.submit({ do: 'echo', value: 3 });
+
+      await h.pool.drain();
+
+      assert.deepEqual(h.answers.map(a => a.reply).sort(), [1, 2, 3]);
+      assert.deepEqual(
+        journal.lines().map(line => line.split(' ')[0]),
+        ['start', 'stop'],
+      );
+      assert.equal(h.pool.free, 0);
+    });
+
+    test('stop ends at once and calls nothing for the jobs that were there', async t => {
+      const h = await startedPool(t, kind);
+      h.submit({ do: 'sleep', ms: 300 });
+      h.submit({ do: 'echo' });
+      await eventually(() => h.started.length === 1);
+
+      const before = performance.now();
+      await h.pool.stop();
+
+      assert.ok(performance.now() - before < 280);
+      await new Promise(resolve => setTimeout(resolve, 350)); // the job would have ended by now
+      assert.equal(h.answers.length, 0);
+    });
+
+    test('a pool can be stopped before it starts, while it starts and twice', async t => {
+      const never = newPool(t, kind);
+      await never.pool.stop();
+      await never.pool.stop();
+
+      const starting = newPool(t, kind);
+      const start = starting.pool.start().catch(() => {});
+      await starting.pool.stop();
+      await start;
+
+      assert.equal(starting.pool.free, 0);
+    });
+
+    test('a runner that cannot be loaded fails the start with its own error text', async t => {
+      const runnerUrl = new URL('../fixtures/pool-broken-runner.ts', import.meta.url);
+      const h = newPool(t, kind, { runnerUrl });
+
+      await assert.rejects(h.pool.start(), /this runner cannot be loaded/);
+    });
+
+    test('info tells what inspect stats shows', async t => {
+      const h = await startedPool(t, kind);
+
+      const info = h.pool.info();
+
+      assert.equal(info['max-concurrency'], 1);
+      assert.deepEqual(info.processes, h.pool.pids);
+    });
+
+    if (capabilities.kills) {
+      test('terminating a running job kills what runs it', async t => {
+        const h = await startedPool(t, kind);
+        const id = h.submit({ do: 'block', ms: 60_000 });
+        await eventually(() => h.started.length === 1);
+
+        assert.equal(h.pool.terminate(id), true);
+
+        assert.equal((await h.answerTo(id)).error?.code, 'TERMINATED');
+        assert.equal((await h.run({ do: 'echo', value: 1 })).reply, 1);
+      });
+    } else {
+      test('terminating a running job is refused', async t => {
+        const h = await startedPool(t, kind);
+        const id = h.submit({ do: 'sleep', ms: 100 });
+        await eventually(() => h.started.length === 1);
+
+        assert.equal(h.pool.terminate(id), false);
+
+        assert.equal((await h.answerTo(id)).error, undefined);
+      });
+
+      test('a hard limit that cannot be enforced is reported at the start', async t => {
+        const h = await startedPool(t, kind, { timeLimit: 5 });
+
+        assert.match(h.logs.join('\n'), /^warning: .*hard time limits/);
+      });
+    }
+
+    if (capabilities.resizes) {
+      test('the pool grows and shrinks by whole children', async t => {
+        const h = await startedPool(t, kind);
+
+        await h.pool.grow(2);
+        assert.equal(h.pool.size, 3);
+        assert.equal(h.pool.pids.length, 3);
+
+        await h.pool.shrink(2);
+        assert.equal(h.pool.size, 1);
+        assert.equal(h.pool.pids.length, 1);
+      });
+    } else {
+      test('the pool refuses to grow and to shrink', async t => {
+        const h = await startedPool(t, kind);
+
+        await assert.rejects(h.pool.grow(1), RangeError);
+        await assert.rejects(h.pool.shrink(1), RangeError);
+      });
+    }
+  });
+}
