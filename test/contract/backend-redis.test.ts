@@ -257,6 +257,23 @@ describe('redis backend in trouble', () => {
     await assert.rejects(backend.start(), { name: 'OperationalError' });
   });
 
+  it('works after a start that failed', async t => {
+    const { server, open } = await setup(t);
+    const backend = await open();
+    await server.kill();
+    await assert.rejects(backend.start(), {
+      name: 'OperationalError',
+      message: /connecting to the result backend redis:/,
+    });
+
+    const store = backend.store(meta('id', 'SUCCESS', 1));
+    await server.restart();
+    await store;
+    await backend.start();
+
+    assert.equal((await backend.fetch('id'))?.result, 1);
+  });
+
   it('notices a connection that died without a word', async t => {
     const { server, open } = await setup(t);
     const proxy = await silenceable(t, server.port);

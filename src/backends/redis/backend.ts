@@ -61,10 +61,13 @@ export class RedisBackend implements ResultBackend {
   /** @throws OperationalError when the server does not answer; nothing is left behind then */
   async start(): Promise<void> {
     this.#stopped = false;
+    const { client, connected } = this.#opened();
     try {
-      await this.#opened().connected;
+      await connected;
     } catch (error) {
-      await this.stop();
+      // opened by an earlier call, and healed since
+      if (client.status === 'ready') return;
+      await this.#close();
       throw toOperationalError(error, this.#urls, `connecting to the result backend ${this.url}`);
     }
   }
@@ -72,6 +75,10 @@ export class RedisBackend implements ResultBackend {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#listeners.clear();
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
     this.#subscriber?.close();
     this.#subscriber = undefined;
     const open = this.#open;
