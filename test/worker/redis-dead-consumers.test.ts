@@ -31,7 +31,8 @@ async function holder(t: TestContext, args: string[], count: number): Promise<Ch
   throw new Error('the holder ended');
 }
 
-describe('dead consumers on Redis', () => {
+// Most of the time is waiting for heartbeats to grow old: together they take as long as one.
+describe('dead consumers on Redis', { concurrency: true }, () => {
   test('messages of a killed process return to another within 20 s, first in line and in order', async t => {
     const prefix = uniquePrefix();
     const options = { transportOptions: { global_keyprefix: prefix } };
