@@ -173,8 +173,9 @@ describe('Python on the same SQLite file', { skip: hasPython ? false : 'no Pytho
 
   test('Python and we consume one queue at the same time and lose nothing', async t => {
     const { transport, url, send, work } = await setup(t);
-    const ours = await collect(transport, [work], 4, delivery => {
-      setTimeout(() => void delivery.ack(), 2);
+    // Slow enough that a queue forms and Python gets its share.
+    const ours = await collect(transport, [work], 1, delivery => {
+      setTimeout(() => void delivery.ack(), 5);
     });
     let isRunning = true;
     const python20 = python<number[]>(TAKE, { url, count: 20 }).finally(() => {
@@ -187,6 +188,7 @@ describe('Python on the same SQLite file', { skip: hasPython ? false : 'no Pytho
       await new Promise(resolve => setTimeout(resolve, 3));
     }
     const theirs = await python20;
+    ours.consumer.setPrefetch(0);
     await ours.reaches(sent - 20);
 
     const all = [...ours.texts().map(Number), ...theirs].sort((a, b) => a - b);

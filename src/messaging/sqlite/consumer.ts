@@ -95,8 +95,8 @@ export class SqliteConsumer implements Consumer, Taker {
     if (this.#queues.has(name)) return;
     if (exchange.type === 'fanout') {
       const last = await this.#session.write(store => {
-        store.subscribe(exchange.name, this.holder);
-        return store.lastBroadcast();
+        store.broadcasts.subscribe(exchange.name, this.holder);
+        return store.broadcasts.last();
       });
       if (this.#fanoutQueues().length === 0) this.#heard = last;
     } else {
@@ -118,7 +118,7 @@ export class SqliteConsumer implements Consumer, Taker {
     const exchange = queue.exchange.name;
     if (queue.exchange.type === 'fanout') {
       if (this.#fanoutQueues().some(other => other.exchange.name === exchange)) return;
-      await this.#session.enqueue(store => store.unsubscribe(exchange, this.holder));
+      await this.#session.enqueue(store => store.broadcasts.unsubscribe(exchange, this.holder));
     } else if (queue.autoDelete) {
       await this.#session.enqueue(store => store.deleteQueue(name));
     }
@@ -212,7 +212,7 @@ export class SqliteConsumer implements Consumer, Taker {
   #listen(store: SqliteStore): void {
     const fanouts = this.#fanoutQueues();
     if (fanouts.length === 0) return;
-    for (const { id, exchange, payload } of store.broadcastsAfter(this.#heard)) {
+    for (const { id, exchange, payload } of store.broadcasts.after(this.#heard)) {
       this.#heard = id;
       for (const queue of fanouts) {
         if (queue.exchange.name === exchange) this.#broadcasts.push({ queue: queue.name, payload });

@@ -8,8 +8,6 @@ const BEAT_EVERY_TICKS = 3;
 const TIDY_EVERY_TICKS = 30;
 /** After a pause of this process (sleep, a blocked loop) others may have slept as well. */
 const LATE = 3;
-/** A broadcast is for those who listen; they have a minute to wake up. */
-const BROADCAST_LIFETIME = 60;
 
 /**
  * Shows the others that our consumers live, takes messages back from those of dead processes,
@@ -59,7 +57,7 @@ export class Janitor {
     return this.#session.enqueue(store => {
       store.dropTaken();
       store.findLost();
-      store.deleteBroadcastsBefore(wallClock() - BROADCAST_LIFETIME);
+      store.broadcasts.deleteOld(wallClock());
       store.deleteExpiredQueues(wallClock());
     });
   }

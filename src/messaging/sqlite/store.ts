@@ -8,10 +8,12 @@
  */
 import { CeleryError } from '../../base/errors.ts';
 import { markRedelivered } from '../../wire/envelope.ts';
-import type { SqliteDatabase, SqliteStatement, SqliteValue } from './driver.ts';
+import { Broadcasts } from './broadcasts.ts';
+import type { SqliteDatabase, SqliteValue } from './driver.ts';
 import type { ProcessIdentity } from './liveness.ts';
 import { type Candidate, pickInTurn } from './pick.ts';
 import { lastTable, schema, type TableNames } from './schema.ts';
+import { Statements } from './statements.ts';
 
 export interface ClaimedRow {
   readonly queue: string;
@@ -36,13 +38,16 @@ const PRIORITY = `CASE WHEN json_valid(payload, 2)
 export class SqliteStore {
   readonly #database: SqliteDatabase;
   readonly #names: TableNames;
-  readonly #statements = new Map<string, SqliteStatement>();
-  /** Set by everything that may give a consumer something to take. */
+  readonly #statements: Statements;
+  readonly broadcasts: Broadcasts;
+  /** Set by everything that may give a consumer something to take or to hear. */
   hasNews = false;
 
   constructor(database: SqliteDatabase, names: TableNames) {
     this.#database = database;
     this.#names = names;
+    this.#statements = new Statements(database);
+    this.broadcasts = new Broadcasts(this.#statements, names);
   }
 
   /** Makes the tables that are missing. */
@@ -230,48 +235,6 @@ export class SqliteStore {
     this.hasNews = true;
   }
 
-  /** Sends to whoever listens to a fanout exchange now. */
-  broadcast(exchange: string, payload: string, now: number): void {
-    const t = this.#names;
-    const heard = this.#get(`SELECT 1 FROM ${t.subscriber} WHERE exchange = ? LIMIT 1`, exchange);
-    if (heard === undefined) return;
-    this.#run(
-      `INSERT INTO ${t.broadcast} (exchange, payload, sent_at) VALUES (?, ?, ?)`,
-      exchange,
-      payload,
-      now,
-    );
-    this.hasNews = true;
-  }
-
-  subscribe(exchange: string, holder: number): void {
-    const values = [exchange, holder];
-    this.#run(`INSERT OR IGNORE INTO ${this.#names.subscriber} VALUES (?, ?)`, ...values);
-  }
-
-  unsubscribe(exchange: string, holder: number): void {
-    const t = this.#names;
-    this.#run(`DELETE FROM ${t.subscriber} WHERE exchange = ? AND holder_id = ?`, exchange, holder);
-  }
-
-  /** The id after which a new subscriber's broadcasts begin. Reads only. */
-  lastBroadcast(): number {
-    const row = this.#get(`SELECT coalesce(max(id), 0) AS id FROM ${this.#names.broadcast}`);
-    return (row as { id: number }).id;
-  }
-
-  /** Reads only. */
-  broadcastsAfter(id: number): readonly { id: number; exchange: string; payload: string }[] {
-    return this.#all(
-      `SELECT id, exchange, payload FROM ${this.#names.broadcast} WHERE id > ? ORDER BY id`,
-      id,
-    ) as { id: number; exchange: string; payload: string }[];
-  }
-
-  deleteBroadcastsBefore(time: number): void {
-    this.#run(`DELETE FROM ${this.#names.broadcast} WHERE sent_at < ?`, time);
-  }
-
   addHolder({ host, pid, started }: ProcessIdentity): number {
     const t = this.#names;
     const values = [host, pid, started];
@@ -303,7 +266,7 @@ export class SqliteStore {
     const leases = `SELECT message_id FROM ${t.lease} WHERE holder_id = ? ORDER BY message_id`;
     const held = (this.#all(leases, id) as { message_id: number }[]).map(row => row.message_id);
     const count = held.length > 0 ? this.putBack(held, id) : 0;
-    this.#run(`DELETE FROM ${t.subscriber} WHERE holder_id = ?`, id);
+    this.broadcasts.unsubscribeAll(id);
     this.#run(`DELETE FROM ${t.holder} WHERE id = ?`, id);
     return count;
   }
@@ -415,25 +378,16 @@ export class SqliteStore {
     return (row as { id: number } | undefined)?.id;
   }
 
-  #statement(sql: string): SqliteStatement {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
   #run(sql: string, ...values: SqliteValue[]) {
-    return this.#statement(sql).run(...values);
+    return this.#statements.run(sql, values);
   }
 
   #get(sql: string, ...values: SqliteValue[]): unknown {
-    return this.#statement(sql).get(...values);
+    return this.#statements.get(sql, values);
   }
 
   #all(sql: string, ...values: SqliteValue[]): unknown[] {
-    return this.#statement(sql).all(...values);
+    return this.#statements.all(sql, values);
   }
 }
 

@@ -173,7 +173,7 @@ function send(store: SqliteStore, raw: string, { exchange, routingKey }: Destina
   if (exchange.name === '') {
     store.append(routingKey, raw);
   } else if (exchange.type === 'fanout') {
-    store.broadcast(exchange.name, raw, Date.now() / 1000);
+    if (store.broadcasts.send(exchange.name, raw, Date.now() / 1000)) store.hasNews = true;
   } else {
     const bound = store
       .bindings(exchange.name)
