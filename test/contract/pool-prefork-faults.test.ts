@@ -199,6 +199,18 @@ describe('slots', () => {
     assert.equal(pids.size, 1);
     await Promise.all(slow);
   });
+
+  test('are filled again as each of them becomes free', async t => {
+    const h = await prefork(t, { slots: 4 });
+    await Promise.all([1, 2, 3, 4].map(() => h.run({ do: 'sleep', ms: 200 })));
+    const long = [1, 2, 3].map(() => h.run({ do: 'sleep', ms: 5000 }));
+    await eventually(() => h.started.length === 7);
+
+    await h.run({ do: 'echo' });
+
+    assert.equal(h.answers.length, 5);
+    assert.equal(long.length, 3);
+  });
 });
 
 describe('recycling', () => {

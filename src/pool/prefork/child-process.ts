@@ -3,25 +3,17 @@
  * ways and knows which jobs the child holds. What an exit means is decided in pool.ts.
  */
 
-import type { ChildProcess as NodeChild, StdioOptions } from 'node:child_process';
-import { fork } from 'node:child_process';
+import type { ChildProcess as NodeChild } from 'node:child_process';
 import { constants } from 'node:os';
-import { extname } from 'node:path';
 import { serialize } from 'node:v8';
 import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import { ParentLedger } from '../ledger.ts';
-import type {
-  Batch,
-  ChildInit,
-  FromChild,
-  JobsMessage,
-  ToChild,
-  TurnMessage,
-} from '../messages.ts';
+import type { Batch, FromChild, JobsMessage, ToChild, TurnMessage } from '../messages.ts';
 import { EXIT_RECYCLE, isBatch, openBatch } from '../messages.ts';
 import type { PoolOptions } from '../options.ts';
 import type { HeldJob } from './held-job.ts';
+import { initMessage, startProcess } from './launch.ts';
 
 export interface ChildExit {
   readonly exitCode: number | null;
@@ -42,8 +34,6 @@ export interface ChildEvents {
   onGone(child: ChildProcess, exit: ChildExit): void;
 }
 
-/** The entry keeps the extension it has here: `.ts` under tsx, `.js` in dist. */
-const ENTRY = new URL(`../child/main${extname(import.meta.url)}`, import.meta.url);
 /** Released jobs that a child may have beside those it holds, and some room. */
 const LEDGER_ROOM = 192;
 /** The channel closes with the process; this is for one that a grandchild keeps open. */
@@ -367,44 +357,4 @@ export class ChildProcess {
 export function exitText(exit: ChildExit): string {
   if (exit.signal !== null) return `signal ${constants.signals[exit.signal]} (${exit.signal})`;
   return `exitcode ${exit.exitCode}`;
-}
-
-function startProcess(options: PoolOptions, ledgerFd: number): NodeChild {
-  const stdio: StdioOptions = [
-    'ignore',
-    options.stdout ?? 'inherit',
-    options.stderr ?? 'inherit',
-    'ipc',
-    ledgerFd,
-  ];
-  const execArgv = options.execArgv ?? process.execArgv.filter(arg => !isInspector(arg));
-  return fork(ENTRY, [], {
-    serialization: 'advanced',
-    env: options.env ?? process.env,
-    execArgv: [...execArgv],
-    stdio,
-  });
-}
-
-/** Two processes cannot listen on one debugger port. */
-function isInspector(arg: string): boolean {
-  return arg.startsWith('--inspect');
-}
-
-function initMessage(
-  place: { slot: number; index: number },
-  options: PoolOptions,
-  ledgerEntries: number,
-): ChildInit {
-  return {
-    type: 'init',
-    runnerUrl: options.runnerUrl.href,
-    runnerConfig: options.runnerConfig,
-    slot: place.slot,
-    index: place.index,
-    slots: options.slots ?? 1,
-    ledgerEntries,
-    maxTasks: options.maxTasksPerChild,
-    maxMemory: options.maxMemoryPerChild,
-  };
 }

@@ -13,17 +13,12 @@ import { Deadlines } from '../deadlines.ts';
 import { type PoolError, Terminated, TimeLimitExceeded, WorkerLostError } from '../errors.ts';
 import type { TurnMessage } from '../messages.ts';
 import { checkOptions, type PoolOptions } from '../options.ts';
-import { type ChildExit, type ChildProcess, exitText, SLOWEST_PACE_MS } from './child-process.ts';
+import { type ChildExit, type ChildProcess, exitText } from './child-process.ts';
+import { Dispatcher, PATIENCE } from './dispatcher.ts';
 import { HeldJob } from './held-job.ts';
 import { Staff } from './staff.ts';
 
 const DEFAULT_PREFETCH = 32;
-/** A child is given no more work ahead than it does in about this time. */
-const HORIZON_MS = 50;
-/** Seconds after which a job that its child has not started is taken back, for any child that is free. */
-const PATIENCE = 0.05;
-/** Released jobs without a reply at which a child gets nothing more; its own limit is the same. */
-const MOST_RELEASED = 64;
 /** Seconds between the request to die and SIGKILL: for a hard limit, as in Celery. */
 const KILL_AFTER = 0.1;
 /** The same after a signal that somebody asked for: the task may catch it. */
@@ -38,12 +33,10 @@ export class PreforkPool implements Pool {
   readonly #prefetch: number;
   readonly #deadlines: Deadlines<HeldJob>;
   readonly #staff: Staff;
-  /** Jobs that no child has; in order. */
-  #pending: HeldJob[] = [];
+  readonly #dispatcher: Dispatcher;
   /** Jobs that take up room: those not released and not answered. */
   #load = 0;
   #wasFull = false;
-  #dispatchIsDue = false;
   #jobsDone = 0;
   #state: 'new' | 'starting' | 'running' | 'draining' | 'stopped' = 'new';
   #idle: Deferred<void> | undefined;
@@ -74,6 +67,14 @@ export class PreforkPool implements Pool {
       isNeeded: () => this.#isUp || (this.#state === 'draining' && this.#load > 0),
       onFatal: error => this.#events.onFatal(error),
     });
+    this.#dispatcher = new Dispatcher(
+      { clock: this.#clock, slots: this.#slots, prefetch: this.#prefetch },
+      {
+        children: () => this.#staff.serving,
+        hasHardLimit: held => this.#hardLimit(held) > 0,
+        onStarted: (held, child) => this.#markStarted(held, child),
+      },
+    );
   }
 
   get size(): number {
@@ -109,22 +110,22 @@ export class PreforkPool implements Pool {
 
   submit(job: Job): void {
     if (this.free === 0) throw new RangeError(`The pool has no room for job ${job.id}`);
-    this.#pending.push(new HeldJob(job));
+    this.#dispatcher.add(new HeldJob(job));
     this.#load++;
     if (this.free === 0) this.#wasFull = true;
     this.#watch ??= this.#clock.every(PATIENCE, () => this.#look(), { unref: true });
-    this.#dispatchSoon();
   }
 
   terminate(jobId: number, signal: NodeJS.Signals = 'SIGTERM'): boolean {
     const held = this.#find(jobId);
     const child = held?.child;
     if (held === undefined || held.state === 'released') return false;
-    if (child !== undefined) this.#takeBack(child);
+    if (child !== undefined) this.#dispatcher.takeBack(child);
     if (held.state === 'pending') {
-      this.#pending.splice(this.#pending.indexOf(held), 1);
+      this.#dispatcher.remove(held);
       const error = new Terminated(terminatedText(signal));
       setImmediate(() => {
+        if (this.#state === 'stopped') return;
         this.#fail(held, error);
         this.#afterNews();
       });
@@ -136,12 +137,11 @@ export class PreforkPool implements Pool {
   }
 
   async recall(): Promise<number[]> {
-    for (const child of this.#staff.processes) this.#takeBack(child);
-    const jobs = this.#pending.map(held => held.job.id);
-    this.#load -= this.#pending.length;
-    this.#pending = [];
+    for (const child of this.#staff.processes) this.#dispatcher.takeBack(child);
+    const jobs = this.#dispatcher.clear();
+    this.#load -= jobs.length;
     this.#afterNews();
-    return jobs;
+    return jobs.map(held => held.job.id);
   }
 
   async grow(n: number): Promise<void> {
@@ -160,10 +160,9 @@ export class PreforkPool implements Pool {
     const idle: ChildProcess[] = [];
     for (const child of [...this.#staff.serving].reverse()) {
       if (child.state !== 'ready') continue;
-      this.#takeBack(child);
+      this.#dispatcher.takeBack(child);
       if (child.held.size === 0 && idle.length < n) idle.push(child);
     }
-    this.#dispatchSoon();
     if (idle.length < n) throw new RangeError("Can't shrink pool. All processes busy!");
     await this.#staff.dismiss(idle);
   }
@@ -205,100 +204,42 @@ export class PreforkPool implements Pool {
     this.#state = 'stopped';
     this.#watch?.cancel();
     this.#deadlines.clear();
-    this.#pending = [];
+    this.#dispatcher.clear();
     this.#load = 0;
     this.#idle?.resolve();
     await this.#staff.kill();
   }
 
   #find(jobId: number): HeldJob | undefined {
-    for (const held of this.#pending) if (held.job.id === jobId) return held;
+    for (const held of this.#dispatcher.waiting) if (held.job.id === jobId) return held;
     for (const child of this.#staff.processes) {
       for (const held of child.held.values()) if (held.job.id === jobId) return held;
     }
     return undefined;
   }
 
-  // Handing out
+  // What children report
 
-  #dispatchSoon(): void {
-    if (this.#dispatchIsDue) return;
-    this.#dispatchIsDue = true;
-    setImmediate(() => {
-      this.#dispatchIsDue = false;
-      this.#dispatch();
-    });
-  }
-
-  #dispatch(): void {
-    if (this.#pending.length === 0) return;
-    const now = this.#clock.monotonic();
-    // Refilled when half empty: filling up each gap as it comes leads to ever smaller messages.
-    const children = this.#staff.serving.filter(
-      child => child.canTakeJobs() && child.load <= this.#window(child) / 2,
-    );
-    let sent = 0;
-    for (const held of this.#pending) {
-      const child = this.#leastBusy(children);
-      if (child === undefined) break;
-      held.child = child;
-      child.assign(held, now, this.#hardLimit(held) > 0);
-      sent++;
-    }
-    this.#pending.splice(0, sent);
-    for (const child of children) child.flush();
-  }
-
-  #leastBusy(children: readonly ChildProcess[]): ChildProcess | undefined {
-    let best: ChildProcess | undefined;
-    for (const child of children) {
-      if (best !== undefined && child.load >= best.load) continue;
-      if (child.load < this.#window(child)) best = child;
-    }
-    return best;
-  }
-
-  /** How many jobs the child may hold: more than it runs only when they are short. */
-  #window(child: ChildProcess): number {
-    if (child.releasedCount >= MOST_RELEASED) return 0;
-    const ahead = child.paceMs > 0 ? Math.floor(HORIZON_MS / child.paceMs) : this.#prefetch;
-    return Math.min(this.#slots + Math.min(this.#prefetch, ahead), child.load + child.quota);
-  }
-
-  /** What the child has not started goes back to the head of the line. */
-  #takeBack(child: ChildProcess): number {
-    const back = child.takeBack(held => this.#markStarted(held, child));
-    for (const held of back) putBack(held);
-    if (back.length > 0) this.#pending.unshift(...back);
-    return back.length;
-  }
-
-  /** Regular look at children that may be stuck: their messages do not come then, their ledger can be read. */
+  /** Regular look at children that may be stuck: no messages come then, but their ledger can be read. */
   #look(): void {
     const now = this.#clock.monotonic();
-    let isBusy = this.#pending.length > 0;
+    let isBusy = this.#dispatcher.waiting.length > 0;
     for (const child of this.#staff.processes) {
       if (child.held.size === 0) continue;
       isBusy = true;
       if (child.state !== 'ready') continue;
-      if (hasUnstartedSince(child, now - PATIENCE) && this.#takeBack(child) > 0) {
-        child.paceMs = SLOWEST_PACE_MS;
-      }
+      this.#dispatcher.takeBackOverdue(child, now);
       if (child.isFoundBlocked(now)) {
         this.#events.onLog('warning', `${child.name} pid:${child.pid} blocks its event loop`);
       }
     }
-    if (isBusy) {
-      this.#dispatch();
-    } else {
-      this.#watch?.cancel();
-      this.#watch = undefined;
-    }
+    if (isBusy) return;
+    this.#watch?.cancel();
+    this.#watch = undefined;
   }
 
-  // What children report
-
   #onTurn(child: ChildProcess, turn: TurnMessage): void {
+    if (this.#state === 'stopped') return;
     const before = child.load;
     for (const ticket of turn.started) {
       const held = child.held.get(ticket);
@@ -357,19 +298,20 @@ export class PreforkPool implements Pool {
 
   /** The ledger of these jobs says started, but the child saw in time that they had been taken. */
   #onDropped(child: ChildProcess, tickets: readonly number[]): void {
+    const back: HeldJob[] = [];
     for (const ticket of tickets) {
       const held = child.held.get(ticket);
       if (held === undefined) continue;
       this.#deadlines.forget(held);
       child.forget(held);
-      putBack(held);
-      this.#pending.unshift(held);
+      back.push(held);
     }
+    this.#dispatcher.putBack(back);
   }
 
   #onThrew(child: ChildProcess, ticket: number, error: string): void {
     const held = child.held.get(ticket);
-    if (held === undefined) return;
+    if (held === undefined || this.#state === 'stopped') return;
     this.#announce(held, child);
     const message = `runner failed: ${error}`;
     this.#events.onLog('error', `${child.name}: ${message}, job ${held.job.id}`);
@@ -379,7 +321,7 @@ export class PreforkPool implements Pool {
 
   #onLeaving(child: ChildProcess, note: string | undefined): void {
     if (note !== undefined) this.#events.onLog('warning', note);
-    this.#takeBack(child);
+    this.#dispatcher.takeBack(child);
     this.#afterNews();
   }
 
@@ -396,14 +338,13 @@ export class PreforkPool implements Pool {
       if (!wasStarted || (isInnocent && this.#slots > 1)) {
         this.#deadlines.forget(held);
         child.forget(held);
-        putBack(held);
         back.push(held);
       } else {
         this.#announce(held, child);
         this.#fail(held, this.#errorFor(held, exit));
       }
     }
-    this.#pending.unshift(...back);
+    this.#dispatcher.putBack(back);
     this.#afterNews();
   }
 
@@ -423,9 +364,8 @@ export class PreforkPool implements Pool {
   #onHardLimit(held: HeldJob): void {
     const child = held.child!;
     held.doom = 'time limit';
-    this.#takeBack(child);
+    this.#dispatcher.takeBack(child);
     if (child.state !== 'dying') child.dismiss(KILL_AFTER);
-    this.#dispatchSoon();
   }
 
   // Closing the books
@@ -442,7 +382,7 @@ export class PreforkPool implements Pool {
   }
 
   #afterNews(): void {
-    if (this.#pending.length > 0) this.#dispatchSoon();
+    this.#dispatcher.dispatchSoon();
     if (this.#wasFull && this.free > 0) {
       this.#wasFull = false;
       this.#events.onRoom();
@@ -454,20 +394,6 @@ export class PreforkPool implements Pool {
     for (const child of this.#staff.processes) if (child.held.size > 0) return true;
     return false;
   }
-}
-
-function putBack(held: HeldJob): void {
-  held.state = 'pending';
-  held.child = undefined;
-  held.softAt = Number.POSITIVE_INFINITY;
-  held.hardAt = Number.POSITIVE_INFINITY;
-}
-
-function hasUnstartedSince(child: ChildProcess, time: number): boolean {
-  for (const held of child.held.values()) {
-    if (held.state === 'sent') return held.sentAt < time;
-  }
-  return false;
 }
 
 function checkCount(n: number): void {

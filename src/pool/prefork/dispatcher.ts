@@ -1,0 +1,138 @@
+/**
+ * The line of jobs in front of the children: who gets the next one, and what comes back
+ * from a child that does not get round to it.
+ */
+
+import type { Clock } from '../../base/clock.ts';
+import { type ChildProcess, SLOWEST_PACE_MS } from './child-process.ts';
+import type { HeldJob } from './held-job.ts';
+
+/** A child is given no more work ahead than it does in about this time. */
+const HORIZON_MS = 50;
+/** Seconds after which a job that its child has not started is taken back, for any child that is free. */
+export const PATIENCE = 0.05;
+/** Released jobs without a reply at which a child gets nothing more; its own limit is the same. */
+const MOST_RELEASED = 64;
+
+export interface DispatcherPorts {
+  children(): readonly ChildProcess[];
+  hasHardLimit(held: HeldJob): boolean;
+  /** A child turned out to have started the job. */
+  onStarted(held: HeldJob, child: ChildProcess): void;
+}
+
+export class Dispatcher {
+  readonly #clock: Clock;
+  readonly #slots: number;
+  readonly #prefetch: number;
+  readonly #ports: DispatcherPorts;
+  /** Jobs that no child has; in order. */
+  #line: HeldJob[] = [];
+  #isDue = false;
+
+  constructor(limits: { clock: Clock; slots: number; prefetch: number }, ports: DispatcherPorts) {
+    this.#clock = limits.clock;
+    this.#slots = limits.slots;
+    this.#prefetch = limits.prefetch;
+    this.#ports = ports;
+  }
+
+  get waiting(): readonly HeldJob[] {
+    return this.#line;
+  }
+
+  add(held: HeldJob): void {
+    this.#line.push(held);
+    this.dispatchSoon();
+  }
+
+  remove(held: HeldJob): void {
+    const place = this.#line.indexOf(held);
+    if (place >= 0) this.#line.splice(place, 1);
+  }
+
+  clear(): HeldJob[] {
+    const line = this.#line;
+    this.#line = [];
+    return line;
+  }
+
+  /** To the head of the line: these have waited longest. */
+  putBack(jobs: readonly HeldJob[]): void {
+    for (const held of jobs) {
+      held.state = 'pending';
+      held.child = undefined;
+      held.softAt = Number.POSITIVE_INFINITY;
+      held.hardAt = Number.POSITIVE_INFINITY;
+    }
+    this.#line.unshift(...jobs);
+    if (jobs.length > 0) this.dispatchSoon();
+  }
+
+  /** What the child has not started comes back. */
+  takeBack(child: ChildProcess): number {
+    const back = child.takeBack(held => this.#ports.onStarted(held, child));
+    this.putBack(back);
+    return back.length;
+  }
+
+  /** The same for a child that holds a job it should have started long ago. */
+  takeBackOverdue(child: ChildProcess, now: number): void {
+    if (!hasUnstartedSince(child, now - PATIENCE)) return;
+    if (this.takeBack(child) > 0) child.paceMs = SLOWEST_PACE_MS;
+  }
+
+  /** Jobs of one turn go out together. */
+  dispatchSoon(): void {
+    if (this.#isDue || this.#line.length === 0) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    const now = this.#clock.monotonic();
+    const children = this.#ports.children().filter(child => this.#wantsMore(child));
+    let sent = 0;
+    for (const held of this.#line) {
+      const child = this.#leastBusy(children);
+      if (child === undefined) break;
+      held.child = child;
+      child.assign(held, now, this.#ports.hasHardLimit(held));
+      sent++;
+    }
+    this.#line.splice(0, sent);
+    for (const child of children) child.flush();
+  }
+
+  /** Filling up each gap as it comes would lead to ever smaller messages. */
+  #wantsMore(child: ChildProcess): boolean {
+    if (!child.canTakeJobs()) return false;
+    return child.load < this.#slots || child.load <= this.#window(child) / 2;
+  }
+
+  #leastBusy(children: readonly ChildProcess[]): ChildProcess | undefined {
+    let best: ChildProcess | undefined;
+    for (const child of children) {
+      if (best !== undefined && child.load >= best.load) continue;
+      if (child.load < this.#window(child)) best = child;
+    }
+    return best;
+  }
+
+  /** How many jobs the child may hold: more than it runs only when they are short. */
+  #window(child: ChildProcess): number {
+    if (child.releasedCount >= MOST_RELEASED) return 0;
+    const ahead = child.paceMs > 0 ? Math.floor(HORIZON_MS / child.paceMs) : this.#prefetch;
+    return Math.min(this.#slots + Math.min(this.#prefetch, ahead), child.load + child.quota);
+  }
+}
+
+function hasUnstartedSince(child: ChildProcess, time: number): boolean {
+  for (const held of child.held.values()) {
+    if (held.state === 'sent') return held.sentAt < time;
+  }
+  return false;
+}
