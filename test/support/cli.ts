@@ -57,7 +57,10 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
   child.stdin.on('error', () => {}); // it may end without reading
   child.stdin.end(options.input ?? '');
   const closed = once(child, 'close');
-  const isOver = () => child.exitCode !== null || child.signalCode !== null;
+  let isClosed = false;
+  closed.then(() => {
+    isClosed = true;
+  });
   return {
     child,
     get stdout() {
@@ -66,18 +69,21 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
     get stderr() {
       return stderr;
     },
-    sees: (pattern, seconds = TIMEOUT_SECONDS) =>
-      eventually(
+    sees: async (pattern, seconds = TIMEOUT_SECONDS) => {
+      const match = await eventually(
         () => {
-          const match = pattern.exec(stdout) ?? pattern.exec(stderr);
-          if (match) return match;
-          const state = isOver()
-            ? `ended with ${child.exitCode ?? child.signalCode}`
-            : 'is running';
-          throw new Error(`no ${pattern} yet; the command ${state}\n${stdout}\n${stderr}`);
+          // Nothing more comes from a command that has ended, so there is nothing to wait for.
+          const isOver = isClosed;
+          const found = pattern.exec(stdout) ?? pattern.exec(stderr);
+          if (found === null && !isOver) throw new Error(`no ${pattern} in\n${stdout}\n${stderr}`);
+          return found;
         },
         { seconds },
-      ),
+      );
+      if (match) return match;
+      const end = child.exitCode ?? child.signalCode;
+      throw new Error(`no ${pattern}; the command ended with ${end}\n${stdout}\n${stderr}`);
+    },
     kill: signal => void child.kill(signal),
     ended: async (seconds = TIMEOUT_SECONDS) => {
       const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);

@@ -1,0 +1,223 @@
+/** The options of every sub-command. */
+import type { Options } from './option.ts';
+import {
+  choice,
+  flag,
+  float,
+  integer,
+  isoDate,
+  isoDateOrSeconds,
+  jsonArray,
+  jsonObject,
+  list,
+  logLevel,
+  path,
+  text,
+} from './value-type.ts';
+
+export const WORKER_OPTIONS = {
+  hostname: {
+    flags: ['-n', '--hostname'],
+    type: text,
+    section: 'Worker Options',
+    help: 'Node name, for example w1@%h; %h host, %n its first part, %d domain. Without @ it is the host part.',
+  },
+  loglevel: {
+    flags: ['-l', '--loglevel'],
+    type: logLevel,
+    section: 'Worker Options',
+    help: 'Least level that is logged: DEBUG, INFO, WARNING (the default), ERROR or CRITICAL.',
+  },
+  logfile: {
+    flags: ['-f', '--logfile'],
+    type: path,
+    section: 'Worker Options',
+    setting: 'worker_logfile',
+    help: 'Log to this file instead of stderr; %n node, %h host, %i child.',
+  },
+  logFormat: {
+    flags: ['--log-format'],
+    type: choice('text', 'json'),
+    section: 'Worker Options',
+    help: 'text: lines as Celery writes them (the default); json: one object a line.',
+  },
+  prefetchMultiplier: {
+    flags: ['--prefetch-multiplier'],
+    type: integer(0),
+    section: 'Worker Options',
+    setting: 'worker_prefetch_multiplier',
+    help: 'Messages held for each place of the pool; 0 is no limit.',
+  },
+  concurrency: {
+    flags: ['-c', '--concurrency'],
+    type: integer(0),
+    section: 'Pool Options',
+    setting: 'worker_concurrency',
+    help: 'Number of children; 0 is one for each processor.',
+  },
+  pool: {
+    flags: ['-P', '--pool'],
+    type: choice('prefork', 'solo', 'threads', 'async', 'processes', 'gevent', 'eventlet'),
+    section: 'Pool Options',
+    setting: 'worker_pool',
+    help: 'Kind of pool: prefork (also called processes), solo, threads or async (also called gevent, eventlet).',
+  },
+  slots: {
+    flags: ['--slots'],
+    type: integer(1),
+    section: 'Pool Options',
+    setting: 'worker_child_slots',
+    help: 'Tasks that one child runs at once.',
+  },
+  timeLimit: {
+    flags: ['--time-limit'],
+    type: float(0),
+    section: 'Pool Options',
+    setting: 'task_time_limit',
+    help: 'Seconds after which the child that runs a task is killed.',
+  },
+  softTimeLimit: {
+    flags: ['--soft-time-limit'],
+    type: float(0),
+    section: 'Pool Options',
+    setting: 'task_soft_time_limit',
+    help: 'Seconds after which a task is told to end.',
+  },
+  maxTasksPerChild: {
+    flags: ['--max-tasks-per-child'],
+    type: integer(1),
+    section: 'Pool Options',
+    setting: 'worker_max_tasks_per_child',
+    help: 'Tasks after which a child is replaced.',
+  },
+  maxMemoryPerChild: {
+    flags: ['--max-memory-per-child'],
+    type: integer(1),
+    section: 'Pool Options',
+    setting: 'worker_max_memory_per_child',
+    help: 'Resident memory in KiB above which a child is replaced.',
+  },
+  purge: {
+    flags: ['--purge', '--discard'],
+    type: flag,
+    section: 'Queue Options',
+    help: 'Delete all waiting messages of the queues first.',
+  },
+  queues: {
+    flags: ['-Q', '--queues'],
+    type: list,
+    section: 'Queue Options',
+    help: 'Consume from these queues only.',
+  },
+  excludeQueues: {
+    flags: ['-X', '--exclude-queues'],
+    type: list,
+    section: 'Queue Options',
+    help: 'Do not consume from these queues.',
+  },
+  include: {
+    flags: ['-I', '--include'],
+    type: list,
+    section: 'Queue Options',
+    help: 'Modules to import at the start.',
+  },
+} as const satisfies Options;
+
+export const CALL_OPTIONS = {
+  args: {
+    flags: ['-a', '--args'],
+    type: jsonArray,
+    section: 'Calling Options',
+    help: 'Positional arguments.',
+  },
+  kwargs: {
+    flags: ['-k', '--kwargs'],
+    type: jsonObject,
+    section: 'Calling Options',
+    help: 'Keyword arguments.',
+  },
+  eta: {
+    flags: ['--eta'],
+    type: isoDate,
+    section: 'Calling Options',
+    help: 'Run not before this time; UTC when it names no zone and enable_utc is on.',
+  },
+  countdown: {
+    flags: ['--countdown'],
+    type: float(),
+    section: 'Calling Options',
+    help: 'Run not before so many seconds have passed.',
+  },
+  expires: {
+    flags: ['--expires'],
+    type: isoDateOrSeconds,
+    section: 'Calling Options',
+    help: 'Do not run after this time, or after so many seconds.',
+  },
+  serializer: {
+    flags: ['--serializer'],
+    type: text,
+    section: 'Calling Options',
+    help: 'Serializer of the message; json unless the settings say otherwise.',
+  },
+  queue: {
+    flags: ['--queue'],
+    type: text,
+    section: 'Routing Options',
+    help: 'Send to this queue.',
+  },
+  exchange: {
+    flags: ['--exchange'],
+    type: text,
+    section: 'Routing Options',
+    help: 'Send to this exchange.',
+  },
+  routingKey: {
+    flags: ['--routing-key'],
+    type: text,
+    section: 'Routing Options',
+    help: 'Send with this routing key.',
+  },
+} as const satisfies Options;
+
+export const RESULT_OPTIONS = {
+  task: {
+    flags: ['-t', '--task'],
+    type: text,
+    section: 'Options',
+    help: "Name of the task; it must be one of the app's.",
+  },
+  traceback: {
+    flags: ['--traceback'],
+    type: flag,
+    section: 'Options',
+    help: 'Show the stored traceback and do not wait.',
+  },
+  timeout: {
+    flags: ['--timeout'],
+    type: float(0),
+    section: 'Options',
+    help: 'Seconds to wait; for ever unless given.',
+  },
+} as const satisfies Options;
+
+export const PURGE_OPTIONS = {
+  force: {
+    flags: ['-f', '--force'],
+    type: flag,
+    section: 'Options',
+    help: 'Do not ask.',
+  },
+  queues: {
+    flags: ['-Q', '--queues'],
+    type: list,
+    section: 'Options',
+    help: 'Purge these queues instead of all configured ones.',
+  },
+  excludeQueues: {
+    flags: ['-X', '--exclude-queues'],
+    type: list,
+    section: 'Options',
+    help: 'Leave these queues alone.',
+  },
+} as const satisfies Options;
