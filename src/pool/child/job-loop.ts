@@ -94,14 +94,6 @@ export class JobLoop {
     return this.#waiting.length - this.#next;
   }
 
-  get inUse(): number {
-    return this.#inUse;
-  }
-
-  get isIdle(): boolean {
-    return this.#running.size === 0 && (this.#closed || this.waiting === 0);
-  }
-
   add(job: QueuedJob): void {
     this.#waiting.push(job);
   }
