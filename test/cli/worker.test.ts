@@ -157,6 +157,25 @@ describe('worker', { concurrency: 2 }, () => {
     await cli.sees(/MainProcess \(pid \d+\)[\s\S]*ACTIVE TASKS/);
   });
 
+  it('HUP starts it again under the same pid, as often as it comes', async t => {
+    const { worker } = setup(t);
+    const cli = worker(['worker', '-l', 'info', '-c', '1']);
+    const isReady = (times: number) =>
+      eventually(() => assert.equal(cli.stderr.match(/ ready\./g)?.length, times), { seconds: 30 });
+    await isReady(1);
+
+    cli.kill('SIGHUP');
+    await isReady(2);
+    cli.kill('SIGHUP');
+    await isReady(3);
+    cli.kill('SIGTERM');
+    const { code, stdout } = await cli.ended();
+
+    assert.equal(code, 0);
+    assert.match(stdout, /\nRestarting celery worker \(-A tasks worker -l info -c 1\)\n/);
+    assert.equal(stdout.match(/Warm shutdown/g)?.length, 3);
+  });
+
   it('a broker that is not there is tried again and again, and TERM ends that', async t => {
     const { worker } = setup(t);
     const cli = worker(['-b', 'redis://:pw@127.0.0.1:1/0', 'worker', '-c', '1']);

@@ -7,6 +7,7 @@ import { expandHostName, expandNodePath, nodeName } from '../../base/node-name.t
 import { diagnostics } from '../../process/diagnostics.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import { createLogger, type LogConfig, type ProcessLogger } from '../../process/log.ts';
+import { runAgain } from '../../process/restart.ts';
 import { Shutdown } from '../../process/shutdown.ts';
 import { installSignals, remapTerm } from '../../process/signals.ts';
 import { Worker } from '../../worker/worker.ts';
@@ -116,15 +117,32 @@ function bannerFacts(worker: Worker, source: AppSource, { values }: WorkerInvoca
 }
 
 async function runUntilStopped(worker: Worker, logger: ProcessLogger): Promise<number> {
+  const say = (line: string) => void process.stdout.write(`${line}\n`);
   const shutdown = new Shutdown('worker', {
     stop: how => worker.stop(how),
-    say: line => process.stdout.write(`${line}\n`),
+    say,
     exit: code => process.exit(code),
   });
-  const dump = () => process.stderr.write(diagnostics('MainProcess', activeTasks(worker)));
-  installSignals(remapTerm({ ...shutdown.signals(), SIGUSR1: dump }));
+  let isRestart = false;
+  const restart = () => {
+    say(`Restarting celery worker (${process.argv.slice(2).join(' ')})`);
+    isRestart = true;
+    shutdown.warm(EXIT.ok);
+  };
+  const dump = () => void process.stderr.write(diagnostics('MainProcess', activeTasks(worker)));
+  const uninstall = installSignals(
+    remapTerm({
+      ...shutdown.signals(),
+      SIGUSR1: dump,
+      // On a terminal HUP means that it was closed.
+      ...(!process.stdout.isTTY && { SIGHUP: restart }),
+    }),
+  );
   if (worker.app.conf.usesEmbeddedDefault) logger.info(EMBEDDED_HINT);
-  return await Promise.race([started(worker), failed(worker, logger), shutdown.done]);
+  const code = await Promise.race([started(worker), failed(worker, logger), shutdown.done]);
+  if (!isRestart) return code;
+  uninstall();
+  return await runAgain();
 }
 
 const EMBEDDED_HINT =
