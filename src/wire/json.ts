@@ -133,14 +133,36 @@ function numberText(value: number): string {
   return Object.is(value, -0) ? '0' : floatDigits(value);
 }
 
-const LONG_INTEGER = /(?<![.\d])\d{16}/;
+const LONG = 16;
+
+/**
+ * Whether there is an integer that may be beyond 2^53. Looks at every sixteenth character,
+ * which no run of sixteen digits escapes; a regular expression takes a quarter of the time
+ * of parsing.
+ */
+function hasLongInteger(text: string): boolean {
+  for (let i = LONG - 1; i < text.length; i += LONG) {
+    if (!isDigit(text.charCodeAt(i))) continue;
+    let start = i;
+    while (start > 0 && isDigit(text.charCodeAt(start - 1))) start--;
+    let end = i + 1;
+    while (isDigit(text.charCodeAt(end))) end++;
+    if (end - start >= LONG && text[start - 1] !== '.') return true;
+    i = end - 1;
+  }
+  return false;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
 
 function needsTolerance(text: string): boolean {
   return (
     text.includes('__type__') ||
     text.includes('NaN') ||
     text.includes('Infinity') ||
-    LONG_INTEGER.test(text) ||
+    hasLongInteger(text) ||
     (text.length > 2 * MAX_DEPTH && mayBeDeep(text))
   );
 }

@@ -127,6 +127,16 @@ describe('an envelope that was put back', () => {
     assert.equal(read.deliveryTag, 'tag-1');
   });
 
+  test('is known as such by either mark', () => {
+    for (const raw of [
+      '{"headers": {"redelivered": true}}',
+      '{"properties": {"delivery_info": {"redelivered": true}}}',
+    ]) {
+      assert.equal(decodeEnvelope(raw).redelivered, true);
+    }
+    assert.equal(decodeEnvelope('{"headers": {"redelivered": "no"}}').redelivered, false);
+  });
+
   test('may be marked twice, and with parts missing', () => {
     const raw = '{"body": "x"}';
 

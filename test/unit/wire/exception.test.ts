@@ -173,6 +173,13 @@ describe('an exception from Python', () => {
     assert.ok(decode('Broken', null) instanceof RemoteTaskError);
   });
 
+  test('of a class that the app knows is sent on as it came', () => {
+    const known = new Map([['OrderError', () => new OrderError('text of its own')]]);
+    const data = { exc_type: 'OrderError', exc_message: ['a', 1], exc_module: 'shop.errors' };
+
+    assert.deepEqual(encodeException(decodeException(data, known)), data);
+  });
+
   test('of any shape is an error', () => {
     const shapes = [
       undefined,

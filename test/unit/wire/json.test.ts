@@ -24,6 +24,18 @@ describe('JSON from Python', () => {
     assert.deepEqual(read, [9223372036854775808n, -9007199254740993n, 9007199254740991, 1e300]);
   });
 
+  test('keeps them wherever they stand', () => {
+    for (let spaces = 0; spaces < 40; spaces++) {
+      const text = `[${' '.repeat(spaces)}0.1234567890123450000, 9007199254740993, "${'1'.repeat(spaces)}"]`;
+
+      assert.deepEqual(jsonDecode(text), [
+        0.123456789012345,
+        9007199254740993n,
+        '1'.repeat(spaces),
+      ]);
+    }
+  });
+
   test('keeps floats with many digits as numbers', () => {
     const text = '[0.30000000000000004, 12345678901234567890.5, 1234567890123456.7e3]';
 
@@ -178,6 +190,12 @@ describe('JSON for Python', () => {
     });
   }
 
+  test('says where a value is even after others that needed a closer look', () => {
+    const value = { a: { x: 1n }, list: [[2n], { y: [3n] }, () => 1] };
+
+    assert.throws(() => jsonEncode(value), { message: /^value\.list\[2\] is a function/ });
+  });
+
   test('refuses cycles and says where they close', () => {
     const loop: Record<string, unknown> = { list: [1] };
     (loop.list as unknown[]).push(loop);
@@ -239,6 +257,15 @@ describe('hostile JSON', () => {
       assert.ok(Object.hasOwn(read, '__proto__'));
     }
     assert.equal(({} as Record<string, unknown>).bad, undefined);
+  });
+
+  test('nested deeper than Python reads is refused', () => {
+    const nested = (depth: number, inner: string) => '['.repeat(depth) + inner + ']'.repeat(depth);
+
+    for (const inner of ['1', 'NaN']) {
+      assert.throws(() => jsonDecode(nested(1500, inner)), DecodeError);
+      assert.ok(Array.isArray(jsonDecode(nested(900, inner))));
+    }
   });
 
   test('nested without end is refused', () => {

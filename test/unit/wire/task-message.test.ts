@@ -315,6 +315,12 @@ describe('the headers of a received message', () => {
     });
   }
 
+  test('of protocol 1 may call the group a taskset', () => {
+    const message = received({}, { task: 't', id: '1', taskset: 'g', args: [1], utc: true });
+
+    assert.equal(readTaskHeaders(message).group, 'g');
+  });
+
   test('are no task without a name in headers or body', () => {
     const message = received({}, { method: 'ping' });
 
