@@ -111,6 +111,17 @@ describe('a child that dies', () => {
   });
 });
 
+describe('a child that never gets ready', () => {
+  test('is killed, and a pool with no other child does not start', async t => {
+    const runnerUrl = new URL('../fixtures/pool-hanging-runner.ts', import.meta.url);
+    const h = newPool(t, 'prefork', { runnerUrl, procAliveTimeout: 0.5 });
+
+    await assert.rejects(h.pool.start(), /ForkPoolWorker-1 was not ready after 0.5 s/);
+
+    assert.deepEqual(h.pool.pids, []);
+  });
+});
+
 describe('a hard time limit', () => {
   test('kills a child that is busy in a loop and replaces it', async t => {
     const h = await prefork(t);

@@ -8,11 +8,12 @@ import { constants } from 'node:os';
 import { serialize } from 'node:v8';
 import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
 import { deferred } from '../../base/deferred.ts';
+import type { Job } from '../contract.ts';
+import type { Limited } from '../deadlines.ts';
 import { ParentLedger } from '../ledger.ts';
 import type { Batch, FromChild, JobsMessage, ToChild, TurnMessage } from '../messages.ts';
 import { EXIT_RECYCLE, isBatch, openBatch } from '../messages.ts';
 import type { PoolOptions } from '../options.ts';
-import type { HeldJob } from './held-job.ts';
 import { initMessage, startProcess } from './launch.ts';
 
 export interface ChildExit {
@@ -44,6 +45,27 @@ export const SLOWEST_PACE_MS = 100;
 const SILENCE = 10;
 /** Weight of the latest turn in the pace. */
 const PACE_WEIGHT = 0.3;
+
+/** A job between `submit` and its answer. */
+export class HeldJob implements Limited {
+  readonly job: Job;
+  /** pending: no child has it; released: its place is free, its reply is not there yet. */
+  state: 'pending' | 'sent' | 'started' | 'released' = 'pending';
+  /** Whether `onStarted` was called. */
+  isAnnounced = false;
+  child: ChildProcess | undefined;
+  /** Number of its last sending, see messages.ts. */
+  ticket = 0;
+  sentAt = 0;
+  softAt = Number.POSITIVE_INFINITY;
+  hardAt = Number.POSITIVE_INFINITY;
+  /** Why its child is being killed. */
+  doom: 'time limit' | 'request' | undefined;
+
+  constructor(job: Job) {
+    this.job = job;
+  }
+}
 
 export class ChildProcess {
   readonly slot: number;

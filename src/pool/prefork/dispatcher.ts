@@ -4,8 +4,7 @@
  */
 
 import type { Clock } from '../../base/clock.ts';
-import { type ChildProcess, SLOWEST_PACE_MS } from './child-process.ts';
-import type { HeldJob } from './held-job.ts';
+import { type ChildProcess, type HeldJob, SLOWEST_PACE_MS } from './child-process.ts';
 
 /** A child is given no more work ahead than it does in about this time. */
 const HORIZON_MS = 50;

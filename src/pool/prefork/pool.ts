@@ -13,9 +13,8 @@ import { Deadlines } from '../deadlines.ts';
 import { type PoolError, Terminated, TimeLimitExceeded, WorkerLostError } from '../errors.ts';
 import type { TurnMessage } from '../messages.ts';
 import { checkOptions, type PoolOptions } from '../options.ts';
-import { type ChildExit, type ChildProcess, exitText } from './child-process.ts';
+import { type ChildExit, type ChildProcess, exitText, HeldJob } from './child-process.ts';
 import { Dispatcher, PATIENCE } from './dispatcher.ts';
-import { HeldJob } from './held-job.ts';
 import { Staff } from './staff.ts';
 
 const DEFAULT_PREFETCH = 32;
