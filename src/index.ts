@@ -11,7 +11,9 @@ export {
 } from './app/errors.ts';
 export { Settings } from './app/settings.ts';
 export type { CeleryConfig, SettingName, SettingValues } from './app/settings-table.ts';
-export type { AnyTask, Args, Task, TaskFunction } from './app/task.ts';
+export type { AnyTask, Args, EagerOptions, Task } from './app/task.ts';
+export { ClassTask, TaskBase } from './app/task-base.ts';
+export type { TaskFunction } from './app/task-definition.ts';
 export type { ApplyOptions, ErrorClass, TaskOptions } from './app/task-options.ts';
 export {
   BackendError,

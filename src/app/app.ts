@@ -4,30 +4,37 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ResultBackend } from '../backends/contract.ts';
-import { openBackend } from '../backends/open.ts';
 import { systemClock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { didYouMean } from '../base/nearest.ts';
+import type { SignatureRoute } from '../canvas/signature.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { directRequest } from '../execute/request.ts';
 import { currentTask, runInContext, TaskContext } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
-import { openTransport } from '../messaging/open.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
 import { decodeException } from '../wire/exception.ts';
+import type { TaskCall } from '../wire/task-message.ts';
 import { AsyncResult } from './async-result.ts';
+import { discoverTasks } from './autodiscover.ts';
 import { APP_BRAND } from './brand.ts';
-import { loadConfig, readConfig } from './config-source.ts';
-import { AlreadyRegistered, NotRegistered } from './errors.ts';
+import { loadConfig, readConfig, readConfigFromEnv } from './config-source.ts';
+import { Connections } from './connections.ts';
+import { runEagerly, SILENT } from './eager.ts';
+import type { EagerResult } from './eager-result.ts';
+import { executionSignals } from './execution-signals.ts';
 import { type ErrorMaker, knownErrors } from './known-errors.ts';
 import { loadModule } from './load-module.ts';
 import { Publisher } from './publisher.ts';
 import { Queues } from './queues.ts';
+import { Registry } from './registry.ts';
 import { Settings } from './settings.ts';
-import type { SettingsSource } from './settings-names.ts';
+import { parseCommandLineSetting, type SettingsSource } from './settings-names.ts';
 import type { CeleryConfig } from './settings-table.ts';
-import { type AnyTask, createTask, type Task, TaskDefinition, type TaskFunction } from './task.ts';
+import { createSignals, type Signals } from './signals.ts';
+import type { AnyTask, EagerOptions, Task } from './task.ts';
+import type { ClassTask } from './task-base.ts';
+import type { TaskDefinition, TaskFunction } from './task-definition.ts';
 import type { ApplyOptions, ErrorClass, TaskOptions } from './task-options.ts';
 
 /** Settings by name, and Celery's short words for three of them. */
@@ -63,14 +70,16 @@ export class Celery {
   readonly [APP_BRAND] = true;
   readonly main: string;
   readonly conf: Settings;
-  readonly #tasks = new Map<string, AnyTask>();
+  /** Hooks into the life of tasks and workers. */
+  readonly signals: Signals;
+  readonly #registry: Registry;
   readonly #publisher: Publisher;
+  readonly #connections: Connections;
   readonly #errors = knownErrors();
+  readonly #discoveries: (() => Promise<void>)[] = [];
   #loading: Promise<void> | undefined;
   #loaded = false;
   #queues: Queues | undefined;
-  #transport: Promise<Transport> | undefined;
-  #backend: Promise<ResultBackend> | undefined;
 
   /**
    * @param main name of the app; first part of derived task names
@@ -85,18 +94,29 @@ export class Celery {
       ...(broker === undefined ? {} : { broker_url: broker }),
       ...(backend === undefined ? {} : { result_backend: backend }),
     });
+    this.signals = createSignals((signal, error) => {
+      warn(`A receiver of ${signal} failed: ${(error as Error)?.stack ?? String(error)}`);
+    });
+    this.#connections = new Connections(this.conf);
     this.#publisher = new Publisher({
       conf: this.conf,
       main,
+      signals: this.signals,
       queues: () => this.queues,
       transport: () => this.transport(),
-      warn: message => process.emitWarning(message, 'TsceleryWarning'),
+      warn,
+    });
+    this.#registry = new Registry(this.conf, {
+      callDirectly: (definition, args) => this.#callDirectly(definition, args),
+      applyHere: (definition, args, call) => this.#applyHere(definition, args, call),
+      apply: (definition, args, call, asTuple) =>
+        this.#publish(definition.name, args, call, definition, asTuple),
     });
   }
 
   /** Tasks declared so far, by name. */
   get tasks(): ReadonlyMap<string, AnyTask> {
-    return this.#tasks;
+    return this.#registry.tasks;
   }
 
   /** The queues of the app; made from the settings when first asked for. */
@@ -131,13 +151,46 @@ export class Celery {
     run?: TaskFunction,
   ): AnyTask {
     if (typeof nameOrRun === 'function') {
-      return this.#register(this.#derivedName(nameOrRun), {}, nameOrRun);
+      return this.#registry.add(this.genTaskName(nameOrRun), {}, nameOrRun);
     }
-    if (typeof optionsOrRun === 'function') return this.#register(nameOrRun, {}, optionsOrRun);
+    if (typeof optionsOrRun === 'function') {
+      return this.#registry.add(nameOrRun, {}, optionsOrRun);
+    }
     if (typeof run !== 'function') {
       throw new TypeError(`app.task(${JSON.stringify(nameOrRun)}, …) needs the task's function`);
     }
-    return this.#register(nameOrRun, optionsOrRun, run);
+    return this.#registry.add(nameOrRun, optionsOrRun, run);
+  }
+
+  /**
+   * Register a task written as a class. Celery: `register_task`.
+   *
+   * @throws AlreadyRegistered when its name is taken
+   */
+  registerTask<A extends unknown[], R>(
+    Class: ClassTask<A, R> | (new () => ClassTask<A, R>),
+  ): Task<A, Awaited<R>> {
+    return this.#registry.addClass(Class as ClassTask);
+  }
+
+  /** Forget a task. @throws NotRegistered */
+  unregisterTask(name: string): void {
+    this.#registry.remove(name);
+  }
+
+  /**
+   * The name of a task that was declared without one; override it to name tasks otherwise.
+   * Celery: `gen_task_name`.
+   *
+   * @throws ImproperlyConfigured when function or app have no name
+   */
+  genTaskName(run: TaskFunction): string {
+    if (this.main !== '' && run.name !== '') return `${this.main}.${run.name}`;
+    throw new ImproperlyConfigured(
+      run.name === ''
+        ? 'A task made from a function without a name needs one: app.task("proj.add", (x, y) => x + y)'
+        : `app.task(${run.name}) derives the name from the app's, which has none: new Celery("proj"), or app.task("proj.${run.name}", ${run.name})`,
+    );
   }
 
   /** A task whose code is elsewhere, for example in a Python worker; typed by its function type. */
@@ -145,7 +198,7 @@ export class Celery {
     name: string,
     options: TaskOptions = {},
   ): Task<Parameters<F>, Awaited<ReturnType<F>>> {
-    return this.#register(name, options, undefined);
+    return this.#registry.add(name, options, undefined);
   }
 
   /**
@@ -169,7 +222,7 @@ export class Celery {
     args: readonly unknown[] = [],
     options: ApplyOptions = {},
   ): Promise<AsyncResult<unknown>> {
-    return this.#publish(name, args, options, this.#tasks.get(name)?.definition, false);
+    return this.#publish(name, args, options, this.tasks.get(name)?.definition, false);
   }
 
   /** The handle of a task that was sent before. */
@@ -188,14 +241,42 @@ export class Celery {
   /**
    * Take settings from an object, a module (`./celeryconfig.js`) or `module:attribute`,
    * instead of looking for a config file. Celery: `config_from_object`.
+   *
+   * @param options.namespace prefix of the names, as in `CELERY_TASK_DEFAULT_QUEUE`
    */
-  async configFromObject(source: CeleryConfig | string, cwd = process.cwd()): Promise<void> {
-    const settings: SettingsSource =
+  async configFromObject(
+    source: CeleryConfig | Readonly<Record<string, unknown>> | string,
+    options: { namespace?: string; cwd?: string } = {},
+  ): Promise<void> {
+    const found: SettingsSource =
       typeof source === 'string'
-        ? await readConfig(source, cwd)
-        : { values: source, origin: 'configFromObject' };
-    this.conf.setSource(settings);
-    this.#loaded = true;
+        ? await readConfig(source, options.cwd)
+        : { values: source as Record<string, unknown>, origin: 'configFromObject' };
+    this.#configure({ ...found, namespace: options.namespace });
+  }
+
+  /**
+   * Take settings from the module that an environment variable names.
+   *
+   * @throws ImproperlyConfigured when it is not set, unless `silent`
+   */
+  async configFromEnvvar(variable: string, options: { silent?: boolean } = {}): Promise<boolean> {
+    if (options.silent && !process.env[variable]) return false;
+    this.#configure(await readConfigFromEnv(variable));
+    return true;
+  }
+
+  /** Change settings from words such as `worker.prefetch_multiplier=1`. Celery: `config_from_cmdline`. */
+  configFromCmdline(words: readonly string[], namespace = 'celery'): void {
+    for (const word of words) {
+      const { name, value } = parseCommandLineSetting(word, namespace);
+      this.conf.update({ [name]: value } as CeleryConfig, 'the command line');
+    }
+  }
+
+  /** Values for settings that nothing else sets. Celery: `add_defaults`. */
+  addDefaults(defaults: CeleryConfig | (() => CeleryConfig)): void {
+    this.conf.addDefaults(defaults);
   }
 
   /** Read the config file, once. `delay` and the commands do it by themselves. */
@@ -210,108 +291,96 @@ export class Celery {
     }
   }
 
-  /** Import the modules of `imports`, `include` and `extra`, in this order. */
+  /**
+   * Import `<package>/tasks` of each package when the tasks are needed: in a worker, and in
+   * commands that show tasks. A package without that module is left out. Celery:
+   * `autodiscover_tasks`.
+   *
+   * @param packages folders or packages, or a function that gives them
+   */
+  autodiscoverTasks(
+    packages: readonly string[] | (() => readonly string[]),
+    options: { relatedName?: string; cwd?: string } = {},
+  ): void {
+    this.#discoveries.push(() => discoverTasks(packages, options));
+  }
+
+  /** Import the modules of `imports`, `include` and `extra`, in this order, and what was discovered. */
   async importModules(extra: readonly string[] = [], cwd = process.cwd()): Promise<void> {
+    await this.signals.importModules.sendStrict(undefined, {});
+    for (const discover of this.#discoveries) await discover();
     const modules = [...this.conf.get('imports'), ...this.conf.get('include'), ...extra];
     for (const module of modules) await loadModule(module, cwd);
+    await this.signals.onAfterFinalize.send(undefined, {});
   }
 
   /** The app's connection for publishing; opened when first asked for. */
-  transport(): Promise<Transport> {
-    this.#transport ??= this.openTransport('write');
-    this.#transport.catch(() => {
-      this.#transport = undefined;
-    });
-    return this.#transport;
+  async transport(): Promise<Transport> {
+    if (!this.#loaded) await this.load();
+    return this.#connections.transport();
   }
 
   /** A connection of its own, for example for a consumer. Not connected yet. */
   async openTransport(use: 'read' | 'write'): Promise<Transport> {
     await this.load();
-    const { conf } = this;
-    const url = conf.get(use === 'read' ? 'broker_read_url' : 'broker_write_url');
-    return openTransport(url, {
-      transportOptions: conf.get('broker_transport_options'),
-      connectTimeout: conf.get('broker_connection_timeout'),
-      useSsl: conf.get('broker_use_ssl'),
-    });
+    return this.#connections.open(use);
   }
 
   /** The app's result backend; opened when first asked for. */
-  backend(): Promise<ResultBackend> {
-    this.#backend ??= this.#openBackend();
-    this.#backend.catch(() => {
-      this.#backend = undefined;
-    });
-    return this.#backend;
+  async backend(): Promise<ResultBackend> {
+    if (!this.#loaded) await this.load();
+    return this.#connections.backend();
   }
 
   /** Close every connection of the app. It can be used again afterwards. */
-  async close(): Promise<void> {
-    const [transport, backend] = [this.#transport, this.#backend];
-    this.#transport = undefined;
-    this.#backend = undefined;
-    await Promise.all([
-      transport?.then(opened => opened.close()).catch(() => {}),
-      backend?.then(opened => opened.stop()).catch(() => {}),
-    ]);
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+
+  /** The task of that name. @throws NotRegistered naming the nearest one */
+  requireTask(name: string): AnyTask {
+    return this.#registry.require(name);
   }
 
   /** What running tasks needs of this app. */
   async executionPorts(node: { hostname: string; logger: Logger }): Promise<ExecutionPorts> {
     const backend = await this.backend();
     return {
+      ...this.#localPorts(),
       ...node,
       store: meta => backend.store(meta),
       publish: (call, route) => this.#publisher.publishCall(call, route),
+      storesResults: backend.name !== 'disabled',
+    };
+  }
+
+  /** Ports of a run that stores and publishes nothing. */
+  #localPorts(): ExecutionPorts {
+    return {
+      hostname: '',
+      logger: SILENT,
+      store: async () => {},
+      publish: async () => {},
       newId: randomUUID,
       clock: systemClock,
-      storesResults: backend.name !== 'disabled',
+      storesResults: false,
       extended: this.conf.get('result_extended'),
       accept: acceptedContentTypes(this.conf.get('accept_content')),
+      signals: executionSignals(this.signals),
     };
   }
 
   async #load({ config, cwd = process.cwd() }: LoadOptions): Promise<void> {
     const source = await loadConfig({ cwd, config });
-    if (source !== undefined && !this.#loaded) this.conf.setSource(source);
+    if (this.#loaded) return;
+    this.#configure(source);
+  }
+
+  #configure(source: SettingsSource | undefined): void {
+    void this.signals.onConfigure.send(undefined, {});
+    if (source) this.conf.setSource(source);
     this.#loaded = true;
-  }
-
-  async #openBackend(): Promise<ResultBackend> {
-    await this.load();
-    const { conf } = this;
-    const backend = await openBackend(conf.get('result_backend') ?? 'disabled://', {
-      expires: conf.get('result_expires'),
-      transportOptions: conf.get('result_backend_transport_options'),
-      extended: conf.get('result_extended'),
-      settings: conf.table({ withDefaults: true, censored: false }),
-    });
-    return backend;
-  }
-
-  #derivedName(run: TaskFunction): string {
-    if (this.main !== '' && run.name !== '') return `${this.main}.${run.name}`;
-    throw new ImproperlyConfigured(
-      run.name === ''
-        ? 'A task made from a function without a name needs one: app.task("proj.add", (x, y) => x + y)'
-        : `app.task(${run.name}) derives the name from the app's, which has none: new Celery("proj"), or app.task("proj.${run.name}", ${run.name})`,
-    );
-  }
-
-  #register(name: string, options: TaskOptions, run: TaskFunction | undefined): AnyTask {
-    if (name === '') throw new ImproperlyConfigured('A task needs a name, got ""');
-    const existing = this.#tasks.get(name);
-    if (existing) {
-      throw new AlreadyRegistered(`A task named ${JSON.stringify(name)} is registered already`);
-    }
-    const definition = new TaskDefinition(name, options, run, () => this.conf);
-    const task = createTask(definition, {
-      callDirectly: (called, args) => this.#callDirectly(called, args),
-      apply: (called, args, call, asTuple) => this.#publish(name, args, call, called, asTuple),
-    });
-    this.#tasks.set(name, task);
-    return task;
+    void this.signals.onAfterConfigure.send(undefined, {});
   }
 
   async #publish(
@@ -321,10 +390,40 @@ export class Celery {
     definition: TaskDefinition | undefined,
     argsAsTuple: boolean,
   ): Promise<AsyncResult<unknown>> {
-    definition?.checkArguments(args, options.kwargs ?? {});
+    const checked = definition?.checkArguments(args, options.kwargs ?? {});
+    if (checked) await checked;
     if (!this.#loaded) await this.load();
+    if (definition && this.conf.get('task_always_eager')) {
+      return this.#applyHere(definition, args, options) as unknown as AsyncResult<unknown>;
+    }
     const sent = await this.#publisher.publish(name, args, options, definition, argsAsTuple);
     return this.#result(sent.id, sent.ignoreResult);
+  }
+
+  async #applyHere(
+    definition: TaskDefinition,
+    args: readonly unknown[],
+    options: EagerOptions,
+  ): Promise<EagerResult<unknown>> {
+    const call = this.#publisher.call(definition.name, args, options, definition, true);
+    const stores = this.conf.get('task_store_eager_result');
+    const node = { hostname: '', logger: SILENT };
+    const ports = stores ? await this.executionPorts(node) : this.#localPorts();
+    const publish = (next: TaskCall, route: SignatureRoute) => this.#publishNext(next, route);
+    const result = await runEagerly(definition, call, { ...ports, publish });
+    if (options.throw ?? this.conf.get('task_eager_propagates')) await result.get();
+    return result;
+  }
+
+  /** What an eager task sends on: run here too when everything is eager, else published. */
+  async #publishNext(call: TaskCall, route: SignatureRoute): Promise<void> {
+    const definition = this.tasks.get(call.task)?.definition;
+    if (!definition || !this.conf.get('task_always_eager')) {
+      await this.#publisher.publishCall(call, route);
+      return;
+    }
+    const publish = (next: TaskCall, to: SignatureRoute) => this.#publishNext(next, to);
+    await runEagerly(definition, call, { ...this.#localPorts(), publish });
   }
 
   #result<R>(id: string, ignored: boolean): AsyncResult<R> {
@@ -332,6 +431,7 @@ export class Celery {
       backend: () => this.backend(),
       decodeError: (data: unknown, traceback: string | null) =>
         withRemoteStack(decodeException(data, this.#errors), traceback),
+      result: (other: string) => this.#result(other, false),
     };
     return new AsyncResult<R>(id, host, { ignored });
   }
@@ -347,13 +447,10 @@ export class Celery {
     });
     return runInContext(context, () => definition.invoke(context, args, {}));
   }
+}
 
-  /** @throws NotRegistered naming the nearest task */
-  requireTask(name: string): AnyTask {
-    const task = this.#tasks.get(name);
-    if (task) return task;
-    throw new NotRegistered(name, { cause: didYouMean(name, this.#tasks.keys()) });
-  }
+function warn(message: string): void {
+  process.emitWarning(message, 'TsceleryWarning');
 }
 
 /** The stack says where `get` was called and where the task failed. */

@@ -1,5 +1,6 @@
 import type { ResultBackend } from '../backends/contract.ts';
 import { waitForResult } from '../backends/wait.ts';
+import { deferred } from '../base/deferred.ts';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import * as states from '../wire/states.ts';
 
@@ -10,6 +11,10 @@ export interface GetOptions {
   readonly propagate?: boolean;
   /** Called with each stored state while waiting, also those that are not final. */
   readonly onMessage?: (meta: ResultMeta) => void;
+  /** Called every `interval` seconds while waiting; what it throws ends the wait. */
+  readonly onInterval?: () => void | Promise<void>;
+  /** Seconds, default 0.5. */
+  readonly interval?: number;
   /** Gives up waiting when it aborts. */
   readonly signal?: AbortSignal;
 }
@@ -18,6 +23,8 @@ export interface GetOptions {
 export interface ResultHost {
   backend(): Promise<ResultBackend>;
   decodeError(data: unknown, traceback: string | null): Error;
+  /** The handle of another task. */
+  result(id: string): AsyncResult;
 }
 
 /**
@@ -47,18 +54,49 @@ export class AsyncResult<R = unknown> {
   async get(options: GetOptions = {}): Promise<R> {
     if (this.ignored) return undefined as R;
     if (this.#final === undefined) {
-      const { timeout, onMessage, signal } = options;
-      this.#final = await waitForResult(await this.#host.backend(), this.id, {
-        ...(timeout === undefined ? {} : { timeout }),
-        ...(onMessage === undefined ? {} : { onMessage }),
-        ...(signal === undefined ? {} : { signal }),
-      });
+      this.#final = await waitForResult(await this.#host.backend(), this.id, options);
     }
     const { status, result, traceback } = this.#final;
     if (!states.PROPAGATE_STATES.has(status)) return result as R;
     const error = this.#host.decodeError(result, traceback);
     if (options.propagate === false) return error as R;
     throw error;
+  }
+
+  /**
+   * Every state that is stored from now on, the final one last:
+   * `for await (const meta of result) …`. Does not throw when the task fails.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ResultMeta, void, undefined> {
+    const backend = await this.#host.backend();
+    const seen: ResultMeta[] = [];
+    let wake = deferred();
+    const hear = (meta: ResultMeta) => {
+      seen.push(meta);
+      wake.resolve();
+    };
+    const unsubscribe = await backend.subscribe(this.id, hear);
+    try {
+      const stored = await backend.fetch(this.id);
+      if (stored && seen.length === 0) hear(stored);
+      for (;;) {
+        await wake.promise;
+        wake = deferred();
+        for (const meta of seen.splice(0)) {
+          yield meta;
+          if (states.READY_STATES.has(meta.status)) return;
+        }
+      }
+    } finally {
+      await unsubscribe();
+    }
+  }
+
+  /** Call `callback` with the final state as soon as there is one; what it throws is reported. */
+  onReady(callback: (meta: ResultMeta) => void | Promise<void>): void {
+    this.get({ propagate: false })
+      .then(() => callback(this.#final!))
+      .catch(error => process.emitWarning(error as Error));
   }
 
   /** The state now; PENDING also for ids that nobody knows. */
@@ -93,6 +131,17 @@ export class AsyncResult<R = unknown> {
     return (await this.#meta())?.traceback ?? null;
   }
 
+  /** Handles of the tasks that this one published, once it is over. */
+  async children(): Promise<AsyncResult[]> {
+    const tuples = (await this.#meta())?.children ?? [];
+    return tuples.flatMap(idOfTuple).map(id => this.#host.result(id));
+  }
+
+  /** The whole stored document; undefined while nothing is stored. */
+  meta(): Promise<ResultMeta | undefined> {
+    return this.#meta();
+  }
+
   /** Delete the stored result. */
   async forget(): Promise<void> {
     this.#final = undefined;
@@ -110,4 +159,12 @@ export class AsyncResult<R = unknown> {
     if (meta && states.READY_STATES.has(meta.status)) this.#final = meta;
     return meta;
   }
+}
+
+/** Ids of a result tuple: `[[id, parent], null]`, or the members of a group. */
+function idOfTuple(tuple: unknown): string[] {
+  if (!Array.isArray(tuple)) return typeof tuple === 'string' ? [tuple] : [];
+  const [[id] = [], members] = tuple as [unknown[]?, unknown[]?];
+  if (Array.isArray(members)) return members.flatMap(idOfTuple);
+  return typeof id === 'string' ? [id] : [];
 }

@@ -7,7 +7,7 @@ import { hostname } from 'node:os';
 import { v5 as uuid5 } from 'uuid';
 import { type RetryPolicy, withRetries } from '../base/backoff.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
-import type { SignatureRoute } from '../canvas/signature.ts';
+import type { SignatureData, SignatureRoute } from '../canvas/signature.ts';
 import { currentTask } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
 import { fromIso } from '../wire/dates.ts';
@@ -15,7 +15,8 @@ import { buildTaskMessage, type TaskCall } from '../wire/task-message.ts';
 import type { Queues } from './queues.ts';
 import { type Route, Router } from './routes.ts';
 import type { Settings } from './settings.ts';
-import type { TaskDefinition } from './task.ts';
+import type { PublishEvent, Signals } from './signals.ts';
+import type { TaskDefinition } from './task-definition.ts';
 import type { ApplyOptions } from './task-options.ts';
 
 export interface PublisherHost {
@@ -23,6 +24,7 @@ export interface PublisherHost {
   readonly main: string;
   readonly queues: () => Queues;
   transport(): Promise<Transport>;
+  readonly signals: Signals;
   warn(message: string): void;
 }
 
@@ -63,13 +65,8 @@ export class Publisher {
   ): Promise<Published> {
     const route = this.#route(name, args, options, definition);
     // a route may say more than where to: `{queue: 'slow', priority: 9}`
-    const call = this.#call(
-      name,
-      args,
-      withTaskOptions(route.options as ApplyOptions, definition),
-      argsAsTuple,
-    );
-    const sent = { ...call, kwargs: options.kwargs ?? {} };
+    const routed = { ...(route.options as ApplyOptions), kwargs: options.kwargs ?? {} };
+    const sent = this.call(name, args, routed, definition, argsAsTuple);
     await this.#send(sent, route, options);
     currentTask()?.request.children.push([[sent.id, null], null]);
     return { id: sent.id, ignoreResult: sent.ignoreResult ?? false };
@@ -81,12 +78,15 @@ export class Publisher {
     await this.#send({ ...call, replyTo: call.replyTo || this.#oid }, routed, {});
   }
 
-  #call(
+  /** The call that options and the task's declaration make. */
+  call(
     name: string,
     args: readonly unknown[],
-    options: ApplyOptions,
-    argsAsTuple: boolean,
+    given: ApplyOptions,
+    definition?: TaskDefinition,
+    argsAsTuple = false,
   ): TaskCall {
+    const options = withTaskOptions(given, definition);
     const { conf } = this.#host;
     const parent = currentTask()?.request;
     const { timeLimit, softTimeLimit } = options;
@@ -101,7 +101,9 @@ export class Publisher {
       args,
       kwargs: options.kwargs ?? {},
       argsAsTuple,
-      shadow: options.shadow,
+      shadow: options.shadow ?? definition?.options.shadowName?.(args, options.kwargs ?? {}),
+      callbacks: signatures(options.link),
+      errbacks: signatures(options.linkError),
       eta: eta(options),
       expires: this.#expires(options.expires),
       timeLimit,
@@ -177,6 +179,24 @@ export class Publisher {
       if (queue) await transport.declare(queue);
       await transport.publish(message, { exchange, routingKey });
     };
+    const { signals } = this.#host;
+    const event: PublishEvent = {
+      task: call.task,
+      id: call.id,
+      headers: message.headers,
+      properties: message.properties,
+      exchange: exchange.name,
+      routingKey,
+    };
+    await signals.beforeTaskPublish.send(call.task, event);
+    await this.#withRetries(attempt, options);
+    await signals.afterTaskPublish.send(call.task, event);
+  }
+
+  async #withRetries(
+    attempt: () => Promise<void>,
+    options: Pick<ApplyOptions, 'retry' | 'retryPolicy'>,
+  ): Promise<void> {
     const { conf } = this.#host;
     if (!(options.retry ?? conf.get('task_publish_retry'))) return attempt();
     await withRetries(attempt, this.#retryPolicy(options.retryPolicy), {
@@ -229,6 +249,13 @@ function epochSeconds(date: Date, option: string): number {
   const ms = date.getTime();
   if (Number.isNaN(ms)) throw new TypeError(`${option} is an invalid Date`);
   return ms / 1000;
+}
+
+function signatures(
+  given: SignatureData | readonly SignatureData[] | undefined,
+): readonly SignatureData[] | null {
+  if (given === undefined) return null;
+  return Array.isArray(given) ? given : [given as SignatureData];
 }
 
 function deliveryMode(setting: string | number): number {

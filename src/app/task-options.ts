@@ -1,5 +1,7 @@
 /** What can be said when a task is declared and when it is called. */
 import type { RetryPolicy } from '../base/backoff.ts';
+import type { SignatureData } from '../canvas/signature.ts';
+import type { TaskHandlers } from '../execute/hooks.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any constructor of errors
 export type ErrorClass = abstract new (...args: any[]) => Error;
@@ -11,7 +13,7 @@ export const RETRY_DEFAULTS = { maxRetries: 3, defaultRetryDelay: 180 } as const
  * Options of a task's declaration, with Celery's meaning. What is left out comes from the
  * setting named in the comment. Durations are seconds.
  */
-export interface TaskOptions {
+export interface TaskOptions extends RetryDeclaration, TaskBehaviour {
   /** Give the function the task's context as its first argument. Default false. */
   readonly bind?: boolean;
   /**
@@ -45,6 +47,8 @@ export interface TaskOptions {
   readonly timeLimit?: number;
   /** Abort `self.signal` after so many seconds. `task_soft_time_limit` */
   readonly softTimeLimit?: number;
+  /** Starts per time and worker: `10/s`, `10/m`, `10/h`, or a number per second. `task_default_rate_limit` */
+  readonly rateLimit?: string | number;
   /** Errors that are part of the task's work: logged in one line at INFO. */
   readonly throws?: readonly ErrorClass[];
   /** `task_serializer` */
@@ -63,6 +67,75 @@ export interface TaskOptions {
   readonly expires?: number;
   /** Longest text of a result in logs and events. Default 1024. */
   readonly resultReprMaxsize?: number;
+}
+
+/** Handlers of a task, and the base class they may come from. */
+export interface TaskBehaviour {
+  /** Handlers of this task alone; they win over those of `base`. */
+  readonly handlers?: TaskHandlers;
+  /** A class with handlers (`class Audited extends TaskBase { onFailure(…) {…} }`). Celery: `base`. */
+  readonly base?: new () => TaskHandlers;
+  /** Checks, and may convert, the list of arguments: any Standard Schema (zod, valibot, …). */
+  readonly schema?: StandardSchema;
+  /** Name to show in logs and events instead of the task's. */
+  readonly shadowName?: (
+    args: readonly unknown[],
+    kwargs: Readonly<Record<string, unknown>>,
+  ) => string | undefined;
+}
+
+/** The part of the Standard Schema specification (v1) that is needed here. */
+export interface StandardSchema {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    validate(value: unknown): SchemaResult | Promise<SchemaResult>;
+  };
+}
+
+export type SchemaResult =
+  | { readonly value: unknown; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+export interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** An error class, or a function that looks at the error. */
+export type ErrorTest = ErrorClass | ((error: Error) => boolean);
+
+/** When the task tries again by itself. */
+export interface RetryDeclaration {
+  /** Try again after these errors. Celery: `autoretry_for` */
+  readonly autoretryFor?: readonly ErrorTest[];
+  /** But not after these. Celery: `dont_autoretry_for` */
+  readonly dontAutoretryFor?: readonly ErrorTest[];
+  /** Fixed wait and number of retries, where no backoff is declared. Celery: `retry_kwargs` */
+  readonly retryKwargs?: { readonly countdown?: number; readonly maxRetries?: number | null };
+  /** Seconds before the first retry, doubled each time; true is 1. Celery: `retry_backoff` */
+  readonly retryBackoff?: boolean | number;
+  /** Longest wait in seconds, default 600. Celery: `retry_backoff_max` */
+  readonly retryBackoffMax?: number;
+  /** Wait a random part of that; default true. Celery: `retry_jitter` */
+  readonly retryJitter?: boolean;
+  /** All of it in one word; wins over the options above. */
+  readonly retry?: RetryShorthand;
+}
+
+export interface RetryShorthand {
+  /** Retries after the first try; null is for ever. Default: `maxRetries`. */
+  readonly max?: number | null;
+  /** Seconds before the first retry, doubled each time up to `backoffMax` (600); or a fixed `delay`. */
+  readonly backoff?: number;
+  readonly backoffMax?: number;
+  readonly delay?: number;
+  /** Default true when there is a backoff. */
+  readonly jitter?: boolean;
+  /** Errors to try again after; default every error. */
+  readonly for?: readonly ErrorTest[];
+  /** Errors not to try again after. */
+  readonly unless?: readonly ErrorTest[];
 }
 
 /** Options of one call. Durations are seconds. Celery: options of `apply_async`. */
@@ -97,6 +170,10 @@ export interface ApplyOptions {
   /** How; parts left out come from `task_publish_retry_policy`. */
   readonly retryPolicy?: Partial<RetryPolicy>;
   readonly replyTo?: string;
+  /** Call this with the result after success: the data of a signature, or several. */
+  readonly link?: SignatureData | readonly SignatureData[];
+  /** Call this with the task's id after failure. */
+  readonly linkError?: SignatureData | readonly SignatureData[];
   /** What monitors show as arguments. */
   readonly argsrepr?: string;
   readonly kwargsrepr?: string;

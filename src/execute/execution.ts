@@ -37,4 +37,6 @@ export interface TaskSource {
   readonly exchange: string;
   readonly routingKey: string;
   readonly redelivered: boolean;
+  /** The call runs where it was made. */
+  readonly isEager?: boolean;
 }

@@ -3,6 +3,8 @@ import type { Logger } from '../base/logger.ts';
 import type { SignatureRoute } from '../canvas/signature.ts';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import type { TaskCall } from '../wire/task-message.ts';
+import type { ExecutionSignals, TaskHandlers } from './hooks.ts';
+import type { AutoRetry } from './retry-policy.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** What running a task needs from the outside; given by the app to workers and eager calls alike. */
@@ -22,6 +24,8 @@ export interface ExecutionPorts {
   readonly extended: boolean;
   /** Content types that may be decoded. */
   readonly accept: ReadonlySet<string>;
+  /** Undefined when nobody listens to any signal of a run. */
+  readonly signals?: ExecutionSignals | undefined;
 }
 
 /** A task as the pipeline sees it. */
@@ -35,6 +39,10 @@ export interface RunnableTask {
   readonly resultReprMaxsize: number;
   /** Module under which Python will know the task's own error classes. */
   readonly excModule: string;
+  /** Undefined for a task without handlers. */
+  readonly handlers?: TaskHandlers | undefined;
+  /** Undefined for a task that only retries when its code says so. */
+  readonly autoRetry?: AutoRetry | undefined;
   /** Whether the error is one that the task announced (`throws`): logged without fuss. */
   isExpected(error: Error): boolean;
   /** Bind the arguments to the function's parameters and call it. */

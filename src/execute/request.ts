@@ -41,6 +41,8 @@ export interface TaskRequest {
   readonly headers: Readonly<Record<string, unknown>>;
   /** True when the function was called as a function, without a message. */
   readonly calledDirectly: boolean;
+  /** True when the call ran where it was made (`apply`, `task_always_eager`). */
+  readonly isEager: boolean;
   /** Result tuples of the tasks published by this one so far. */
   readonly children: unknown[];
 }
@@ -54,6 +56,7 @@ export interface RequestSource {
   readonly redelivered: boolean;
   readonly hostname: string;
   readonly ignoreResult: boolean;
+  readonly isEager?: boolean | undefined;
 }
 
 export function requestFromMessage(source: RequestSource): TaskRequest {
@@ -86,6 +89,7 @@ export function requestFromMessage(source: RequestSource): TaskRequest {
     correlationId: headers.correlationId,
     headers: customHeaders(message.headers),
     calledDirectly: false,
+    isEager: source.isEager ?? false,
     children: [],
   };
 }
@@ -119,6 +123,7 @@ export function directRequest(
     correlationId: null,
     headers: {},
     calledDirectly: true,
+    isEager: false,
     children: [],
   };
 }

@@ -4,27 +4,24 @@
  * The stages are functions over one record, in the order of `STEPS`. Acks are not
  * decided here: the reply tells the worker what happened.
  */
-import { saferepr } from '../base/saferepr.ts';
 import type { JobControl } from '../pool/contract.ts';
 import { InvalidTaskError } from '../wire/errors.ts';
-import { encodeException, exceptionRepr } from '../wire/exception.ts';
+import { exceptionRepr } from '../wire/exception.ts';
 import { readTaskBody, readTaskHeaders } from '../wire/task-message.ts';
 import { dispatchNext, dispatchRetry, readContinuation } from './dispatch.ts';
-import type { Reject, Retry } from './errors.ts';
 import type { Execution, TaskSource } from './execution.ts';
+import { announceEnd, announceOutcome, announceStart } from './hooks.ts';
+import { label, logOutcome } from './log-outcome.ts';
 import { outcomeMeta, revokedMeta, startedMeta, updateMeta } from './metas.ts';
-import type { FailureOutcome, Outcome, TaskReply } from './outcome.ts';
+import type { FailureOutcome, TaskReply } from './outcome.ts';
+import { failure, outcomeOf } from './outcome-of.ts';
 import type { ExecutionPorts, RunnableTask } from './ports.ts';
 import { requestFromMessage } from './request.ts';
 import { runInContext, TaskContext } from './task-context.ts';
 
-const STEPS: readonly ((x: Execution) => void | Promise<void>)[] = [
-  bindContext,
-  markStarted,
-  call,
-  dispatch,
-  store,
-];
+type Step = (x: Execution) => void | Promise<void>;
+
+const STEPS: readonly Step[] = [announceStart, markStarted, call, dispatch, store, announceOutcome];
 
 /**
  * Run the task and keep what came out of it. Never rejects: whatever goes wrong ends as a
@@ -36,9 +33,20 @@ export async function runTask(
   ports: ExecutionPorts,
   control: JobControl,
 ): Promise<TaskReply> {
+  return reply(await executeTask(task, source, ports, control));
+}
+
+/** The same, with the whole record of the run. */
+export async function executeTask(
+  task: RunnableTask,
+  source: TaskSource,
+  ports: ExecutionPorts,
+  control: JobControl = NO_CONTROL,
+): Promise<Execution> {
   const x = { task, source, ports, control, runtime: 0 } as Execution;
   try {
     decode(x);
+    bindContext(x);
     for (const step of STEPS) {
       const pending = step(x);
       if (pending) await pending;
@@ -48,7 +56,9 @@ export async function runTask(
   }
   control.release();
   logOutcome(x);
-  return reply(x);
+  const end = announceEnd(x);
+  if (end) await end;
+  return x;
 }
 
 /**
@@ -68,6 +78,7 @@ export async function failTask(
     x.outcome = { ...failure(error, x, false), traceback: '' };
     await dispatch(x);
     await store(x);
+    await announceOutcome(x);
   } catch (cause) {
     x.outcome = failure(error, x, true);
     await storeInternalFailure(x, x.outcome);
@@ -118,7 +129,9 @@ function bindContext(x: Execution): void {
     signal: x.control.signal,
     maxRetries: x.task.maxRetries,
     defaultRetryDelay: x.task.defaultRetryDelay,
-    updateState: update => x.ports.store(updateMeta(x, update)),
+    updateState: async update => {
+      if (x.ports.storesResults) await x.ports.store(updateMeta(x, update));
+    },
   });
 }
 
@@ -130,10 +143,7 @@ function markStarted(x: Execution): Promise<void> | undefined {
 async function call(x: Execution): Promise<void> {
   const started = x.ports.clock.monotonic();
   try {
-    const value = await runInContext(x.context, () =>
-      x.task.invoke(x.context, x.request.args, x.request.kwargs),
-    );
-    x.outcome = { kind: 'success', value };
+    x.outcome = { kind: 'success', value: await runInContext(x.context, () => invoke(x)) };
   } catch (error) {
     x.outcome = outcomeOf(error, x);
   } finally {
@@ -142,40 +152,11 @@ async function call(x: Execution): Promise<void> {
   }
 }
 
-/** Recognised by code, not by class: the user's module may bring its own copy of ours. */
-function outcomeOf(thrown: unknown, x: Execution): Outcome {
-  const code = (thrown as { code?: unknown } | null | undefined)?.code;
-  if (code === 'RETRY') {
-    const retry = thrown as Retry;
-    return { kind: 'retry', retry, traceback: stackOf(retry.exc ?? retry) };
-  }
-  if (code === 'IGNORE') return { kind: 'ignore' };
-  if (code === 'REJECT') {
-    const { reason, requeue } = thrown as Reject;
-    return { kind: 'reject', requeue, reason: String(reason ?? '') };
-  }
-  return failure(thrown, x, false);
-}
-
-function failure(thrown: unknown, x: Execution, internal: boolean): FailureOutcome {
-  const error = toError(thrown);
-  return {
-    kind: 'failure',
-    error,
-    exception: encodeException(error, { excModule: x.task.excModule }),
-    traceback: stackOf(error),
-    internal,
-  };
-}
-
-function toError(thrown: unknown): Error {
-  return thrown instanceof Error
-    ? thrown
-    : new Error(typeof thrown === 'string' ? thrown : saferepr(thrown), { cause: thrown });
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? String(error)) : saferepr(error);
+function invoke(x: Execution): unknown {
+  const { args, kwargs } = x.request;
+  const before = x.task.handlers?.beforeStart?.(x.request);
+  if (!(before instanceof Promise)) return x.task.invoke(x.context, args, kwargs);
+  return before.then(() => x.task.invoke(x.context, args, kwargs));
 }
 
 function dispatch(x: Execution): Promise<void> | undefined {
@@ -196,6 +177,7 @@ async function failInternally(x: Execution, error: unknown): Promise<void> {
   const outcome = failure(error, x, !(error instanceof InvalidTaskError));
   x.outcome = outcome;
   await storeInternalFailure(x, outcome);
+  await x.ports.signals?.internalError(x.task.name, x.headers?.id, outcome.error);
 }
 
 async function storeInternalFailure(x: Execution, outcome: FailureOutcome): Promise<void> {
@@ -206,45 +188,5 @@ async function storeInternalFailure(x: Execution, outcome: FailureOutcome): Prom
     x.ports.logger.critical(
       `Task ${label(x)}: the failure could not be stored: ${exceptionRepr(storeError)}`,
     );
-  }
-}
-
-function label(x: Execution): string {
-  return x.headers ? `${x.headers.shadow ?? x.headers.task}[${x.headers.id}]` : `${x.task.name}[?]`;
-}
-
-function logOutcome(x: Execution): void {
-  const { logger } = x.ports;
-  const { outcome } = x;
-  const fields = x.headers && { task: x.headers.task, task_id: x.headers.id };
-  if (outcome.kind === 'success') {
-    if (!logger.isEnabledFor('info')) return;
-    const result = saferepr(outcome.value, { maxLength: x.task.resultReprMaxsize });
-    logger.info(`Task ${label(x)} succeeded in ${x.runtime}s: ${result}`, fields);
-  } else if (outcome.kind === 'failure') {
-    logFailure(x, outcome, fields);
-  } else if (outcome.kind === 'retry') {
-    logger.info(`Task ${label(x)} retry: ${outcome.retry.message}`, fields);
-  } else if (outcome.kind === 'ignore') {
-    logger.info(`Task ${label(x)} ignored`, fields);
-  } else {
-    const requeue = outcome.requeue ? 'True' : 'False';
-    logger.warning(`Task ${label(x)} reject requeue=${requeue}: ${outcome.reason}`, fields);
-  }
-}
-
-function logFailure(
-  x: Execution,
-  outcome: FailureOutcome,
-  fields: Record<string, unknown> | undefined,
-): void {
-  const repr = exceptionRepr(outcome.error);
-  const { logger } = x.ports;
-  if (outcome.internal) {
-    logger.critical(`Task ${label(x)} INTERNAL ERROR: ${repr}\n${outcome.traceback}`, fields);
-  } else if (x.task.isExpected(outcome.error)) {
-    logger.info(`Task ${label(x)} raised expected: ${repr}`, fields);
-  } else {
-    logger.error(`Task ${label(x)} raised unexpected: ${repr}\n${outcome.traceback}`, fields);
   }
 }

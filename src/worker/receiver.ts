@@ -4,7 +4,7 @@
  */
 
 import { NotRegistered, TaskRevokedError } from '../app/errors.ts';
-import type { TaskDefinition } from '../app/task.ts';
+import type { TaskDefinition } from '../app/task-definition.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { saferepr } from '../base/saferepr.ts';

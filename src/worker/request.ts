@@ -2,7 +2,7 @@
  * The life of one delivery in this worker: it decides when the message is acknowledged,
  * rejected or requeued. Knows its task's options; knows nothing about pools or queues.
  */
-import type { TaskDefinition } from '../app/task.ts';
+import type { TaskDefinition } from '../app/task-definition.ts';
 import type { TaskReply } from '../execute/outcome.ts';
 import type { Delivery } from '../messaging/contract.ts';
 import type { TaskHeaders } from '../wire/task-message.ts';

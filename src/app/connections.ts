@@ -1,0 +1,69 @@
+/** The connections of one app: one for publishing, one to the result backend, opened on first use. */
+import type { ResultBackend } from '../backends/contract.ts';
+import { openBackend } from '../backends/open.ts';
+import type { Transport } from '../messaging/contract.ts';
+import { openTransport } from '../messaging/open.ts';
+import type { Settings } from './settings.ts';
+
+export class Connections {
+  readonly #conf: Settings;
+  #transport: Promise<Transport> | undefined;
+  #backend: Promise<ResultBackend> | undefined;
+
+  constructor(conf: Settings) {
+    this.#conf = conf;
+  }
+
+  /** The shared connection for publishing. */
+  transport(): Promise<Transport> {
+    if (!this.#transport) {
+      const opening = this.open('write');
+      this.#transport = opening;
+      opening.catch(() => {
+        if (this.#transport === opening) this.#transport = undefined;
+      });
+    }
+    return this.#transport;
+  }
+
+  /** A connection of its own, for example for a consumer. Not connected yet. */
+  open(use: 'read' | 'write'): Promise<Transport> {
+    const conf = this.#conf;
+    return openTransport(conf.get(use === 'read' ? 'broker_read_url' : 'broker_write_url'), {
+      transportOptions: conf.get('broker_transport_options'),
+      connectTimeout: conf.get('broker_connection_timeout'),
+      useSsl: conf.get('broker_use_ssl'),
+    });
+  }
+
+  backend(): Promise<ResultBackend> {
+    if (!this.#backend) {
+      const opening = this.#openBackend();
+      this.#backend = opening;
+      opening.catch(() => {
+        if (this.#backend === opening) this.#backend = undefined;
+      });
+    }
+    return this.#backend;
+  }
+
+  async close(): Promise<void> {
+    const [transport, backend] = [this.#transport, this.#backend];
+    this.#transport = undefined;
+    this.#backend = undefined;
+    await Promise.all([
+      transport?.then(opened => opened.close()).catch(() => {}),
+      backend?.then(opened => opened.stop()).catch(() => {}),
+    ]);
+  }
+
+  #openBackend(): Promise<ResultBackend> {
+    const conf = this.#conf;
+    return openBackend(conf.get('result_backend') ?? 'disabled://', {
+      expires: conf.get('result_expires'),
+      transportOptions: conf.get('result_backend_transport_options'),
+      extended: conf.get('result_extended'),
+      settings: conf.table({ withDefaults: true, censored: false }),
+    });
+  }
+}

@@ -1,0 +1,61 @@
+/** The tasks of one app by name. */
+import { ImproperlyConfigured } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
+import { AlreadyRegistered, NotRegistered } from './errors.ts';
+import type { Settings } from './settings.ts';
+import { type AnyTask, createTask, type TaskHost } from './task.ts';
+import type { ClassTask } from './task-base.ts';
+import { TaskDefinition, type TaskFunction } from './task-definition.ts';
+import type { TaskOptions } from './task-options.ts';
+
+export class Registry {
+  readonly tasks = new Map<string, AnyTask>();
+  readonly #host: TaskHost;
+  readonly #conf: Settings;
+
+  constructor(conf: Settings, host: TaskHost) {
+    this.#conf = conf;
+    this.#host = host;
+  }
+
+  /** @throws AlreadyRegistered when the name is taken, ImproperlyConfigured for no name */
+  add(
+    name: string,
+    options: TaskOptions,
+    run: TaskFunction | undefined,
+    declaredAs = run,
+  ): AnyTask {
+    if (name === '') throw new ImproperlyConfigured('A task needs a name, got ""');
+    if (this.tasks.has(name)) {
+      throw new AlreadyRegistered(`A task named ${JSON.stringify(name)} is registered already`);
+    }
+    const definition = new TaskDefinition(name, options, run, () => this.#conf, declaredAs);
+    const task = createTask(definition, this.#host);
+    this.tasks.set(name, task);
+    return task;
+  }
+
+  /** A task written as a class: its handlers are its methods. */
+  addClass(Class: ClassTask | (new () => ClassTask)): AnyTask {
+    const instance = typeof Class === 'function' ? new Class() : Class;
+    const run = (...args: unknown[]) => instance.run(...args);
+    return this.add(instance.name, { ...instance.options, handlers: instance }, run, instance.run);
+  }
+
+  remove(name: string): void {
+    if (!this.tasks.delete(name)) throw this.missing(name);
+  }
+
+  /** @throws NotRegistered */
+  require(name: string): AnyTask {
+    const task = this.tasks.get(name);
+    if (!task) throw this.missing(name);
+    return task;
+  }
+
+  /** The error for a name that nobody registered; its cause names the nearest task. */
+  missing(name: string): NotRegistered {
+    const hint = didYouMean(name, this.tasks.keys()).trim();
+    return new NotRegistered(name, hint === '' ? {} : { cause: new Error(hint) });
+  }
+}

@@ -1,0 +1,49 @@
+/** From the options of a declaration to the policy that the pipeline follows. */
+import type { AutoRetry } from '../execute/retry-policy.ts';
+import type { ErrorClass, ErrorTest, RetryDeclaration, RetryShorthand } from './task-options.ts';
+
+/** Longest wait between retries, in seconds, as in Celery. */
+const BACKOFF_MAX = 600;
+
+export function autoRetryOf(options: RetryDeclaration): AutoRetry | undefined {
+  if (options.retry) return fromShorthand(options.retry);
+  const { autoretryFor = [], dontAutoretryFor = [], retryKwargs = {} } = options;
+  if (autoretryFor.length === 0) return undefined;
+  const { retryBackoff = false, retryBackoffMax = BACKOFF_MAX, retryJitter = true } = options;
+  return {
+    matches: error => !anyMatches(dontAutoretryFor, error) && anyMatches(autoretryFor, error),
+    backoff: retryBackoff === false ? null : Math.max(1, Math.floor(Number(retryBackoff))),
+    backoffMax: retryBackoffMax,
+    jitter: retryJitter,
+    countdown: retryKwargs.countdown,
+    maxRetries: retryKwargs.maxRetries,
+  };
+}
+
+function fromShorthand(retry: RetryShorthand): AutoRetry {
+  const { unless = [], backoff } = retry;
+  return {
+    matches: error =>
+      !anyMatches(unless, error) && (retry.for === undefined || anyMatches(retry.for, error)),
+    backoff: backoff ?? null,
+    backoffMax: retry.backoffMax ?? BACKOFF_MAX,
+    jitter: retry.jitter ?? true,
+    countdown: retry.delay,
+    maxRetries: retry.max,
+  };
+}
+
+function anyMatches(tests: readonly ErrorTest[], error: Error): boolean {
+  return tests.some(test => matches(test, error));
+}
+
+/** A class matches by name too: the error may come from another copy of its module. */
+function matches(test: ErrorTest, error: Error): boolean {
+  if (!isErrorClass(test)) return (test as (error: Error) => boolean)(error);
+  const Class: ErrorClass = test;
+  return (Class !== Error && Class.name === error.name) || error instanceof Class;
+}
+
+function isErrorClass(test: ErrorTest): test is ErrorClass {
+  return test === Error || (test.prototype as unknown) instanceof Error;
+}

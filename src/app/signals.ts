@@ -1,0 +1,172 @@
+/**
+ * Hooks into the life of apps, tasks and workers. Receivers are called in the order in which
+ * they connected; what they throw is reported and stops nothing. Celery: `celery.signals`.
+ */
+import type { TaskRequest } from '../execute/request.ts';
+import type { Headers, MessageProperties } from '../wire/message.ts';
+
+export type Receiver<Event> = (event: Event) => void | Promise<void>;
+
+export interface ConnectOptions {
+  /** Only events of this sender (a task's name, a node's name). */
+  readonly sender?: string;
+  /** Connecting again under the same id replaces nothing and adds nothing. */
+  readonly dispatchUid?: string;
+}
+
+interface Connection<Event> {
+  readonly receiver: Receiver<Event>;
+  readonly sender: string | undefined;
+  readonly uid: string | undefined;
+}
+
+/** Told what a receiver threw. */
+export type ReceiverFailed = (signal: string, error: unknown) => void;
+
+export class Signal<Event> {
+  readonly name: string;
+  readonly #failed: ReceiverFailed;
+  #connections: readonly Connection<Event>[] = [];
+
+  constructor(name: string, failed: ReceiverFailed) {
+    this.name = name;
+    this.#failed = failed;
+  }
+
+  /** The same receiver connects once for a sender. @returns the function that disconnects it */
+  connect(receiver: Receiver<Event>, options: ConnectOptions = {}): () => void {
+    const { sender, dispatchUid: uid } = options;
+    const known = this.#connections.some(other =>
+      uid === undefined
+        ? other.receiver === receiver && other.sender === sender
+        : other.uid === uid && other.sender === sender,
+    );
+    if (!known) this.#connections = [...this.#connections, { receiver, sender, uid }];
+    return () => this.disconnect(receiver, options);
+  }
+
+  disconnect(receiver: Receiver<Event>, { sender }: ConnectOptions = {}): void {
+    this.#connections = this.#connections.filter(
+      other => other.receiver !== receiver || other.sender !== sender,
+    );
+  }
+
+  hasListeners(sender?: string): boolean {
+    return this.#connections.some(each => isFor(each, sender));
+  }
+
+  /** Resolves when every receiver is done; undefined at once when there is none. */
+  send(sender: string | undefined, event: Event): Promise<void> | undefined {
+    if (this.#connections.length === 0) return undefined;
+    return this.#call(
+      this.#connections.filter(each => isFor(each, sender)),
+      event,
+    );
+  }
+
+  /** Like `send`, but what a receiver throws is thrown here (`importModules` and its kind). */
+  async sendStrict(sender: string | undefined, event: Event): Promise<void> {
+    for (const each of this.#connections) {
+      if (isFor(each, sender)) await each.receiver(event);
+    }
+  }
+
+  async #call(connections: readonly Connection<Event>[], event: Event): Promise<void> {
+    for (const { receiver } of connections) {
+      try {
+        await receiver(event);
+      } catch (error) {
+        this.#failed(this.name, error);
+      }
+    }
+  }
+}
+
+function isFor(connection: Connection<never>, sender: string | undefined): boolean {
+  return connection.sender === undefined || connection.sender === sender;
+}
+
+/** A message on its way out; receivers of `beforeTaskPublish` may change what it holds. */
+export interface PublishEvent {
+  readonly task: string;
+  readonly id: string;
+  readonly headers: Headers;
+  readonly properties: MessageProperties;
+  readonly exchange: string;
+  readonly routingKey: string;
+}
+
+export interface TaskEvent {
+  readonly task: string;
+  readonly id: string;
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  readonly request: TaskRequest;
+}
+
+export interface MessageEvent {
+  /** Queue it came from. */
+  readonly queue: string;
+  readonly headers: Headers;
+  readonly reason: Error;
+}
+
+export interface NodeEvent {
+  /** Node name of the worker. */
+  readonly hostname: string;
+}
+
+/** The hooks of an app, by name. Who sends them, and when, is Celery's; see docs/signals.md. */
+export interface SignalEvents {
+  onConfigure: object;
+  onAfterConfigure: object;
+  onAfterFinalize: object;
+  importModules: object;
+  beforeTaskPublish: PublishEvent;
+  afterTaskPublish: PublishEvent;
+  taskReceived: { readonly task: string; readonly id: string; readonly queue: string };
+  taskPrerun: TaskEvent;
+  taskPostrun: TaskEvent & { readonly state: string; readonly retval: unknown };
+  taskSuccess: TaskEvent & { readonly result: unknown };
+  taskRetry: TaskEvent & { readonly reason: Error };
+  taskFailure: TaskEvent & { readonly exception: Error; readonly traceback: string };
+  taskInternalError: {
+    readonly task: string;
+    readonly id: string | undefined;
+    readonly exception: Error;
+  };
+  taskRevoked: {
+    readonly task: string;
+    readonly id: string;
+    readonly terminated: boolean;
+    readonly signum: string | null;
+    readonly expired: boolean;
+  };
+  taskRejected: MessageEvent;
+  taskUnknown: MessageEvent & { readonly task: string; readonly id: string };
+  celeryInit: NodeEvent;
+  celeryAfterSetup: NodeEvent;
+  workerInit: NodeEvent;
+  workerProcessInit: NodeEvent & { readonly pid: number; readonly slot: number };
+  workerProcessShutdown: NodeEvent & { readonly pid: number };
+  workerReady: NodeEvent;
+  workerShuttingDown: NodeEvent & { readonly how: 'warm' | 'cold' };
+  workerShutdown: NodeEvent;
+}
+
+export type SignalName = keyof SignalEvents;
+export type Signals = { readonly [Name in SignalName]: Signal<SignalEvents[Name]> };
+
+const NAMES: readonly SignalName[] = [
+  ...(['onConfigure', 'onAfterConfigure', 'onAfterFinalize', 'importModules'] as const),
+  ...(['beforeTaskPublish', 'afterTaskPublish', 'taskReceived', 'taskPrerun'] as const),
+  ...(['taskPostrun', 'taskSuccess', 'taskRetry', 'taskFailure', 'taskInternalError'] as const),
+  ...(['taskRevoked', 'taskRejected', 'taskUnknown', 'celeryInit', 'celeryAfterSetup'] as const),
+  ...(['workerInit', 'workerProcessInit', 'workerProcessShutdown', 'workerReady'] as const),
+  ...(['workerShuttingDown', 'workerShutdown'] as const),
+];
+
+export function createSignals(failed: ReceiverFailed): Signals {
+  const signals = NAMES.map(name => [name, new Signal(name, failed)]);
+  return Object.fromEntries(signals) as Signals;
+}

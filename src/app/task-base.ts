@@ -1,0 +1,22 @@
+import type { TaskHandlers } from '../execute/hooks.ts';
+import type { TaskRequest } from '../execute/request.ts';
+import type { TaskOptions } from './task-options.ts';
+
+/**
+ * Base of classes with handlers, for the option `base`, and of tasks written as a class.
+ * Celery: `Task`. Handlers may be async; what they throw fails the task.
+ */
+export abstract class TaskBase implements TaskHandlers {
+  beforeStart?(request: TaskRequest): void | Promise<void>;
+  onSuccess?(result: unknown, request: TaskRequest): void | Promise<void>;
+  onFailure?(error: Error, request: TaskRequest, traceback: string): void | Promise<void>;
+  onRetry?(error: unknown, request: TaskRequest, traceback: string): void | Promise<void>;
+  afterReturn?(state: string, value: unknown, request: TaskRequest): void | Promise<void>;
+}
+
+/** A task as a class: a name, its options, and `run`. Register it with `app.registerTask`. */
+export abstract class ClassTask<A extends unknown[] = unknown[], R = unknown> extends TaskBase {
+  abstract readonly name: string;
+  readonly options?: TaskOptions;
+  abstract run(...args: A): R | Promise<R>;
+}

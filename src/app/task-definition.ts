@@ -1,0 +1,224 @@
+/**
+ * The data of a task: its function, its parameters, and its options with annotations and
+ * settings filled in.
+ */
+import type { TaskHandlers } from '../execute/hooks.ts';
+import type { RunnableTask } from '../execute/ports.ts';
+import type { AutoRetry } from '../execute/retry-policy.ts';
+import type { TaskContext } from '../execute/task-context.ts';
+import { annotated } from './annotations.ts';
+import {
+  bindArguments,
+  checkArguments,
+  type Parameters as ParameterList,
+  readParameters,
+} from './parameters.ts';
+import { autoRetryOf } from './retry-declaration.ts';
+import { validated } from './schema.ts';
+import type { Settings } from './settings.ts';
+import { type ErrorClass, RETRY_DEFAULTS, type TaskOptions } from './task-options.ts';
+
+type Args = readonly unknown[];
+type Kwargs = Readonly<Record<string, unknown>>;
+
+/** What a task's function looks like; bound tasks get their context first. */
+export type TaskFunction = (...args: never[]) => unknown;
+
+/** Options of a task with the settings filled in. */
+export interface ResolvedTaskOptions {
+  readonly acksLate: boolean;
+  readonly acksOnFailure: boolean;
+  readonly acksOnTimeout: boolean;
+  readonly rejectOnWorkerLost: boolean;
+  readonly ignoreResult: boolean;
+  readonly storeErrorsEvenIfIgnored: boolean;
+  readonly trackStarted: boolean;
+  readonly timeLimit: number | null;
+  readonly softTimeLimit: number | null;
+  readonly serializer: string;
+  readonly compression: string | null;
+  readonly priority: number | null;
+  /** Text such as `10/m`; null is no limit. */
+  readonly rateLimit: string | number | null;
+}
+
+/** What follows from the declaration and the settings of one moment. */
+interface Derived {
+  readonly revision: number;
+  readonly options: TaskOptions;
+  readonly resolved: ResolvedTaskOptions;
+  readonly handlers: TaskHandlers | undefined;
+  readonly autoRetry: AutoRetry | undefined;
+}
+
+export class TaskDefinition implements RunnableTask {
+  readonly name: string;
+  readonly #declared: TaskOptions;
+  readonly #run: TaskFunction | undefined;
+  readonly #parameters: ParameterList | undefined;
+  readonly #settings: () => Settings;
+  #derived: Derived | undefined;
+
+  /**
+   * @param run undefined for a task whose code is elsewhere (`remoteTask`)
+   * @param declaredAs the function whose source shows the parameters
+   */
+  constructor(
+    name: string,
+    options: TaskOptions,
+    run: TaskFunction | undefined,
+    settings: () => Settings,
+    declaredAs: TaskFunction | undefined = run,
+  ) {
+    this.name = name;
+    this.#declared = options;
+    this.#run = run;
+    this.#settings = settings;
+    this.#parameters =
+      declaredAs &&
+      readParameters(declaredAs, {
+        name: name.slice(name.lastIndexOf('.') + 1),
+        bind: options.bind ?? false,
+        params: options.params,
+      });
+  }
+
+  /** The declaration with `task_annotations` over it. */
+  get options(): TaskOptions {
+    return this.#current.options;
+  }
+
+  get resolved(): ResolvedTaskOptions {
+    return this.#current.resolved;
+  }
+
+  get handlers(): TaskHandlers | undefined {
+    return this.#current.handlers;
+  }
+
+  get autoRetry(): AutoRetry | undefined {
+    return this.#current.autoRetry;
+  }
+
+  get isRemote(): boolean {
+    return this.#run === undefined;
+  }
+
+  get maxRetries(): number | null {
+    const { maxRetries } = this.options;
+    return maxRetries === undefined ? RETRY_DEFAULTS.maxRetries : maxRetries;
+  }
+
+  get defaultRetryDelay(): number {
+    return this.options.defaultRetryDelay ?? RETRY_DEFAULTS.defaultRetryDelay;
+  }
+
+  get ignoreResult(): boolean {
+    return this.resolved.ignoreResult;
+  }
+
+  get trackStarted(): boolean {
+    return this.resolved.trackStarted;
+  }
+
+  get storeErrorsEvenIfIgnored(): boolean {
+    return this.resolved.storeErrorsEvenIfIgnored;
+  }
+
+  get resultReprMaxsize(): number {
+    return this.options.resultReprMaxsize ?? 1024;
+  }
+
+  get excModule(): string {
+    const dot = this.name.lastIndexOf('.');
+    return dot < 0 ? this.name : this.name.slice(0, dot);
+  }
+
+  isExpected(error: Error): boolean {
+    // by name too: the class may come from another copy of its module
+    return (this.options.throws ?? []).some(
+      (expected: ErrorClass) => expected.name === error.name || error instanceof expected,
+    );
+  }
+
+  /** @throws TypeError worded as Python does, or listing what the schema says */
+  checkArguments(args: Args, kwargs: Kwargs): undefined | Promise<unknown> {
+    if (!this.#parameters || this.options.typing === false) return undefined;
+    checkArguments(this.#parameters, args, kwargs);
+    const { schema } = this.options;
+    if (!schema) return undefined;
+    const checked = validated(schema, bindArguments(this.#parameters, args, kwargs), this.name);
+    return checked instanceof Promise ? checked : undefined;
+  }
+
+  invoke(context: TaskContext, args: Args, kwargs: Kwargs): unknown {
+    if (!this.#run || !this.#parameters) {
+      throw new TypeError(`The code of task ${this.name} is not here: it was declared remote`);
+    }
+    const bound = bindArguments(this.#parameters, args, kwargs);
+    const { schema } = this.options;
+    if (!schema) return this.#call(context, bound);
+    const checked = validated(schema, bound, this.name);
+    return checked instanceof Promise
+      ? checked.then(values => this.#call(context, values))
+      : this.#call(context, checked);
+  }
+
+  #call(context: TaskContext, args: Args): unknown {
+    const run = this.#run as (...all: readonly unknown[]) => unknown;
+    return this.#declared.bind ? run(context, ...args) : run(...args);
+  }
+
+  get #current(): Derived {
+    const conf = this.#settings();
+    if (this.#derived?.revision !== conf.revision) this.#derived = this.#derive(conf);
+    return this.#derived!;
+  }
+
+  #derive(conf: Settings): Derived {
+    const options = annotated(this.name, this.#declared, conf.get('task_annotations'));
+    return {
+      revision: conf.revision,
+      options,
+      resolved: resolveOptions(options, conf),
+      handlers: handlersOf(options),
+      autoRetry: autoRetryOf(options),
+    };
+  }
+}
+
+function handlersOf({ base: Base, handlers }: TaskOptions): TaskHandlers | undefined {
+  if (!Base) return handlers;
+  const inherited = new Base();
+  if (!handlers) return inherited;
+  return Object.assign(Object.create(inherited) as TaskHandlers, handlers);
+}
+
+function resolveOptions(options: TaskOptions, conf: Settings): ResolvedTaskOptions {
+  const both = options.acksOnFailureOrTimeout;
+  return {
+    acksLate: options.acksLate ?? conf.get('task_acks_late'),
+    acksOnFailure:
+      options.acksOnFailure ??
+      both ??
+      conf.get('task_acks_on_failure') ??
+      conf.get('task_acks_on_failure_or_timeout'),
+    acksOnTimeout:
+      options.acksOnTimeout ??
+      both ??
+      conf.get('task_acks_on_timeout') ??
+      conf.get('task_acks_on_failure_or_timeout'),
+    rejectOnWorkerLost:
+      options.rejectOnWorkerLost ?? conf.get('task_reject_on_worker_lost') ?? false,
+    ignoreResult: options.ignoreResult ?? conf.get('task_ignore_result'),
+    storeErrorsEvenIfIgnored:
+      options.storeErrorsEvenIfIgnored ?? conf.get('task_store_errors_even_if_ignored'),
+    trackStarted: options.trackStarted ?? conf.get('task_track_started'),
+    timeLimit: options.timeLimit ?? conf.get('task_time_limit'),
+    softTimeLimit: options.softTimeLimit ?? conf.get('task_soft_time_limit'),
+    serializer: options.serializer ?? conf.get('task_serializer'),
+    compression: options.compression ?? conf.get('task_compression'),
+    priority: options.priority ?? conf.get('task_default_priority'),
+    rateLimit: options.rateLimit ?? conf.get('task_default_rate_limit'),
+  };
+}
