@@ -2,13 +2,15 @@
  * Sends tasks of several kinds and shows what becomes of each. `scripts/quickstart` runs it
  * beside a worker; it ends with exit code 1 when a result is not what it should be.
  */
-import { type InspectColor, inspect, isDeepStrictEqual, styleText } from 'node:util';
+import { inspect, isDeepStrictEqual, styleText } from 'node:util';
 import type { AsyncResult, ResultMeta } from 'tscelery';
 import { add, app, crawl, divide, flaky, greet } from './app.ts';
 
+type Color = Parameters<typeof styleText>[0];
+
 const TIMEOUT = 30;
 const hasColor = process.stdout.isTTY && !process.env.NO_COLOR;
-const COLORS: Readonly<Record<string, InspectColor>> = {
+const COLORS: Readonly<Record<string, Color>> = {
   SUCCESS: 'green',
   FAILURE: 'red',
   RETRY: 'yellow',
@@ -87,6 +89,6 @@ function mistake(text: string): void {
   console.log(painted(`${' '.repeat(10)}Not as expected: ${text}`, 'red'));
 }
 
-function painted(text: string, color: InspectColor | undefined): string {
+function painted(text: string, color: Color | undefined): string {
   return hasColor && color ? styleText(color, text) : text;
 }
