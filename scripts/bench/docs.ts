@@ -24,7 +24,7 @@ function about({ startedAt, machine, quick, failures }: Report): string {
     `Measured on ${startedAt.slice(0, 10)}: ${processor}, ${processors} processors, ${memoryGb} GB, Linux ${kernel}; load at the start ${load}.`,
     `Node ${node}, Redis ${redis}, Python ${python} with Celery ${celery}, BullMQ ${bullmq}, tscelery ${machine.tscelery}.`,
   ];
-  if (quick) lines.push('**A quick look with a tenth of the work: do not quote these numbers.**');
+  if (quick) lines.push('**A quick look (`--quick`): do not quote these numbers.**');
   if (failures.length > 0) lines.push(`Not measured: ${failures.join('; ')}.`);
   return lines.join('\n');
 }

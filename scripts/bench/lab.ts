@@ -21,6 +21,7 @@ export class Lab {
   readonly #server: RedisServer;
   readonly #dir: string;
   readonly #running = new Set<Running>();
+  #isClosed = false;
 
   static async open(): Promise<Lab> {
     const server = await startRedis();
@@ -88,7 +89,13 @@ export class Lab {
     return shareOfOthers(from, to, this.processors);
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Idempotent. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const running of this.#running) running.kill();
     await this.#server.stop();
     await rm(this.#dir, { recursive: true, force: true });

@@ -19,6 +19,10 @@ const SUITES: readonly Suite[] = [DRAIN, RESULTS, ENQUEUE, LATENCY, FOOTPRINT];
 const SYSTEMS: readonly System[] = [...PYTHON_SYSTEMS, ...TSCELERY_SYSTEMS, ...BULLMQ_SYSTEMS];
 /** A run during which others took more of the machine than this counts as disturbed. */
 const NOISY = 0.1;
+/** As a shell counts it: 128 and the number of SIGINT. */
+const EXIT_INTERRUPTED = 130;
+
+class Interrupted extends Error {}
 
 async function main(): Promise<number> {
   const options = readOptions(
@@ -35,7 +39,7 @@ async function main(): Promise<number> {
 async function measureAll(options: Options): Promise<number> {
   const startedAt = new Date().toISOString();
   const lab = await Lab.open();
-  const stop = () => lab.close().finally(() => process.exit(130));
+  const stop = () => lab.close().finally(() => process.exit(EXIT_INTERRUPTED));
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   try {
@@ -76,6 +80,7 @@ async function measureSuite(
       try {
         runs.push(await measureOnce(lab, suite, system, round, options, label));
       } catch (error) {
+        if (lab.isClosed) throw new Interrupted();
         failures.push(`${suite.name} of ${system.name}`);
         note(`${label}: FAILED ${(error as Error).message}`);
       }
@@ -137,9 +142,10 @@ function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
+function exitCodeOf(error: unknown): number {
+  if (error instanceof Interrupted) return EXIT_INTERRUPTED;
   note(error instanceof OptionError ? error.message : String((error as Error).stack));
-  process.exitCode = error instanceof OptionError ? 2 : 1;
+  return error instanceof OptionError ? 2 : 1;
 }
+
+process.exitCode = await main().catch(exitCodeOf);

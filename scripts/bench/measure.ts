@@ -1,5 +1,5 @@
 /** CPU time and memory of processes, read from /proc (Linux only). */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Ticks of /proc per second; the same on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -65,6 +65,15 @@ export function memoryOf(pid: number): Memory {
     rss: megabytes(`/proc/${pid}/status`, 'VmRSS'),
     pss: megabytes(`/proc/${pid}/smaps_rollup`, 'Pss'),
   };
+}
+
+/** The file that a process runs; undefined when the process is gone. */
+export function programOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Of a process and its descendants. */

@@ -28,8 +28,8 @@ Redis server of its own. Prints tables and writes bench-results/<date>.json.
   --rounds N         runs of each system, one after the other in turn (default 3)
   --tasks N          tasks per drain instead of the number that suits each system
   --retries N        repeat a run up to N times while other processes disturb it (default 2)
-  --quick            one round, a tenth of the tasks, no repeating: to see that it works
-  --profile          tscelery's processes write CPU profiles to bench-results/
+  --quick            one round, a tenth of the tasks in drains, no repeating: to see that it works
+  --profile          in drains, workers that run on Node write CPU profiles to bench-results/
   --write-docs       do not measure: put the tables of the last run into docs/performance.md
   --list             show suites and systems
   --help             show this

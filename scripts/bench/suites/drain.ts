@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../../test/support/eventually.ts';
 import type { Lab } from '../lab.ts';
 import { cpuOfTree, memoryOfTree, type Snapshot, takeSnapshot } from '../measure.ts';
-import type { Running } from '../processes.ts';
+import type { Command, Running } from '../processes.ts';
 import type { DrainSubject, QueueCounter } from '../system.ts';
 import type { Column, Measured, RunOptions, Suite } from './suite.ts';
 
@@ -15,6 +15,8 @@ const COUNTED_FROM = 0.05;
 /** Seconds without progress after which a run has failed. */
 const PATIENCE = 30;
 const CPU_UNIT = 10_000;
+/** Node 20 takes no --cpu-prof in NODE_OPTIONS, which is the way to reach children. */
+const PROFILING = new URL('../workloads/profiling.js', import.meta.url).href;
 
 const COLUMNS: readonly Column[] = [
   { metric: 'rate', label: 'tasks/s', ratio: true },
@@ -45,8 +47,7 @@ async function drain(lab: Lab, subject: DrainSubject, options: RunOptions): Prom
   const counter = await subject.openCounter(lab);
   let worker: Running | undefined;
   try {
-    const command = subject.worker(lab);
-    worker = await lab.start(command);
+    worker = await lab.start(profiled(subject.worker(lab), options));
     const from = await reached(counter, worker, Math.floor(tasks * (1 - COUNTED_FROM)), tasks);
     const to = await reached(counter, worker, 0, tasks);
     const { rss } = memoryOfTree(worker.pid);
@@ -63,6 +64,13 @@ async function drain(lab: Lab, subject: DrainSubject, options: RunOptions): Prom
     counter.close();
     if (worker) await lab.stop(worker);
   }
+}
+
+/** Node's processes, children too, write a CPU profile when they end. */
+function profiled(command: Command, { profileDir }: RunOptions): Command {
+  if (profileDir === undefined) return command;
+  const env = { NODE_OPTIONS: `--import=${PROFILING}`, BENCH_PROFILE_DIR: profileDir };
+  return { ...command, env: { ...command.env, ...env } };
 }
 
 interface Mark {

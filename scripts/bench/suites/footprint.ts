@@ -1,7 +1,7 @@
 /** What a worker with two children costs before it does anything: time to start, memory, idle CPU. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from '../lab.ts';
-import { cpuOfTree, memoryOf, now, takeSnapshot, treeOf } from '../measure.ts';
+import { cpuOfTree, memoryOf, now, programOf, takeSnapshot, treeOf } from '../measure.ts';
 import { median } from '../statistics.ts';
 import type { FootprintSubject } from '../system.ts';
 import type { Measured, RunOptions, Suite } from './suite.ts';
@@ -70,8 +70,11 @@ async function versionTime(lab: Lab, { version }: FootprintSubject): Promise<{ v
   return { version: median(times) * 1000 };
 }
 
+/** Only processes that run the same program count as children: no shell that guards them. */
 function memory(root: number) {
-  const [parent, ...children] = treeOf(takeSnapshot(), root).map(memoryOf);
+  const program = programOf(root);
+  const pids = treeOf(takeSnapshot(), root).filter(pid => programOf(pid) === program);
+  const [parent, ...children] = pids.map(memoryOf);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const all = parent ? [parent, ...children] : children;
   return {

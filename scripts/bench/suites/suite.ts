@@ -7,9 +7,9 @@ export type Metrics = Readonly<Record<string, number>>;
 export interface RunOptions {
   /** Tasks instead of the number each system brings. */
   readonly tasks: number | undefined;
-  /** A tenth of the work. */
+  /** Less of everything: to see that it works. */
   readonly quick: boolean;
-  /** Where tscelery's processes write CPU profiles. */
+  /** Where the processes of workers that run on Node write CPU profiles. */
   readonly profileDir: string | undefined;
 }
 
