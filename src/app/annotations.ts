@@ -4,7 +4,7 @@
  */
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
-import type { TaskHandlers } from '../execute/hooks.ts';
+import type { TaskHandlers } from '../execute/handlers.ts';
 import type { TaskOptions } from './task-options.ts';
 
 const OPTION_OF: Readonly<Record<string, keyof TaskOptions>> = {

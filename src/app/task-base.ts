@@ -1,4 +1,4 @@
-import type { TaskHandlers } from '../execute/hooks.ts';
+import type { TaskHandlers } from '../execute/handlers.ts';
 import type { TaskRequest } from '../execute/request.ts';
 import type { TaskOptions } from './task-options.ts';
 

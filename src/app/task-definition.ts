@@ -2,7 +2,7 @@
  * The data of a task: its function, its parameters, and its options with annotations and
  * settings filled in.
  */
-import type { TaskHandlers } from '../execute/hooks.ts';
+import type { TaskHandlers } from '../execute/handlers.ts';
 import type { RunnableTask } from '../execute/ports.ts';
 import type { AutoRetry } from '../execute/retry-policy.ts';
 import type { TaskContext } from '../execute/task-context.ts';

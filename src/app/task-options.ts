@@ -1,7 +1,7 @@
 /** What can be said when a task is declared and when it is called. */
 import type { RetryPolicy } from '../base/backoff.ts';
 import type { SignatureData } from '../canvas/signature.ts';
-import type { TaskHandlers } from '../execute/hooks.ts';
+import type { TaskHandlers } from '../execute/handlers.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any constructor of errors
 export type ErrorClass = abstract new (...args: any[]) => Error;

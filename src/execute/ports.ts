@@ -3,7 +3,7 @@ import type { Logger } from '../base/logger.ts';
 import type { SignatureRoute } from '../canvas/signature.ts';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import type { TaskCall } from '../wire/task-message.ts';
-import type { ExecutionSignals, TaskHandlers } from './hooks.ts';
+import type { ExecutionSignals, TaskHandlers } from './handlers.ts';
 import type { AutoRetry } from './retry-policy.ts';
 import type { TaskContext } from './task-context.ts';
 

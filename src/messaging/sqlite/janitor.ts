@@ -1,6 +1,5 @@
 import { patience, self } from './liveness.ts';
-import type { SqliteSession } from './session.ts';
-import type { Holder } from './store.ts';
+import type { Holder, SqliteStore } from './store.ts';
 
 /** Seconds. */
 const TICK = 1;
@@ -9,19 +8,31 @@ const TIDY_EVERY_TICKS = 30;
 /** After a pause of this process (sleep, a blocked loop) others may have slept as well. */
 const LATE = 3;
 
+/** The part of a session that housekeeping needs. */
+export interface Household {
+  readonly store: SqliteStore;
+  readonly takers: Iterable<{
+    readonly holder: number;
+    readonly expiring: readonly { readonly name: string; readonly seconds: number }[];
+  }>;
+  readonly listeners: Iterable<{ restored(count: number, consumer: string): void }>;
+  enqueue(work: (store: SqliteStore) => void): Promise<void>;
+  write<T>(work: (store: SqliteStore) => T): Promise<T>;
+}
+
 /**
  * Shows the others that our consumers live, takes messages back from those of dead processes,
  * and removes what nobody needs any more.
  */
 export class Janitor {
-  readonly #session: SqliteSession;
+  readonly #session: Household;
   readonly #timer: NodeJS.Timeout;
   /** When each consumer of another process was seen to do something, by our own clock. */
   readonly #seen = new Map<number, { beat: number; at: number }>();
   #ticks = 0;
   #lastTick = performance.now() / 1000;
 
-  constructor(session: SqliteSession) {
+  constructor(session: Household) {
     this.#session = session;
     this.#timer = setInterval(() => this.#tick(), TICK * 1000);
     setImmediate(() => this.#tick());
