@@ -179,7 +179,7 @@ describe('the example in the README', () => {
     const printed = await runTs('order.ts', cwd);
 
     assert.deepEqual(Object.keys(files), ['tasks.ts', 'order.ts']);
-    assert.equal(printed, '7.5\nReceipt for Ada: 7.5 EUR\n');
+    assert.equal(printed, '7.5\nBox 7 is packed\n');
     assert.match(worker.stdout, /transport: +sqla\+sqlite:\/\/\/celery\.sqlite \(embedded/);
   });
 });
