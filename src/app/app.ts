@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ResultBackend } from '../backends/contract.ts';
-import { systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SignatureRoute } from '../canvas/signature.ts';
@@ -72,6 +72,8 @@ export class Celery {
   readonly conf: Settings;
   /** Hooks into the life of tasks and workers. */
   readonly signals: Signals;
+  /** The time for ETAs, expiry, retries and workers; `tscelery/testing` puts its own in place. */
+  clock: Clock = systemClock;
   readonly #registry: Registry;
   readonly #publisher: Publisher;
   readonly #connections: Connections;
@@ -104,6 +106,7 @@ export class Celery {
       signals: this.signals,
       queues: () => this.queues,
       transport: () => this.transport(),
+      clock: () => this.clock,
       warn,
     });
     this.#registry = new Registry(this.conf, {
@@ -362,7 +365,7 @@ export class Celery {
       store: async () => {},
       publish: async () => {},
       newId: randomUUID,
-      clock: systemClock,
+      clock: this.clock,
       storesResults: false,
       extended: this.conf.get('result_extended'),
       accept: acceptedContentTypes(this.conf.get('accept_content')),
@@ -439,7 +442,7 @@ export class Celery {
   async #callDirectly(definition: TaskDefinition, args: readonly unknown[]): Promise<unknown> {
     const request = directRequest(definition.name, randomUUID(), args, currentTask()?.request);
     const context = new TaskContext(request, {
-      clock: systemClock,
+      clock: this.clock,
       signal: currentTask()?.signal ?? new AbortController().signal,
       maxRetries: definition.maxRetries,
       defaultRetryDelay: definition.defaultRetryDelay,

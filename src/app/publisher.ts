@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { v5 as uuid5 } from 'uuid';
 import { type RetryPolicy, withRetries } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { SignatureData, SignatureRoute } from '../canvas/signature.ts';
 import { currentTask } from '../execute/task-context.ts';
@@ -25,6 +26,7 @@ export interface PublisherHost {
   readonly queues: () => Queues;
   transport(): Promise<Transport>;
   readonly signals: Signals;
+  clock(): Clock;
   warn(message: string): void;
 }
 
@@ -104,7 +106,7 @@ export class Publisher {
       shadow: options.shadow ?? definition?.options.shadowName?.(args, options.kwargs ?? {}),
       callbacks: signatures(options.link),
       errbacks: signatures(options.linkError),
-      eta: eta(options),
+      eta: eta(options, this.#host.clock()),
       expires: this.#expires(options.expires),
       timeLimit,
       softTimeLimit,
@@ -130,7 +132,7 @@ export class Publisher {
 
   #expires(expires: ApplyOptions['expires']): number | string | undefined {
     if (expires === undefined || expires === null) return undefined;
-    const now = Date.now() / 1000;
+    const now = this.#host.clock().now();
     const moment =
       typeof expires === 'number'
         ? now + expires
@@ -236,13 +238,13 @@ function withTaskOptions(options: ApplyOptions, definition?: TaskDefinition): Ap
   return merged as ApplyOptions;
 }
 
-function eta({ eta, countdown }: ApplyOptions): number | string | undefined {
+function eta({ eta, countdown }: ApplyOptions, clock: Clock): number | string | undefined {
   if (eta !== undefined) return eta instanceof Date ? epochSeconds(eta, 'eta') : eta;
   if (countdown === undefined) return undefined;
   if (typeof countdown !== 'number' || !Number.isFinite(countdown)) {
     throw new TypeError(`countdown must be a number of seconds, got ${String(countdown)}`);
   }
-  return countdown > 0 ? Date.now() / 1000 + countdown : undefined;
+  return countdown > 0 ? clock.now() + countdown : undefined;
 }
 
 function epochSeconds(date: Date, option: string): number {

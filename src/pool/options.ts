@@ -1,7 +1,7 @@
 import { serialize } from 'node:v8';
 import type { Clock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
-import type { PoolEvents } from './contract.ts';
+import type { PoolEvents, RunnerFactory } from './contract.ts';
 
 /** Where a child's stdout or stderr goes; a number is a file descriptor of the parent. */
 export type ChildOutput = 'inherit' | 'ignore' | number;
@@ -13,6 +13,8 @@ export interface PoolOptions {
   readonly slots?: number | undefined;
   /** Module with `createRunner` (RunnerFactory). */
   readonly runnerUrl: URL;
+  /** What that module would give, for pools that run in this process. */
+  readonly createRunner?: RunnerFactory | undefined;
   /** Given to `createRunner`; structured-clonable. */
   readonly runnerConfig: unknown;
   /** Seconds, for jobs that bring no limit of their own; 0 is none (default). */

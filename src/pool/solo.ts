@@ -72,8 +72,8 @@ export class SoloPool implements Pool {
       this.#events.onLog('warning', 'The solo pool cannot enforce hard time limits; use prefork.');
     }
     try {
-      const module: { createRunner: RunnerFactory } = await import(runnerUrl.href);
-      this.#runner = await module.createRunner(runnerConfig, { slot: 0, index: 0 });
+      const { createRunner = await factoryAt(runnerUrl) } = this.#options;
+      this.#runner = await createRunner(runnerConfig, { slot: 0, index: 0 });
     } catch (error) {
       throw new PoolFailure(`Could not load ${runnerUrl.href}: ${error}`, { cause: error });
     }
@@ -243,4 +243,9 @@ export class SoloPool implements Pool {
     }
     if (this.#held.size === 0) this.#idle?.resolve();
   }
+}
+
+async function factoryAt(url: URL): Promise<RunnerFactory> {
+  const module: { createRunner: RunnerFactory } = await import(url.href);
+  return module.createRunner;
 }

@@ -52,8 +52,13 @@ export const createRunner: RunnerFactory = async (config, child) => {
   app.conf.update(settings);
   await app.importModules(include, cwd);
   const ports = await app.executionPorts({ hostname: node, logger });
-  return new TaskRunner(app, ports);
+  return taskRunner(app, ports);
 };
+
+/** Runs the tasks of an app that is loaded already. */
+export function taskRunner(app: Celery, ports: ExecutionPorts): JobRunner {
+  return new TaskRunner(app, ports);
+}
 
 interface StructuredPayload extends TaskSource {
   readonly message: Message;

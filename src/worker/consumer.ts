@@ -55,10 +55,20 @@ export class Consumer {
     subscription.setPrefetch(this.#prefetch());
   }
 
+  /** Unsettled deliveries. */
+  get held(): number {
+    return this.#subscription?.held ?? 0;
+  }
+
   /** Requests that wait for their time hold a message each, which must not starve the pool. */
   setScheduled(count: number): void {
     this.#scheduled = count;
     this.#subscription?.setPrefetch(this.#prefetch());
+  }
+
+  /** Consume from this queue too. */
+  async addQueue(queue: Queue): Promise<void> {
+    await this.#subscription?.addQueue(queue);
   }
 
   /** Take nothing new. */

@@ -4,7 +4,6 @@
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import type { Celery } from '../app/app.ts';
-import { systemClock } from '../base/clock.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -12,7 +11,7 @@ import type { ExecutionPorts } from '../execute/ports.ts';
 import { failTask } from '../execute/run-task.ts';
 import type { Transport } from '../messaging/contract.ts';
 import type { Queue } from '../messaging/entities.ts';
-import type { Pool } from '../pool/contract.ts';
+import type { Pool, RunnerFactory } from '../pool/contract.ts';
 import { WorkerLostError } from '../pool/errors.ts';
 import { createPool } from '../pool/open.ts';
 import type { ChildConfig } from './child.ts';
@@ -31,6 +30,8 @@ export interface WorkerOptions {
   readonly excludeQueues?: readonly string[];
   /** How a pool child finds the same app. */
   readonly child: ChildConfig;
+  /** Runs the tasks of a pool that is in this process, instead of what `child` describes. */
+  readonly createRunner?: RunnerFactory;
 }
 
 /** Memory is per process: children of a pool would have other queues and results than we. */
@@ -82,6 +83,11 @@ export class Worker {
     return this.app.conf.get('worker_concurrency') || availableParallelism();
   }
 
+  /** Deliveries that the broker has not been told the end of. */
+  get unsettled(): number {
+    return this.#consumer?.held ?? 0;
+  }
+
   get poolName(): string {
     return String(this.app.conf.get('worker_pool'));
   }
@@ -89,6 +95,11 @@ export class Worker {
   /** Resolves when the worker cannot go on by itself. */
   get failed(): Promise<Error> {
     return this.#fatal.promise;
+  }
+
+  /** Consume from this queue too, until the worker stops. */
+  async addQueue(queue: Queue): Promise<void> {
+    await this.#consumer?.addQueue(queue);
   }
 
   /** Delete everything that waits in the worker's queues. @returns messages deleted */
@@ -135,7 +146,7 @@ export class Worker {
 
   async #assemble(): Promise<void> {
     const { conf } = this.app;
-    const clock = systemClock;
+    const { clock } = this.app;
     this.#execution = await this.app.executionPorts({
       hostname: this.hostname,
       logger: this.#logger,
@@ -178,6 +189,8 @@ export class Worker {
       concurrency: this.concurrency,
       slots: conf.get('worker_child_slots'),
       runnerUrl: CHILD_MODULE,
+      createRunner: this.#options.createRunner,
+      clock: this.app.clock,
       runnerConfig: this.#options.child,
       maxTasksPerChild: conf.get('worker_max_tasks_per_child') ?? undefined,
       maxMemoryPerChild: conf.get('worker_max_memory_per_child') ?? undefined,
