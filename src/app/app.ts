@@ -128,6 +128,11 @@ export class Celery {
     return this.#queues;
   }
 
+  /** Make the queues from the settings again when they are next asked for. */
+  resetQueues(): void {
+    this.#queues = undefined;
+  }
+
   /**
    * Declare a task.
    *

@@ -108,6 +108,7 @@ export class Publisher {
       errbacks: signatures(options.linkError),
       eta: eta(options, this.#host.clock()),
       expires: this.#expires(options.expires),
+      now: this.#host.clock().now(),
       timeLimit,
       softTimeLimit,
       rootId: options.rootId ?? parent?.rootId ?? parent?.id,
@@ -189,6 +190,8 @@ export class Publisher {
       properties: message.properties,
       exchange: exchange.name,
       routingKey,
+      queue: queue?.name,
+      message,
     };
     await signals.beforeTaskPublish.send(call.task, event);
     await this.#withRetries(attempt, options);

@@ -1,8 +1,8 @@
 /**
  * The settings of one app: what `app.conf` is.
  *
- * Layers, the first that has a value wins: environment (broker and result URLs only),
- * changes, added defaults, config source, the defaults of the settings table. Names and
+ * Layers, the first that has a value wins: overrides (of tests), environment (broker and
+ * result URLs only), changes, added defaults, config source, the defaults of the settings table. Names and
  * values are checked when they come in; reading is reading a property.
  */
 
@@ -92,6 +92,8 @@ class SettingsBase {
   readonly #changes: CheckedSettings = new Map();
   /** Newest first. */
   readonly #added: CheckedSettings[] = [];
+  /** Newest first. */
+  readonly #overrides: CheckedSettings[] = [];
   #source: CheckedSettings = new Map();
   #values: Values;
   #revision = 0;
@@ -118,6 +120,8 @@ class SettingsBase {
   get(name: string): unknown;
   get(name: string): unknown {
     const known = requireSettingName(name);
+    const override = this.#overrides.find(each => each.has(known));
+    if (override) return override.get(known);
     const derive = DERIVED.get(known);
     if (derive) return derive(this.#values as unknown as UrlSettings, this.#env);
     return this.#values[known];
@@ -149,6 +153,24 @@ class SettingsBase {
     const given = typeof defaults === 'function' ? defaults() : defaults;
     this.#added.unshift(checkChanges(given, 'the added defaults'));
     this.#refresh();
+  }
+
+  /**
+   * Put values over everything else, the environment too, until the returned function is
+   * called: for tests.
+   *
+   * @throws ImproperlyConfigured for an unknown name or a wrong value; then nothing is changed
+   */
+  override(values: CeleryConfig): () => void {
+    const checked = checkChanges(values, 'an override');
+    this.#overrides.unshift(checked);
+    this.#refresh();
+    return () => {
+      const at = this.#overrides.indexOf(checked);
+      if (at < 0) return;
+      this.#overrides.splice(at, 1);
+      this.#refresh();
+    };
   }
 
   /** Put a config file or object in the place of the one before. */
@@ -194,7 +216,7 @@ class SettingsBase {
 
   /** Highest first. */
   #layers(): CheckedSettings[] {
-    return [this.#changes, ...this.#added, this.#source];
+    return [...this.#overrides, this.#changes, ...this.#added, this.#source];
   }
 
   #refresh(): void {

@@ -3,7 +3,7 @@
  * they connected; what they throw is reported and stops nothing. Celery: `celery.signals`.
  */
 import type { TaskRequest } from '../execute/request.ts';
-import type { Headers, MessageProperties } from '../wire/message.ts';
+import type { Headers, Message, MessageProperties } from '../wire/message.ts';
 
 export type Receiver<Event> = (event: Event) => void | Promise<void>;
 
@@ -94,6 +94,9 @@ export interface PublishEvent {
   readonly properties: MessageProperties;
   readonly exchange: string;
   readonly routingKey: string;
+  /** The queue that is declared for it; undefined when exchange and routing key were given. */
+  readonly queue: string | undefined;
+  readonly message: Message;
 }
 
 export interface TaskEvent {

@@ -34,6 +34,11 @@ function memoryAt(url: string): SharedMemory {
   return memory;
 }
 
+/** Forget the results of this URL; backends that have them keep them. */
+export function forgetMemory(url: string): void {
+  memories.delete(url);
+}
+
 /** Results kept in this process; backends with the same URL share them. */
 export class MemoryBackend implements ResultBackend {
   readonly name = 'memory';

@@ -2,8 +2,9 @@
  * The queues, bindings and consumers behind one `memory://` URL: a broker that lives as long
  * as the process and is shared by every transport of the process with that URL.
  */
+import { DELIVERY_COUNT, deliveryCount } from '../../wire/envelope.ts';
 import type { Message } from '../../wire/message.ts';
-import type { Destination } from '../contract.ts';
+import type { BindingRow, Destination } from '../contract.ts';
 import type { Queue } from '../entities.ts';
 import { bindingMatches, PRIORITY_STEPS, priorityStep } from '../routing.ts';
 
@@ -11,7 +12,7 @@ export interface Stored {
   readonly queue: string;
   readonly exchange: string;
   readonly routingKey: string;
-  readonly message: Message;
+  message: Message;
   redelivered: boolean;
 }
 
@@ -38,6 +39,10 @@ class Line {
   prepend(item: Stored): void {
     if (this.#head > 0) this.#items[--this.#head] = item;
     else this.#items.unshift(item);
+  }
+
+  get items(): readonly Stored[] {
+    return this.#items.slice(this.#head);
   }
 
   shift(): Stored {
@@ -102,6 +107,20 @@ export class MemoryBroker {
     this.wake();
   }
 
+  /** Puts a message back at the end with one more in `x-delivery-count`. */
+  putBackCounted(stored: Stored): void {
+    const { headers } = stored.message;
+    const counted = { ...headers, [DELIVERY_COUNT]: deliveryCount(headers) + 1 };
+    stored.message = { ...stored.message, headers: counted };
+    this.putBack([stored], 'last');
+  }
+
+  get bindings(): BindingRow[] {
+    return [...this.#bindings].flatMap(([exchange, bindings]) =>
+      bindings.map(({ queue, bindingKey }) => ({ queue, exchange, routingKey: bindingKey })),
+    );
+  }
+
   /** The next message for somebody who serves these queues in this order. */
   next(queues: readonly string[]): Stored | undefined {
     for (let rank = 0; rank < PRIORITY_STEPS.length; rank++) {
@@ -115,6 +134,16 @@ export class MemoryBroker {
 
   size(queue: string): number {
     return (this.#queues.get(queue) ?? []).reduce((sum, line) => sum + line.length, 0);
+  }
+
+  /** Names of the queues that are there. */
+  get names(): string[] {
+    return [...this.#queues.keys()];
+  }
+
+  /** What waits in a queue, in the order in which it will be served. */
+  waiting(queue: string): readonly Stored[] {
+    return (this.#queues.get(queue) ?? []).flatMap(line => line.items);
   }
 
   purge(queue: string): number {
@@ -180,4 +209,9 @@ export function memoryBroker(name: string): MemoryBroker {
     brokers.set(name, broker);
   }
   return broker;
+}
+
+/** Forget the broker of this name and what waits in it; transports that have it keep it. */
+export function forgetMemoryBroker(name: string): void {
+  brokers.delete(name);
 }
