@@ -1,0 +1,171 @@
+/**
+ * The client side of remote control: sends requests to all nodes and collects their replies.
+ * Celery: `app.control`, kombu's mailbox.
+ */
+import { randomUUID } from 'node:crypto';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
+import { ImproperlyConfigured } from '../base/errors.ts';
+import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
+import { type Exchange, exchange, type Queue, queue } from '../messaging/entities.ts';
+import {
+  buildControlRequest,
+  type ControlReply,
+  type ControlRequest,
+  controlNames,
+  readControlReply,
+} from '../wire/control.ts';
+
+export interface MailboxOptions {
+  /** `control_exchange` */
+  readonly namespace: string;
+  /** Names the queue of replies. */
+  readonly oid: string;
+  readonly serializer: string;
+  readonly accept: ReadonlySet<string>;
+  /** Seconds that a request or a reply may wait (`control_queue_ttl`). */
+  readonly ttl: number;
+  /** Seconds after which an unused queue of replies is deleted (`control_queue_expires`). */
+  readonly expires: number;
+  transport(): Promise<Transport>;
+  readonly clock?: Clock;
+}
+
+export interface RequestOptions {
+  /** Only these nodes. */
+  readonly destination?: readonly string[];
+  /** Only nodes whose name fits. */
+  readonly pattern?: string;
+  readonly matcher?: 'glob' | 'pcre';
+}
+
+export interface CallOptions extends RequestOptions {
+  /** Seconds to wait for the next reply, default 1. */
+  readonly timeout?: number;
+  /** Replies after which not to wait for more; default the number of destinations. */
+  readonly limit?: number;
+}
+
+export function controlExchange(namespace: string): Exchange {
+  return exchange(controlNames.exchange(namespace), 'fanout', { durable: false });
+}
+
+export function replyExchange(name: string): Exchange {
+  return exchange(name, 'direct', { durable: false });
+}
+
+export class Mailbox {
+  readonly #options: MailboxOptions;
+
+  constructor(options: MailboxOptions) {
+    this.#options = options;
+  }
+
+  /** Send a request that nobody answers. Resolves when the broker has it. */
+  async cast(
+    method: string,
+    args: Readonly<Record<string, unknown>> = {},
+    options: RequestOptions = {},
+  ): Promise<void> {
+    await this.#send(await this.#transport(), this.#request(method, args, options, false), 0);
+  }
+
+  /**
+   * Send a request and collect the replies, in the order in which they come. Resolves when as
+   * many as expected are there, or none came for `timeout` seconds.
+   */
+  async call(
+    method: string,
+    args: Readonly<Record<string, unknown>> = {},
+    options: CallOptions = {},
+  ): Promise<ControlReply[]> {
+    const { timeout = 1, limit = options.destination?.length } = options;
+    const request = this.#request(method, args, options, true);
+    const transport = await this.#transport();
+    const replies: ControlReply[] = [];
+    const complete = deferred();
+    const clock = this.#options.clock ?? systemClock;
+    let timer = clock.after(timeout, complete.resolve);
+    const consumer = await this.#collect(transport, request.ticket, reply => {
+      replies.push(reply);
+      timer.cancel();
+      timer = clock.after(timeout, complete.resolve);
+      if (replies.length === limit) complete.resolve();
+    });
+    try {
+      timer.cancel();
+      await this.#send(transport, request, timeout);
+      timer = clock.after(timeout, complete.resolve);
+      await complete.promise;
+    } finally {
+      timer.cancel();
+      await consumer.close();
+    }
+    return replies;
+  }
+
+  async #transport(): Promise<Transport> {
+    const transport = await this.#options.transport();
+    if (transport.supportsFanout) return transport;
+    throw new ImproperlyConfigured(
+      `Remote control needs a broker that can broadcast; ${transport.url} cannot.`,
+    );
+  }
+
+  #request(
+    method: string,
+    args: Readonly<Record<string, unknown>>,
+    options: RequestOptions,
+    reply: boolean,
+  ): ControlRequest {
+    const { namespace, oid } = this.#options;
+    return {
+      method,
+      arguments: args,
+      destination: options.destination ?? null,
+      pattern: options.pattern ?? null,
+      matcher: options.pattern === undefined ? null : (options.matcher ?? 'glob'),
+      ticket: randomUUID(),
+      replyTo: reply
+        ? { exchange: controlNames.replyExchange(namespace), routingKey: oid }
+        : undefined,
+    };
+  }
+
+  #send(transport: Transport, request: ControlRequest, timeout: number): Promise<void> {
+    const { namespace, serializer } = this.#options;
+    const expires = timeout > 0 ? Date.now() / 1000 + timeout : 0;
+    const message = buildControlRequest(request, { expires, serializer, clock: 1 });
+    return transport.publish(message, { exchange: controlExchange(namespace), routingKey: '' });
+  }
+
+  #collect(
+    transport: Transport,
+    ticket: string,
+    onReply: (reply: ControlReply) => void,
+  ): Promise<Consumer> {
+    const { accept } = this.#options;
+    const onDeliveries = (deliveries: Delivery[]) => {
+      for (const { message, problem } of deliveries) {
+        if (problem) continue;
+        const answer = readControlReply(message, accept);
+        if (answer.ticket === ticket) answer.replies.forEach(onReply);
+      }
+    };
+    return transport.consume([this.#replyQueue()], { prefetch: 0, onDeliveries });
+  }
+
+  #replyQueue(): Queue {
+    const { namespace, oid, ttl, expires } = this.#options;
+    return queue(controlNames.replyQueue(namespace, oid), {
+      exchange: replyExchange(controlNames.replyExchange(namespace)),
+      routingKey: oid,
+      durable: false,
+      exclusive: true,
+      autoDelete: true,
+      noAck: true,
+      messageTtl: ttl,
+      expires,
+    });
+  }
+}
