@@ -1,17 +1,23 @@
 /** Compression of message bodies, named in the `compression` header as kombu names it. */
 
 import * as zlib from 'node:zlib';
+import { CeleryError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { bzip2Decompress } from './bzip2-decoder.ts';
+import { bzip2Compress } from './bzip2-encoder.ts';
+import { MAX_BODY_BYTES } from './decode-limits.ts';
 import { DecodeError, SerializerNotInstalled } from './errors.ts';
-
-/** A small message must not be able to fill the memory of whoever reads it. */
-const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
+import { xzCompress, xzDecompress } from './xz.ts';
+import { prepareZstd, zstdCompress, zstdDecompress } from './zstd.ts';
 
 interface Codec {
   readonly contentType: string;
   readonly aliases: readonly string[];
-  readonly compress?: ((data: Uint8Array) => Uint8Array) | undefined;
-  readonly decompress?: ((data: Uint8Array, maxOutputLength: number) => Buffer) | undefined;
+  readonly compress: (data: Uint8Array) => Uint8Array;
+  /** Gives up when there is more than `maxOutputLength`, without having made all of it. */
+  readonly decompress: (data: Uint8Array, maxOutputLength: number) => Buffer;
+  /** What `compress` needs; undefined when there is nothing to wait for. */
+  readonly prepare?: () => Promise<void> | undefined;
 }
 
 const CODECS: readonly Codec[] = [
@@ -31,33 +37,47 @@ const CODECS: readonly Codec[] = [
   {
     contentType: 'application/zstd',
     aliases: ['zstd', 'zstandard'],
-    // Node has zstd from 22.15.
-    ...(typeof zlib.zstdCompressSync === 'function' && {
-      compress: (data: Uint8Array) => zlib.zstdCompressSync(data),
-      decompress: (data: Uint8Array, maxOutputLength: number) =>
-        zlib.zstdDecompressSync(data, { maxOutputLength }),
-    }),
+    compress: zstdCompress,
+    decompress: zstdDecompress,
+    prepare: prepareZstd,
   },
-  { contentType: 'application/x-bz2', aliases: ['bzip2', 'bzip'] },
-  { contentType: 'application/x-lzma', aliases: ['lzma', 'xz'] },
+  {
+    contentType: 'application/x-bz2',
+    aliases: ['bzip2', 'bzip'],
+    compress: bzip2Compress,
+    decompress: bzip2Decompress,
+  },
+  {
+    contentType: 'application/x-lzma',
+    aliases: ['lzma', 'xz'],
+    compress: xzCompress,
+    decompress: xzDecompress,
+  },
 ];
 
 const BY_NAME = new Map(
   CODECS.flatMap(codec => [codec.contentType, ...codec.aliases].map(name => [name, codec])),
 );
 
-function usableNames(): string[] {
-  return CODECS.filter(codec => codec.compress !== undefined).flatMap(codec => codec.aliases);
+function knownNames(): string[] {
+  return CODECS.flatMap(codec => codec.aliases);
+}
+
+/**
+ * Await it before `compress` is called with this name; undefined when there is nothing to
+ * wait for. Rejects with SerializerNotInstalled when a package is missing.
+ */
+export function prepareCompression(name: string | null | undefined): Promise<void> | undefined {
+  return name ? BY_NAME.get(name)?.prepare?.() : undefined;
 }
 
 /** Compressed bytes and the value of the `compression` header. Throws SerializerNotInstalled. */
 export function compress(data: Uint8Array, name: string): { data: Uint8Array; type: string } {
   const codec = BY_NAME.get(name);
-  if (codec?.compress === undefined) {
-    const known = usableNames();
-    const hint = codec === undefined ? didYouMean(name, known) : ' This Node.js cannot write it.';
+  if (codec === undefined) {
+    const known = knownNames();
     throw new SerializerNotInstalled(
-      `No compression named ${JSON.stringify(name)} (known: ${known.join(', ')}).${hint}`,
+      `No compression named ${JSON.stringify(name)} (known: ${known.join(', ')}).${didYouMean(name, known)}`,
     );
   }
   return { data: codec.compress(data), type: codec.contentType };
@@ -65,23 +85,27 @@ export function compress(data: Uint8Array, name: string): { data: Uint8Array; ty
 
 /**
  * The bytes before compression; `type` is the header's content type or an alias of it.
- * Throws DecodeError, also when the result would be larger than `maxOutputBytes`.
+ * Throws DecodeError, also when the result would be larger than `maxOutputBytes`: a small
+ * message must not be able to fill the memory of whoever reads it.
  */
 export function decompress(
   data: Uint8Array,
   type: string,
-  maxOutputBytes: number = MAX_OUTPUT_BYTES,
+  maxOutputBytes: number = MAX_BODY_BYTES,
 ): Buffer {
   const codec = BY_NAME.get(type);
-  if (codec?.decompress === undefined) {
+  if (codec === undefined) {
     throw new DecodeError(
-      `Cannot read a body compressed as ${JSON.stringify(type)} (readable: ${usableNames().join(', ')}).`,
+      `Cannot read a body compressed as ${JSON.stringify(type)} (readable: ${knownNames().join(', ')}).`,
     );
   }
   try {
     return codec.decompress(data, maxOutputBytes);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new DecodeError(`Cannot decompress a body of type ${type}: ${reason}`, { cause: error });
+    const missing = error instanceof CeleryError ? error.message : undefined;
+    throw new DecodeError(missing ?? `Cannot decompress a body of type ${type}: ${reason}`, {
+      cause: error,
+    });
   }
 }

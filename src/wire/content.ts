@@ -4,13 +4,22 @@
  */
 
 import { isUtf8 } from 'node:buffer';
+import { CeleryError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { MAX_BODY_BYTES } from './decode-limits.ts';
 import { ContentDisallowed, DecodeError, EncodeError, SerializerNotInstalled } from './errors.ts';
 import { jsonDecode, jsonEncode } from './json.ts';
+import { msgpackDecode, msgpackEncode } from './msgpack.ts';
+import { pickleDecode, pickleEncode } from './pickle.ts';
+import { yamlDecode, yamlEncode } from './yaml.ts';
 
+/** One way to turn values into bytes and back. Errors of other classes become the ones named. */
 export interface Serializer {
+  /** For the option `serializer` and the settings, for example `json`. */
   readonly name: string;
+  /** As the message says it, for example `application/json`. */
   readonly contentType: string;
+  /** `utf-8` for text, `binary` for bytes. */
   readonly contentEncoding: string;
   /** Throws EncodeError. */
   encode(value: unknown): string | Uint8Array;
@@ -18,27 +27,72 @@ export interface Serializer {
   decode(bytes: Buffer): unknown;
 }
 
-/** Names that mean something to Celery, whether or not somebody registered a serializer. */
-const KNOWN_TYPES: Readonly<Record<string, string>> = {
-  json: 'application/json',
-  yaml: 'application/x-yaml',
-  msgpack: 'application/x-msgpack',
-  pickle: 'application/x-python-serialize',
-  raw: 'application/data',
-  auth: 'application/data',
-  text: 'text/plain',
-};
-
 /** Content that is only bytes or text; reading it cannot do harm. */
 const TRUSTED: ReadonlySet<string> = new Set(['application/data', 'text/plain']);
 
-const byName = new Map<string, Serializer>();
-const byType = new Map<string, Serializer>();
+interface Registry {
+  readonly byName: Map<string, Serializer>;
+  readonly byType: Map<string, Serializer>;
+}
 
-/** Adds a serializer or replaces the one of the same name. */
+const KEY = Symbol.for('tscelery.serializers');
+
+/** One for the process: a user's module may bring its own copy of this library. */
+function sharedRegistry(): Registry {
+  const shared = globalThis as { [KEY]?: Registry };
+  shared[KEY] ??= { byName: new Map(), byType: new Map() };
+  return shared[KEY];
+}
+
+const { byName, byType } = sharedRegistry();
+
+/**
+ * Adds a serializer for the whole process, or replaces the one of the same name. Whoever reads
+ * its messages has to list it in `accept_content`. Throws TypeError for an incomplete one.
+ */
 export function registerSerializer(serializer: Serializer): void {
+  const { name, contentType, contentEncoding } = serializer;
+  for (const [field, value] of Object.entries({ name, contentType, contentEncoding })) {
+    if (typeof value === 'string' && value !== '') continue;
+    throw new TypeError(`A serializer's ${field} must be a non-empty string, not ${String(value)}`);
+  }
+  for (const field of ['encode', 'decode'] as const) {
+    if (typeof serializer[field] === 'function') continue;
+    throw new TypeError(`The serializer ${JSON.stringify(name)} has no function ${field}`);
+  }
+  if (!contentType.includes('/')) {
+    throw new TypeError(
+      `The content type of the serializer ${JSON.stringify(name)} must be like "application/x-mine", not ${JSON.stringify(contentType)}`,
+    );
+  }
+  install({
+    name,
+    contentType,
+    contentEncoding,
+    encode: value => orError(() => serializer.encode(value), name, EncodeError),
+    decode: bytes => orError(() => serializer.decode(bytes), name, DecodeError),
+  });
+}
+
+function install(serializer: Serializer): void {
   byName.set(serializer.name, serializer);
   byType.set(serializer.contentType, serializer);
+}
+
+function orError<T>(
+  run: () => T,
+  name: string,
+  ErrorClass: typeof EncodeError | typeof DecodeError,
+): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof CeleryError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ErrorClass(`The serializer ${JSON.stringify(name)} failed: ${reason}`, {
+      cause: error,
+    });
+  }
 }
 
 /** By name or content type. Throws SerializerNotInstalled naming the nearest one. */
@@ -46,8 +100,10 @@ export function serializerNamed(name: string): Serializer {
   const found = byName.get(name) ?? byType.get(name);
   if (found !== undefined) return found;
   const known = [...byName.keys()];
+  const hint =
+    name === 'auth' ? ' Call app.setupSecurity() to sign messages.' : didYouMean(name, known);
   throw new SerializerNotInstalled(
-    `No serializer named ${JSON.stringify(name)} (installed: ${known.join(', ')}).${didYouMean(name, known)}`,
+    `No serializer named ${JSON.stringify(name)} (installed: ${known.join(', ')}).${hint}`,
   );
 }
 
@@ -62,9 +118,9 @@ export function acceptedContentTypes(accept: readonly string[]): ReadonlySet<str
 }
 
 function knownType(name: string): string {
-  const type = Object.hasOwn(KNOWN_TYPES, name) ? KNOWN_TYPES[name] : undefined;
-  if (type !== undefined) return type;
-  const known = [...new Set([...byName.keys(), ...Object.keys(KNOWN_TYPES)])];
+  // May be listed before `setupSecurity` has installed it; until then nothing is readable as it.
+  if (name === 'auth') return 'application/data';
+  const known = [...byName.keys(), 'auth'];
   throw new SerializerNotInstalled(
     `No serializer named ${JSON.stringify(name)} (known: ${known.join(', ')}).${didYouMean(name, known)}`,
   );
@@ -80,9 +136,17 @@ export function decodeContent(
   contentEncoding: string,
   accept: ReadonlySet<string>,
 ): unknown {
-  if (TRUSTED.has(contentType)) return readTrusted(body, contentEncoding);
-  assertAccepted(contentType, accept);
+  if (body.length > MAX_BODY_BYTES) {
+    throw new DecodeError(
+      `A body of ${body.length} bytes is too large (${MAX_BODY_BYTES} at most).`,
+    );
+  }
   const serializer = byType.get(contentType);
+  // Signed messages travel as plain bytes; once they are checked here, unsigned ones fail.
+  if (TRUSTED.has(contentType) && serializer?.name !== 'auth') {
+    return readTrusted(body, contentEncoding);
+  }
+  if (!TRUSTED.has(contentType)) assertAccepted(contentType, accept);
   if (serializer === undefined) {
     throw new DecodeError(
       `No serializer for content type ${JSON.stringify(contentType)} is installed (installed: ${[...byType.keys()].join(', ')}).`,
@@ -121,7 +185,12 @@ function toUtf8(body: Buffer, encoding: string): Buffer {
   }
 }
 
-registerSerializer({
+/** A second copy of the library leaves what is there. */
+function installBuiltIn(serializer: Serializer): void {
+  if (!byName.has(serializer.name)) install(serializer);
+}
+
+installBuiltIn({
   name: 'json',
   contentType: 'application/json',
   contentEncoding: 'utf-8',
@@ -132,7 +201,31 @@ registerSerializer({
   },
 });
 
-registerSerializer({
+installBuiltIn({
+  name: 'yaml',
+  contentType: 'application/x-yaml',
+  contentEncoding: 'utf-8',
+  encode: yamlEncode,
+  decode: yamlDecode,
+});
+
+installBuiltIn({
+  name: 'msgpack',
+  contentType: 'application/x-msgpack',
+  contentEncoding: 'binary',
+  encode: msgpackEncode,
+  decode: msgpackDecode,
+});
+
+installBuiltIn({
+  name: 'pickle',
+  contentType: 'application/x-python-serialize',
+  contentEncoding: 'binary',
+  encode: pickleEncode,
+  decode: pickleDecode,
+});
+
+installBuiltIn({
   name: 'raw',
   contentType: 'application/data',
   contentEncoding: 'binary',
@@ -143,7 +236,7 @@ registerSerializer({
   decode: bytes => bytes,
 });
 
-registerSerializer({
+installBuiltIn({
   name: 'text',
   contentType: 'text/plain',
   contentEncoding: 'utf-8',

@@ -5,6 +5,7 @@
  */
 
 import { CeleryError } from '../base/errors.ts';
+import { assertWithinLimits } from './decode-limits.ts';
 import { DecodeError } from './errors.ts';
 import { buildUuid, Inert, PyGlobal, pyGlobal, reduce, refused } from './pickle-values.ts';
 import { TypedValue } from './typed-value.ts';
@@ -12,7 +13,6 @@ import { TypedValue } from './typed-value.ts';
 export { pickleEncode, pickleGroup } from './pickle-writer.ts';
 
 const HIGHEST_PROTOCOL = 5;
-const MAX_DEPTH = 1000;
 
 /**
  * The value of a pickle of protocol 2 to 5. Tuples and lists become arrays, dicts objects,
@@ -57,7 +57,8 @@ class Unpickler {
       step(this);
     }
     const value = this.pop();
-    if (this.#namedClasses) assertPlain(value, 0, new Set());
+    assertWithinLimits(value, 'a pickle');
+    if (this.#namedClasses) assertPlain(value, new Set());
     return value;
   }
 
@@ -135,21 +136,20 @@ class Unpickler {
 }
 
 /** A class or a zone left over in the data would be no plain data. */
-function assertPlain(value: unknown, depth: number, seen: Set<object>): void {
+function assertPlain(value: unknown, seen: Set<object>): void {
   if (typeof value !== 'object' || value === null || seen.has(value)) return;
   if (value instanceof PyGlobal) throw refused(value.path);
   if (value instanceof Inert) throw refused(`a ${value.kind}`);
-  if (depth > MAX_DEPTH) throw new DecodeError(`A pickle nested deeper than ${MAX_DEPTH} levels.`);
   if (value instanceof TypedValue || value instanceof Uint8Array || value instanceof Date) return;
   seen.add(value);
   const items = value instanceof Set ? value : Object.values(value);
-  for (const item of items) assertPlain(item, depth + 1, seen);
+  for (const item of items) assertPlain(item, seen);
 }
 
 function integer(bytes: Buffer): number | bigint {
-  let value = 0n;
-  for (let i = bytes.length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]!);
-  value = BigInt.asIntN(bytes.length * 8, value);
+  if (bytes.length === 0) return 0;
+  const digits = Buffer.from(bytes).reverse().toString('hex');
+  const value = BigInt.asIntN(bytes.length * 8, BigInt(`0x${digits}`));
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }
