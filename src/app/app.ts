@@ -246,6 +246,11 @@ export class Celery {
     this.#errors.set(key, make);
   }
 
+  /** The error that a stored failure stands for, with the remote stack in its own. */
+  errorOf(data: unknown, traceback: string | null = null): Error {
+    return withRemoteStack(decodeException(data, this.#errors), traceback);
+  }
+
   /**
    * Take settings from an object, a module (`./celeryconfig.js`) or `module:attribute`,
    * instead of looking for a config file. Celery: `config_from_object`.
@@ -437,8 +442,7 @@ export class Celery {
   #result<R>(id: string, ignored: boolean): AsyncResult<R> {
     const host = {
       backend: () => this.backend(),
-      decodeError: (data: unknown, traceback: string | null) =>
-        withRemoteStack(decodeException(data, this.#errors), traceback),
+      decodeError: (data: unknown, traceback: string | null) => this.errorOf(data, traceback),
       result: (other: string) => this.#result(other, false),
     };
     return new AsyncResult<R>(id, host, { ignored });
