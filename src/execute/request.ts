@@ -47,51 +47,130 @@ export interface TaskRequest {
   readonly children: unknown[];
 }
 
-export interface RequestSource {
+/** Where the message of a request came from. */
+export interface RequestOrigin {
   readonly message: Message;
-  readonly headers: TaskHeaders;
-  readonly body: TaskBody;
   readonly exchange: string;
   readonly routingKey: string;
   readonly redelivered: boolean;
-  readonly hostname: string;
-  readonly ignoreResult: boolean;
   readonly isEager?: boolean | undefined;
 }
 
-export function requestFromMessage(source: RequestSource): TaskRequest {
-  const { headers, body, message } = source;
-  const priority = message.properties.priority;
-  return {
-    id: headers.id,
-    task: headers.task,
-    args: body.args,
-    kwargs: body.kwargs,
-    rootId: headers.rootId,
-    parentId: headers.parentId,
-    group: headers.group,
-    groupIndex: headers.groupIndex,
-    retries: headers.retries,
-    eta: headers.eta,
-    expires: headers.expires,
-    timelimit: headers.timelimit,
-    ignoreResult: source.ignoreResult,
-    shadow: headers.shadow,
-    origin: headers.origin,
-    hostname: source.hostname,
-    deliveryInfo: {
-      exchange: source.exchange,
-      routing_key: source.routingKey,
+/** A class and not a literal: one is made for every task, and most of it is never looked at. */
+class MessageRequest implements TaskRequest {
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  readonly hostname: string;
+  readonly ignoreResult: boolean;
+  readonly children: unknown[] = [];
+  readonly calledDirectly = false;
+  readonly #headers: TaskHeaders;
+  readonly #origin: RequestOrigin;
+
+  constructor(
+    origin: RequestOrigin,
+    headers: TaskHeaders,
+    body: TaskBody,
+    node: { readonly hostname: string; readonly ignoreResult: boolean },
+  ) {
+    this.args = body.args;
+    this.kwargs = body.kwargs;
+    this.hostname = node.hostname;
+    this.ignoreResult = node.ignoreResult;
+    this.#headers = headers;
+    this.#origin = origin;
+  }
+
+  get id(): string {
+    return this.#headers.id;
+  }
+
+  get task(): string {
+    return this.#headers.task;
+  }
+
+  get rootId(): string {
+    return this.#headers.rootId;
+  }
+
+  get parentId(): string | null {
+    return this.#headers.parentId;
+  }
+
+  get group(): string | null {
+    return this.#headers.group;
+  }
+
+  get groupIndex(): number | null {
+    return this.#headers.groupIndex;
+  }
+
+  get retries(): number {
+    return this.#headers.retries;
+  }
+
+  get eta(): number | null {
+    return this.#headers.eta;
+  }
+
+  get expires(): number | null {
+    return this.#headers.expires;
+  }
+
+  get timelimit(): readonly [number | null, number | null] {
+    return this.#headers.timelimit;
+  }
+
+  get shadow(): string | null {
+    return this.#headers.shadow;
+  }
+
+  get origin(): string {
+    return this.#headers.origin;
+  }
+
+  get replyTo(): string {
+    return this.#headers.replyTo;
+  }
+
+  get correlationId(): string {
+    return this.#headers.correlationId;
+  }
+
+  get isEager(): boolean {
+    return this.#origin.isEager ?? false;
+  }
+
+  get headers(): Readonly<Record<string, unknown>> {
+    return customHeaders(this.#origin.message.headers);
+  }
+
+  get deliveryInfo(): DeliveryInfo {
+    const { message, exchange, routingKey, redelivered } = this.#origin;
+    const { priority } = message.properties;
+    return {
+      exchange,
+      routing_key: routingKey,
       priority: typeof priority === 'number' ? priority : null,
-      redelivered: source.redelivered,
-    },
-    replyTo: headers.replyTo,
-    correlationId: headers.correlationId,
-    headers: customHeaders(message.headers),
-    calledDirectly: false,
-    isEager: source.isEager ?? false,
-    children: [],
-  };
+      redelivered,
+    };
+  }
+
+  /** Getters are no properties: without this a request would look empty in logs and results. */
+  toJSON(): Record<string, unknown> {
+    const shown = ['id', 'task', 'args', 'kwargs', 'retries', 'hostname', 'rootId', 'parentId'];
+    const more = ['eta', 'expires', 'timelimit', 'headers', 'deliveryInfo'];
+    return Object.fromEntries([...shown, ...more].map(key => [key, this[key as keyof this]]));
+  }
+}
+
+export function requestFromMessage(
+  origin: RequestOrigin,
+  headers: TaskHeaders,
+  body: TaskBody,
+  node: { readonly hostname: string; readonly ignoreResult: boolean },
+): TaskRequest {
+  return new MessageRequest(origin, headers, body, node);
 }
 
 /** The request of a task that is called like a function. */

@@ -4,6 +4,7 @@
  * The stages are functions over one record, in the order of `STEPS`. Acks are not
  * decided here: the reply tells the worker what happened.
  */
+import type { Clock } from '../base/clock.ts';
 import type { JobControl } from '../pool/contract.ts';
 import { InvalidTaskError } from '../wire/errors.ts';
 import { exceptionRepr } from '../wire/exception.ts';
@@ -17,7 +18,7 @@ import type { FailureOutcome, TaskReply } from './outcome.ts';
 import { failure, outcomeOf } from './outcome-of.ts';
 import type { ExecutionPorts, RunnableTask } from './ports.ts';
 import { requestFromMessage } from './request.ts';
-import { runInContext, TaskContext } from './task-context.ts';
+import { type ContextHost, runInContext, type StateUpdate, TaskContext } from './task-context.ts';
 
 type Step = (x: Execution) => void | Promise<void>;
 
@@ -117,22 +118,41 @@ function decode(x: Execution): void {
 }
 
 function bindContext(x: Execution): void {
-  x.request = requestFromMessage({
-    ...x.source,
-    headers: x.headers,
-    body: x.body,
+  x.request = requestFromMessage(x.source, x.headers, x.body, {
     hostname: x.ports.hostname,
     ignoreResult: x.headers.ignoreResult ?? x.task.ignoreResult,
   });
-  x.context = new TaskContext(x.request, {
-    clock: x.ports.clock,
-    signal: x.control.signal,
-    maxRetries: x.task.maxRetries,
-    defaultRetryDelay: x.task.defaultRetryDelay,
-    updateState: async update => {
-      if (x.ports.storesResults) await x.ports.store(updateMeta(x, update));
-    },
-  });
+  x.context = new TaskContext(x.request, new ExecutionHost(x));
+}
+
+/** What a task's context reaches of its run; looked up only when the task asks. */
+class ExecutionHost implements ContextHost {
+  readonly #x: Execution;
+
+  constructor(x: Execution) {
+    this.#x = x;
+  }
+
+  get clock(): Clock {
+    return this.#x.ports.clock;
+  }
+
+  get signal(): AbortSignal {
+    return this.#x.control.signal;
+  }
+
+  get maxRetries(): number | null {
+    return this.#x.task.maxRetries;
+  }
+
+  get defaultRetryDelay(): number {
+    return this.#x.task.defaultRetryDelay;
+  }
+
+  async updateState(update: StateUpdate): Promise<void> {
+    const { ports } = this.#x;
+    if (ports.storesResults) await ports.store(updateMeta(this.#x, update));
+  }
 }
 
 function markStarted(x: Execution): Promise<void> | undefined {
