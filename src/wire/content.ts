@@ -6,6 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { CeleryError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { processWide } from '../base/process-wide.ts';
 import { MAX_BODY_BYTES } from './decode-limits.ts';
 import { ContentDisallowed, DecodeError, EncodeError, SerializerNotInstalled } from './errors.ts';
 import { jsonDecode, jsonEncode } from './json.ts';
@@ -35,16 +36,10 @@ interface Registry {
   readonly byType: Map<string, Serializer>;
 }
 
-const KEY = Symbol.for('tscelery.serializers');
-
-/** One for the process: a user's module may bring its own copy of this library. */
-function sharedRegistry(): Registry {
-  const shared = globalThis as { [KEY]?: Registry };
-  shared[KEY] ??= { byName: new Map(), byType: new Map() };
-  return shared[KEY];
-}
-
-const { byName, byType } = sharedRegistry();
+const { byName, byType } = processWide<Registry>('serializers', () => ({
+  byName: new Map(),
+  byType: new Map(),
+}));
 
 /**
  * Adds a serializer for the whole process, or replaces the one of the same name. Whoever reads

@@ -9,6 +9,7 @@ import { floatDigits } from '../base/saferepr.ts';
 import { fromIso, hasOffset, toIso } from './dates.ts';
 import { DecodeError, EncodeError } from './errors.ts';
 import { MAX_DEPTH, parsePythonJson } from './json-parser.ts';
+import { type RegisteredType, registeredType, registeredTypeOf } from './registered-types.ts';
 import { Decimal, PyDate, PyDateTime, PyTime, PyUuid, TypedValue } from './typed-value.ts';
 
 export { Decimal, PyDate, PyDateTime, PyTime, PyUuid, TypedValue } from './typed-value.ts';
@@ -183,6 +184,8 @@ function reviveTyped(object: Record<string, unknown>): unknown {
   const type = object.__type__;
   if (typeof type !== 'string' || !('__value__' in object)) return object;
   if (Object.keys(object).length !== 2) return object;
+  const registered = registeredType(type);
+  if (registered !== undefined) return registered.decode(object.__value__);
   const revive = Object.hasOwn(REVIVERS, type) ? REVIVERS[type] : undefined;
   return revive?.(object.__value__) ?? object;
 }
@@ -270,6 +273,12 @@ class Writer {
 
   #object(value: object, path: Path): string {
     if (Array.isArray(value)) return this.#array(value, path);
+    const registered = registeredTypeOf(value);
+    if (registered !== undefined) {
+      const encoded = encodeRegistered(registered, value, path);
+      if (!this.#typed) return this.write(encoded, path);
+      return this.#record({ __type__: registered.name, __value__: encoded }, path);
+    }
     if (value instanceof TypedValue) {
       return this.#typedValue(value.type, value.wireValue, value.text, path);
     }
@@ -331,12 +340,25 @@ class Writer {
 /** Classes that JSON.stringify would quietly turn into `{}`. */
 const REFUSED = [Map, Set, WeakMap, WeakSet, WeakRef, Promise, RegExp, Error, SharedArrayBuffer];
 
+function encodeRegistered(type: RegisteredType, value: object, path: Path): unknown {
+  try {
+    return type.encode(value as never);
+  } catch (error) {
+    if (error instanceof EncodeError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new EncodeError(`${place(path)} could not be encoded as ${type.name}: ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
 function cannotWrite(what: string, path: Path): EncodeError {
-  const [name, ...steps] = path;
-  const place = steps
-    .map(step => (typeof step === 'number' ? `[${step}]` : memberAccess(step)))
-    .join('');
-  return new EncodeError(`${name}${place} is ${what} and cannot be sent as JSON.`);
+  return new EncodeError(`${place(path)} is ${what} and cannot be sent as JSON.`);
+}
+
+function place([name, ...steps]: Path): string {
+  const access = steps.map(step => (typeof step === 'number' ? `[${step}]` : memberAccess(step)));
+  return `${name}${access.join('')}`;
 }
 
 function memberAccess(key: string): string {
