@@ -17,7 +17,9 @@ const LEVELS: readonly (readonly string[])[] = [
   ['backends'],
   ['execute', 'events', 'control'],
   ['app'],
-  ['worker', 'beat', 'testing'],
+  ['worker', 'beat'],
+  // the test kit runs a whole worker
+  ['testing'],
   ['cli', 'index.ts'],
 ];
 const LEVEL = new Map(LEVELS.flatMap((folders, level) => folders.map(name => [name, level])));
