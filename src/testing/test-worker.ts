@@ -1,6 +1,7 @@
 /** A real worker in the test's own process. */
 import type { Celery } from '../app/app.ts';
-import type { AnyTask, Task } from '../app/task.ts';
+import type { AsyncResult } from '../app/async-result.ts';
+import type { AnyTask } from '../app/task.ts';
 import { TimeoutError } from '../backends/errors.ts';
 import type { Logger, LogLevel } from '../base/logger.ts';
 import { queue } from '../messaging/entities.ts';
@@ -38,6 +39,18 @@ export interface TestWorkerHost {
   };
   clear(): void;
   stop(): Promise<void>;
+}
+
+/** A task with this result. */
+interface TaskOf<R> {
+  readonly name: string;
+  delay(...args: never[]): Promise<AsyncResult<R>>;
+}
+
+/** What `delay` and `applyAsync` give. */
+interface CallOf<R> {
+  readonly id: string;
+  get(): Promise<R>;
 }
 
 const DEFAULT_TIMEOUT = 10;
@@ -140,8 +153,8 @@ export class TestWorker {
    * @param state default: any final one
    * @throws TimeoutError
    */
-  waitFor<R>(
-    what: Task<never[], R> | { readonly id: string } | string,
+  waitFor<R = unknown>(
+    what: CallOf<R> | TaskOf<R> | string,
     state?: string,
     options?: WaitOptions,
   ): Promise<TaskRun<R>>;
