@@ -1,7 +1,6 @@
 /** A real worker in the test's own process. */
 import type { Celery } from '../app/app.ts';
 import type { AsyncResult } from '../app/async-result.ts';
-import type { AnyTask } from '../app/task.ts';
 import { TimeoutError } from '../backends/errors.ts';
 import type { Logger, LogLevel } from '../base/logger.ts';
 import { queue } from '../messaging/entities.ts';
@@ -159,7 +158,7 @@ export class TestWorker {
     options?: WaitOptions,
   ): Promise<TaskRun<R>>;
   async waitFor(
-    what: AnyTask | { readonly id: string } | string,
+    what: CallOf<unknown> | TaskOf<unknown> | string,
     state?: string,
     { timeout = DEFAULT_TIMEOUT }: WaitOptions = {},
   ): Promise<TaskRun> {
@@ -303,7 +302,7 @@ export class TestWorker {
   }
 }
 
-function matcher(what: AnyTask | { readonly id: string } | string): (run: TaskRun) => boolean {
+function matcher(what: CallOf<unknown> | TaskOf<unknown> | string): (run: TaskRun) => boolean {
   if (typeof what === 'string') return run => run.task === what;
   if ('id' in what) return run => run.id === what.id;
   return run => run.task === what.name;
