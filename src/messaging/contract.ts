@@ -36,13 +36,36 @@ export interface Delivery {
    * reconnect where the broker allows that. Only the first of `ack` and `reject` counts.
    */
   ack(): Promise<void>;
-  /** Give the message up: `requeue` puts it back in its queue, otherwise it is dropped or dead-lettered. */
-  reject(requeue: boolean): Promise<void>;
+  /**
+   * Give the message up: `requeue` puts it back in its queue, otherwise it is dropped or
+   * dead-lettered. With `counted` the message put back carries one more in `x-delivery-count`.
+   */
+  reject(requeue: boolean, options?: RequeueOptions): Promise<void>;
   readonly settled: boolean;
+  /**
+   * The broker took its consumer for dead and gave the message to others, so it must not be
+   * started here; settling it rejects with ChannelError. Undefined where that cannot be known.
+   */
+  readonly lost?: boolean;
+}
+
+export interface RequeueOptions {
+  /** The delivery came to harm, and so may the next one. */
+  readonly counted?: boolean;
+}
+
+/** A prefetch count with which nothing is taken. */
+export const TAKE_NOTHING = -1;
+
+/** Where an exchange gives messages to, as `list bindings` shows it. */
+export interface BindingRow {
+  readonly queue: string;
+  readonly exchange: string;
+  readonly routingKey: string;
 }
 
 export interface ConsumeOptions {
-  /** How many unsettled deliveries may be out at once; 0 is no limit. Ignored for `noAck` queues. */
+  /** How many unsettled deliveries may be out at once; 0 is no limit, `TAKE_NOTHING` none. Ignored for `noAck` queues. */
   readonly prefetch: number;
   /** Called with everything that arrived in one round trip, oldest first. Must not throw. */
   readonly onDeliveries: (deliveries: Delivery[]) => void;
@@ -114,6 +137,8 @@ export interface Transport {
   /** Deletes the queue with its bindings and messages. Idempotent. */
   delete(queue: Queue): Promise<void>;
   consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer>;
+  /** All bindings of named exchanges that the broker knows; missing where it cannot be asked. */
+  bindings?(): Promise<BindingRow[]>;
 }
 
 /** How a transport is made: `messaging/open.ts` picks the maker by URL scheme. */

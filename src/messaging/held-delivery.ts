@@ -1,8 +1,9 @@
 import type { DecodeError } from '../wire/errors.ts';
 import type { Message } from '../wire/message.ts';
-import type { Delivery } from './contract.ts';
+import type { Delivery, RequeueOptions } from './contract.ts';
 
-export type Settlement = 'ack' | 'drop' | 'requeue';
+/** `recount` is `requeue` with one more in `x-delivery-count`. */
+export type Settlement = 'ack' | 'drop' | 'requeue' | 'recount';
 
 /** What a delivery is made of, without the promises a consumer keeps about it. */
 export interface DeliveryContent {
@@ -63,8 +64,8 @@ export class HeldDelivery<Place> implements Delivery {
     return this.#settleOnce('ack');
   }
 
-  reject(requeue: boolean): Promise<void> {
-    return this.#settleOnce(requeue ? 'requeue' : 'drop');
+  reject(requeue: boolean, options?: RequeueOptions): Promise<void> {
+    return this.#settleOnce(requeue ? (options?.counted ? 'recount' : 'requeue') : 'drop');
   }
 
   #settleOnce(how: Settlement): Promise<void> {

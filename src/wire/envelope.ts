@@ -73,14 +73,31 @@ export function decodeEnvelope(raw: string): ReadEnvelope {
   };
 }
 
-/** The envelope as Python's transports put it back: marked as delivered before. Throws DecodeError. */
-export function markRedelivered(raw: string): string {
+/** Header that counts how often a message came to nothing; RabbitMQ's quorum queues use the same. */
+export const DELIVERY_COUNT = 'x-delivery-count';
+
+/** How often the message of these headers was given back because it, or its worker, came to harm. */
+export function deliveryCount(headers: Headers): number {
+  const count = headers[DELIVERY_COUNT];
+  return typeof count === 'number' && count > 0 ? count : 0;
+}
+
+/**
+ * The envelope as Python's transports put it back: marked as delivered before, and with
+ * `counted` one delivery more in `x-delivery-count`. Throws DecodeError.
+ */
+export function markRedelivered(raw: string, options: { counted?: boolean } = {}): string {
   const envelope = readEnvelope(raw, { typed: false });
   const properties = asRecord(envelope.properties);
   const info = asRecord(properties.delivery_info);
+  const headers = asRecord(envelope.headers);
   return jsonEncode({
     ...envelope,
-    headers: { ...asRecord(envelope.headers), redelivered: true },
+    headers: {
+      ...headers,
+      redelivered: true,
+      ...(options.counted ? { [DELIVERY_COUNT]: deliveryCount(headers) + 1 } : {}),
+    },
     properties: { ...properties, delivery_info: { ...info, redelivered: true } },
   });
 }

@@ -76,7 +76,7 @@ export class MemoryConsumer implements Consumer {
   }
 
   #next(): Stored | undefined {
-    const isFull = this.#prefetch > 0 && this.#held.size >= this.#prefetch;
+    const isFull = this.#prefetch !== 0 && this.#held.size >= this.#prefetch;
     const open = isFull ? this.#queues.filter(queue => queue.noAck) : this.#queues;
     return this.#broker.next(open.map(queue => queue.name));
   }
@@ -95,6 +95,7 @@ export class MemoryConsumer implements Consumer {
   async #settle(delivery: HeldDelivery<Stored>, how: Settlement): Promise<void> {
     this.#held.delete(delivery);
     if (how === 'requeue') this.#broker.putBack([delivery.place], 'last');
+    else if (how === 'recount') this.#broker.putBackCounted(delivery.place);
     else this.#broker.wake();
   }
 }

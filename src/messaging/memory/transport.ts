@@ -1,5 +1,6 @@
 import type { Message } from '../../wire/message.ts';
 import type {
+  BindingRow,
   ConsumeOptions,
   Consumer,
   Destination,
@@ -79,5 +80,9 @@ export class MemoryTransport implements Transport {
     this.#consumers.add(consumer);
     for (const queue of queues) await consumer.addQueue(queue);
     return consumer;
+  }
+
+  async bindings(): Promise<BindingRow[]> {
+    return this.#broker.bindings;
   }
 }

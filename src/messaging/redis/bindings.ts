@@ -1,7 +1,9 @@
 /** Which queues an exchange gives a message to, as written down in `_kombu.binding.*`. */
+import type { BindingRow } from '../contract.ts';
 import type { Exchange } from '../entities.ts';
 import type { Binding, RedisKeys } from './keys.ts';
 import type { Link } from './link.ts';
+import type { ScriptedRedis } from './scripts.ts';
 
 /** Seconds for which a binding that somebody else removed may still be used. */
 const TTL = 1;
@@ -54,6 +56,25 @@ export class Bindings {
     this.#cache.set(exchange, { bindings, until: performance.now() + TTL * 1000 });
     return bindings;
   }
+}
+
+/** Every binding that somebody wrote down on this server. */
+export async function allBindings(client: ScriptedRedis, keys: RedisKeys): Promise<BindingRow[]> {
+  const prefix = keys.bindings('');
+  const found = new Set<string>();
+  const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}*`;
+  for (let cursor = '0', isFirst = true; isFirst || cursor !== '0'; isFirst = false) {
+    const [next, some] = await client.scan(cursor, 'MATCH', pattern, 'COUNT', 1000);
+    cursor = next;
+    for (const key of some) found.add(key);
+  }
+  const rows = [...found].map(async key => {
+    const members = await client.smembers(key);
+    const bindings = members.flatMap(member => keys.parseMember(member) ?? []);
+    const exchange = key.slice(prefix.length);
+    return bindings.map(({ queue, routingKey }) => ({ queue, exchange, routingKey }));
+  });
+  return (await Promise.all(rows)).flat();
 }
 
 function matching(bindings: readonly Binding[], exchange: Exchange, routingKey: string): string[] {

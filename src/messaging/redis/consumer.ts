@@ -53,6 +53,8 @@ export class RedisConsumer implements Consumer {
       cycle: this.#leasedCycle,
       prefetch,
       onDeliveries,
+      onExpelled: () => void this.#leases.register().catch(error => hub.report(error)),
+      leases: () => this.#leases,
     });
     this.#noAck = new NoAckIntake(hub, this.#id, this.#noAckCycle, onDeliveries);
     this.#leases = new Leases(hub, this.#id, this.#leased);

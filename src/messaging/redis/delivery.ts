@@ -1,10 +1,11 @@
 import { decodeEnvelope, markRedelivered } from '../../wire/envelope.ts';
 import { DecodeError } from '../../wire/errors.ts';
 import type { Message } from '../../wire/message.ts';
-import type { Delivery } from '../contract.ts';
+import type { Delivery, RequeueOptions } from '../contract.ts';
 
 /** How a delivery was given back. */
-export type Verdict = 'ack' | 'requeue';
+/** `recount` is `requeue` with one more in `x-delivery-count`. */
+export type Verdict = 'ack' | 'requeue' | 'recount';
 
 /** Where settled deliveries go; without it (noAck) they are settled from the start. */
 export interface Settler {
@@ -30,6 +31,8 @@ export class RedisDelivery implements Delivery {
   readonly routingKey: string;
   readonly redelivered: boolean;
   readonly problem: DecodeError | undefined;
+  /** Set when the consumer was taken for dead. */
+  lost = false;
   readonly #settler: Settler | undefined;
   #settled: Promise<void> | undefined;
 
@@ -65,16 +68,17 @@ export class RedisDelivery implements Delivery {
     return this.#settled;
   }
 
-  reject(requeue: boolean): Promise<void> {
-    this.#settled ??= this.#settler!.settle(this, requeue ? 'requeue' : 'ack');
+  reject(requeue: boolean, options?: RequeueOptions): Promise<void> {
+    const back = options?.counted ? 'recount' : 'requeue';
+    this.#settled ??= this.#settler!.settle(this, requeue ? back : 'ack');
     return this.#settled;
   }
 }
 
 /** The text to put back into a list; what is no envelope stays as it is. */
-export function redeliveredText(raw: string): string {
+export function redeliveredText(raw: string, options?: { counted: boolean }): string {
   try {
-    return markRedelivered(raw);
+    return markRedelivered(raw, options);
   } catch {
     return raw;
   }

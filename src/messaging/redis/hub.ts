@@ -92,6 +92,14 @@ export class RedisHub {
     });
   }
 
+  /** We were taken for dead. */
+  lost(count: number, consumer: string): void {
+    this.emit({
+      type: 'warning',
+      message: `Consumer ${consumer} was silent for so long that it was taken for dead; ${count} message(s) that it held were given to others.`,
+    });
+  }
+
   /** Any error of the driver or the server as ours: OperationalError if trying again may help. */
   toError(error: unknown, doing: string): OperationalError | ChannelError | ConnectionClosed {
     if (error instanceof OperationalError) return error;

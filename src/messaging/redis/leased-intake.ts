@@ -7,7 +7,7 @@
  * with the process, and a claim whose reply got lost is found again by `reconcile`.
  */
 import { type Deferred, deferred } from '../../base/deferred.ts';
-import { ConnectionClosed } from '../errors.ts';
+import { ChannelError, ConnectionClosed } from '../errors.ts';
 import type { QueueCycle } from './cycle.ts';
 import { RedisDelivery, redeliveredText, type Settler, type Verdict } from './delivery.ts';
 import type { RedisHub } from './hub.ts';
@@ -20,6 +20,13 @@ const MAX_BATCH = 1000;
 const MAX_CLAIM_CHARACTERS = 8_000_000;
 /** Seconds before a turn is tried again after the server refused it. */
 const REFUSED_PAUSE = 1;
+
+/** What an intake needs of its leases. */
+export interface LeaseKeeper {
+  /** Whether leases may have run out unseen. */
+  readonly overslept: boolean;
+  renew(): Promise<void>;
+}
 
 interface Unconfirmed {
   readonly delivery: RedisDelivery;
@@ -35,6 +42,9 @@ export interface LeasedIntakeOptions {
   readonly cycle: QueueCycle;
   readonly prefetch: number;
   readonly onDeliveries: (deliveries: RedisDelivery[]) => void;
+  /** The server says that this consumer was taken for dead: it has to register again. */
+  readonly onExpelled: () => void;
+  readonly leases: () => LeaseKeeper;
 }
 
 export class LeasedIntake implements Settler {
@@ -42,7 +52,7 @@ export class LeasedIntake implements Settler {
   readonly #id: string;
   readonly #heldKey: string;
   readonly #cycle: QueueCycle;
-  readonly #onDeliveries: (deliveries: RedisDelivery[]) => void;
+  readonly #options: LeasedIntakeOptions;
   readonly #waits: Waits;
   readonly #held = new Map<string, RedisDelivery>();
   /** Settled here, not yet confirmed by the server: waiting for a turn, or in one. */
@@ -55,6 +65,9 @@ export class LeasedIntake implements Settler {
   /** Claims are allowed: the connection is up and its orphans were put back. */
   #ready = false;
   #cancelled = false;
+  #closing = false;
+  /** Somebody may have taken from us what we hold. */
+  #isSuspicious = false;
   #scheduled = false;
   #turn: Promise<void> | undefined;
   #puttingBack: Promise<unknown> = Promise.resolve();
@@ -70,7 +83,7 @@ export class LeasedIntake implements Settler {
     this.#heldKey = options.hub.keys.held(options.consumerId);
     this.#cycle = options.cycle;
     this.#prefetch = options.prefetch;
-    this.#onDeliveries = options.onDeliveries;
+    this.#options = options;
     this.#waits = new Waits({ link: options.hub.waitLink, onWake: () => this.wake() });
   }
 
@@ -110,9 +123,8 @@ export class LeasedIntake implements Settler {
 
   settle(delivery: RedisDelivery, verdict: Verdict): Promise<void> {
     if (!this.#held.delete(delivery.tag)) {
-      return unheard(
-        Promise.reject(new ConnectionClosed(`The consumer of ${delivery.queue} was closed.`)),
-      );
+      const closed = new ConnectionClosed(`The consumer of ${delivery.queue} was closed.`);
+      return unheard(Promise.reject(delivery.lost ? givenAway() : closed));
     }
     const entry = { delivery, verdict, done: deferred(), uncertain: false };
     unheard(entry.done.promise);
@@ -124,9 +136,10 @@ export class LeasedIntake implements Settler {
 
   /**
    * Puts back what the server thinks we hold but we never saw: claims whose reply was lost
-   * with a connection. Returns how many there were.
+   * with a connection, or what was ours before we were taken for dead (`redelivered`). Returns
+   * how many there were.
    */
-  async reconcile(): Promise<number> {
+  async reconcile({ redelivered } = { redelivered: false }): Promise<number> {
     const claiming = this.#claiming;
     const client = await this.#hub.link.connect();
     const tags = await client.smembers(this.#heldKey);
@@ -137,9 +150,41 @@ export class LeasedIntake implements Settler {
     if (orphans.length === 0) return 0;
     // The newest goes back first, so that the oldest ends up first in line.
     orphans.sort((a, b) => tagNumber(b) - tagNumber(a));
-    // Nobody was given them, so they are not marked as delivered before.
-    const entries = await readHeld(this.#hub, client, orphans, { redelivered: false });
+    // What nobody was given is not marked as delivered before.
+    const entries = await readHeld(this.#hub, client, orphans, { redelivered });
     return restoreTags(this.#hub, entries, { heldKey: this.#heldKey });
+  }
+
+  /**
+   * Others have been given what we hold: nothing of it may be settled, or started, here. Takes
+   * nothing until `resume`.
+   */
+  expel(): void {
+    const count = this.expected;
+    this.#ready = false;
+    this.#loseAll([...this.#held.values()]);
+    for (const entry of [...this.#unconfirmed.values()]) this.#loseUnconfirmed(entry);
+    this.#acks = [];
+    this.#requeues = [];
+    if (count > 0) this.#hub.lost(count, this.#id);
+  }
+
+  /** Look what is still ours before anything else is settled. */
+  suspect(): void {
+    this.#isSuspicious = true;
+  }
+
+  #loseAll(deliveries: readonly RedisDelivery[]): void {
+    for (const delivery of deliveries) {
+      delivery.lost = true;
+      this.#held.delete(delivery.tag);
+    }
+  }
+
+  #loseUnconfirmed({ delivery, done }: Unconfirmed): void {
+    delivery.lost = true;
+    this.#unconfirmed.delete(delivery.tag);
+    done.reject(givenAway());
   }
 
   async cancel(): Promise<void> {
@@ -156,6 +201,7 @@ export class LeasedIntake implements Settler {
 
   /** Settles what is left and puts everything held back. */
   async close(): Promise<number> {
+    this.#closing = true;
     await this.cancel();
     await this.#waits.close();
     clearTimeout(this.#pause);
@@ -218,6 +264,10 @@ export class LeasedIntake implements Settler {
   }
 
   async #oneTurn(): Promise<void> {
+    const leases = this.#options.leases();
+    if (leases.overslept || this.#isSuspicious) {
+      await this.#dropLost(leases).catch(error => this.#hub.report(error));
+    }
     const acks = this.#acks.splice(0, MAX_BATCH);
     const requeues = this.#requeues.splice(0, MAX_BATCH);
     try {
@@ -232,6 +282,29 @@ export class LeasedIntake implements Settler {
       this.#hungry = true;
       if (this.#hub.report(error)) this.#pauseTurns();
     }
+  }
+
+  /** Forgets what somebody took from us when its lease had run out. */
+  async #dropLost(leases: LeaseKeeper): Promise<void> {
+    if (leases.overslept) await leases.renew();
+    this.#isSuspicious = false;
+    const held = [...this.#held.values()];
+    const unconfirmed = [...this.#unconfirmed.values()].filter(entry => !entry.uncertain);
+    const tags = [...held, ...unconfirmed.map(({ delivery }) => delivery)].map(({ tag }) => tag);
+    const client = await this.#hub.link.connect();
+    const scores = await Promise.all(
+      tags.map(tag => client.zscore(this.#hub.keys.unackedIndex, tag)),
+    );
+    const gone = new Set(tags.filter((_, i) => scores[i] === null));
+    if (gone.size === 0) return;
+    this.#loseAll(held.filter(({ tag }) => gone.has(tag)));
+    for (const entry of unconfirmed) {
+      if (gone.has(entry.delivery.tag)) this.#loseUnconfirmed(entry);
+    }
+    const kept = ({ delivery }: Unconfirmed) => !delivery.lost;
+    this.#acks = this.#acks.filter(kept);
+    this.#requeues = this.#requeues.filter(kept);
+    this.#hub.lost(gone.size, this.#id);
   }
 
   /** The server answers but refuses: out of memory, a script that runs for ever, no permission. */
@@ -268,18 +341,25 @@ export class LeasedIntake implements Settler {
     const claim = want > 0;
     this.#claiming = claim ? first : Number.POSITIVE_INFINITY;
     const reply = (await client.tsceleryTurn(
-      3 + (claim ? lists.keys.length : 0),
+      4 + (claim ? lists.keys.length : 0),
       keys.unacked,
       keys.unackedIndex,
       this.#heldKey,
+      keys.consumers,
       ...(claim ? lists.keys : []),
       acks.length,
       ...acks.map(entry => entry.delivery.tag),
       want,
-      `${this.#id}-`,
+      this.#id,
       first,
       ...(claim ? lists.endings : []),
     )) as unknown[];
+    if (reply[0] === -1) {
+      this.#claiming = Number.POSITIVE_INFINITY;
+      this.expel();
+      if (!this.#closing) this.#options.onExpelled();
+      return;
+    }
     this.#confirm(acks, reply[0] as number);
     if (claim) this.#deliver(reply, first, want, lists);
     this.#claiming = Number.POSITIVE_INFINITY;
@@ -322,7 +402,7 @@ export class LeasedIntake implements Settler {
     this.#waits.found();
     for (const delivery of deliveries) this.#held.set(delivery.tag, delivery);
     try {
-      this.#onDeliveries(deliveries);
+      this.#options.onDeliveries(deliveries);
     } catch (error) {
       // A bug of ours must not look like trouble with the broker.
       queueMicrotask(() => {
@@ -348,10 +428,10 @@ export class LeasedIntake implements Settler {
 
   async #requeue(entries: readonly Unconfirmed[]): Promise<void> {
     if (entries.length === 0) return;
-    const restorable = entries.map(({ delivery: { tag, list, raw } }) => ({
+    const restorable = entries.map(({ delivery: { tag, list, raw }, verdict }) => ({
       tag,
       list,
-      text: redeliveredText(raw),
+      text: redeliveredText(raw, { counted: verdict === 'recount' }),
     }));
     await restoreTags(this.#hub, restorable, { heldKey: this.#heldKey, command: 'LPUSH' });
     for (const { delivery, done } of entries) {
@@ -360,6 +440,12 @@ export class LeasedIntake implements Settler {
     }
     this.#hungry = true;
   }
+}
+
+function givenAway(): ChannelError {
+  return new ChannelError(
+    'The message had been given to others: this consumer was taken for dead.',
+  );
 }
 
 /** Most callers do not wait for an ack: its failure must not end the process. */

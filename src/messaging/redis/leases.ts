@@ -8,6 +8,7 @@
 import type { RedisHub } from './hub.ts';
 import { type LeasedIntake, tagNumber } from './leased-intake.ts';
 import { readHeld, restoreTags } from './restore.ts';
+import type { ScriptedRedis } from './scripts.ts';
 
 /** Seconds between heartbeats. */
 const BEAT_EVERY = 2;
@@ -30,6 +31,9 @@ interface Observed {
   readonly standstills: number;
 }
 
+/** Seconds; the clock on the wall, since the other one stands still while a computer sleeps. */
+const now = () => Date.now() / 1000;
+
 export class Leases {
   readonly #hub: RedisHub;
   readonly #id: string;
@@ -37,7 +41,9 @@ export class Leases {
   readonly #observed = new Map<string, Observed>();
   #timers: NodeJS.Timeout[] = [];
   #beating = false;
+  #registered = false;
   #lastBeat = 0;
+  #renewedAt = Number.POSITIVE_INFINITY;
   #stopped = false;
 
   constructor(hub: RedisHub, consumerId: string, intake: LeasedIntake) {
@@ -53,12 +59,12 @@ export class Leases {
   async register(): Promise<void> {
     this.#observed.clear();
     await this.#beat();
-    await this.#renew();
+    await this.renew();
     if (this.#timers.length > 0 || this.#stopped) return;
     const renewEvery = Math.max(MIN_RENEW_EVERY, this.#hub.options.visibilityTimeout / 3);
     this.#timers = [
       this.#every(BEAT_EVERY, () => this.#beat()),
-      this.#every(renewEvery, () => this.#renew()),
+      this.#every(renewEvery, () => this.renew()),
     ];
   }
 
@@ -81,32 +87,55 @@ export class Leases {
     return setInterval(tick, Math.min(seconds * 1000, 2 ** 31 - 1));
   }
 
-  async #renew(): Promise<void> {
+  /** Whether a lease may have run out because this process, or its connection, stood still. */
+  get overslept(): boolean {
+    return now() - this.#renewedAt > this.#hub.options.visibilityTimeout;
+  }
+
+  async renew(): Promise<void> {
+    const at = now();
     const tags = this.#intake.heldTags();
     for (let i = 0; i < tags.length; i += RENEW_CHUNK) {
       const client = await this.#hub.link.connect();
-      await client.tsceleryRenew(this.#hub.keys.unackedIndex, ...tags.slice(i, i + RENEW_CHUNK));
+      const chunk = tags.slice(i, i + RENEW_CHUNK);
+      const renewed = await client.tsceleryRenew(this.#hub.keys.unackedIndex, ...chunk);
+      if (Number(renewed) < chunk.length) this.#intake.suspect();
     }
+    this.#renewedAt = at;
   }
 
   async #beat(): Promise<void> {
     if (this.#beating || this.#stopped) return;
     this.#beating = true;
     try {
-      const { link, keys } = this.#hub;
-      const client = await link.connect();
+      const client = await this.#hub.link.connect();
       const expected = this.#intake.expected;
-      const [now, count, ...overdue] = (await client.tsceleryBeat(
-        keys.consumers,
-        keys.held(this.#id),
-        this.#id,
-        OVERDUE_AFTER,
-      )) as [string, number, ...string[]];
+      let reply = await this.#sendBeat(client);
+      if (reply.length === 0) {
+        this.#intake.expel();
+        this.#registered = false;
+        reply = await this.#sendBeat(client);
+        await this.#intake.reconcile({ redelivered: true });
+        this.#intake.resume();
+      }
+      this.#registered = true;
+      const [now, count, ...overdue] = reply as [string, number, ...string[]];
       if (count > Math.max(expected, this.#intake.expected)) await this.#intake.reconcile();
       for (const [id, beat] of this.#dead(Number(now), overdue)) await this.#bury(id, beat);
     } finally {
       this.#beating = false;
     }
+  }
+
+  #sendBeat(client: ScriptedRedis): Promise<unknown[]> {
+    const { keys } = this.#hub;
+    return client.tsceleryBeat(
+      keys.consumers,
+      keys.held(this.#id),
+      this.#id,
+      OVERDUE_AFTER,
+      this.#registered ? '1' : '0',
+    ) as Promise<unknown[]>;
   }
 
   /** Of the overdue (`[id, heartbeat, …]`) those that are dead; remembers what it sees for the next time. */
@@ -136,7 +165,8 @@ export class Leases {
     const tags = await client.smembers(heldKey);
     // The newest goes back first, so that the oldest ends up first in line.
     tags.sort((a, b) => tagNumber(b) - tagNumber(a));
-    const entries = await readHeld(this.#hub, client, tags, { redelivered: true });
+    const how = { redelivered: true, counted: true };
+    const entries = await readHeld(this.#hub, client, tags, how);
     const count = await restoreTags(this.#hub, entries, { heldKey, deadConsumer: { id, beat } });
     await client.tsceleryForget(keys.consumers, heldKey, id, beat);
     if (count > 0) this.#hub.emit({ type: 'restored', count, consumer: id });

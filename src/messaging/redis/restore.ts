@@ -56,7 +56,7 @@ export async function readHeld(
   hub: RedisHub,
   client: ScriptedRedis,
   tags: readonly string[],
-  options: { redelivered: boolean },
+  options: { redelivered: boolean; counted?: boolean },
 ): Promise<Restorable[]> {
   const values: (string | null)[] = [];
   for (let i = 0; i < tags.length; i += CHUNK) {
@@ -70,7 +70,9 @@ export async function readHeld(
       hub.warn(`Cannot read what ${hub.keys.unacked} holds under ${tag}; it stays there.`);
       return [];
     }
-    const text = options.redelivered ? redeliveredText(stored.raw) : stored.raw;
+    const text = options.redelivered
+      ? redeliveredText(stored.raw, { counted: options.counted ?? false })
+      : stored.raw;
     return [{ tag, list: listFor(hub, stored.raw, stored.routingKey), text }];
   });
 }

@@ -11,15 +11,18 @@ import type { Redis } from 'ioredis';
  * Settles deliveries and claims new ones, in one step.
  *
  * KEYS  1 unacked (hash)  2 unacked_index (zset)  3 held set of this consumer
- *       4… lists in the order in which they are served
+ *       4 consumers (zset)  5… lists in the order in which they are served
  * ARGV  1 number of tags to settle, then those tags
- *       then: most messages to claim, prefix of new tags, number of the first new tag,
+ *       then: most messages to claim, consumer id, number of the first new tag,
  *       then for each list the text that ends a stored value: `, "", "<queue>"]`
  * Returns {settled tags that were still ours, list index, message, list index, message, …};
  *       a list that cannot be read gives {…, -index, error}. New tags count up in that order.
+ *       {-1}, and nothing is done, when the consumer was taken for dead.
  */
 const TURN = `
 local acks = tonumber(ARGV[1])
+local beat = redis.call('ZSCORE', KEYS[4], ARGV[acks + 3])
+if not beat or beat == '0' then return {-1} end
 local settled = 0
 if acks > 0 then
   local tags = {unpack(ARGV, 2, acks + 1)}
@@ -30,13 +33,13 @@ end
 local reply = {settled}
 local left = tonumber(ARGV[acks + 2])
 if left == 0 then return reply end
-local prefix = ARGV[acks + 3]
+local prefix = ARGV[acks + 3] .. '-'
 local number = tonumber(ARGV[acks + 4])
 local hash, index, held = {}, {}, {}
 local time = redis.call('TIME')
 local now = time[1] .. '.' .. string.format('%06d', time[2])
 local function take(list, messages)
-  local ending = ARGV[acks + 1 + list]
+  local ending = ARGV[acks + list]
   for _, raw in ipairs(messages) do
     local tag = prefix .. string.format('%d', number)
     number = number + 1
@@ -45,12 +48,12 @@ local function take(list, messages)
     index[#index + 1] = now
     index[#index + 1] = tag
     held[#held + 1] = tag
-    reply[#reply + 1] = list - 3
+    reply[#reply + 1] = list - 4
     reply[#reply + 1] = raw
   end
   left = left - #messages
 end
-for list = 4, #KEYS do
+for list = 5, #KEYS do
   if left <= 0 then break end
   local messages = redis.pcall('RPOP', KEYS[list], left)
   if messages and messages.err and string.find(messages.err, 'number of arg', 1, true) then
@@ -62,7 +65,7 @@ for list = 4, #KEYS do
     if messages and not messages.err then messages = false end
   end
   if messages and messages.err then
-    reply[#reply + 1] = 3 - list
+    reply[#reply + 1] = 4 - list
     reply[#reply + 1] = messages.err
   elseif messages then
     take(list, messages)
@@ -103,7 +106,8 @@ return reply`;
 
 /**
  * Puts held messages back into their lists. Whoever removes a tag from \`unacked\` restores
- * it, so two restorers never restore one message twice.
+ * it, so two restorers never restore one message twice. A dead consumer gets the heartbeat 0
+ * first: should it wake up, it cannot settle any more what was given to others.
  *
  * KEYS  1 unacked  2 unacked_index  3 held set the tags are in  4 consumers (zset)
  *       5… one list per message
@@ -115,7 +119,8 @@ return reply`;
 const RESTORE = `
 if ARGV[2] ~= '' then
   local beat = redis.call('ZSCORE', KEYS[4], ARGV[2])
-  if beat and beat ~= ARGV[3] then return -1 end
+  if beat and beat ~= ARGV[3] and beat ~= '0' then return -1 end
+  redis.call('ZADD', KEYS[4], 'XX', '0', ARGV[2])
 end
 local restored = 0
 for i = 1, #KEYS - 4 do
@@ -133,10 +138,15 @@ return restored`;
  * One heartbeat of a consumer.
  *
  * KEYS  1 consumers (zset)  2 held set
- * ARGV  1 consumer id  2 seconds after which a heartbeat is overdue
- * Returns {server time, size of the held set, then for each overdue consumer: id, last heartbeat}
+ * ARGV  1 consumer id  2 seconds after which a heartbeat is overdue  3 '1': not the first one
+ * Returns {server time, size of the held set, then for each overdue consumer: id, last heartbeat},
+ *       or {} when the consumer was taken for dead since its last heartbeat.
  */
 const BEAT = `
+if ARGV[3] == '1' then
+  local beat = redis.call('ZSCORE', KEYS[1], ARGV[1])
+  if not beat or beat == '0' then return {} end
+end
 local time = redis.call('TIME')
 local now = time[1] .. '.' .. string.format('%06d', time[2])
 redis.call('ZADD', KEYS[1], now, ARGV[1])
@@ -151,6 +161,7 @@ return reply`;
  *
  * KEYS  1 unacked_index
  * ARGV  tags
+ * Returns how many of them are still in the index.
  */
 const RENEW = `
 local time = redis.call('TIME')
@@ -160,18 +171,19 @@ for _, tag in ipairs(ARGV) do
   scores[#scores + 1] = now
   scores[#scores + 1] = tag
 end
-return redis.call('ZADD', KEYS[1], 'XX', unpack(scores))`;
+return redis.call('ZADD', KEYS[1], 'XX', 'CH', unpack(scores))`;
 
 /**
  * Forgets a consumer that holds nothing any more.
  *
  * KEYS  1 consumers (zset)  2 held set
- * ARGV  1 consumer id  2 the heartbeat it must still have, or '' for any
+ * ARGV  1 consumer id  2 the heartbeat it must still have (0 will do too), or '' for any
  * Returns 1 when it was forgotten.
  */
 const FORGET = `
 if redis.call('SCARD', KEYS[2]) > 0 then return 0 end
-if ARGV[2] ~= '' and redis.call('ZSCORE', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+local beat = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if ARGV[2] ~= '' and beat ~= ARGV[2] and beat ~= '0' then return 0 end
 return redis.call('ZREM', KEYS[1], ARGV[1])`;
 
 /**

@@ -6,6 +6,7 @@
  */
 import type { Message } from '../../wire/message.ts';
 import type {
+  BindingRow,
   ConsumeOptions,
   Consumer,
   Destination,
@@ -14,6 +15,7 @@ import type {
   TransportOptions,
 } from '../contract.ts';
 import type { Queue } from '../entities.ts';
+import { allBindings } from './bindings.ts';
 import { redisUrlForPeople } from './client.ts';
 import { type ConsumerHost, RedisConsumer } from './consumer.ts';
 import { RedisHub, type Urls } from './hub.ts';
@@ -132,6 +134,10 @@ export class RedisTransport implements Transport {
     }
     if (queues.some(queue => !queue.noAck && queue.exchange.type !== 'fanout')) this.#sweep.start();
     return consumer;
+  }
+
+  bindings(): Promise<BindingRow[]> {
+    return this.#hub.run('listing bindings', client => allBindings(client, this.#hub.keys));
   }
 
   close(): Promise<void> {

@@ -1,10 +1,13 @@
 import type { ConsumeOptions, Consumer } from '../contract.ts';
 import type { Queue } from '../entities.ts';
+import { ChannelError, ConnectionClosed } from '../errors.ts';
 import { HeldDelivery, type Settlement } from '../held-delivery.ts';
 import { readEnvelope } from '../read-envelope.ts';
 import { self } from './liveness.ts';
 import type { SqliteSession, Taker } from './session.ts';
 import type { ClaimedRow, SqliteStore } from './store.ts';
+
+const GIVEN_AWAY = 'The message had been given to others: this consumer was taken for dead.';
 
 /** Claims in one transaction; more would keep other writers waiting. */
 const MAX_CLAIM = 1000;
@@ -23,7 +26,7 @@ type Held = HeldDelivery<number>;
 
 interface Settled {
   readonly id: number;
-  readonly requeue: boolean;
+  readonly how: Settlement;
 }
 
 export class SqliteConsumer implements Consumer, Taker {
@@ -42,6 +45,8 @@ export class SqliteConsumer implements Consumer, Taker {
   #settled: Settled[] = [];
   /** Of `#settled`, how many the running transaction has written. */
   #written = 0;
+  /** Settled in vain: we had been taken for dead, and somebody else has the message. */
+  readonly #tooLate = new Set<number>();
   /** The last broadcast heard. */
   #heard = 0;
   #broadcasts: Row[] = [];
@@ -188,6 +193,7 @@ export class SqliteConsumer implements Consumer, Taker {
 
   rolledBack(): void {
     this.#written = 0;
+    this.#tooLate.clear();
     this.#claimed = [];
     this.#taken = [];
     this.#isStirred = true;
@@ -223,9 +229,21 @@ export class SqliteConsumer implements Consumer, Taker {
   #writeSettled(store: SqliteStore): void {
     this.#written = this.#settled.length;
     if (this.#written === 0) return;
-    const done = this.#settled.filter(({ requeue }) => !requeue).map(({ id }) => id);
-    if (done.length > 0) store.forget(done, this.holder);
-    for (const { id, requeue } of this.#settled) if (requeue) store.requeue(id, this.holder);
+    const [done, back]: [number[], Settled[]] = [[], []];
+    for (const settled of this.#settled) {
+      if (settled.how === 'ack' || settled.how === 'drop') done.push(settled.id);
+      else back.push(settled);
+    }
+    if (done.length > 0) this.#noteTooLate(done, store.forget(done, this.holder));
+    for (const { id, how } of back) {
+      if (!store.requeue(id, this.holder, how === 'recount')) this.#tooLate.add(id);
+    }
+  }
+
+  #noteTooLate(wanted: readonly number[], done: readonly number[]): void {
+    if (wanted.length === done.length) return;
+    const gone = new Set(done);
+    for (const id of wanted) if (!gone.has(id)) this.#tooLate.add(id);
   }
 
   /** A delivery that needs no settling. */
@@ -240,12 +258,26 @@ export class SqliteConsumer implements Consumer, Taker {
     return delivery;
   }
 
-  readonly #settle = (delivery: Held, how: Settlement): Promise<void> => {
+  readonly #settle = async (delivery: Held, how: Settlement): Promise<void> => {
+    const id = delivery.place;
     this.#held.delete(delivery);
-    this.#settled.push({ id: delivery.place, requeue: how === 'requeue' });
+    this.#settled.push({ id, how });
     this.stir();
-    return this.#session.commit();
+    await this.#commit();
+    if (this.#tooLate.delete(id)) throw new ChannelError(GIVEN_AWAY);
   };
+
+  /** Resolves when what was settled so far is in the file, however long the trouble with it lasts. */
+  async #commit(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#session.commit();
+      } catch (error) {
+        // The session keeps trying, and what was settled is not forgotten.
+        if (this.#closing || error instanceof ConnectionClosed) throw error;
+      }
+    }
+  }
 
   #nextTag(): string {
     return String(++this.#tags);

@@ -78,7 +78,7 @@ export class Janitor {
     const others = this.#session.store.holders().filter(({ id }) => !own.has(id));
     for (const other of others) {
       if (!this.#isDead(other, now)) continue;
-      const count = await this.#session.write(store => store.removeHolder(other.id));
+      const count = await this.#session.write(store => store.removeHolder(other.id, true));
       this.#seen.delete(other.id);
       if (count === 0) continue;
       for (const listener of this.#session.listeners) {

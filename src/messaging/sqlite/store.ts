@@ -8,6 +8,7 @@
  */
 import { CeleryError } from '../../base/errors.ts';
 import { markRedelivered } from '../../wire/envelope.ts';
+import type { BindingRow } from '../contract.ts';
 import { Broadcasts } from './broadcasts.ts';
 import type { SqliteDatabase, SqliteValue } from './driver.ts';
 import type { ProcessIdentity } from './liveness.ts';
@@ -98,23 +99,27 @@ export class SqliteStore {
     return claimed;
   }
 
-  /** Deletes held messages. Those whose lease was lost meanwhile belong to somebody else and stay. */
-  forget(ids: readonly number[], holder: number): void {
+  /**
+   * Deletes held messages; returns which. Those whose lease was lost meanwhile belong to
+   * somebody else and stay.
+   */
+  forget(ids: readonly number[], holder: number): readonly number[] {
     const t = this.#names;
     const ended = this.#endLeases(ids, holder);
     this.#run(
       `DELETE FROM ${t.message} WHERE id IN (SELECT value FROM json_each(?))`,
       JSON.stringify(ended),
     );
+    return ended;
   }
 
   /** Puts held messages back in their places. Returns how many. */
-  putBack(ids: readonly number[], holder: number): number {
+  putBack(ids: readonly number[], holder: number, counted = false): number {
     const ended = this.#endLeases(ids, holder);
     for (const id of ended) {
       this.#run(
         `UPDATE ${this.#names.message} SET visible = 1, payload = ? WHERE id = ?`,
-        this.#markedPayload(id),
+        this.#markedPayload(id, counted),
         id,
       );
     }
@@ -123,18 +128,19 @@ export class SqliteStore {
     return ended.length;
   }
 
-  /** Puts a held message at the end of its queue. */
-  requeue(id: number, holder: number): void {
+  /** Puts a held message at the end of its queue; false when somebody else holds it now. */
+  requeue(id: number, holder: number, counted: boolean): boolean {
     const t = this.#names;
-    if (this.#endLeases([id], holder).length === 0) return;
+    if (this.#endLeases([id], holder).length === 0) return false;
     this.#run(
       `INSERT INTO ${t.message} (visible, payload, version, queue_id)
         SELECT 1, ?, 1, queue_id FROM ${t.message} WHERE id = ?`,
-      this.#markedPayload(id),
+      this.#markedPayload(id, counted),
       id,
     );
     this.#run(`DELETE FROM ${t.message} WHERE id = ?`, id);
     this.hasNews = true;
+    return true;
   }
 
   /** Messages that wait. Reads only. */
@@ -179,6 +185,13 @@ export class SqliteStore {
   bind(exchange: string, bindingKey: string, queue: string): void {
     const values = [exchange, bindingKey, queue];
     this.#run(`INSERT OR IGNORE INTO ${this.#names.binding} VALUES (?, ?, ?)`, ...values);
+  }
+
+  /** All of them. Reads only. */
+  allBindings(): readonly BindingRow[] {
+    return this.#all(
+      `SELECT queue, exchange, binding_key AS routingKey FROM ${this.#names.binding}`,
+    ) as BindingRow[];
   }
 
   /** Queues bound to an exchange. Reads only. */
@@ -260,12 +273,15 @@ export class SqliteStore {
     return this.#all(`SELECT id, host, pid, started, beat FROM ${this.#names.holder}`) as Holder[];
   }
 
-  /** Removes a consumer and puts back everything it holds. Returns how much that is. */
-  removeHolder(id: number): number {
+  /**
+   * Removes a consumer and puts back everything it holds, with one more in
+   * `x-delivery-count` when it `died`. Returns how much that is.
+   */
+  removeHolder(id: number, died = false): number {
     const t = this.#names;
     const leases = `SELECT message_id FROM ${t.lease} WHERE holder_id = ? ORDER BY message_id`;
     const held = (this.#all(leases, id) as { message_id: number }[]).map(row => row.message_id);
-    const count = held.length > 0 ? this.putBack(held, id) : 0;
+    const count = held.length > 0 ? this.putBack(held, id, died) : 0;
     this.broadcasts.unsubscribeAll(id);
     this.#run(`DELETE FROM ${t.holder} WHERE id = ?`, id);
     return count;
@@ -362,11 +378,11 @@ export class SqliteStore {
     return rows.map(row => row.message_id);
   }
 
-  #markedPayload(id: number): string {
+  #markedPayload(id: number, counted: boolean): string {
     const row = this.#get(`SELECT payload FROM ${this.#names.message} WHERE id = ?`, id);
     const payload = asText((row as { payload: string | Uint8Array } | undefined)?.payload ?? '');
     try {
-      return markRedelivered(payload);
+      return markRedelivered(payload, { counted });
     } catch (error) {
       if (error instanceof CeleryError) return payload;
       throw error;

@@ -8,6 +8,7 @@ import type { CeleryError } from '../../base/errors.ts';
 import { encodeEnvelope } from '../../wire/envelope.ts';
 import type { Message } from '../../wire/message.ts';
 import type {
+  BindingRow,
   ConsumeOptions,
   Consumer,
   Destination,
@@ -120,6 +121,11 @@ export class SqliteTransport implements Transport {
     );
     this.#consumers.add(consumer);
     return consumer;
+  }
+
+  async bindings(): Promise<BindingRow[]> {
+    const session = await this.#open();
+    return [...session.store.allBindings()];
   }
 
   #open(): Promise<SqliteSession> {
