@@ -9,6 +9,7 @@ export {
   QueueNotFound,
   TaskRevokedError,
 } from './app/errors.ts';
+export type { SecurityOptions } from './app/security.ts';
 export { Settings } from './app/settings.ts';
 export type { CeleryConfig, SettingName, SettingValues } from './app/settings-table.ts';
 export type { AnyTask, Args, EagerOptions, Task } from './app/task.ts';
@@ -51,6 +52,7 @@ export {
   TimeLimitExceeded,
   WorkerLostError,
 } from './pool/errors.ts';
+export { registerSerializer, type Serializer } from './wire/content.ts';
 export {
   ContentDisallowed,
   DecodeError,
@@ -59,5 +61,6 @@ export {
   SerializerNotInstalled,
 } from './wire/errors.ts';
 export { RemoteTaskError } from './wire/exception.ts';
+export { registerType } from './wire/registered-types.ts';
 export type { ResultMeta } from './wire/result-meta.ts';
 export * as states from './wire/states.ts';

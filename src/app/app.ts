@@ -28,6 +28,7 @@ import { loadModule } from './load-module.ts';
 import { Publisher } from './publisher.ts';
 import { Queues } from './queues.ts';
 import { Registry } from './registry.ts';
+import { type SecurityOptions, setUpSecurity } from './security.ts';
 import { Settings } from './settings.ts';
 import { parseCommandLineSetting, type SettingsSource } from './settings-names.ts';
 import type { CeleryConfig } from './settings-table.ts';
@@ -81,6 +82,7 @@ export class Celery {
   readonly #discoveries: (() => Promise<void>)[] = [];
   #loading: Promise<void> | undefined;
   #loaded = false;
+  #security: SecurityOptions | undefined;
   #queues: Queues | undefined;
 
   /**
@@ -292,6 +294,17 @@ export class Celery {
     this.conf.addDefaults(defaults);
   }
 
+  /**
+   * Sign what this process sends and refuse what nobody trusted has signed; see
+   * docs/content.md. Done once the config is loaded, which then fails with
+   * ImproperlyConfigured or SecurityError, or at once when it is loaded already. Celery:
+   * `setup_security`.
+   */
+  setupSecurity(options: SecurityOptions = {}): void {
+    if (this.#loaded) setUpSecurity(this.conf, options);
+    this.#security = options;
+  }
+
   /** Read the config file, once. `delay` and the commands do it by themselves. */
   async load(options: LoadOptions = {}): Promise<void> {
     if (this.#loaded) return;
@@ -392,6 +405,7 @@ export class Celery {
   #configure(source: SettingsSource | undefined): void {
     void this.signals.onConfigure.send(undefined, {});
     if (source) this.conf.setSource(source);
+    if (this.#security) setUpSecurity(this.conf, this.#security);
     this.#loaded = true;
     void this.signals.onAfterConfigure.send(undefined, {});
   }

@@ -1,6 +1,6 @@
 /** Settings of beat, events, remote control and signed messages. */
 
-import { later } from './setting.ts';
+import { later, used } from './setting.ts';
 import { any, bool, classPath, count, dict, duration, id, string } from './setting-kinds.ts';
 
 export const BEAT_SETTINGS = {
@@ -138,29 +138,29 @@ export const CONTROL_SETTINGS = {
 };
 
 export const SECURITY_SETTINGS = {
-  security_key: later(
+  security_key: used(
     'CELERY_SECURITY_KEY',
     string,
     null,
     'File of the private key that signs messages.',
   ),
-  security_key_password: later(
+  security_key_password: used(
     'CELERY_SECURITY_KEY_PASSWORD',
     any,
     null,
     'Password of that key, text or bytes.',
   ),
-  security_certificate: later(
+  security_certificate: used(
     'CELERY_SECURITY_CERTIFICATE',
     string,
     null,
     'File of the certificate of that key.',
   ),
-  security_cert_store: later(
+  security_cert_store: used(
     'CELERY_SECURITY_CERT_STORE',
     string,
     null,
-    'Certificates that are trusted, as a file name pattern.',
+    'Certificates that are trusted: a folder or a file name pattern.',
   ),
-  security_digest: later('CELERY_SECURITY_DIGEST', string, 'sha256', 'Digest of the signatures.'),
+  security_digest: used('CELERY_SECURITY_DIGEST', string, 'sha256', 'Digest of the signatures.'),
 };
