@@ -5,6 +5,7 @@
  * to others: what their receivers throw is only reported.
  */
 import type { Execution } from './execution.ts';
+import type { TaskHandlers } from './handlers.ts';
 import type { Outcome } from './outcome.ts';
 
 const STATE_OF: Readonly<Record<Outcome['kind'], string>> = {
@@ -21,27 +22,32 @@ export function announceStart(x: Execution): Promise<void> | undefined {
 
 /** After the outcome was stored: the handler of its kind, then the signal, then `afterReturn`. */
 export function announceOutcome(x: Execution): Promise<void> | undefined {
-  if (!x.task.handlers && !x.ports.signals) return undefined;
-  return announce(x);
+  const { handlers } = x.task;
+  return handlers ? callHandlers(x, handlers) : signalOutcome(x);
 }
 
-async function announce(x: Execution): Promise<void> {
+async function callHandlers(x: Execution, handlers: TaskHandlers): Promise<void> {
   const { outcome, request } = x;
-  const { handlers } = x.task;
-  const { signals } = x.ports;
   if (outcome.kind === 'success') {
-    await handlers?.onSuccess?.(outcome.value, request);
-    await signals?.success(request, outcome.value);
+    await handlers.onSuccess?.(outcome.value, request);
   } else if (outcome.kind === 'failure') {
-    await handlers?.onFailure?.(outcome.error, request, outcome.traceback);
-    await signals?.failure(request, outcome.error, outcome.traceback);
+    await handlers.onFailure?.(outcome.error, request, outcome.traceback);
   } else if (outcome.kind === 'retry') {
-    await handlers?.onRetry?.(outcome.retry.exc, request, outcome.traceback);
-    await signals?.retry(request, outcome.retry);
+    await handlers.onRetry?.(outcome.retry.exc, request, outcome.traceback);
   }
+  await signalOutcome(x);
   if (outcome.kind === 'success' || outcome.kind === 'failure') {
-    await handlers?.afterReturn?.(STATE_OF[outcome.kind], valueIn(outcome), request);
+    await handlers.afterReturn?.(STATE_OF[outcome.kind], valueIn(outcome), request);
   }
+}
+
+function signalOutcome({ outcome, request, ports }: Execution): Promise<void> | undefined {
+  const { signals } = ports;
+  if (outcome.kind === 'success') return signals?.success(request, outcome.value);
+  if (outcome.kind === 'failure') {
+    return signals?.failure(request, outcome.error, outcome.traceback);
+  }
+  return outcome.kind === 'retry' ? signals?.retry(request, outcome.retry) : undefined;
 }
 
 /** Always, whatever happened before. */

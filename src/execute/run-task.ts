@@ -96,7 +96,7 @@ export async function revokeTask(
 ): Promise<void> {
   if (!ports.storesResults) return;
   const x = { task, source, ports, control: NO_CONTROL, runtime: 0 } as Execution;
-  x.headers = readTaskHeaders(source.message);
+  x.headers = readTaskHeaders(source.message, ports.accept);
   const ignored = x.headers.ignoreResult ?? task.ignoreResult;
   if (ignored && !task.storeErrorsEvenIfIgnored) return;
   await ports.store(revokedMeta(x, error));
@@ -112,7 +112,7 @@ function reply(x: Execution): TaskReply {
 }
 
 function decode(x: Execution): void {
-  x.headers = readTaskHeaders(x.source.message);
+  x.headers = readTaskHeaders(x.source.message, x.ports.accept);
   x.body = readTaskBody(x.source.message, x.ports.accept);
   x.continuation = readContinuation(x.body);
 }

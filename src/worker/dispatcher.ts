@@ -15,7 +15,7 @@ import type { WorkerState } from './worker-state.ts';
 
 /** Work that a child may have waiting behind the job it runs, in seconds. */
 const AHEAD_SECONDS = 0.004;
-export const MOST_AHEAD_PER_CHILD = 32;
+export const MOST_AHEAD_PER_CHILD = 64;
 /** A run this long (seconds) ends the time of handing out jobs ahead at once. */
 const SLOW_RUN = 0.02;
 
