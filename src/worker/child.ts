@@ -78,7 +78,10 @@ class TaskRunner implements JobRunner {
       typeof payload === 'string' ? decodeEnvelope(payload) : (payload as StructuredPayload);
     const { task: header } = source.message.headers;
     // protocol 1 keeps the name in the body
-    const name = typeof header === 'string' ? header : readTaskHeaders(source.message).task;
+    const name =
+      typeof header === 'string'
+        ? header
+        : readTaskHeaders(source.message, this.#ports.accept).task;
     const task = this.#app.tasks.get(name)?.definition ?? missingTask(name);
     return runTask(task, source, this.#ports, control);
   }

@@ -89,7 +89,8 @@ export class Receiver {
       return undefined;
     }
     try {
-      if (isTaskMessage(delivery.message)) return readTaskHeaders(delivery.message);
+      const { accept } = this.#execution;
+      if (isTaskMessage(delivery.message, accept)) return readTaskHeaders(delivery.message, accept);
       this.#rejectUnknown(delivery);
     } catch (error) {
       if (error instanceof DecodeError) this.#dropUndecodable(delivery, error);

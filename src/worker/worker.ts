@@ -4,6 +4,7 @@
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import type { Celery } from '../app/app.ts';
+import { refusePickleAsRoot } from '../app/security.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -66,12 +67,13 @@ export class Worker {
   #cold = false;
   readonly #coldRequested: Deferred<void> = deferred();
 
-  /** @throws ImproperlyConfigured for queues that are not defined */
+  /** @throws ImproperlyConfigured for queues that are not defined, SecurityError for pickle as root */
   constructor(app: Celery, options: WorkerOptions) {
     this.app = app;
     this.hostname = options.hostname;
     this.#options = options;
     this.#logger = options.logger;
+    refusePickleAsRoot(app.conf.get('accept_content'));
     refuseMemoryAcrossProcesses(app, this.poolName);
     if (options.queues) app.queues.select(options.queues);
     if (options.excludeQueues) app.queues.deselect(options.excludeQueues);
