@@ -29,6 +29,8 @@ export interface PoolEvents {
   onFailed(jobId: number, error: PoolError): void;
   /** The soft limit passed; the job was told. */
   onSoftTimeout(jobId: number, seconds: number): void;
+  /** An event loop that runs jobs does not turn: one of them computes without a pause. */
+  onBlocked(blockage: Blockage): void;
   /** There is room again after `free` was 0. */
   onRoom(): void;
   /** Something an operator should read. */
@@ -37,23 +39,42 @@ export interface PoolEvents {
   onFatal(error: Error): void;
 }
 
+export interface Blockage {
+  /** `ForkPoolWorker-2 pid:123`, `MainProcess` */
+  readonly where: string;
+  /** How long so far. */
+  readonly seconds: number;
+  /** The loop turns again. Inside the worker's own loop nobody can tell before that. */
+  readonly isOver: boolean;
+  /** One of these did it. */
+  readonly jobs: readonly number[];
+}
+
 export interface Pool extends Service {
   /** `prefork`, `solo`, … as in the banner. */
   readonly name: string;
-  /** Jobs that may run at once: children × slots. */
+  /** Jobs that may run at once: children × slots, or the concurrency of `async`. */
   readonly size: number;
   /** How many more jobs `submit` takes now; may exceed the idle places a little to keep children busy. */
   readonly free: number;
   readonly pids: readonly number[];
   /** Take a job. Call only while `free` > 0. Jobs and replies of one turn travel together. */
   submit(job: Job): void;
-  /** Kill what runs the job; it ends with `onFailed(Terminated)`. Returns false when the job is not here. */
+  /** Kill what runs the job; it ends with `onFailed(Terminated)`. Returns false when the job is not here or nothing can kill it. */
   terminate(jobId: number, signal?: NodeJS.Signals): boolean;
   /** Jobs that were submitted but have not started; they are taken back and nothing is called for them. */
   recall(): Promise<number[]>;
   grow(n: number): Promise<void>;
   /** @throws RangeError when too few children are idle */
   shrink(n: number): Promise<void>;
+  /**
+   * Replace the children one by one, so that they load the code anew. The old ones end what
+   * they run; no job is lost or run twice. Resolves when the new ones have taken over.
+   *
+   * @throws PoolFailure when a new child does not get ready, the remaining old ones stay;
+   *   RangeError in a pool that has no children
+   */
+  restart(): Promise<void>;
   /** Wait until all running jobs are done, then stop. */
   drain(): Promise<void>;
   /** Stop now: running jobs are killed and nothing is called for them. */
@@ -73,11 +94,19 @@ export interface JobRunner {
 export interface JobControl {
   /** Aborts with SoftTimeLimitExceeded when the soft limit passes. */
   readonly signal: AbortSignal;
+  /**
+   * The job was reported as failed although its code still runs, because nothing can kill it:
+   * its reply goes nowhere and nothing of it should be kept. Only inside the worker's process.
+   */
+  readonly isAbandoned?: boolean;
   release(): void;
 }
 
-/** What the module at `runnerUrl` exports: `export const createRunner: RunnerFactory`. */
+/**
+ * What the module at `runnerUrl` exports: `export const createRunner: RunnerFactory`.
+ * In the worker's own process slot and index are 0 and the name is `MainProcess`.
+ */
 export type RunnerFactory = (
   config: unknown,
-  child: { slot: number; index: number },
+  child: { readonly slot: number; readonly index: number; readonly name: string },
 ) => Promise<JobRunner>;

@@ -1,18 +1,74 @@
 /**
- * Which jobs a prefork child has started, readable by the parent although the child is
- * blocked or dead; and how far the parent took jobs back, readable by a child whose
- * event loop hears no messages. A small file without a name, open in both.
+ * Which jobs a child has started, readable by the parent although the child is blocked or
+ * dead; and how far the parent took jobs back, readable by a child whose event loop hears no
+ * messages. It lies in memory that both see: a file without a name, or shared memory.
  *
- * Layout, float64 each: [0] the mark, written by the parent: jobs up to this ticket that
- * have not started are the parent's again; [1…] a ring of started tickets, written by
- * the child. Each side writes first and reads the other's part afterwards, so at least
- * one of them sees a collision; then the job is not run and the child says `dropped`.
+ * Numbers: [0] the mark, written by the parent: jobs up to this ticket that have not started
+ * are the parent's again; [1…] a ring of started tickets, written by the child. Each side
+ * writes first and reads the other's part afterwards, so at least one of them sees a
+ * collision; then the job is not run and the child says `dropped`.
  */
 
 import { randomUUID } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+/** An array of numbers in memory that parent and child share. */
+export interface LedgerMemory {
+  read(place: number): number;
+  write(place: number, value: number): void;
+  /** All numbers from `place` on. */
+  readFrom(place: number): Iterable<number>;
+  /** Parent only; idempotent. */
+  close(): void;
+}
+
+const MARK = 0;
+
+/** The parent's side. Has to be closed. */
+export class ParentLedger {
+  readonly #memory: LedgerMemory;
+
+  /** `memory` has one number more than a child can start jobs without the parent hearing of any. */
+  constructor(memory: LedgerMemory) {
+    this.#memory = memory;
+  }
+
+  takeBackUpTo(ticket: number): void {
+    this.#memory.write(MARK, ticket);
+  }
+
+  /** Tickets of the jobs that were started last. */
+  started(): ReadonlySet<number> {
+    return new Set(this.#memory.readFrom(1));
+  }
+
+  close(): void {
+    this.#memory.close();
+  }
+}
+
+/** The child's side. */
+export class ChildLedger {
+  readonly #memory: LedgerMemory;
+  readonly #entries: number;
+  #mark = 0;
+  #count = 0;
+
+  constructor(memory: LedgerMemory, entries: number) {
+    this.#memory = memory;
+    this.#entries = entries;
+  }
+
+  /** Whether the job may run. When not, it is the parent's again. */
+  claim(ticket: number): 'run' | 'taken' | 'dropped' {
+    if (ticket <= this.#mark) return 'taken';
+    this.#memory.write(1 + (this.#count++ % this.#entries), ticket);
+    this.#mark = this.#memory.read(MARK);
+    return ticket <= this.#mark ? 'dropped' : 'run';
+  }
+}
 
 const BYTES = 8;
 /** Memory first: on a disk each write also dirties the inode. */
@@ -33,55 +89,67 @@ function openNameless(): number {
   throw failure;
 }
 
-/** The parent's side. Has to be closed. */
-export class ParentLedger {
+/** For processes. The file has no name, so nothing is left of it when both are gone. */
+export class LedgerFile implements LedgerMemory {
   readonly fd: number;
-  readonly #view: Float64Array;
-  #open = true;
+  readonly #numbers: number;
+  readonly #cell = new Float64Array(1);
+  #isOpen = true;
 
-  /** `entries` must exceed the number of jobs a child can start without the parent hearing of any. */
-  constructor(entries: number) {
-    this.fd = openNameless();
-    ftruncateSync(this.fd, (entries + 1) * BYTES);
-    this.#view = new Float64Array(entries);
+  /** @param fd an open file, or undefined for a new one */
+  constructor(numbers: number, fd?: number) {
+    this.#numbers = numbers;
+    this.fd = fd ?? openNameless();
+    if (fd === undefined) ftruncateSync(this.fd, numbers * BYTES);
   }
 
-  takeBackUpTo(ticket: number): void {
-    writeSync(this.fd, new Float64Array([ticket]), 0, BYTES, 0);
+  read(place: number): number {
+    readSync(this.fd, this.#cell, 0, BYTES, place * BYTES);
+    return this.#cell[0]!;
   }
 
-  /** Tickets of the jobs that were started last. */
-  started(): ReadonlySet<number> {
-    readSync(this.fd, this.#view, 0, this.#view.byteLength, BYTES);
-    return new Set(this.#view);
+  write(place: number, value: number): void {
+    this.#cell[0] = value;
+    writeSync(this.fd, this.#cell, 0, BYTES, place * BYTES);
+  }
+
+  readFrom(place: number): Float64Array {
+    const numbers = new Float64Array(this.#numbers - place);
+    readSync(this.fd, numbers, 0, numbers.byteLength, place * BYTES);
+    return numbers;
   }
 
   close(): void {
-    if (this.#open) closeSync(this.fd);
-    this.#open = false;
+    if (this.#isOpen) closeSync(this.fd);
+    this.#isOpen = false;
   }
 }
 
-/** The child's side. */
-export class ChildLedger {
-  readonly #fd: number;
-  readonly #entries: number;
-  readonly #ticket = new Float64Array(1);
-  readonly #mark = new Float64Array(1);
-  #count = 0;
+/** For threads. */
+export class LedgerBuffer implements LedgerMemory {
+  readonly #cells: BigInt64Array<SharedArrayBuffer>;
 
-  constructor(fd: number, entries: number) {
-    this.#fd = fd;
-    this.#entries = entries;
+  constructor(shared: SharedArrayBuffer) {
+    this.#cells = new BigInt64Array(shared);
   }
 
-  /** Whether the job may run. When not, it is the parent's again. */
-  claim(ticket: number): 'run' | 'taken' | 'dropped' {
-    if (ticket <= this.#mark[0]!) return 'taken';
-    this.#ticket[0] = ticket;
-    const place = this.#count++ % this.#entries;
-    writeSync(this.#fd, this.#ticket, 0, BYTES, (place + 1) * BYTES);
-    readSync(this.#fd, this.#mark, 0, BYTES, 0);
-    return ticket <= this.#mark[0]! ? 'dropped' : 'run';
+  static share(numbers: number): SharedArrayBuffer {
+    return new SharedArrayBuffer(numbers * BYTES);
   }
+
+  read(place: number): number {
+    return Number(Atomics.load(this.#cells, place));
+  }
+
+  write(place: number, value: number): void {
+    Atomics.store(this.#cells, place, BigInt(value));
+  }
+
+  readFrom(place: number): number[] {
+    const numbers: number[] = [];
+    for (let i = place; i < this.#cells.length; i++) numbers.push(this.read(i));
+    return numbers;
+  }
+
+  close(): void {}
 }

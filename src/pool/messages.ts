@@ -1,5 +1,5 @@
 /**
- * What prefork's parent and its children say to each other. Messages of one event-loop
+ * What a pool's parent and its children say to each other. Messages of one event-loop
  * turn travel as one array behind a marker, because a task may call `process.send` too.
  *
  * A ticket numbers one sending of a job to a child; tickets only grow and are never
@@ -14,6 +14,8 @@ export interface ChildInit {
   readonly runnerConfig: unknown;
   readonly slot: number;
   readonly index: number;
+  /** `ForkPoolWorker-1`, `ThreadPoolWorker-1` */
+  readonly name: string;
   /** Jobs to run at once. */
   readonly slots: number;
   readonly ledgerEntries: number;

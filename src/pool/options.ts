@@ -1,4 +1,5 @@
 import { serialize } from 'node:v8';
+import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { PoolEvents, RunnerFactory } from './contract.ts';
@@ -7,13 +8,13 @@ import type { PoolEvents, RunnerFactory } from './contract.ts';
 export type ChildOutput = 'inherit' | 'ignore' | number;
 
 export interface PoolOptions {
-  /** Children (prefork). `solo` always has one place. */
+  /** Children, or jobs at once (`async`). `solo` always has one place. */
   readonly concurrency: number;
-  /** Jobs a child runs at once; default 1. */
+  /** Jobs a child runs at once; default 1. Of no effect in `async` and `solo`. */
   readonly slots?: number | undefined;
   /** Module with `createRunner` (RunnerFactory). */
   readonly runnerUrl: URL;
-  /** What that module would give, for pools that run in this process. */
+  /** What that module would give, for pools inside the worker's process. */
   readonly createRunner?: RunnerFactory | undefined;
   /** Given to `createRunner`; structured-clonable. */
   readonly runnerConfig: unknown;
@@ -22,16 +23,20 @@ export interface PoolOptions {
   readonly timeLimit?: number | undefined;
   /** A child is replaced after this many jobs; default never. */
   readonly maxTasksPerChild?: number | undefined;
-  /** KiB of resident memory after which a child is replaced; default never. */
+  /** KiB after which a child is replaced, of resident memory or a thread's heap; default never. */
   readonly maxMemoryPerChild?: number | undefined;
   /** Seconds a child may take to become ready; default 15. */
   readonly procAliveTimeout?: number | undefined;
-  /** Jobs a child may hold beyond those it runs when they are short; default 32 (prefork), 8 (solo). */
+  /** Seconds for which an event loop may stand still unreported; default 10, in the worker's process 1. */
+  readonly blockedAfter?: number | undefined;
+  /** Jobs a child may hold beyond those it runs when they are short; default 32, without children 8. */
   readonly prefetchPerChild?: number | undefined;
   /** Environment of the children; default that of the parent. */
   readonly env?: NodeJS.ProcessEnv | undefined;
   /** Node's own arguments of the children; default those of the parent. */
   readonly execArgv?: readonly string[] | undefined;
+  /** Memory limits of each thread; by default those of the process. */
+  readonly resourceLimits?: ResourceLimits | undefined;
   readonly stdout?: ChildOutput | undefined;
   readonly stderr?: ChildOutput | undefined;
   readonly events: PoolEvents;
@@ -48,6 +53,7 @@ export function checkOptions(options: PoolOptions): void {
   seconds('softTimeLimit', options.softTimeLimit);
   seconds('timeLimit', options.timeLimit);
   seconds('procAliveTimeout', options.procAliveTimeout);
+  seconds('blockedAfter', options.blockedAfter);
   try {
     serialize(options.runnerConfig);
   } catch (error) {

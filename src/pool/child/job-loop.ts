@@ -1,27 +1,24 @@
 /**
- * Runs jobs in the order they came, `places` at once, in this process: the inside of a
- * prefork child and of the solo pool. It gives the event loop its turn between jobs.
+ * Runs jobs in the order they came, `places` at once, in this process or thread: the inside
+ * of a child and of the pools without children. It gives the event loop its turn between jobs.
  */
 
 import { AsyncResource } from 'node:async_hooks';
 import type { JobControl, JobRunner } from '../contract.ts';
 import { SoftTimeLimitExceeded } from '../errors.ts';
 
-export interface LoopPorts {
+export interface LoopPorts<J extends LoopJob> {
   /** Last word before a job runs; false leaves it out. */
-  claim(job: QueuedJob): boolean;
-  onStarted(job: RunningJob): void;
-  onReleased(job: RunningJob): void;
-  onDone(job: RunningJob, reply: unknown): void;
+  claim(job: J): boolean;
+  onStarted(job: J): void;
+  /** The job's code has come to its first pause, or its end. */
+  onPaused?(job: J): void;
+  onReleased(job: J): void;
+  onDone(job: J, reply: unknown): void;
   /** The runner rejected, which it must not. */
-  onThrown(job: RunningJob, error: unknown): void;
-}
-
-export interface QueuedJob {
-  readonly ticket: number;
-  readonly payload: unknown;
-  /** What was answered so far has to leave the process before this one starts. */
-  readonly careful: boolean;
+  onThrown(job: J, error: unknown): void;
+  /** The end of an abandoned job; nothing else is called for it any more. */
+  onLate?(job: J): void;
 }
 
 /** Jobs whose place is free again although they have no reply yet. */
@@ -29,17 +26,20 @@ const MOST_RELEASED = 64;
 /** Jobs are started within one turn for this long; then I/O has its turn. */
 const TURN_MS = 1;
 
-export class RunningJob implements JobControl {
+export class LoopJob implements JobControl {
   readonly ticket: number;
-  readonly #onRelease: (job: RunningJob) => void;
+  readonly payload: unknown;
+  /** What was answered so far has to leave the process before this one starts. */
+  readonly careful: boolean;
+  state: 'waiting' | 'running' | 'released' | 'abandoned' | 'ended' = 'waiting';
+  #onRelease: ((job: LoopJob) => void) | undefined;
   #controller: AbortController | undefined;
-  #reason: SoftTimeLimitExceeded | undefined;
-  released = false;
-  ended = false;
+  #reason: Error | undefined;
 
-  constructor(ticket: number, onRelease: (job: RunningJob) => void) {
+  constructor(ticket: number, payload: unknown, careful: boolean) {
     this.ticket = ticket;
-    this.#onRelease = onRelease;
+    this.payload = payload;
+    this.careful = careful;
   }
 
   // made on demand: most jobs never ask, and a controller costs more than a job's round
@@ -51,25 +51,34 @@ export class RunningJob implements JobControl {
     return this.#controller.signal;
   }
 
-  release(): void {
-    if (this.released || this.ended) return;
-    this.released = true;
-    this.#onRelease(this);
+  get isAbandoned(): boolean {
+    return this.state === 'abandoned';
   }
 
-  expire(seconds: number): void {
-    this.#reason = new SoftTimeLimitExceeded(seconds);
-    this.#controller?.abort(this.#reason);
+  start(onRelease: (job: LoopJob) => void): void {
+    this.state = 'running';
+    this.#onRelease = onRelease;
+  }
+
+  release(): void {
+    if (this.state !== 'running') return;
+    this.state = 'released';
+    this.#onRelease?.(this);
+  }
+
+  abort(reason: Error): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(reason);
   }
 }
 
-export class JobLoop {
+export class JobLoop<J extends LoopJob = LoopJob> {
   readonly #runner: JobRunner;
   readonly #places: number;
-  readonly #ports: LoopPorts;
+  readonly #ports: LoopPorts<J>;
   /** Also those released. */
-  readonly #running = new Map<number, RunningJob>();
-  #waiting: QueuedJob[] = [];
+  readonly #running = new Map<number, J>();
+  #waiting: J[] = [];
   /** Index of the first in `#waiting`. */
   #next = 0;
   #inUse = 0;
@@ -80,7 +89,7 @@ export class JobLoop {
   // release() is called from inside a job: the next one must not inherit its async context
   readonly #pumpOutside: () => void;
 
-  constructor(runner: JobRunner, places: number, ports: LoopPorts) {
+  constructor(runner: JobRunner, places: number, ports: LoopPorts<J>) {
     this.#runner = runner;
     this.#places = places;
     this.#ports = ports;
@@ -94,7 +103,12 @@ export class JobLoop {
     return this.#waiting.length - this.#next;
   }
 
-  add(job: QueuedJob): void {
+  /** Those that have started and not ended; abandoned ones are forgotten. */
+  get running(): Iterable<J> {
+    return this.#running.values();
+  }
+
+  add(job: J): void {
     this.#waiting.push(job);
   }
 
@@ -104,12 +118,23 @@ export class JobLoop {
     this.#pump();
   }
 
+  /** Tell a running job that its soft limit has passed. */
   expire(ticket: number, seconds: number): void {
     const job = this.#running.get(ticket);
-    if (job && !job.released) job.expire(seconds);
+    if (job?.state === 'running') job.abort(new SoftTimeLimitExceeded(seconds));
   }
 
-  takeBack(): QueuedJob[] {
+  /** Give the place of a running job to another one although its code still runs. */
+  abandon(job: J, reason: Error): void {
+    if (job.state !== 'running') return;
+    job.state = 'abandoned';
+    this.#running.delete(job.ticket);
+    this.#inUse--;
+    job.abort(reason);
+    this.#pumpNextTurn();
+  }
+
+  takeBack(): J[] {
     const jobs = this.#waiting.slice(this.#next);
     this.#waiting = [];
     this.#next = 0;
@@ -149,38 +174,52 @@ export class JobLoop {
     });
   }
 
-  #start(queued: QueuedJob): void {
-    const { ticket, payload } = queued;
-    if (!this.#ports.claim(queued)) return;
-    const job = new RunningJob(ticket, this.#onRelease);
-    this.#running.set(ticket, job);
+  #start(job: J): void {
+    if (!this.#ports.claim(job)) return;
+    job.start(this.#onRelease);
+    this.#running.set(job.ticket, job);
     this.#inUse++;
     this.#ports.onStarted(job);
     let reply: Promise<unknown>;
     try {
-      reply = this.#runner.run(payload, job);
+      reply = this.#runner.run(job.payload, job);
     } catch (error) {
       reply = Promise.reject(error);
     }
+    this.#ports.onPaused?.(job);
     reply.then(
-      value => this.#end(job, () => this.#ports.onDone(job, value)),
-      error => this.#end(job, () => this.#ports.onThrown(job, error)),
+      value => {
+        if (this.#end(job)) this.#ports.onDone(job, value);
+        this.#afterEnd();
+      },
+      error => {
+        if (this.#end(job)) this.#ports.onThrown(job, error);
+        this.#afterEnd();
+      },
     );
   }
 
-  readonly #onRelease = (job: RunningJob): void => {
+  readonly #onRelease = (job: LoopJob): void => {
     this.#inUse--;
-    this.#ports.onReleased(job);
+    this.#ports.onReleased(job as J);
     if (this.waiting === 0 || this.#pumpIsDue) return;
     this.#pumpIsDue = true;
     queueMicrotask(this.#pumpOutside);
   };
 
-  #end(job: RunningJob, report: () => void): void {
-    job.ended = true;
+  /** False when nobody wants to know. */
+  #end(job: J): boolean {
+    if (job.state === 'abandoned') {
+      this.#ports.onLate?.(job);
+      return false;
+    }
+    if (job.state === 'running') this.#inUse--;
+    job.state = 'ended';
     this.#running.delete(job.ticket);
-    if (!job.released) this.#inUse--;
-    report();
+    return true;
+  }
+
+  #afterEnd(): void {
     this.#pump();
     this.#checkIdle();
   }

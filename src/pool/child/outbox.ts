@@ -1,7 +1,7 @@
 import { serialize } from 'node:v8';
 import type { Batch, FromChild } from '../messages.ts';
 import { openBatch } from '../messages.ts';
-import type { RunningJob } from './job-loop.ts';
+import type { LoopJob } from './job-loop.ts';
 
 /** Replies kept back this long by a job that blocks the event loop… */
 const BLOCKED_MS = 50;
@@ -13,7 +13,7 @@ const nothing = () => {};
 /** What a child has to tell its parent; one write per event-loop turn. */
 export class Outbox {
   readonly #send: (batch: Batch<FromChild>, sent: () => void) => void;
-  #started: RunningJob[] = [];
+  #started: LoopJob[] = [];
   #released: number[] = [];
   #done: number[] = [];
   #replies: unknown[] = [];
@@ -27,17 +27,17 @@ export class Outbox {
     this.#send = send;
   }
 
-  started(job: RunningJob): void {
+  started(job: LoopJob): void {
     this.#started.push(job);
     this.#flushThisTurn();
   }
 
-  released(job: RunningJob): void {
+  released(job: LoopJob): void {
     this.#released.push(job.ticket);
     this.#flushThisTurn();
   }
 
-  done(job: RunningJob, reply: unknown): void {
+  done(job: LoopJob, reply: unknown): void {
     this.#done.push(job.ticket);
     this.#replies.push(reply);
     this.#flushThisTurn();
@@ -97,7 +97,7 @@ export class Outbox {
     batch.push({
       type: 'turn',
       // a job that has ended meanwhile is in `done`, which says as much
-      started: this.#started.filter(job => !job.ended).map(job => job.ticket),
+      started: this.#started.filter(job => job.state !== 'ended').map(job => job.ticket),
       released: this.#released,
       done: this.#done,
       replies: this.#replies,

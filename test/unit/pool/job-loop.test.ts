@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, test } from 'node:test';
 import { type Deferred, deferred } from '../../../src/base/deferred.ts';
-import { JobLoop } from '../../../src/pool/child/job-loop.ts';
+import { JobLoop, LoopJob } from '../../../src/pool/child/job-loop.ts';
 import type { JobControl } from '../../../src/pool/contract.ts';
 
 function setup(places = 1, run?: (payload: unknown, control: JobControl) => Promise<unknown>) {
@@ -24,7 +24,7 @@ function setup(places = 1, run?: (payload: unknown, control: JobControl) => Prom
     onThrown: (job, error) => events.push(`threw ${job.ticket} ${error}`),
   });
   const add = (...payloads: unknown[]) => {
-    for (const payload of payloads) loop.add({ ticket: ++ticket, payload, careful: false });
+    for (const payload of payloads) loop.add(new LoopJob(++ticket, payload, false));
     loop.run();
   };
   let ticket = 0;

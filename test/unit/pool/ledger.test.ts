@@ -1,50 +1,75 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import { ChildLedger, ParentLedger } from '../../../src/pool/ledger.ts';
+import {
+  ChildLedger,
+  LedgerBuffer,
+  LedgerFile,
+  type LedgerMemory,
+  ParentLedger,
+} from '../../../src/pool/ledger.ts';
 
-function setup(t: TestContext, entries = 4) {
-  const parent = new ParentLedger(entries);
-  t.after(() => parent.close());
-  return { parent, child: new ChildLedger(parent.fd, entries) };
+const ENTRIES = 4;
+
+/** The same memory, as the parent and as the child sees it. */
+const MEMORIES: Record<string, () => [LedgerMemory, LedgerMemory]> = {
+  file: () => {
+    const file = new LedgerFile(ENTRIES + 1);
+    return [file, new LedgerFile(ENTRIES + 1, file.fd)];
+  },
+  'shared memory': () => {
+    const shared = LedgerBuffer.share(ENTRIES + 1);
+    return [new LedgerBuffer(shared), new LedgerBuffer(shared)];
+  },
+};
+
+for (const [name, open] of Object.entries(MEMORIES)) ledgerTests(name, open);
+
+function ledgerTests(name: string, open: () => [LedgerMemory, LedgerMemory]): void {
+  const setup = (t: TestContext) => {
+    const [ours, theirs] = open();
+    const parent = new ParentLedger(ours);
+    t.after(() => parent.close());
+    return { parent, child: new ChildLedger(theirs, ENTRIES) };
+  };
+
+  describe(`ledger in ${name}`, () => {
+    test('the parent reads which jobs the child has started', t => {
+      const { parent, child } = setup(t);
+
+      assert.equal(child.claim(1), 'run');
+      assert.equal(child.claim(2), 'run');
+
+      assert.ok(parent.started().has(1));
+      assert.ok(parent.started().has(2));
+      assert.ok(!parent.started().has(3));
+    });
+
+    test('the latest starts are kept when it is full', t => {
+      const { parent, child } = setup(t);
+
+      for (let ticket = 1; ticket <= 10; ticket++) child.claim(ticket);
+
+      assert.deepEqual([...parent.started()].sort(), [10, 7, 8, 9]);
+    });
+
+    test('a job that was taken back is not run and never counts as started', t => {
+      const { parent, child } = setup(t);
+      child.claim(1);
+      parent.takeBackUpTo(3);
+
+      // the first one collides, it had been written down before the mark was read
+      assert.equal(child.claim(2), 'dropped');
+      assert.equal(child.claim(3), 'taken');
+
+      assert.ok(!parent.started().has(3));
+      assert.equal(child.claim(4), 'run');
+    });
+
+    test('closing it twice does no harm', t => {
+      const { parent } = setup(t);
+
+      parent.close();
+      parent.close();
+    });
+  });
 }
-
-describe('ledger', () => {
-  test('the parent reads which jobs the child has started', t => {
-    const { parent, child } = setup(t);
-
-    assert.equal(child.claim(1), 'run');
-    assert.equal(child.claim(2), 'run');
-
-    assert.ok(parent.started().has(1));
-    assert.ok(parent.started().has(2));
-    assert.ok(!parent.started().has(3));
-  });
-
-  test('the latest starts are kept when it is full', t => {
-    const { parent, child } = setup(t);
-
-    for (let ticket = 1; ticket <= 10; ticket++) child.claim(ticket);
-
-    assert.deepEqual([...parent.started()].sort(), [10, 7, 8, 9]);
-  });
-
-  test('a job that was taken back is not run and never counts as started', t => {
-    const { parent, child } = setup(t);
-    child.claim(1);
-    parent.takeBackUpTo(3);
-
-    // the first one collides, it had been written down before the mark was read
-    assert.equal(child.claim(2), 'dropped');
-    assert.equal(child.claim(3), 'taken');
-
-    assert.ok(!parent.started().has(3));
-    assert.equal(child.claim(4), 'run');
-  });
-
-  test('closing it twice does no harm', t => {
-    const { parent } = setup(t);
-
-    parent.close();
-    parent.close();
-  });
-});

@@ -18,9 +18,17 @@ describe('createPool', () => {
     assert.throws(() => open('perfork'), /Unknown pool "perfork".*Did you mean "prefork"\?/);
   });
 
-  test('a pool that Celery has and we do not have yet is said to come', () => {
-    assert.throws(() => open('gevent'), /"gevent" is not available yet/);
-  });
+  for (const name of ['gevent', 'eventlet', 'celery.concurrency.gevent:TaskPool']) {
+    test(`${name} is the async pool`, () => {
+      assert.equal(open(name).name, 'async');
+    });
+  }
+
+  for (const name of ['prefork', 'processes', 'celery.concurrency.prefork:TaskPool']) {
+    test(`${name} is the prefork pool`, () => {
+      assert.equal(open(name).name, 'prefork');
+    });
+  }
 
   test('a name that every object has is no pool', () => {
     assert.throws(() => open('constructor'), /Unknown pool/);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { PoolFailure } from '../../../src/pool/errors.ts';
-import { Restarts } from '../../../src/pool/prefork/restarts.ts';
+import { Restarts } from '../../../src/pool/parent/restarts.ts';
 
 describe('restarts', () => {
   test('more than 100 lost children within a second are too many', () => {

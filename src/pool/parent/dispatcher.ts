@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../../base/clock.ts';
-import { type ChildProcess, type HeldJob, SLOWEST_PACE_MS } from './child-process.ts';
+import { type Child, type HeldJob, SLOWEST_PACE_MS } from './child.ts';
 
 /** A child is given no more work ahead than it does in about this time. */
 const HORIZON_MS = 50;
@@ -14,10 +14,10 @@ export const PATIENCE = 0.05;
 const MOST_RELEASED = 64;
 
 export interface DispatcherPorts {
-  children(): readonly ChildProcess[];
+  children(): readonly Child[];
   hasHardLimit(held: HeldJob): boolean;
   /** A child turned out to have started the job. */
-  onStarted(held: HeldJob, child: ChildProcess): void;
+  onStarted(held: HeldJob, child: Child): void;
 }
 
 export class Dispatcher {
@@ -69,14 +69,14 @@ export class Dispatcher {
   }
 
   /** What the child has not started comes back. */
-  takeBack(child: ChildProcess): number {
+  takeBack(child: Child): number {
     const back = child.takeBack(held => this.#ports.onStarted(held, child));
     this.putBack(back);
     return back.length;
   }
 
   /** The same for a child that holds a job it should have started long ago. */
-  takeBackOverdue(child: ChildProcess, now: number): void {
+  takeBackOverdue(child: Child, now: number): void {
     if (!hasUnstartedSince(child, now - PATIENCE)) return;
     if (this.takeBack(child) > 0) child.paceMs = SLOWEST_PACE_MS;
   }
@@ -107,13 +107,13 @@ export class Dispatcher {
   }
 
   /** Filling up each gap as it comes would lead to ever smaller messages. */
-  #wantsMore(child: ChildProcess): boolean {
+  #wantsMore(child: Child): boolean {
     if (!child.canTakeJobs()) return false;
     return child.load < this.#slots || child.load <= this.#window(child) / 2;
   }
 
-  #leastBusy(children: readonly ChildProcess[]): ChildProcess | undefined {
-    let best: ChildProcess | undefined;
+  #leastBusy(children: readonly Child[]): Child | undefined {
+    let best: Child | undefined;
     for (const child of children) {
       if (best !== undefined && child.load >= best.load) continue;
       if (child.load < this.#window(child)) best = child;
@@ -122,14 +122,14 @@ export class Dispatcher {
   }
 
   /** How many jobs the child may hold: more than it runs only when they are short. */
-  #window(child: ChildProcess): number {
+  #window(child: Child): number {
     if (child.releasedCount >= MOST_RELEASED) return 0;
     const ahead = child.paceMs > 0 ? Math.floor(HORIZON_MS / child.paceMs) : this.#prefetch;
     return Math.min(this.#slots + Math.min(this.#prefetch, ahead), child.load + child.quota);
   }
 }
 
-function hasUnstartedSince(child: ChildProcess, time: number): boolean {
+function hasUnstartedSince(child: Child, time: number): boolean {
   for (const held of child.held.values()) {
     if (held.state === 'sent') return held.sentAt < time;
   }

@@ -1,48 +1,47 @@
 /**
- * One child as the parent sees it: starts and kills the process, carries messages both
- * ways and knows which jobs the child holds. What an exit means is decided in pool.ts.
+ * One child as the parent sees it, process or thread: carries messages both ways and knows
+ * which jobs the child holds. What an exit means is decided in pool.ts.
  */
 
-import type { ChildProcess as NodeChild } from 'node:child_process';
 import { constants } from 'node:os';
 import { serialize } from 'node:v8';
 import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
 import { deferred } from '../../base/deferred.ts';
+import type { Carrier, CarrierExit, Launcher } from '../carrier.ts';
 import type { Job } from '../contract.ts';
 import type { Limited } from '../deadlines.ts';
 import { ParentLedger } from '../ledger.ts';
-import type { Batch, FromChild, JobsMessage, ToChild, TurnMessage } from '../messages.ts';
-import { EXIT_RECYCLE, isBatch, openBatch } from '../messages.ts';
+import type {
+  Batch,
+  ChildInit,
+  FromChild,
+  JobsMessage,
+  ToChild,
+  TurnMessage,
+} from '../messages.ts';
+import { EXIT_RECYCLE, openBatch } from '../messages.ts';
 import type { PoolOptions } from '../options.ts';
-import { initMessage, startProcess } from './launch.ts';
+import { Pulse } from './pulse.ts';
 
-export interface ChildExit {
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
+export interface ChildExit extends CarrierExit {
   /** The parent asked for it, or the child had announced it. */
   readonly isExpected: boolean;
-  /** Why it could not start, in the child's own words. */
-  readonly error: { readonly message: string; readonly stack: string } | undefined;
 }
 
 export interface ChildEvents {
-  onReady(child: ChildProcess): void;
-  onTurn(child: ChildProcess, turn: TurnMessage): void;
-  onThrew(child: ChildProcess, ticket: number, error: string): void;
-  onLeaving(child: ChildProcess, note: string | undefined): void;
+  onReady(child: Child): void;
+  onTurn(child: Child, turn: TurnMessage): void;
+  onThrew(child: Child, ticket: number, error: string): void;
+  onLeaving(child: Child, note: string | undefined): void;
   onLog(level: 'warning' | 'error', message: string): void;
-  /** The process is gone and everything it said was heard. */
-  onGone(child: ChildProcess, exit: ChildExit): void;
+  /** The child is gone and everything it said was heard. */
+  onGone(child: Child, exit: ChildExit): void;
 }
 
 /** Released jobs that a child may have beside those it holds, and some room. */
 const LEDGER_ROOM = 192;
-/** The channel closes with the process; this is for one that a grandchild keeps open. */
-const DISCONNECT_AFTER_EXIT = 2;
 /** A job is taken to last this long at most when the pace is measured. */
 export const SLOWEST_PACE_MS = 100;
-/** Seconds without a word; after half of it the child is asked for one. */
-const SILENCE = 10;
 /** Weight of the latest turn in the pace. */
 const PACE_WEIGHT = 0.3;
 
@@ -53,7 +52,7 @@ export class HeldJob implements Limited {
   state: 'pending' | 'sent' | 'started' | 'released' = 'pending';
   /** Whether `onStarted` was called. */
   isAnnounced = false;
-  child: ChildProcess | undefined;
+  child: Child | undefined;
   /** Number of its last sending, see messages.ts. */
   ticket = 0;
   sentAt = 0;
@@ -67,11 +66,12 @@ export class HeldJob implements Limited {
   }
 }
 
-export class ChildProcess {
+export class Child {
   readonly slot: number;
   readonly index: number;
   readonly name: string;
   readonly pid: number | undefined;
+  readonly carrier: Carrier;
   /** By ticket, oldest first: jobs sent and not answered. */
   readonly held = new Map<number, HeldJob>();
   readonly gone = deferred();
@@ -84,49 +84,41 @@ export class ChildProcess {
   /** Milliseconds per job lately. */
   paceMs = 0;
   wasReady = false;
-  /** Whose place it takes as soon as that one holds nothing any more. */
-  #predecessor: ChildProcess | undefined;
-
-  readonly #process: NodeChild;
+  /** Whose place it took, while that one holds jobs. */
+  #predecessor: Child | undefined;
   readonly #ledger: ParentLedger;
   readonly #events: ChildEvents;
   readonly #clock: Clock;
+  readonly #pulse: Pulse;
   #batch = openBatch<ToChild>();
   #openJobs: JobsMessage | undefined;
   #lastTicket = 0;
   #busySince = 0;
-  #heardAt: number;
-  #pulse: 'fine' | 'asked' | 'reported' = 'fine';
   #killTimer: Timer | undefined;
-  #exit: { exitCode: number | null; signal: NodeJS.Signals | null } | undefined;
-  #error: { message: string; stack: string } | undefined;
-  #isDisconnected = false;
+  #error: CarrierExit['error'];
 
-  /** @throws when no process can be made */
+  /** @throws when nothing can be started */
   constructor(
-    place: { slot: number; index: number; predecessor?: ChildProcess | undefined },
+    place: { readonly slot: number; readonly index: number },
+    launcher: Launcher,
     options: PoolOptions,
     events: ChildEvents,
   ) {
     this.slot = place.slot;
     this.index = place.index;
-    this.#predecessor = place.predecessor;
-    this.name = `ForkPoolWorker-${place.index}`;
+    this.name = `${launcher.childName}-${place.index}`;
     this.quota = options.maxTasksPerChild ?? Number.POSITIVE_INFINITY;
     this.#events = events;
     this.#clock = options.clock ?? systemClock;
-    this.#heardAt = this.#clock.monotonic();
+    this.#pulse = new Pulse(this.#clock.monotonic(), options.blockedAfter);
     const entries = (options.slots ?? 1) + (options.prefetchPerChild ?? 0) + LEDGER_ROOM;
-    this.#ledger = new ParentLedger(entries);
-    try {
-      this.#process = startProcess(options, this.#ledger.fd);
-    } catch (error) {
-      this.#ledger.close();
-      throw error;
-    }
-    this.pid = this.#process.pid;
-    this.#listen();
-    this.#post(initMessage(place, options, entries));
+    this.carrier = launcher.launch(entries + 1, {
+      onBatch: batch => this.#onBatch(batch),
+      onGone: exit => this.#onGone(exit),
+    });
+    this.pid = this.carrier.pid;
+    this.#ledger = new ParentLedger(this.carrier.ledger);
+    this.#post(this.#init(options, entries));
     this.flush();
   }
 
@@ -143,12 +135,20 @@ export class ChildProcess {
     return true;
   }
 
+  /** It gets jobs only when the other one, whose place it took, holds none any more. */
+  takeOverFrom(predecessor: Child): void {
+    this.#predecessor = predecessor;
+  }
+
   /** Hand the job over with the next `flush`. */
   assign(held: HeldJob, now: number, careful: boolean): void {
     held.state = 'sent';
     held.ticket = ++this.#lastTicket;
     held.sentAt = now;
-    if (this.held.size === 0) this.#busySince = now;
+    if (this.held.size === 0) {
+      this.#busySince = now;
+      this.#pulse.heard(now);
+    }
     this.held.set(held.ticket, held);
     this.quota--;
     if (this.#openJobs === undefined) {
@@ -204,12 +204,12 @@ export class ChildProcess {
     return back;
   }
 
-  /** Let it end what it runs and exit; it is killed when it has not gone after `seconds`. */
-  finish(seconds: number): void {
+  /** Let it end what it runs and exit; with `seconds` it is killed when it has not gone by then. */
+  finish(seconds?: number): void {
     if (this.state === 'dying' || this.state === 'gone') return;
     this.state = 'leaving';
     this.tell({ type: 'finish' });
-    this.#killAfter(seconds);
+    if (seconds !== undefined) this.#killAfter(seconds);
   }
 
   /** Ask it to say what it has done and die; a child that cannot hear is killed. */
@@ -219,11 +219,11 @@ export class ChildProcess {
     this.#killAfter(seconds);
   }
 
-  /** Send a signal; SIGKILL follows when it has not gone after `seconds`. */
+  /** Send a signal; SIGKILL follows when it has not gone after `seconds`; a thread ends at once. */
   kill(signal: NodeJS.Signals, seconds: number): void {
     if (this.state === 'gone') return;
     this.state = 'dying';
-    this.#process.kill(signal);
+    this.carrier.kill(signal);
     if (signal !== 'SIGKILL') this.#killAfter(seconds);
   }
 
@@ -243,23 +243,17 @@ export class ChildProcess {
     this.#busySince = now;
   }
 
-  /** Once per silence: whether it has not answered for so long that its event loop must be blocked. */
-  isFoundBlocked(now: number): boolean {
-    const silence = now - this.#heardAt;
-    if (this.#pulse === 'fine' && silence > SILENCE / 2) {
-      this.#pulse = 'asked';
-      this.tell({ type: 'ping' });
-    }
-    if (this.#pulse !== 'asked' || silence <= SILENCE) return false;
-    this.#pulse = 'reported';
-    return true;
+  /** Whether it is time to report that its event loop is blocked, and for how many seconds it is. */
+  blockedFor(now: number): number | undefined {
+    if (this.#pulse.isToBeAsked(now)) this.tell({ type: 'ping' });
+    return this.#pulse.toReport(now);
   }
 
   #killAfter(seconds: number): void {
     this.#killTimer?.cancel();
     this.#killTimer = this.#clock.after(seconds, () => {
       this.state = 'dying';
-      this.#process.kill('SIGKILL');
+      this.carrier.kill('SIGKILL');
     });
   }
 
@@ -269,9 +263,7 @@ export class ChildProcess {
   }
 
   #send(batch: Batch<ToChild>): void {
-    if (!this.#process.connected) return;
-    // the callback takes the EPIPE that precedes an exit; the exit itself is what counts
-    this.#process.send(batch, undefined, undefined, () => {});
+    if (this.state !== 'gone') this.carrier.send(batch);
   }
 
   /** The batch without the payloads that cannot be sent, which are reported as thrown. */
@@ -297,25 +289,9 @@ export class ChildProcess {
     return mended;
   }
 
-  #listen(): void {
-    this.#process.on('message', (batch: unknown) => {
-      if (!isBatch<FromChild>(batch)) return;
-      this.#heardAt = this.#clock.monotonic();
-      this.#pulse = 'fine';
-      for (let i = 1; i < batch.length; i++) this.#receive(batch[i] as FromChild);
-    });
-    this.#process.on('error', error => {
-      // no process was made; later errors (a failed kill or send) come with an exit
-      if (this.pid !== undefined) return;
-      this.#error = { message: error.message, stack: error.stack ?? error.message };
-      this.#isDisconnected = true;
-      this.#onExit(null, null);
-    });
-    this.#process.on('exit', (code, signal) => this.#onExit(code, signal));
-    this.#process.on('disconnect', () => {
-      this.#isDisconnected = true;
-      this.#checkGone();
-    });
+  #onBatch(batch: Batch<FromChild>): void {
+    this.#pulse.heard(this.#clock.monotonic());
+    for (let i = 1; i < batch.length; i++) this.#receive(batch[i] as FromChild);
   }
 
   #receive(message: FromChild): void {
@@ -349,34 +325,37 @@ export class ChildProcess {
     }
   }
 
-  #onExit(exitCode: number | null, signal: NodeJS.Signals | null): void {
-    this.#exit = { exitCode, signal };
+  #onGone(exit: CarrierExit): void {
+    if (this.state === 'gone') return;
     this.#killTimer?.cancel();
-    // messages may still be in the channel: `disconnect` comes after the last of them
-    if (!this.#isDisconnected) {
-      this.#killTimer = this.#clock.after(DISCONNECT_AFTER_EXIT, () => {
-        if (this.#process.connected) this.#process.disconnect();
-      });
-    }
-    this.#checkGone();
-  }
-
-  #checkGone(): void {
-    if (this.#exit === undefined || !this.#isDisconnected || this.state === 'gone') return;
-    this.#killTimer?.cancel();
-    const { exitCode } = this.#exit;
+    const { exitCode } = exit;
     const isExpected =
       this.state === 'dying' ||
       (this.state === 'leaving' && (exitCode === 0 || exitCode === EXIT_RECYCLE));
     this.state = 'gone';
-    this.#events.onGone(this, { ...this.#exit, isExpected, error: this.#error });
+    this.#events.onGone(this, { ...exit, isExpected, error: this.#error ?? exit.error });
     this.#ledger.close();
     this.gone.resolve();
+  }
+
+  #init(options: PoolOptions, ledgerEntries: number): ChildInit {
+    return {
+      type: 'init',
+      runnerUrl: options.runnerUrl.href,
+      runnerConfig: options.runnerConfig,
+      slot: this.slot,
+      index: this.index,
+      name: this.name,
+      slots: options.slots ?? 1,
+      ledgerEntries,
+      maxTasks: options.maxTasksPerChild,
+      maxMemory: options.maxMemoryPerChild,
+    };
   }
 }
 
 /** As Python's billiard puts it in messages: `signal 9 (SIGKILL)`, `exitcode 1`. */
-export function exitText(exit: ChildExit): string {
+export function exitText(exit: CarrierExit): string {
   if (exit.signal !== null) return `signal ${constants.signals[exit.signal]} (${exit.signal})`;
   return `exitcode ${exit.exitCode}`;
 }

@@ -1,14 +1,14 @@
 /**
- * The children of a prefork pool: starts them, replaces those that are lost, makes them
- * more and fewer. Slots are stable numbers from 1; indexes only grow.
+ * The children of a pool: starts them, replaces those that are lost or shall load new code,
+ * makes them more and fewer. Slots are stable numbers from 1; indexes only grow.
  */
 
 import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import type { Launcher } from '../carrier.ts';
 import { PoolFailure } from '../errors.ts';
 import type { PoolOptions } from '../options.ts';
-import { type ChildEvents, type ChildExit, ChildProcess, exitText } from './child-process.ts';
-import { Guardian } from './guardian.ts';
+import { Child, type ChildEvents, type ChildExit, exitText } from './child.ts';
 import { Restarts } from './restarts.ts';
 
 const DEFAULT_PROC_ALIVE_TIMEOUT = 15;
@@ -20,7 +20,7 @@ const STOP_TIMEOUT = 0.1;
 interface Place {
   readonly slot: number;
   readonly ready: Deferred<void>;
-  child: ChildProcess | undefined;
+  child: Child | undefined;
   timer: Timer | undefined;
 }
 
@@ -41,19 +41,22 @@ export class Staff {
   readonly #ports: StaffPorts;
   readonly #clock: Clock;
   readonly #restarts = new Restarts();
-  readonly #guardian = new Guardian();
+  readonly #launcher: Launcher;
   readonly #events: ChildEvents;
   readonly #places = new Map<number, Place>();
-  /** Every process that is not gone, also those without a place. */
-  readonly #processes = new Set<ChildProcess>();
-  #serving: readonly ChildProcess[] | undefined;
+  /** Every child that is not gone, also those without a place. */
+  readonly #all = new Set<Child>();
+  /** New children that are to replace those that serve, until they are ready. */
+  readonly #heirs = new Map<Child, Deferred<void>>();
+  #serving: readonly Child[] | undefined;
   #lastIndex = 0;
   /** First children of `start` of which nothing is known yet. */
   #firstTries = 0;
   #start: Deferred<void> | undefined;
   #isOver = false;
 
-  constructor(options: PoolOptions, ports: StaffPorts) {
+  constructor(launcher: Launcher, options: PoolOptions, ports: StaffPorts) {
+    this.#launcher = launcher;
     this.#options = options;
     this.#ports = ports;
     this.#clock = options.clock ?? systemClock;
@@ -70,13 +73,13 @@ export class Staff {
     return this.#places.size;
   }
 
-  /** Every process that may hold jobs. */
-  get processes(): ReadonlySet<ChildProcess> {
-    return this.#processes;
+  /** Every child that may hold jobs. */
+  get all(): ReadonlySet<Child> {
+    return this.#all;
   }
 
   /** The children in the places. */
-  get serving(): readonly ChildProcess[] {
+  get serving(): readonly Child[] {
     this.#serving ??= [...this.#places.values()].flatMap(place => place.child ?? []);
     return this.#serving;
   }
@@ -84,7 +87,7 @@ export class Staff {
   /** @throws PoolFailure with the child's own words when not one child gets ready */
   async start(): Promise<void> {
     this.#start = deferred();
-    this.#guardian.start();
+    this.#launcher.start();
     this.#firstTries = this.#options.concurrency;
     this.#addPlaces(this.#options.concurrency);
     await this.#start.promise;
@@ -95,13 +98,29 @@ export class Staff {
   }
 
   /** `children` must be among `serving`. */
-  async dismiss(children: readonly ChildProcess[]): Promise<void> {
+  async dismiss(children: readonly Child[]): Promise<void> {
     for (const child of children) {
       this.#setChild(this.#places.get(child.slot)!, undefined);
       this.#places.delete(child.slot);
       child.finish(FINISH_TIMEOUT);
     }
     await Promise.all(children.map(child => child.gone.promise));
+  }
+
+  /**
+   * One place after the other gets a new child; the old one serves until the new one is
+   * ready. `onReplaced` hears of the old one, which has to be taken its waiting jobs.
+   *
+   * @throws PoolFailure with the child's own words when a new one does not get ready: the
+   *   places that are not done yet keep their children
+   */
+  async renew(onReplaced: (old: Child) => void): Promise<void> {
+    for (const place of [...this.#places.values()]) {
+      if (this.#isOver) throw new PoolFailure('The pool was stopped while it was restarting');
+      if (this.#places.get(place.slot) !== place) continue;
+      const old = await this.#succeed(place);
+      if (old !== undefined) onReplaced(old);
+    }
   }
 
   noteJobDone(): void {
@@ -111,20 +130,20 @@ export class Staff {
   /** All end what they run and exit. */
   async finish(): Promise<void> {
     this.#close();
-    for (const child of this.#processes) child.finish(FINISH_TIMEOUT);
+    for (const child of this.#all) child.finish(FINISH_TIMEOUT);
     await this.#allGone();
   }
 
   async kill(): Promise<void> {
     this.#close();
     this.#start?.reject(new PoolFailure('The pool was stopped while it was starting'));
-    for (const child of this.#processes) child.kill('SIGTERM', STOP_TIMEOUT);
+    for (const child of this.#all) child.kill('SIGTERM', STOP_TIMEOUT);
     await this.#allGone();
   }
 
   async #allGone(): Promise<void> {
-    await Promise.all([...this.#processes].map(child => child.gone.promise));
-    await this.#guardian.stop();
+    await Promise.all([...this.#all].map(child => child.gone.promise));
+    await this.#launcher.stop();
   }
 
   #close(): void {
@@ -147,60 +166,85 @@ export class Staff {
     return added;
   }
 
-  #fill(place: Place, predecessor?: ChildProcess): void {
-    const index = ++this.#lastIndex;
-    let child: ChildProcess;
+  #fill(place: Place, predecessor?: Child): void {
     try {
-      child = new ChildProcess(
-        { slot: place.slot, index, predecessor },
-        this.#options,
-        this.#events,
-      );
+      const child = this.#launch(place.slot);
+      if (predecessor !== undefined) child.takeOverFrom(predecessor);
+      this.#setChild(place, child);
     } catch (error) {
       this.#setChild(place, undefined);
-      const { message, stack = message } =
-        error instanceof Error ? error : new Error(String(error));
+      const index = this.#lastIndex;
       // not at once: `start` has not even begun to wait
-      queueMicrotask(() => this.#onFailedStart(place, index, { message, stack }));
-      return;
+      queueMicrotask(() => this.#onFailedStart(place, index, startError(error)));
     }
-    this.#setChild(place, child);
-    this.#processes.add(child);
-    this.#guard();
+  }
+
+  #launch(slot: number): Child {
+    const place = { slot, index: ++this.#lastIndex };
+    const child = new Child(place, this.#launcher, this.#options, this.#events);
+    this.#all.add(child);
+    this.#noteAlive();
     child.killIfNotReady(this.#options.procAliveTimeout ?? DEFAULT_PROC_ALIVE_TIMEOUT);
+    return child;
   }
 
-  #guard(): void {
-    this.#guardian.guard([...this.#processes].flatMap(child => child.pid ?? []));
+  /** Resolves with the old child, which ends what it runs, when a new one has taken the place. */
+  async #succeed(place: Place): Promise<Child | undefined> {
+    const ready = deferred();
+    let heir: Child;
+    try {
+      heir = this.#launch(place.slot);
+    } catch (error) {
+      throw new PoolFailure(`Could not restart: ${startError(error).message}`, { cause: error });
+    }
+    this.#heirs.set(heir, ready);
+    await ready.promise.finally(() => this.#heirs.delete(heir));
+    if (this.#isOver || this.#places.get(place.slot) !== place) {
+      heir.finish(FINISH_TIMEOUT);
+      return undefined;
+    }
+    place.timer?.cancel();
+    const old = place.child;
+    if (old !== undefined) heir.takeOverFrom(old);
+    this.#setChild(place, heir);
+    old?.finish();
+    return old;
   }
 
-  #setChild(place: Place, child: ChildProcess | undefined): void {
+  #noteAlive(): void {
+    this.#launcher.noteAlive([...this.#all].map(child => child.carrier));
+  }
+
+  #setChild(place: Place, child: Child | undefined): void {
     place.child = child;
     this.#serving = undefined;
   }
 
-  #onReady(child: ChildProcess): void {
+  #onReady(child: Child): void {
     this.#restarts.childReady();
     this.#places.get(child.slot)?.ready.resolve();
+    this.#heirs.get(child)?.resolve();
     this.#noteFirstTry(child.index, undefined);
     this.#ports.children.onReady(child);
   }
 
-  #onLeaving(child: ChildProcess, note: string | undefined): void {
+  #onLeaving(child: Child, note: string | undefined): void {
     this.#ports.children.onLeaving(child, note);
     const place = this.#places.get(child.slot);
     // it boots while its predecessor ends what it runs
     if (place?.child === child && this.#isWanted()) this.#fill(place, child);
   }
 
-  #onGone(child: ChildProcess, exit: ChildExit): void {
-    this.#processes.delete(child);
-    this.#guard();
+  #onGone(child: Child, exit: ChildExit): void {
+    this.#all.delete(child);
+    this.#noteAlive();
     this.#ports.children.onGone(child, exit);
     const place = this.#places.get(child.slot);
     if (!exit.isExpected && !this.#isOver && (child.wasReady || exit.error === undefined)) {
       this.#reportExit(child, exit);
     }
+    const { message } = exit.error ?? failureOf(child, exit);
+    this.#heirs.get(child)?.reject(new PoolFailure(`Could not restart: ${message}`));
     if (place?.child !== child) return;
     this.#setChild(place, undefined);
     if (this.#isOver) return;
@@ -257,15 +301,23 @@ export class Staff {
     }
   }
 
-  #reportExit(child: ChildProcess, exit: ChildExit): void {
+  #reportExit(child: Child, exit: ChildExit): void {
+    const { childKind } = this.#launcher;
+    // a process has written its last error to stderr itself
+    const reason = childKind === 'Thread' && exit.error ? `: ${exit.error.stack}` : '';
     this.#ports.children.onLog(
       'error',
-      `Process '${child.name}' pid:${child.pid} exited with '${exitText(exit)}'`,
+      `${childKind} '${child.name}' pid:${child.pid} exited with '${exitText(exit)}'${reason}`,
     );
   }
 }
 
-function failureOf(child: ChildProcess, exit: ChildExit): StartError {
+function startError(error: unknown): StartError {
+  const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
+  return { message, stack };
+}
+
+function failureOf(child: Child, exit: ChildExit): StartError {
   const message = `${child.name} exited with '${exitText(exit)}' before it was ready`;
   return { message, stack: message };
 }

@@ -1,6 +1,6 @@
 /**
- * The parent's side of prefork: hands jobs to the children, watches their time limits and
- * says what became of them.
+ * A pool of children, processes or threads: hands them jobs, watches their time limits and
+ * says what became of the jobs.
  *
  * Knows nothing about tasks, brokers or acks: the worker decides what a lost job means.
  */
@@ -8,12 +8,13 @@
 import { constants } from 'node:os';
 import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import type { Launcher } from '../carrier.ts';
 import type { Job, Pool, PoolEvents } from '../contract.ts';
 import { Deadlines } from '../deadlines.ts';
 import { type PoolError, Terminated, TimeLimitExceeded, WorkerLostError } from '../errors.ts';
 import type { TurnMessage } from '../messages.ts';
 import { checkOptions, type PoolOptions } from '../options.ts';
-import { type ChildExit, type ChildProcess, exitText, HeldJob } from './child-process.ts';
+import { type Child, type ChildExit, exitText, HeldJob } from './child.ts';
 import { Dispatcher, PATIENCE } from './dispatcher.ts';
 import { Staff } from './staff.ts';
 
@@ -23,8 +24,8 @@ const KILL_AFTER = 0.1;
 /** The same after a signal that somebody asked for: the task may catch it. */
 const TERMINATE_AFTER = 1;
 
-export class PreforkPool implements Pool {
-  readonly name = 'prefork';
+export class ChildrenPool implements Pool {
+  readonly name: string;
   readonly #options: PoolOptions;
   readonly #events: PoolEvents;
   readonly #clock: Clock;
@@ -41,10 +42,12 @@ export class PreforkPool implements Pool {
   #idle: Deferred<void> | undefined;
   #draining: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  #restarting: Promise<void> = Promise.resolve();
   #watch: Timer | undefined;
 
-  constructor(options: PoolOptions) {
+  constructor(name: 'prefork' | 'threads', launcher: Launcher, options: PoolOptions) {
     checkOptions(options);
+    this.name = name;
     this.#slots = options.slots ?? 1;
     this.#prefetch = options.prefetchPerChild ?? DEFAULT_PREFETCH;
     this.#options = { ...options, prefetchPerChild: this.#prefetch };
@@ -54,7 +57,7 @@ export class PreforkPool implements Pool {
       soft: held => this.#onSoftLimit(held),
       hard: held => this.#onHardLimit(held),
     });
-    this.#staff = new Staff(this.#options, {
+    this.#staff = new Staff(launcher, this.#options, {
       children: {
         onReady: () => this.#afterNews(),
         onTurn: (child, turn) => this.#onTurn(child, turn),
@@ -87,7 +90,7 @@ export class PreforkPool implements Pool {
   }
 
   get pids(): readonly number[] {
-    return this.#staff.serving.flatMap(child => child.pid ?? []);
+    return [...new Set(this.#staff.serving.flatMap(child => child.pid ?? []))];
   }
 
   get #isUp(): boolean {
@@ -136,7 +139,7 @@ export class PreforkPool implements Pool {
   }
 
   async recall(): Promise<number[]> {
-    for (const child of this.#staff.processes) this.#dispatcher.takeBack(child);
+    for (const child of this.#staff.all) this.#dispatcher.takeBack(child);
     const jobs = this.#dispatcher.clear();
     this.#load -= jobs.length;
     this.#afterNews();
@@ -154,9 +157,9 @@ export class PreforkPool implements Pool {
   async shrink(n: number): Promise<void> {
     checkCount(n);
     if (n >= this.#staff.size) {
-      throw new RangeError(`Can't shrink pool by ${n}: it has ${this.#staff.size} processes.`);
+      throw new RangeError(`Can't shrink pool by ${n}: it has ${this.#staff.size} of them.`);
     }
-    const idle: ChildProcess[] = [];
+    const idle: Child[] = [];
     for (const child of [...this.#staff.serving].reverse()) {
       if (child.state !== 'ready') continue;
       this.#dispatcher.takeBack(child);
@@ -164,6 +167,16 @@ export class PreforkPool implements Pool {
     }
     if (idle.length < n) throw new RangeError("Can't shrink pool. All processes busy!");
     await this.#staff.dismiss(idle);
+  }
+
+  restart(): Promise<void> {
+    if (this.#state !== 'running') {
+      return Promise.reject(new Error(`A pool that is ${this.#state} cannot be restarted`));
+    }
+    const renew = () => this.#staff.renew(old => this.#dispatcher.takeBack(old));
+    // one after the other, each for itself: the code may have changed since the first began
+    this.#restarting = this.#restarting.then(renew, renew);
+    return this.#restarting;
   }
 
   drain(): Promise<void> {
@@ -179,7 +192,7 @@ export class PreforkPool implements Pool {
 
   info(): Record<string, unknown> {
     return {
-      implementation: 'tscelery.pool.prefork:PreforkPool',
+      implementation: `tscelery.pool.${this.name}:TaskPool`,
       'max-concurrency': this.size,
       processes: this.pids,
       'max-tasks-per-child': this.#options.maxTasksPerChild ?? 'N/A',
@@ -211,7 +224,7 @@ export class PreforkPool implements Pool {
 
   #find(jobId: number): HeldJob | undefined {
     for (const held of this.#dispatcher.waiting) if (held.job.id === jobId) return held;
-    for (const child of this.#staff.processes) {
+    for (const child of this.#staff.all) {
       for (const held of child.held.values()) if (held.job.id === jobId) return held;
     }
     return undefined;
@@ -223,21 +236,30 @@ export class PreforkPool implements Pool {
   #look(): void {
     const now = this.#clock.monotonic();
     let isBusy = this.#dispatcher.waiting.length > 0;
-    for (const child of this.#staff.processes) {
+    for (const child of this.#staff.all) {
       if (child.held.size === 0) continue;
       isBusy = true;
       if (child.state !== 'ready') continue;
       this.#dispatcher.takeBackOverdue(child, now);
-      if (child.isFoundBlocked(now)) {
-        this.#events.onLog('warning', `${child.name} pid:${child.pid} blocks its event loop`);
-      }
+      const seconds = child.blockedFor(now);
+      if (seconds !== undefined) this.#reportBlocked(child, seconds);
     }
     if (isBusy) return;
     this.#watch?.cancel();
     this.#watch = undefined;
   }
 
-  #onTurn(child: ChildProcess, turn: TurnMessage): void {
+  #reportBlocked(child: Child, seconds: number): void {
+    const running = [...child.held.values()].filter(held => held.state === 'started');
+    this.#events.onBlocked({
+      where: `${child.name} pid:${child.pid}`,
+      seconds,
+      isOver: false,
+      jobs: running.map(held => held.job.id),
+    });
+  }
+
+  #onTurn(child: Child, turn: TurnMessage): void {
     if (this.#state === 'stopped') return;
     const before = child.load;
     for (const ticket of turn.started) {
@@ -253,7 +275,7 @@ export class PreforkPool implements Pool {
     this.#afterNews();
   }
 
-  #markStarted(held: HeldJob, child: ChildProcess): void {
+  #markStarted(held: HeldJob, child: Child): void {
     held.state = 'started';
     this.#announce(held, child);
     const soft = held.job.softTimeLimit ?? this.#options.softTimeLimit ?? 0;
@@ -265,7 +287,7 @@ export class PreforkPool implements Pool {
     this.#deadlines.watch(held);
   }
 
-  #announce(held: HeldJob, child: ChildProcess): void {
+  #announce(held: HeldJob, child: Child): void {
     if (held.isAnnounced) return;
     held.isAnnounced = true;
     this.#events.onStarted(held.job.id, child.pid!);
@@ -275,7 +297,7 @@ export class PreforkPool implements Pool {
     return held.job.timeLimit ?? this.#options.timeLimit ?? 0;
   }
 
-  #onReleased(child: ChildProcess, ticket: number): void {
+  #onReleased(child: Child, ticket: number): void {
     const held = child.held.get(ticket);
     if (held === undefined) return;
     this.#announce(held, child);
@@ -285,7 +307,7 @@ export class PreforkPool implements Pool {
     this.#load--;
   }
 
-  #onDone(child: ChildProcess, ticket: number, reply: unknown): void {
+  #onDone(child: Child, ticket: number, reply: unknown): void {
     const held = child.held.get(ticket);
     if (held === undefined) return;
     this.#announce(held, child);
@@ -296,7 +318,7 @@ export class PreforkPool implements Pool {
   }
 
   /** The ledger of these jobs says started, but the child saw in time that they had been taken. */
-  #onDropped(child: ChildProcess, tickets: readonly number[]): void {
+  #onDropped(child: Child, tickets: readonly number[]): void {
     const back: HeldJob[] = [];
     for (const ticket of tickets) {
       const held = child.held.get(ticket);
@@ -308,7 +330,7 @@ export class PreforkPool implements Pool {
     this.#dispatcher.putBack(back);
   }
 
-  #onThrew(child: ChildProcess, ticket: number, error: string): void {
+  #onThrew(child: Child, ticket: number, error: string): void {
     const held = child.held.get(ticket);
     if (held === undefined || this.#state === 'stopped') return;
     this.#announce(held, child);
@@ -318,13 +340,13 @@ export class PreforkPool implements Pool {
     this.#afterNews();
   }
 
-  #onLeaving(child: ChildProcess, note: string | undefined): void {
+  #onLeaving(child: Child, note: string | undefined): void {
     if (note !== undefined) this.#events.onLog('warning', note);
     this.#dispatcher.takeBack(child);
     this.#afterNews();
   }
 
-  #onGone(child: ChildProcess, exit: ChildExit): void {
+  #onGone(child: Child, exit: ChildExit): void {
     if (this.#state === 'stopped') return;
     const jobs = [...child.held.values()];
     const started = jobs.length > 0 ? child.startedTickets() : undefined;
@@ -390,7 +412,7 @@ export class PreforkPool implements Pool {
   }
 
   #hasReleased(): boolean {
-    for (const child of this.#staff.processes) if (child.held.size > 0) return true;
+    for (const child of this.#staff.all) if (child.held.size > 0) return true;
     return false;
   }
 }

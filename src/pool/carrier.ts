@@ -1,0 +1,44 @@
+/**
+ * What the children of a pool live in: processes or threads. Everything else about children
+ * (who gets which job, limits, replacement) is the same for both and lies in `parent/`.
+ */
+
+import type { LedgerMemory } from './ledger.ts';
+import type { Batch, FromChild, ToChild } from './messages.ts';
+
+/** One process or thread, from its start to its end. */
+export interface Carrier {
+  /** Undefined when there is no process, not even a failed one. */
+  readonly pid: number | undefined;
+  readonly ledger: LedgerMemory;
+  /** Nothing happens when it is gone. @throws when something in the batch cannot be cloned */
+  send(batch: Batch<ToChild>): void;
+  /** A thread knows no signals: whichever it is, the thread ends. */
+  kill(signal: NodeJS.Signals): void;
+}
+
+export interface CarrierEvents {
+  onBatch(batch: Batch<FromChild>): void;
+  /** It is gone and everything it said was heard. Called once. */
+  onGone(exit: CarrierExit): void;
+}
+
+export interface CarrierExit {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What made it die or kept it from starting, when that is known. */
+  readonly error?: { readonly message: string; readonly stack: string } | undefined;
+}
+
+export interface Launcher {
+  readonly childKind: 'Process' | 'Thread';
+  /** First part of the children's names: `ForkPoolWorker`. */
+  readonly childName: string;
+  start(): void;
+  /** @param ledgerSize numbers in its ledger @throws when nothing can be started */
+  launch(ledgerSize: number, events: CarrierEvents): Carrier;
+  /** Those that are alive now; called after each change. */
+  noteAlive(carriers: readonly Carrier[]): void;
+  /** When all carriers are gone. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,31 @@
+/** A child of the `threads` pool: the first module of a worker thread. */
+
+import { getHeapStatistics } from 'node:v8';
+import { parentPort, workerData } from 'node:worker_threads';
+import { LedgerBuffer } from '../ledger.ts';
+import type { ThreadData } from '../threads/launcher.ts';
+import { ChildServer } from './server.ts';
+
+const port = parentPort!;
+const { ledger } = workerData as ThreadData;
+
+const server = new ChildServer({
+  send(batch, sent) {
+    port.postMessage(batch);
+    sent();
+  },
+  ledger: () => new LedgerBuffer(ledger),
+  memory: heapOfThisThread,
+  exit: code => process.exit(code),
+  die: () => process.exit(1),
+});
+
+/** KiB; resident memory is that of all threads together. */
+function heapOfThisThread(): number {
+  const { total_heap_size, external_memory } = getHeapStatistics();
+  return Math.floor((total_heap_size + external_memory) / 1024);
+}
+
+// a task that calls process.exit must not take the replies of earlier ones along
+process.on('exit', () => server.flush());
+port.on('message', batch => server.receive(batch));

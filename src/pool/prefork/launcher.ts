@@ -1,0 +1,135 @@
+/** Starts the child processes of prefork and watches over their ends. */
+
+import type { ChildProcess, StdioOptions } from 'node:child_process';
+import { fork } from 'node:child_process';
+import { extname } from 'node:path';
+import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
+import type { Carrier, CarrierEvents, CarrierExit, Launcher } from '../carrier.ts';
+import { LedgerFile } from '../ledger.ts';
+import type { Batch, FromChild, ToChild } from '../messages.ts';
+import { isBatch } from '../messages.ts';
+import type { PoolOptions } from '../options.ts';
+import { Guardian } from './guardian.ts';
+
+/** The entry keeps the extension it has here: `.ts` under tsx, `.js` in dist. */
+const ENTRY = new URL(`../child/main${extname(import.meta.url)}`, import.meta.url);
+/** Seconds: the channel closes with the process; this is for one that a grandchild keeps open. */
+const DISCONNECT_AFTER_EXIT = 2;
+
+export class ForkLauncher implements Launcher {
+  readonly childKind = 'Process';
+  readonly childName = 'ForkPoolWorker';
+  readonly #options: PoolOptions;
+  readonly #guardian = new Guardian();
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#guardian.start();
+  }
+
+  launch(ledgerSize: number, events: CarrierEvents): Carrier {
+    const ledger = new LedgerFile(ledgerSize);
+    try {
+      const child = startProcess(this.#options, ledger.fd);
+      return new ProcessCarrier(child, ledger, events, this.#options.clock ?? systemClock);
+    } catch (error) {
+      ledger.close();
+      throw error;
+    }
+  }
+
+  noteAlive(carriers: readonly Carrier[]): void {
+    this.#guardian.guard(carriers.flatMap(carrier => carrier.pid ?? []));
+  }
+
+  async stop(): Promise<void> {
+    await this.#guardian.stop();
+  }
+}
+
+function startProcess(options: PoolOptions, ledgerFd: number): ChildProcess {
+  const stdio: StdioOptions = [
+    'ignore',
+    options.stdout ?? 'inherit',
+    options.stderr ?? 'inherit',
+    'ipc',
+    ledgerFd,
+  ];
+  const execArgv = options.execArgv ?? process.execArgv.filter(arg => !isInspector(arg));
+  return fork(ENTRY, [], {
+    serialization: 'advanced',
+    env: options.env ?? process.env,
+    execArgv: [...execArgv],
+    stdio,
+  });
+}
+
+/** Two processes cannot listen on one debugger port. */
+function isInspector(arg: string): boolean {
+  return arg.startsWith('--inspect');
+}
+
+class ProcessCarrier implements Carrier {
+  readonly pid: number | undefined;
+  readonly ledger: LedgerFile;
+  readonly #process: ChildProcess;
+  readonly #clock: Clock;
+  readonly #onGone: (exit: CarrierExit) => void;
+  #exit: CarrierExit | undefined;
+  #isDisconnected = false;
+  #timer: Timer | undefined;
+
+  constructor(child: ChildProcess, ledger: LedgerFile, events: CarrierEvents, clock: Clock) {
+    this.pid = child.pid;
+    this.ledger = ledger;
+    this.#process = child;
+    this.#clock = clock;
+    this.#onGone = exit => events.onGone(exit);
+    child.on('message', (batch: unknown) => {
+      if (isBatch<FromChild>(batch)) events.onBatch(batch);
+    });
+    child.on('error', error => this.#onError(error));
+    child.on('exit', (exitCode, signal) => this.#onExit({ exitCode, signal }));
+    child.on('disconnect', () => {
+      this.#isDisconnected = true;
+      this.#checkGone();
+    });
+  }
+
+  send(batch: Batch<ToChild>): void {
+    if (!this.#process.connected) return;
+    // the callback takes the EPIPE that precedes an exit; the exit itself is what counts
+    this.#process.send(batch, undefined, undefined, () => {});
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  #onError({ message, stack = message }: Error): void {
+    // no process was made; later errors (a failed kill or send) come with an exit
+    if (this.pid !== undefined) return;
+    this.#isDisconnected = true;
+    this.#onExit({ exitCode: null, signal: null, error: { message, stack } });
+  }
+
+  #onExit(exit: CarrierExit): void {
+    this.#exit = exit;
+    // messages may still be in the channel: `disconnect` comes after the last of them
+    if (!this.#isDisconnected) {
+      this.#timer = this.#clock.after(DISCONNECT_AFTER_EXIT, () => {
+        if (this.#process.connected) this.#process.disconnect();
+      });
+    }
+    this.#checkGone();
+  }
+
+  #checkGone(): void {
+    if (this.#exit === undefined || !this.#isDisconnected) return;
+    this.#timer?.cancel();
+    this.#onGone(this.#exit);
+  }
+}

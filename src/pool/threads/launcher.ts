@@ -1,0 +1,81 @@
+/** Starts the threads of the `threads` pool. */
+
+import { extname } from 'node:path';
+import { Worker, type WorkerOptions } from 'node:worker_threads';
+import type { Carrier, CarrierEvents, CarrierExit, Launcher } from '../carrier.ts';
+import { LedgerBuffer } from '../ledger.ts';
+import type { Batch, FromChild, ToChild } from '../messages.ts';
+import { isBatch } from '../messages.ts';
+import type { PoolOptions } from '../options.ts';
+
+/** The entry keeps the extension it has here: `.ts` under tsx, `.js` in dist. */
+const ENTRY = new URL(`../child/thread${extname(import.meta.url)}`, import.meta.url);
+/** What Node reports for a thread that was terminated. */
+const EXIT_TERMINATED = 1;
+
+/** What a thread is born with. */
+export interface ThreadData {
+  readonly ledger: SharedArrayBuffer;
+}
+
+export class ThreadLauncher implements Launcher {
+  readonly childKind = 'Thread';
+  readonly childName = 'ThreadPoolWorker';
+  readonly #options: PoolOptions;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  start(): void {}
+
+  launch(ledgerSize: number, events: CarrierEvents): Carrier {
+    const ledger = LedgerBuffer.share(ledgerSize);
+    const { env, execArgv, resourceLimits } = this.#options;
+    const options: WorkerOptions = {
+      workerData: { ledger } satisfies ThreadData,
+      ...(env && { env }),
+      ...(execArgv && { execArgv: [...execArgv] }),
+      ...(resourceLimits && { resourceLimits }),
+    };
+    return new ThreadCarrier(new Worker(ENTRY, options), new LedgerBuffer(ledger), events);
+  }
+
+  noteAlive(): void {}
+
+  async stop(): Promise<void> {}
+}
+
+class ThreadCarrier implements Carrier {
+  readonly pid = process.pid;
+  readonly ledger: LedgerBuffer;
+  readonly #thread: Worker;
+  #killedBy: NodeJS.Signals | null = null;
+  #error: CarrierExit['error'];
+
+  constructor(thread: Worker, ledger: LedgerBuffer, events: CarrierEvents) {
+    this.#thread = thread;
+    this.ledger = ledger;
+    thread.on('message', (batch: unknown) => {
+      if (isBatch<FromChild>(batch)) events.onBatch(batch);
+    });
+    // an uncaught error, or no memory left; `exit` follows
+    thread.on('error', error => {
+      const { message, stack = message } = error;
+      this.#error = { message, stack };
+    });
+    thread.on('exit', code => {
+      const signal = code === EXIT_TERMINATED ? this.#killedBy : null;
+      events.onGone({ exitCode: signal === null ? code : null, signal, error: this.#error });
+    });
+  }
+
+  send(batch: Batch<ToChild>): void {
+    this.#thread.postMessage(batch);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#killedBy ??= signal;
+    void this.#thread.terminate();
+  }
+}
