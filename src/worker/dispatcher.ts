@@ -8,7 +8,7 @@ import type { Logger } from '../base/logger.ts';
 import type { TaskReply } from '../execute/outcome.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { failTask } from '../execute/run-task.ts';
-import type { Pool, PoolEvents } from '../pool/contract.ts';
+import type { Blockage, Pool, PoolEvents } from '../pool/contract.ts';
 import { type PoolError, TimeLimitExceeded } from '../pool/errors.ts';
 import type { Request } from './request.ts';
 import type { WorkerState } from './worker-state.ts';
@@ -16,6 +16,8 @@ import type { WorkerState } from './worker-state.ts';
 /** Work that a child may have waiting behind the job it runs, in seconds. */
 const AHEAD_SECONDS = 0.004;
 export const MOST_AHEAD_PER_CHILD = 64;
+/** Names shown of tasks that may be blocking an event loop. */
+const MOST_SUSPECTS = 5;
 /** A run this long (seconds) ends the time of handing out jobs ahead at once. */
 const SLOW_RUN = 0.02;
 
@@ -103,6 +105,7 @@ export class Dispatcher {
       const label = this.#submitted.get(jobId)?.label;
       this.#logger.warning(`Soft time limit (${seconds}s) exceeded for ${label}`);
     },
+    onBlocked: blockage => this.#onBlocked(blockage),
     onRoom: () => this.pump(),
   };
 
@@ -166,6 +169,16 @@ export class Dispatcher {
     if (this.#logger.isEnabledFor('debug')) {
       this.#logger.debug(`Task accepted: ${request.label} pid:${pid}`);
     }
+  }
+
+  #onBlocked({ where, seconds, isOver, jobs }: Blockage): void {
+    const labels = jobs.flatMap(id => this.#submitted.get(id)?.label ?? []);
+    const shown = labels.slice(0, MOST_SUSPECTS).join(', ') || 'unknown';
+    const more = labels.length > MOST_SUSPECTS ? ` and ${labels.length - MOST_SUSPECTS} more` : '';
+    const verb = isOver ? 'was blocked' : 'has been blocked';
+    this.#logger.warning(
+      `The event loop of ${where} ${verb} for ${seconds.toFixed(1)}s, running: ${shown}${more}`,
+    );
   }
 
   #onDone(jobId: number, reply: TaskReply): void {
