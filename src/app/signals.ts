@@ -7,9 +7,12 @@ import type { Headers, Message, MessageProperties } from '../wire/message.ts';
 
 export type Receiver<Event> = (event: Event) => void | Promise<void>;
 
+/** A task or its name, the name of a node. */
+export type Sender = string | { readonly name: string };
+
 export interface ConnectOptions {
-  /** Only events of this sender (a task's name, a node's name). */
-  readonly sender?: string;
+  /** Only events of this sender. */
+  readonly sender?: Sender;
   /** Connecting again under the same id replaces nothing and adds nothing. */
   readonly dispatchUid?: string;
 }
@@ -35,20 +38,17 @@ export class Signal<Event> {
 
   /** The same receiver connects once for a sender. @returns the function that disconnects it */
   connect(receiver: Receiver<Event>, options: ConnectOptions = {}): () => void {
-    const { sender, dispatchUid: uid } = options;
-    const known = this.#connections.some(other =>
-      uid === undefined
-        ? other.receiver === receiver && other.sender === sender
-        : other.uid === uid && other.sender === sender,
-    );
-    if (!known) this.#connections = [...this.#connections, { receiver, sender, uid }];
-    return () => this.disconnect(receiver, options);
+    const isSame = sameAs(receiver, options);
+    if (this.#connections.some(isSame)) return () => {};
+    const sender = nameOf(options.sender);
+    const connection = { receiver, sender, uid: options.dispatchUid };
+    this.#connections = [...this.#connections, connection];
+    return () => this.#remove(other => other === connection);
   }
 
-  disconnect(receiver: Receiver<Event>, { sender }: ConnectOptions = {}): void {
-    this.#connections = this.#connections.filter(
-      other => other.receiver !== receiver || other.sender !== sender,
-    );
+  /** With a `dispatchUid` that connection, whichever receiver it has. */
+  disconnect(receiver: Receiver<Event> | undefined, options: ConnectOptions = {}): void {
+    this.#remove(sameAs(receiver, options));
   }
 
   hasListeners(sender?: string): boolean {
@@ -71,6 +71,10 @@ export class Signal<Event> {
     }
   }
 
+  #remove(isGone: (connection: Connection<Event>) => boolean): void {
+    this.#connections = this.#connections.filter(each => !isGone(each));
+  }
+
   async #call(connections: readonly Connection<Event>[], event: Event): Promise<void> {
     for (const { receiver } of connections) {
       try {
@@ -80,6 +84,19 @@ export class Signal<Event> {
       }
     }
   }
+}
+
+function nameOf(sender: Sender | undefined): string | undefined {
+  return typeof sender === 'object' || typeof sender === 'function' ? sender.name : sender;
+}
+
+/** Whether a connection is the one that these words would make. */
+function sameAs<Event>(receiver: Receiver<Event> | undefined, options: ConnectOptions) {
+  const { dispatchUid: uid } = options;
+  const sender = nameOf(options.sender);
+  return (other: Connection<Event>) =>
+    other.sender === sender &&
+    (uid === undefined ? other.receiver === receiver : other.uid === uid);
 }
 
 function isFor(connection: Connection<never>, sender: string | undefined): boolean {
