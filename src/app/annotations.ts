@@ -89,14 +89,34 @@ function apply(options: TaskOptions, attributes: Attributes, name: string): Task
   const merged: Record<string, unknown> = { ...options };
   const handlers: Record<string, unknown> = { ...options.handlers };
   for (const [attribute, value] of Object.entries(attributes)) {
-    const bare = attribute.replace(/^@/, '');
-    const handler = HANDLER_OF[bare];
-    const option = OPTION_OF[bare] ?? Object.values(OPTION_OF).find(each => each === bare);
-    if (handler) handlers[handler] = value;
+    const handler = known(HANDLER_OF, attribute.replace(/^@/, ''));
+    const option = known(OPTION_OF, attribute);
+    if (handler && attribute.startsWith('@')) {
+      handlers[handler] = around(value, handlers[handler] as Handler | undefined);
+    } else if (handler) handlers[handler] = value;
     else if (option) merged[option] = value;
     else throw unknownAttribute(name, attribute);
   }
   return { ...merged, ...(Object.keys(handlers).length > 0 ? { handlers } : {}) } as TaskOptions;
+}
+
+/** By Celery's spelling or by ours. */
+function known<Name extends string>(
+  names: Readonly<Record<string, Name>>,
+  attribute: string,
+): Name | undefined {
+  if (Object.hasOwn(names, attribute)) return names[attribute];
+  return Object.values(names).find(each => each === attribute);
+}
+
+type Handler = (...args: readonly unknown[]) => unknown;
+
+/** `@on_failure: wrap` puts a function around the handler; one that does nothing when there is none. */
+function around(wrap: unknown, wrapped: Handler = () => {}): Handler {
+  if (typeof wrap === 'function') return wrap(wrapped) as Handler;
+  throw new ImproperlyConfigured(
+    `task_annotations: what follows @ must be a function that wraps another, not ${typeof wrap}`,
+  );
 }
 
 function unknownAttribute(name: string, attribute: string): ImproperlyConfigured {

@@ -7,6 +7,7 @@ import type { RunnableTask } from '../execute/ports.ts';
 import type { AutoRetry } from '../execute/retry-policy.ts';
 import type { TaskContext } from '../execute/task-context.ts';
 import { annotated } from './annotations.ts';
+import { combinedHandlers } from './combined-handlers.ts';
 import {
   bindArguments,
   checkArguments,
@@ -57,6 +58,7 @@ export class TaskDefinition implements RunnableTask {
   readonly #run: TaskFunction | undefined;
   readonly #parameters: ParameterList | undefined;
   readonly #settings: () => Settings;
+  #complete: TaskOptions | undefined;
   #derived: Derived | undefined;
 
   /**
@@ -175,23 +177,26 @@ export class TaskDefinition implements RunnableTask {
     return this.#derived!;
   }
 
+  /** The declaration with the handlers of the base class, of which there is one instance. */
+  get #withHandlers(): TaskOptions {
+    if (!this.#complete) {
+      const { base: Base, handlers: own, ...options } = this.#declared;
+      const handlers = combinedHandlers(own, Base && new Base());
+      this.#complete = { ...options, ...(handlers && { handlers }) };
+    }
+    return this.#complete;
+  }
+
   #derive(conf: Settings): Derived {
-    const options = annotated(this.name, this.#declared, conf.get('task_annotations'));
+    const options = annotated(this.name, this.#withHandlers, conf.get('task_annotations'));
     return {
       revision: conf.revision,
       options,
       resolved: resolveOptions(options, conf),
-      handlers: handlersOf(options),
+      handlers: options.handlers,
       autoRetry: autoRetryOf(options),
     };
   }
-}
-
-function handlersOf({ base: Base, handlers }: TaskOptions): TaskHandlers | undefined {
-  if (!Base) return handlers;
-  const inherited = new Base();
-  if (!handlers) return inherited;
-  return Object.assign(Object.create(inherited) as TaskHandlers, handlers);
 }
 
 function resolveOptions(options: TaskOptions, conf: Settings): ResolvedTaskOptions {
