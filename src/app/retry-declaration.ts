@@ -12,8 +12,9 @@ export function autoRetryOf(options: RetryDeclaration): AutoRetry | undefined {
   const { retryBackoff = false, retryBackoffMax = BACKOFF_MAX, retryJitter = true } = options;
   return {
     matches: error => !anyMatches(dontAutoretryFor, error) && anyMatches(autoretryFor, error),
-    backoff: retryBackoff === false ? null : Math.max(1, Math.floor(Number(retryBackoff))),
-    backoffMax: retryBackoffMax,
+    // Celery: whole seconds, at least one; 0 and false are no backoff
+    backoff: retryBackoff ? Math.max(1, Math.floor(Number(retryBackoff))) : null,
+    backoffMax: Math.floor(retryBackoffMax),
     jitter: retryJitter,
     countdown: retryKwargs.countdown,
     maxRetries: retryKwargs.maxRetries,

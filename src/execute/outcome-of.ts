@@ -28,8 +28,12 @@ function autoRetry(error: Error, x: Execution): Outcome | undefined {
   if (!policy || x.request.calledDirectly) return undefined;
   const options = retryAfter(policy, error, x.request.retries);
   if (!options) return undefined;
+  // what the task's own code said to `retry` in this run counts more
+  const { maxRetries = options.maxRetries } = x.context;
   try {
-    return retryOutcome(x.context.retry(options));
+    return retryOutcome(
+      x.context.retry({ ...options, ...(maxRetries === undefined ? {} : { maxRetries }) }),
+    );
   } catch (final) {
     return failure(final, x, false);
   }

@@ -27,8 +27,9 @@ export function backoffSeconds(
   random: () => number = Math.random,
 ): number {
   const full = Math.min(policy.backoffMax, policy.backoff * 2 ** retries);
-  // as in Celery: whole seconds, both ends included
-  return Math.max(0, policy.jitter ? Math.floor(random() * (Math.floor(full) + 1)) : full);
+  if (!policy.jitter) return Math.max(0, full);
+  // as in Celery whole seconds, both ends included; what is shorter than one is divided further
+  return full < 1 ? Math.max(0, random() * full) : Math.floor(random() * (Math.floor(full) + 1));
 }
 
 /** What to give to `self.retry` after `error`, or undefined when the error is final. */
@@ -36,11 +37,12 @@ export function retryAfter(
   policy: AutoRetry,
   error: Error,
   retries: number,
+  random?: () => number,
 ): { exc: Error; countdown?: number; maxRetries?: number | null } | undefined {
   if (!policy.matches(error)) return undefined;
   const { backoff, maxRetries } = policy;
   const countdown =
-    backoff === null ? policy.countdown : backoffSeconds({ ...policy, backoff }, retries);
+    backoff === null ? policy.countdown : backoffSeconds({ ...policy, backoff }, retries, random);
   return {
     exc: error,
     ...(countdown === undefined ? {} : { countdown }),

@@ -54,6 +54,7 @@ export function runInContext<R>(context: TaskContext, fn: () => R): R {
 export class TaskContext {
   readonly request: TaskRequest;
   readonly #host: ContextHost;
+  #maxRetries: number | null | undefined;
 
   constructor(request: TaskRequest, host: ContextHost) {
     this.request = request;
@@ -67,6 +68,11 @@ export class TaskContext {
   /** Aborts with SoftTimeLimitExceeded when the soft time limit passes. */
   get signal(): AbortSignal {
     return this.#host.signal;
+  }
+
+  /** The limit that `retry` was last called with; undefined when it was called without one. */
+  get maxRetries(): number | null | undefined {
+    return this.#maxRetries;
   }
 
   /** Wait; throws the reason of `signal` when that aborts first. @param seconds how long */
@@ -91,6 +97,7 @@ export class TaskContext {
    */
   retry(options: RetryOptions = {}): Retry {
     const { exc, countdown, eta, args, kwargs, maxRetries, ...publish } = options;
+    if (maxRetries !== undefined) this.#maxRetries = maxRetries;
     const delay = countdown ?? this.#host.defaultRetryDelay;
     const now = this.#host.clock.now();
     const due = eta ? eta.getTime() / 1000 : delay > 0 ? now + delay : null;
