@@ -58,7 +58,7 @@ export async function describeMachine(lab: Lab): Promise<Machine> {
     processor: processor?.model ?? 'unknown',
     processors: lab.processors,
     memoryGb: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
+    kernel: release().split('-')[0] ?? '',
     node: process.versions.node,
     redis: lab.redisVersion,
     python,
