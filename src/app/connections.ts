@@ -63,6 +63,8 @@ export class Connections {
       expires: conf.get('result_expires'),
       transportOptions: conf.get('result_backend_transport_options'),
       extended: conf.get('result_extended'),
+      serializer: conf.get('result_serializer'),
+      accept: conf.get('result_accept_content') ?? conf.get('accept_content'),
       settings: conf.table({ withDefaults: true, censored: false }),
     });
   }

@@ -24,7 +24,7 @@ export const GENERAL_SETTINGS = {
     ['json'],
     'Serializers or MIME types a consumer may decode; a message of another type is rejected.',
   ),
-  result_accept_content: later(
+  result_accept_content: used(
     'RESULT_ACCEPT_CONTENT',
     strings,
     null,
@@ -68,7 +68,7 @@ export const TASK_SETTINGS = {
     'CELERY_MESSAGE_COMPRESSION',
     string,
     null,
-    'Compression of task bodies: gzip, bzip2, zlib, brotli, zstd.',
+    'Compression of task bodies: gzip (or zlib), brotli, zstd, bzip2, lzma; see [content](content.md).',
   ),
   task_protocol: used(
     'CELERY_TASK_PROTOCOL',

@@ -58,6 +58,10 @@ export interface BackendOptions {
   readonly expires: number | null;
   /** `result_backend_transport_options`. */
   readonly transportOptions: Readonly<Record<string, unknown>>;
+  /** `result_serializer`, for stores that keep documents as bytes. Default `json`. */
+  readonly serializer?: string;
+  /** `result_accept_content`: serializers or content types that are read; default what is written. */
+  readonly accept?: readonly string[];
   /** `result_extended`: name, args, kwargs, worker, retries and queue are kept too. */
   readonly extended: boolean;
   /** Settings of one backend only, by their Celery names: `redis_socket_timeout`, `database_table_names`, … */

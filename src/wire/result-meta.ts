@@ -55,9 +55,29 @@ export function encodeMeta(meta: ResultMeta): string {
   return `${text}, "task_id": ${json(meta.task_id)}}`;
 }
 
+/** The document for serializers other than JSON, with Python's field order. */
+export function metaToFields(meta: ResultMeta): Record<string, unknown> {
+  const { status, result, traceback, children, date_done, stamps } = meta;
+  const fields: Record<string, unknown> = { status, result, traceback, children, date_done };
+  if (meta.group_id) fields.group_id = meta.group_id;
+  if (meta.parent_id) fields.parent_id = meta.parent_id;
+  for (const field of EXTENDED) if (meta[field] !== undefined) fields[field] = meta[field];
+  if (stamps !== undefined) {
+    const names = Object.keys(stamps).filter(name => !RESERVED.has(name));
+    fields.stamped_headers = names;
+    for (const name of names) fields[name] = stamps[name];
+  }
+  fields.task_id = meta.task_id;
+  return fields;
+}
+
 /** Throws DecodeError when the text is no result document; parts of a wrong type become null. */
 export function decodeMeta(text: string): ResultMeta {
-  const read = jsonDecode(text);
+  return metaFromFields(jsonDecode(text));
+}
+
+/** The same for a document that has been decoded already. */
+export function metaFromFields(read: unknown): ResultMeta {
   if (typeof read !== 'object' || read === null || Array.isArray(read)) {
     throw new DecodeError('Not a result document: it is not an object.');
   }

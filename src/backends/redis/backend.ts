@@ -9,12 +9,13 @@ import { CeleryError } from '../../base/errors.ts';
 import { ConnectionClosed } from '../../messaging/errors.ts';
 import { redisUrlForPeople, toOperationalError } from '../../messaging/redis/client.ts';
 import { DecodeError } from '../../wire/errors.ts';
-import { jsonDecode, jsonEncode } from '../../wire/json.ts';
 import { groupMetaKey, resultKeyPrefix, taskMetaKey } from '../../wire/redis-keys.ts';
-import { decodeMeta, encodeMeta, type ResultMeta } from '../../wire/result-meta.ts';
+import type { ResultMeta } from '../../wire/result-meta.ts';
+import * as states from '../../wire/states.ts';
 import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } from '../contract.ts';
 import { BackendGetMetaError, BackendStoreError } from '../errors.ts';
 import { Listeners } from '../listeners.ts';
+import { type Encoded, ResultCodec } from '../result-codec.ts';
 import { retrySchedule } from '../retry.ts';
 import {
   healingClient,
@@ -40,6 +41,7 @@ export class RedisBackend implements ResultBackend {
   readonly #urls: RedisUrls;
   readonly #taskPrefix: string;
   readonly #groupPrefix: string;
+  readonly #codec: ResultCodec;
   readonly #listeners = new Listeners();
   #open: Open | undefined;
   #subscriber: Subscriber | undefined;
@@ -47,6 +49,7 @@ export class RedisBackend implements ResultBackend {
 
   constructor(url: string, options: BackendOptions) {
     this.#options = options;
+    this.#codec = new ResultCodec(options);
     this.#urls = redisBackendUrls(url, options);
     this.url = redisUrlForPeople(this.#urls[0]);
     const prefix = resultKeyPrefix(options.transportOptions.global_keyprefix);
@@ -89,9 +92,9 @@ export class RedisBackend implements ResultBackend {
   }
 
   async store(meta: ResultMeta): Promise<void> {
-    const text = encodeMeta(meta);
+    const document = this.#codec.encodeMeta(meta);
     try {
-      await this.#opened().documents.store(this.#taskPrefix + meta.task_id, text);
+      await this.#opened().documents.store(this.#taskPrefix + meta.task_id, document);
     } catch (error) {
       throw new BackendStoreError(this.#describe(error, `storing the result of ${meta.task_id}`), {
         taskId: meta.task_id,
@@ -102,8 +105,8 @@ export class RedisBackend implements ResultBackend {
 
   async fetch(taskId: string): Promise<ResultMeta | undefined> {
     try {
-      const text = await this.#opened().documents.fetch(this.#taskPrefix + taskId);
-      return text === null ? undefined : readMeta(taskId, text);
+      const document = await this.#opened().documents.fetch(this.#taskPrefix + taskId);
+      return document === null ? undefined : this.#readMeta(taskId, document);
     } catch (error) {
       throw this.#getError(error, taskId, 'reading the result of');
     }
@@ -134,9 +137,9 @@ export class RedisBackend implements ResultBackend {
   }
 
   async storeGroup(groupId: string, tuple: unknown): Promise<void> {
-    const text = jsonEncode({ result: tuple }, { spacing: 'python' });
+    const document = this.#codec.encode({ result: tuple });
     try {
-      await this.#opened().documents.put(this.#groupPrefix + groupId, text);
+      await this.#opened().documents.put(this.#groupPrefix + groupId, document);
     } catch (error) {
       throw new BackendStoreError(this.#describe(error, `storing the group ${groupId}`), {
         taskId: groupId,
@@ -147,8 +150,8 @@ export class RedisBackend implements ResultBackend {
 
   async fetchGroup(groupId: string): Promise<unknown | undefined> {
     try {
-      const text = await this.#opened().documents.fetch(this.#groupPrefix + groupId);
-      return text === null ? undefined : readGroup(text);
+      const document = await this.#opened().documents.fetch(this.#groupPrefix + groupId);
+      return document === null ? undefined : readGroup(this.#codec.decode(document));
     } catch (error) {
       throw this.#getError(error, groupId, 'reading the group');
     }
@@ -179,7 +182,12 @@ export class RedisBackend implements ResultBackend {
       connected.catch(() => {});
       const retry = retrySchedule(this.#options);
       const ttl = Math.ceil(this.#options.expires ?? 0);
-      const documents = new RedisDocuments(client, { ttl, retry, connected });
+      const documents = new RedisDocuments(client, {
+        ttl,
+        retry,
+        connected,
+        ...(this.#codec.isJson ? {} : { isFinal: document => this.#isSuccess(document) }),
+      });
       this.#open = { client, connected, documents };
     }
     return this.#open;
@@ -191,7 +199,8 @@ export class RedisBackend implements ResultBackend {
       const client = healingClient(this.#urls, this.#options);
       this.#subscriber = new Subscriber(client, {
         healthCheckInterval: healthCheckInterval(this.#options),
-        onMessage: (channel, text) => this.#hear(channel, text),
+        binary: !this.#codec.isJson,
+        onMessage: (channel, document) => this.#hear(channel, document),
         onResubscribed: channels => this.#catchUp(channels),
       });
       client.connect().catch(() => {});
@@ -199,12 +208,21 @@ export class RedisBackend implements ResultBackend {
     return this.#subscriber;
   }
 
-  #hear(channel: string, text: string): void {
+  /** A document that may not be read here, or cannot be, is overwritten. */
+  #isSuccess(document: Buffer): boolean {
+    try {
+      return this.#codec.decodeMeta(document).status === states.SUCCESS;
+    } catch {
+      return false;
+    }
+  }
+
+  #hear(channel: string, document: Encoded): void {
     const taskId = channel.slice(this.#taskPrefix.length);
     if (!this.#listeners.has(taskId)) return;
     let meta: ResultMeta;
     try {
-      meta = readMeta(taskId, text);
+      meta = this.#readMeta(taskId, document);
     } catch {
       // Not a document: perhaps somebody else's message. What is stored is what counts.
       this.#reread(taskId);
@@ -225,6 +243,12 @@ export class RedisBackend implements ResultBackend {
     );
   }
 
+  /** The key says whose document it is; Python's groups and old versions leave the id out. */
+  #readMeta(taskId: string, document: Encoded): ResultMeta {
+    const meta = this.#codec.decodeMeta(document);
+    return meta.task_id === taskId ? meta : { ...meta, task_id: taskId };
+  }
+
   #getError(error: unknown, id: string, doing: string): BackendGetMetaError {
     return new BackendGetMetaError(this.#describe(error, `${doing} ${id}`), { taskId: id });
   }
@@ -237,14 +261,7 @@ export class RedisBackend implements ResultBackend {
   }
 }
 
-/** The key says whose document it is; Python's groups and old versions leave the id out. */
-function readMeta(taskId: string, text: string): ResultMeta {
-  const meta = decodeMeta(text);
-  return meta.task_id === taskId ? meta : { ...meta, task_id: taskId };
-}
-
-function readGroup(text: string): unknown {
-  const document = jsonDecode(text);
+function readGroup(document: unknown): unknown {
   if (typeof document === 'object' && document !== null && 'result' in document) {
     return document.result;
   }

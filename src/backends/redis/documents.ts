@@ -4,9 +4,10 @@
  */
 import type { Redis } from 'ioredis';
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import type { Encoded } from '../result-codec.ts';
 import type { RetrySchedule } from '../retry.ts';
 import { TurnBatch } from '../turn-batch.ts';
-import { type Document, storeDocuments } from './store-script.ts';
+import { type Document, storeDocuments, storeEncodedDocuments } from './store-script.ts';
 
 interface Write extends Document {
   readonly done: Deferred<void>;
@@ -14,7 +15,7 @@ interface Write extends Document {
 
 interface Read {
   readonly key: string;
-  readonly found: Deferred<string | null>;
+  readonly found: Deferred<Encoded | null>;
 }
 
 export interface DocumentOptions {
@@ -23,6 +24,11 @@ export interface DocumentOptions {
   readonly retry: RetrySchedule;
   /** Settled when the first connection is there or has failed. */
   readonly connected: Promise<void>;
+  /**
+   * Whether a stored document must not be overwritten; given when documents are bytes, in which
+   * Redis itself cannot find the state.
+   */
+  readonly isFinal?: (document: Buffer) => boolean;
 }
 
 /** Characters of one write batch; Redis does nothing else while it stores one. */
@@ -41,6 +47,7 @@ export class RedisDocuments {
   readonly #writes: TurnBatch<Write>;
   readonly #reads: TurnBatch<Read>;
   readonly #connected: Promise<void>;
+  readonly #isFinal: ((document: Buffer) => boolean) | undefined;
   #closed = false;
   /** Ends the pauses between retries early. */
   readonly #wakers = new Set<() => void>();
@@ -50,6 +57,7 @@ export class RedisDocuments {
     this.#ttl = options.ttl;
     this.#retry = options.retry;
     this.#connected = options.connected.catch(() => {});
+    this.#isFinal = options.isFinal;
     this.#writes = new TurnBatch<Write>(
       writes => this.#write(writes),
       MAX_BATCH_LENGTH,
@@ -59,20 +67,20 @@ export class RedisDocuments {
     client.on('ready', () => this.#wake());
   }
 
-  store(key: string, text: string): Promise<void> {
+  store(key: string, text: Encoded): Promise<void> {
     const done = deferred();
     this.#writes.add({ key, text, done });
     return done.promise;
   }
 
-  fetch(key: string): Promise<string | null> {
-    const found = deferred<string | null>();
+  fetch(key: string): Promise<Encoded | null> {
+    const found = deferred<Encoded | null>();
     this.#reads.add({ key, found });
     return found.promise;
   }
 
   /** Overwrites whatever is there. */
-  async put(key: string, text: string): Promise<void> {
+  async put(key: string, text: Encoded): Promise<void> {
     await this.#attempt(async () => {
       const transaction = this.#client.multi();
       if (this.#ttl > 0) transaction.setex(key, this.#ttl, text);
@@ -95,7 +103,12 @@ export class RedisDocuments {
 
   async #write(writes: Write[]): Promise<void> {
     try {
-      await this.#attempt(() => storeDocuments(this.#client, writes, this.#ttl));
+      const isFinal = this.#isFinal;
+      await this.#attempt(() =>
+        isFinal
+          ? storeEncodedDocuments(this.#client, writes, this.#ttl, isFinal)
+          : storeDocuments(this.#client, writes, this.#ttl),
+      );
       for (const { done } of writes) done.resolve();
     } catch (error) {
       for (const { done } of writes) done.reject(error);
@@ -104,7 +117,10 @@ export class RedisDocuments {
 
   async #read(reads: Read[]): Promise<void> {
     try {
-      const texts = await this.#attempt(() => this.#client.mget(reads.map(read => read.key)));
+      const keys = reads.map(read => read.key);
+      const texts = await this.#attempt<(Encoded | null)[]>(() =>
+        this.#isFinal ? this.#client.mgetBuffer(keys) : this.#client.mget(keys),
+      );
       reads.forEach(({ found }, at) => {
         found.resolve(texts[at] ?? null);
       });

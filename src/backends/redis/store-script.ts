@@ -1,6 +1,8 @@
 /** Stores a batch of result documents and tells whoever waits, in one command. */
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { BackendStoreError } from '../errors.ts';
+import type { Encoded } from '../result-codec.ts';
 
 /**
  * KEYS     the documents' keys, which are the names of their channels too
@@ -33,7 +35,7 @@ const SHA = createHash('sha1').update(LUA).digest('hex');
 
 export interface Document {
   readonly key: string;
-  readonly text: string;
+  readonly text: Encoded;
 }
 
 export async function storeDocuments(
@@ -41,15 +43,99 @@ export async function storeDocuments(
   documents: readonly Document[],
   ttl: number,
 ): Promise<void> {
-  const args: (string | number)[] = [];
+  const args: (Encoded | number)[] = [];
   for (const { key } of documents) args.push(key);
   args.push(ttl);
   for (const { text } of documents) args.push(text);
+  await run(client, { lua: LUA, sha: SHA }, documents.length, args);
+}
+
+/**
+ * KEYS     the documents' keys, which are the names of their channels too
+ * ARGV[1]  seconds to live, 0 for ever
+ * ARGV[2…] per key the SHA-1 of the document that is to be replaced ('' for none) and the new one
+ * returns  the positions, from 0, of the keys that hold another document by now
+ */
+const REPLACE_LUA = `
+local ttl = tonumber(ARGV[1])
+local changed = {}
+for i, key in ipairs(KEYS) do
+  local stored = redis.call('GET', key)
+  local document = ARGV[2 * i + 1]
+  if (stored and redis.sha1hex(stored) or '') ~= ARGV[2 * i] then
+    table.insert(changed, i - 1)
+  else
+    if ttl > 0 then
+      redis.call('SET', key, document, 'EX', ttl)
+    else
+      redis.call('SET', key, document)
+    end
+    redis.call('PUBLISH', key, document)
+  end
+end
+return changed
+`;
+const REPLACE = { lua: REPLACE_LUA, sha: createHash('sha1').update(REPLACE_LUA).digest('hex') };
+
+/** Each round at least one writer of a key gets on; more than this wait for none. */
+const MOST_ROUNDS = 1000;
+
+/** The same for documents in which only the caller can find the state. */
+export async function storeEncodedDocuments(
+  client: Redis,
+  documents: readonly Document[],
+  ttl: number,
+  isFinal: (document: Buffer) => boolean,
+): Promise<void> {
+  let left = documents;
+  for (let round = 0; left.length > 0; round++) {
+    if (round === MOST_ROUNDS) {
+      const key = left[0]!.key;
+      throw new BackendStoreError(`${key} is changed all the time`, { taskId: key, state: '' });
+    }
+    left = await replaceDocuments(client, left, ttl, isFinal);
+  }
+}
+
+/** @returns those whose key somebody else has changed meanwhile */
+async function replaceDocuments(
+  client: Redis,
+  documents: readonly Document[],
+  ttl: number,
+  isFinal: (document: Buffer) => boolean,
+): Promise<Document[]> {
+  const stored = await client.mgetBuffer(documents.map(({ key }) => key));
+  const open = documents.flatMap((document, i) => {
+    const current = stored[i] ?? null;
+    return current !== null && isFinal(current) ? [] : [{ document, current }];
+  });
+  if (open.length === 0) return [];
+  const args: (Encoded | number)[] = open.map(({ document }) => document.key);
+  args.push(ttl);
+  for (const { document, current } of open) {
+    args.push(current === null ? '' : createHash('sha1').update(current).digest('hex'));
+    args.push(document.text);
+  }
+  const changed = (await run(client, REPLACE, open.length, args)) as number[];
+  return changed.map(i => open[i]!.document);
+}
+
+interface Script {
+  readonly lua: string;
+  readonly sha: string;
+}
+
+async function run(
+  client: Redis,
+  { lua, sha }: Script,
+  keys: number,
+  args: readonly (Encoded | number)[],
+): Promise<unknown> {
   try {
-    await client.evalsha(SHA, documents.length, ...args);
+    return await client.evalsha(sha, keys, ...args);
   } catch (error) {
     // a server that was restarted has forgotten the script
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-    await client.eval(LUA, documents.length, ...args);
+    return client.eval(lua, keys, ...args);
   }
 }

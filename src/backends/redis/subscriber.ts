@@ -19,7 +19,9 @@ interface Channel {
 export interface SubscriberOptions {
   /** Seconds between two pings while somebody waits; 0 is never. */
   readonly healthCheckInterval: number;
-  readonly onMessage: (channel: string, text: string) => void;
+  /** Hand out messages as bytes. */
+  readonly binary: boolean;
+  readonly onMessage: (channel: string, message: string | Buffer) => void;
   /** Subscribed again after a loss; what was published meanwhile was missed. */
   readonly onResubscribed: (channels: readonly string[]) => void;
 }
@@ -41,7 +43,11 @@ export class Subscriber {
   constructor(client: Redis, options: SubscriberOptions) {
     this.#client = client;
     this.#options = options;
-    client.on('message', options.onMessage);
+    if (options.binary) {
+      client.on('messageBuffer', (channel: Buffer, message: Buffer) =>
+        options.onMessage(channel.toString(), message),
+      );
+    } else client.on('message', options.onMessage);
     client.on('ready', () => this.#resubscribe());
     client.on('close', () => this.#lose());
   }

@@ -10,6 +10,7 @@ import type { ResultMeta } from '../../wire/result-meta.ts';
 import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } from '../contract.ts';
 import { BackendGetMetaError, BackendStoreError } from '../errors.ts';
 import { Listeners } from '../listeners.ts';
+import { ResultCodec } from '../result-codec.ts';
 import { ResultDatabase } from './database.ts';
 import { decodeGroup, encodeGroup } from './group-pickle.ts';
 import { fromRow, toDatabaseTime, toRow } from './row.ts';
@@ -26,6 +27,7 @@ export class SqliteBackend implements ResultBackend {
   readonly #names: TableNames;
   /** Seconds; 0 is for ever. */
   readonly #expires: number;
+  readonly #codec: ResultCodec;
   readonly #listeners = new Listeners();
   #database: ResultDatabase | undefined;
   #stopped = false;
@@ -36,6 +38,8 @@ export class SqliteBackend implements ResultBackend {
     this.#location = parseSqliteUrl(url.replace(/^database\+/i, 'db+'));
     this.#names = tableNames(options.settings.database_table_names);
     this.#expires = options.expires ?? 0;
+    // The result itself is a pickle, whatever the serializer is.
+    this.#codec = new ResultCodec(options);
   }
 
   get subscriptions(): number {
@@ -57,7 +61,7 @@ export class SqliteBackend implements ResultBackend {
   }
 
   async store(meta: ResultMeta): Promise<void> {
-    const row = toRow(meta);
+    const row = toRow(meta, this.#codec);
     try {
       await this.#opened().store(row);
     } catch (error) {
@@ -73,7 +77,7 @@ export class SqliteBackend implements ResultBackend {
   async fetch(taskId: string): Promise<ResultMeta | undefined> {
     return this.#reading(taskId, 'reading the result of', async database => {
       const row = await database.query(tables => tables.task(taskId));
-      return row && !this.#hasExpired(row.date_done) ? fromRow(row) : undefined;
+      return row && !this.#hasExpired(row.date_done) ? fromRow(row, this.#codec) : undefined;
     });
   }
 
@@ -171,7 +175,12 @@ export class SqliteBackend implements ResultBackend {
 
   #opened(): ResultDatabase {
     if (this.#stopped) throw new ConnectionClosed('The result backend was closed.');
-    this.#database ??= ResultDatabase.use(this.#location, this.#names, this.#listeners);
+    this.#database ??= ResultDatabase.use(
+      this.#location,
+      this.#names,
+      this.#listeners,
+      this.#codec,
+    );
     return this.#database;
   }
 

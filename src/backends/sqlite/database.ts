@@ -18,6 +18,7 @@ import { MEMORY, type SqliteLocation } from '../../messaging/sqlite/location.ts'
 import type { ResultMeta } from '../../wire/result-meta.ts';
 import { BackendGetMetaError } from '../errors.ts';
 import type { Listeners } from '../listeners.ts';
+import type { ResultCodec } from '../result-codec.ts';
 import { TurnBatch } from '../turn-batch.ts';
 import { fromRow } from './row.ts';
 import { createTables, type TableNames, Tables, type TaskRow } from './tables.ts';
@@ -44,18 +45,24 @@ export class ResultDatabase {
   readonly #tables: Tables;
   readonly #watch: RowWatch;
   readonly #writes: TurnBatch<Write>;
-  readonly #users = new Set<Listeners>();
+  /** Each with the way in which it reads. */
+  readonly #users = new Map<Listeners, ResultCodec>();
   #closed = false;
 
   /** The database at `location`, opened by the first user and closed by the last. */
-  static use(location: SqliteLocation, names: TableNames, user: Listeners): ResultDatabase {
+  static use(
+    location: SqliteLocation,
+    names: TableNames,
+    user: Listeners,
+    codec: ResultCodec,
+  ): ResultDatabase {
     const key = JSON.stringify([location.path, names.task, names.group]);
     let database = databases.get(key);
     if (!database) {
       database = new ResultDatabase(key, location, names);
       databases.set(key, database);
     }
-    database.#users.add(user);
+    database.#users.set(user, codec);
     return database;
   }
 
@@ -122,7 +129,7 @@ export class ResultDatabase {
 
   /** `user` no longer listens for a task; others may. */
   unlisten(taskId: string, user: Listeners): void {
-    for (const other of this.#users) if (other !== user && other.has(taskId)) return;
+    for (const other of this.#users.keys()) if (other !== user && other.has(taskId)) return;
     this.#watch.remove(taskId);
   }
 
@@ -169,17 +176,17 @@ export class ResultDatabase {
 
   #announce(row: TaskRow): void {
     const taskId = row.task_id;
-    const interested = [...this.#users].filter(user => user.has(taskId));
-    if (interested.length === 0) return;
-    let meta: ResultMeta;
-    try {
-      meta = fromRow(row);
-    } catch (cause) {
-      const message = `Error reading the result of ${taskId}: ${(cause as Error).message}`;
-      const error = new BackendGetMetaError(message, { taskId, cause });
-      for (const user of interested) user.report(taskId, error);
-      return;
+    for (const [user, codec] of this.#users) {
+      if (!user.has(taskId)) continue;
+      let meta: ResultMeta;
+      try {
+        meta = fromRow(row, codec);
+      } catch (cause) {
+        const message = `Error reading the result of ${taskId}: ${(cause as Error).message}`;
+        user.report(taskId, new BackendGetMetaError(message, { taskId, cause }));
+        continue;
+      }
+      user.notify(meta);
     }
-    for (const user of interested) user.notify(meta);
   }
 }

@@ -1,12 +1,12 @@
 /** Between result documents and rows of Python's tables. */
 import { fromIso, toIso } from '../../wire/dates.ts';
-import { jsonDecode, jsonEncode } from '../../wire/json.ts';
 import { pickleDecode, pickleEncode } from '../../wire/pickle.ts';
 import type { ResultMeta } from '../../wire/result-meta.ts';
+import type { ResultCodec } from '../result-codec.ts';
 import type { TaskRow } from './tables.ts';
 
 /** @throws EncodeError for a result or argument that cannot be written */
-export function toRow(meta: ResultMeta): TaskRow {
+export function toRow(meta: ResultMeta, codec: ResultCodec): TaskRow {
   return {
     task_id: meta.task_id,
     status: meta.status,
@@ -14,8 +14,8 @@ export function toRow(meta: ResultMeta): TaskRow {
     date_done: meta.date_done === null ? null : toDatabaseTime(fromIso(meta.date_done)),
     traceback: meta.traceback,
     name: meta.name ?? null,
-    args: toJsonBytes(meta.args),
-    kwargs: toJsonBytes(meta.kwargs),
+    args: toBytes(meta.args, codec),
+    kwargs: toBytes(meta.kwargs, codec),
     worker: meta.worker ?? null,
     retries: meta.retries ?? null,
     queue: meta.queue ?? null,
@@ -23,7 +23,7 @@ export function toRow(meta: ResultMeta): TaskRow {
 }
 
 /** @throws DecodeError or SecurityError for a result that is not plain data */
-export function fromRow(row: TaskRow): ResultMeta {
+export function fromRow(row: TaskRow, codec: ResultCodec): ResultMeta {
   return {
     task_id: row.task_id,
     status: row.status,
@@ -31,18 +31,18 @@ export function fromRow(row: TaskRow): ResultMeta {
     traceback: row.traceback,
     children: null,
     date_done: row.date_done === null ? null : toIso(fromIso(row.date_done)),
-    ...extendedFields(row),
+    ...extendedFields(row, codec),
   };
 }
 
 /** Columns that hold nothing, or that the table lacks, become absent fields. */
-function extendedFields(row: TaskRow): Partial<ResultMeta> {
+function extendedFields(row: TaskRow, codec: ResultCodec): Partial<ResultMeta> {
   const fields: Record<string, unknown> = {};
   for (const column of ['name', 'worker', 'retries', 'queue'] as const) {
     if (row[column] !== null && row[column] !== undefined) fields[column] = row[column];
   }
   for (const column of ['args', 'kwargs'] as const) {
-    const value = fromJsonBytes(row[column]);
+    const value = fromBytes(row[column], codec);
     if (value !== undefined) fields[column] = value;
   }
   return fields;
@@ -56,15 +56,16 @@ export function toDatabaseTime(epochSeconds: number): string {
   return `${text.slice(0, 10)} ${text.slice(11, 23)}${lowDigits}`;
 }
 
-function toJsonBytes(value: unknown): Uint8Array | null {
+function toBytes(value: unknown, codec: ResultCodec): Uint8Array | null {
   if (value === undefined || value === null) return null;
-  return Buffer.from(jsonEncode(value, { spacing: 'python' }));
+  const written = codec.encode(value);
+  return typeof written === 'string' ? Buffer.from(written) : written;
 }
 
-function fromJsonBytes(bytes: Uint8Array | null | undefined): unknown {
+function fromBytes(bytes: Uint8Array | null | undefined, codec: ResultCodec): unknown {
   if (!bytes) return undefined;
   try {
-    return jsonDecode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+    return codec.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch {
     // written with another result_serializer; the result itself is still good
     return undefined;

@@ -1,0 +1,80 @@
+/** Result documents as they are stored: `result_serializer`, `result_accept_content`. */
+import {
+  acceptedContentTypes,
+  assertAccepted,
+  decodeContent,
+  type Serializer,
+  serializerNamed,
+} from '../wire/content.ts';
+import { jsonDecode, jsonEncode } from '../wire/json.ts';
+import {
+  decodeMeta,
+  encodeMeta,
+  metaFromFields,
+  metaToFields,
+  type ResultMeta,
+} from '../wire/result-meta.ts';
+import type { BackendOptions } from './contract.ts';
+
+/** Text for JSON, bytes for every other serializer. */
+export type Encoded = string | Buffer;
+
+const JSON_TYPE = 'application/json';
+
+export class ResultCodec {
+  readonly #name: string;
+  readonly #accept: readonly string[] | null;
+  #accepted: ReadonlySet<string> | undefined;
+
+  constructor({ serializer, accept }: Pick<BackendOptions, 'serializer' | 'accept'>) {
+    this.#name = serializer ?? 'json';
+    this.#accept = accept ?? null;
+  }
+
+  /** Whether documents are text with the fields in Python's order, `status` first. */
+  get isJson(): boolean {
+    return this.#name === 'json';
+  }
+
+  /** @throws EncodeError, SerializerNotInstalled */
+  encodeMeta(meta: ResultMeta): Encoded {
+    return this.isJson ? encodeMeta(meta) : this.encode(metaToFields(meta));
+  }
+
+  /** @throws DecodeError, ContentDisallowed, SecurityError */
+  decodeMeta(data: Encoded): ResultMeta {
+    if (!this.isJson || typeof data !== 'string') return metaFromFields(this.decode(data));
+    assertAccepted(JSON_TYPE, this.#acceptedTypes());
+    return decodeMeta(data);
+  }
+
+  encode(value: unknown): Encoded {
+    if (this.isJson) return jsonEncode(value, { spacing: 'python' });
+    const written = this.#serializer().encode(value);
+    return typeof written === 'string' ? Buffer.from(written) : asBuffer(written);
+  }
+
+  decode(data: Encoded): unknown {
+    const accepted = this.#acceptedTypes();
+    if (this.isJson) {
+      assertAccepted(JSON_TYPE, accepted);
+      return jsonDecode(data.toString());
+    }
+    const { contentType, contentEncoding } = this.#serializer();
+    return decodeContent(Buffer.from(data as string), contentType, contentEncoding, accepted);
+  }
+
+  /** Looked up each time: `auth` and the user's own may be registered after this was made. */
+  #serializer(): Serializer {
+    return serializerNamed(this.#name);
+  }
+
+  #acceptedTypes(): ReadonlySet<string> {
+    this.#accepted ??= acceptedContentTypes(this.#accept ?? [this.#name]);
+    return this.#accepted;
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
