@@ -8,6 +8,8 @@ export abstract class TaskPredicate extends CeleryError {}
 export interface RetryPlan {
   /** Earliest start: seconds since the epoch, or null for at once. */
   readonly eta: number | null;
+  /** Seconds since the epoch or ISO 8601; undefined keeps that of this try. */
+  readonly expires: number | string | undefined;
   readonly args: readonly unknown[] | undefined;
   readonly kwargs: Readonly<Record<string, unknown>> | undefined;
   readonly options: RetryPublishOptions;
@@ -15,7 +17,14 @@ export interface RetryPlan {
 
 /** What may be different in the next try; everything else stays as it was sent. */
 export interface RetryPublishOptions {
+  /** Default: the queue that this try came from. */
   readonly queue?: string;
+  readonly exchange?: string;
+  readonly routingKey?: string;
+  readonly serializer?: string;
+  readonly compression?: string;
+  /** Name to show instead of the task's. */
+  readonly shadow?: string;
   readonly priority?: number;
   readonly headers?: Readonly<Record<string, unknown>>;
   readonly timeLimit?: number;

@@ -18,6 +18,8 @@ export interface RetryOptions extends RetryPublishOptions {
   readonly eta?: Date;
   /** Tries after the first; null is for ever. Default: the task's `maxRetries`. */
   readonly maxRetries?: number | null;
+  /** Drop the next try when it has not started by then: seconds from now, a Date or ISO 8601. */
+  readonly expires?: number | Date | string;
   /** Arguments of the next try. Default: those of this one. */
   readonly args?: readonly unknown[];
   readonly kwargs?: Readonly<Record<string, unknown>>;
@@ -96,12 +98,13 @@ export class TaskContext {
    *   called without a worker: `exc`, or the Retry itself
    */
   retry(options: RetryOptions = {}): Retry {
-    const { exc, countdown, eta, args, kwargs, maxRetries, ...publish } = options;
+    const { exc, countdown, eta, args, kwargs, maxRetries, expires, ...publish } = options;
     if (maxRetries !== undefined) this.#maxRetries = maxRetries;
     const delay = countdown ?? this.#host.defaultRetryDelay;
     const now = this.#host.clock.now();
     const due = eta ? eta.getTime() / 1000 : delay > 0 ? now + delay : null;
-    const retry = new Retry(exc, eta ?? delay, { eta: due, args, kwargs, options: publish });
+    const plan = { eta: due, expires: moment(expires, now), args, kwargs, options: publish };
+    const retry = new Retry(exc, eta ?? delay, plan);
     if (this.request.calledDirectly) throw exc ?? retry;
 
     const limit = maxRetries === undefined ? this.#host.maxRetries : maxRetries;
@@ -118,4 +121,12 @@ export class TaskContext {
       { id, args, kwargs },
     );
   }
+}
+
+function moment(
+  expires: number | Date | string | undefined,
+  now: number,
+): number | string | undefined {
+  if (expires instanceof Date) return expires.getTime() / 1000;
+  return typeof expires === 'number' ? now + expires : expires;
 }
