@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SignatureRoute } from '../canvas/signature.ts';
-import type { ExecutionPorts } from '../execute/ports.ts';
+import type { Errback, ExecutionPorts } from '../execute/ports.ts';
 import { directRequest } from '../execute/request.ts';
 import { currentTask, runInContext, TaskContext } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
@@ -21,7 +21,7 @@ import { APP_BRAND } from './brand.ts';
 import { loadConfig, readConfig, readConfigFromEnv } from './config-source.ts';
 import { Connections } from './connections.ts';
 import { runEagerly, SILENT } from './eager.ts';
-import type { EagerResult } from './eager-result.ts';
+import { EagerResult } from './eager-result.ts';
 import { executionSignals } from './execution-signals.ts';
 import { type ErrorMaker, knownErrors } from './known-errors.ts';
 import { loadModule } from './load-module.ts';
@@ -114,8 +114,7 @@ export class Celery {
     this.#registry = new Registry(this.conf, {
       callDirectly: (definition, args) => this.#callDirectly(definition, args),
       applyHere: (definition, args, call) => this.#applyHere(definition, args, call),
-      apply: (definition, args, call, asTuple) =>
-        this.#publish(definition.name, args, call, definition, asTuple),
+      apply: (definition, args, call, asTuple) => this.#publish(definition, args, call, asTuple),
     });
   }
 
@@ -232,7 +231,11 @@ export class Celery {
     args: readonly unknown[] = [],
     options: ApplyOptions = {},
   ): Promise<AsyncResult<unknown>> {
-    return this.#publish(name, args, options, this.tasks.get(name)?.definition, false);
+    const definition = this.tasks.get(name)?.definition;
+    if (definition && this.conf.get('task_always_eager')) {
+      warn('task_always_eager has no effect on sendTask');
+    }
+    return this.#send(name, args, options, definition, false);
   }
 
   /** The handle of a task that was sent before. */
@@ -375,7 +378,7 @@ export class Celery {
       ...this.#localPorts(),
       ...node,
       store: meta => backend.store(meta),
-      publish: (call, route) => this.#publisher.publishCall(call, route),
+      publish: (call, route) => this.#publishCall(call, route),
       storesResults: backend.name !== 'disabled',
     };
   }
@@ -393,6 +396,7 @@ export class Celery {
       extended: this.conf.get('result_extended'),
       accept: acceptedContentTypes(this.conf.get('accept_content')),
       signals: executionSignals(this.signals),
+      errback: name => this.#errback(name),
     };
   }
 
@@ -411,6 +415,21 @@ export class Celery {
   }
 
   async #publish(
+    definition: TaskDefinition,
+    args: readonly unknown[],
+    options: ApplyOptions,
+    argsAsTuple: boolean,
+  ): Promise<AsyncResult<unknown>> {
+    if (!this.#loaded) await this.load();
+    if (!this.conf.get('task_always_eager')) {
+      return this.#send(definition.name, args, options, definition, argsAsTuple);
+    }
+    const checked = definition.checkArguments(args, options.kwargs ?? {});
+    if (checked) await checked;
+    return this.#applyHere(definition, args, options) as unknown as AsyncResult<unknown>;
+  }
+
+  async #send(
     name: string,
     args: readonly unknown[],
     options: ApplyOptions,
@@ -420,9 +439,6 @@ export class Celery {
     const checked = definition?.checkArguments(args, options.kwargs ?? {});
     if (checked) await checked;
     if (!this.#loaded) await this.load();
-    if (definition && this.conf.get('task_always_eager')) {
-      return this.#applyHere(definition, args, options) as unknown as AsyncResult<unknown>;
-    }
     const sent = await this.#publisher.publish(name, args, options, definition, argsAsTuple);
     return this.#result(sent.id, sent.ignoreResult);
   }
@@ -431,26 +447,42 @@ export class Celery {
     definition: TaskDefinition,
     args: readonly unknown[],
     options: EagerOptions,
-  ): Promise<EagerResult<unknown>> {
+  ): Promise<EagerResult> {
+    if (!this.#loaded) await this.load();
+    const { retries = 0 } = options;
     const call = this.#publisher.call(definition.name, args, options, definition, true);
-    const stores = this.conf.get('task_store_eager_result');
-    const node = { hostname: '', logger: SILENT };
-    const ports = stores ? await this.executionPorts(node) : this.#localPorts();
-    const publish = (next: TaskCall, route: SignatureRoute) => this.#publishNext(next, route);
-    const result = await runEagerly(definition, call, { ...ports, publish });
+    const outcome = await runEagerly(definition, { ...call, retries }, await this.#eagerPorts());
+    const result = new EagerResult(definition.name, outcome, id => this.#result(id, false));
     if (options.throw ?? this.conf.get('task_eager_propagates')) await result.get();
     return result;
+  }
+
+  async #eagerPorts(): Promise<ExecutionPorts> {
+    const stores = this.conf.get('task_store_eager_result');
+    const ports = stores
+      ? await this.executionPorts({ hostname: '', logger: SILENT })
+      : this.#localPorts();
+    return { ...ports, publish: (call, route) => this.#publishNext(call, route) };
   }
 
   /** What an eager task sends on: run here too when everything is eager, else published. */
   async #publishNext(call: TaskCall, route: SignatureRoute): Promise<void> {
     const definition = this.tasks.get(call.task)?.definition;
     if (!definition || !this.conf.get('task_always_eager')) {
-      await this.#publisher.publishCall(call, route);
-      return;
+      return this.#publishCall(call, route);
     }
-    const publish = (next: TaskCall, to: SignatureRoute) => this.#publishNext(next, to);
-    await runEagerly(definition, call, { ...this.#localPorts(), publish });
+    await runEagerly(definition, call, await this.#eagerPorts());
+  }
+
+  #publishCall(call: TaskCall, route: SignatureRoute): Promise<void> {
+    return this.#publisher.publishCall(call, route, this.tasks.get(call.task)?.definition);
+  }
+
+  /** The task as an errback that is called with the error here, if it is one. */
+  #errback(name: string): Errback | undefined {
+    const definition = this.tasks.get(name)?.definition;
+    if (!definition?.takesError) return undefined;
+    return (args, kwargs) => this.#callDirectly(definition, args, kwargs);
   }
 
   #result<R>(id: string, ignored: boolean): AsyncResult<R> {
@@ -462,7 +494,11 @@ export class Celery {
     return new AsyncResult<R>(id, host, { ignored });
   }
 
-  async #callDirectly(definition: TaskDefinition, args: readonly unknown[]): Promise<unknown> {
+  async #callDirectly(
+    definition: TaskDefinition,
+    args: readonly unknown[],
+    kwargs: Readonly<Record<string, unknown>> = {},
+  ): Promise<unknown> {
     const request = directRequest(definition.name, randomUUID(), args, currentTask()?.request);
     const context = new TaskContext(request, {
       clock: this.clock,
@@ -471,7 +507,7 @@ export class Celery {
       defaultRetryDelay: definition.defaultRetryDelay,
       updateState: async () => {},
     });
-    return runInContext(context, () => definition.invoke(context, args, {}));
+    return runInContext(context, () => definition.invoke(context, args, kwargs));
   }
 }
 

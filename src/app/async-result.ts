@@ -133,8 +133,7 @@ export class AsyncResult<R = unknown> {
 
   /** Handles of the tasks that this one published, once it is over. */
   async children(): Promise<AsyncResult[]> {
-    const tuples = (await this.#meta())?.children ?? [];
-    return tuples.flatMap(idOfTuple).map(id => this.#host.result(id));
+    return childIds((await this.#meta())?.children).map(id => this.#host.result(id));
   }
 
   /** The whole stored document; undefined while nothing is stored. */
@@ -159,6 +158,11 @@ export class AsyncResult<R = unknown> {
     if (meta && states.READY_STATES.has(meta.status)) this.#final = meta;
     return meta;
   }
+}
+
+/** Ids of the tasks that a stored document names as its children. */
+export function childIds(children: readonly unknown[] | null | undefined): string[] {
+  return (children ?? []).flatMap(idOfTuple);
 }
 
 /** Ids of a result tuple: `[[id, parent], null]`, or the members of a group. */

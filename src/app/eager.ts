@@ -6,26 +6,23 @@
  */
 import type { Logger } from '../base/logger.ts';
 import type { Execution } from '../execute/execution.ts';
-import type { Outcome } from '../execute/outcome.ts';
+import { outcomeMeta } from '../execute/metas.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { executeTask } from '../execute/run-task.ts';
+import * as states from '../wire/states.ts';
 import { buildTaskMessage, type TaskCall } from '../wire/task-message.ts';
-import { EagerResult } from './eager-result.ts';
+import type { EagerOutcome } from './eager-result.ts';
 import type { TaskDefinition } from './task-definition.ts';
 
-const STATE_OF: Readonly<Record<Exclude<Outcome['kind'], 'retry'>, string>> = {
-  success: 'SUCCESS',
-  failure: 'FAILURE',
-  ignore: 'IGNORED',
-  reject: 'REJECTED',
-};
+/** How a run ends that leaves no result. */
+const STATE_OF = { retry: 'RETRY', ignore: 'IGNORED', reject: 'REJECTED' } as const;
 
 /** Runs the call and, at once, every retry it asks for. */
 export async function runEagerly(
   definition: TaskDefinition,
   call: TaskCall,
   ports: ExecutionPorts,
-): Promise<EagerResult> {
+): Promise<EagerOutcome> {
   for (let next: TaskCall | undefined = call; ; ) {
     const message = buildTaskMessage(next);
     let retry: TaskCall | undefined;
@@ -41,21 +38,28 @@ export async function runEagerly(
         },
       },
     );
-    if (!retry) return resultOf(x, call);
+    if (!retry) return outcomeOf(x, call);
     next = retry;
   }
 }
 
-function resultOf({ outcome }: Execution, { id, task: name }: TaskCall): EagerResult {
-  const state = outcome.kind === 'retry' ? 'RETRY' : STATE_OF[outcome.kind];
-  const value =
-    outcome.kind === 'success'
-      ? outcome.value
-      : outcome.kind === 'failure'
-        ? outcome.error
-        : undefined;
-  const traceback = outcome.kind === 'failure' ? outcome.traceback : null;
-  return new EagerResult({ id, name, state, value, traceback });
+function outcomeOf(x: Execution, { id }: TaskCall): EagerOutcome {
+  const { outcome, request } = x;
+  if (outcome.kind === 'success') {
+    return { id, state: states.SUCCESS, value: outcome.value, meta: outcomeMeta(x, outcome) };
+  }
+  if (outcome.kind === 'failure') {
+    return { id, state: states.FAILURE, value: outcome.error, meta: outcomeMeta(x, outcome) };
+  }
+  const state = STATE_OF[outcome.kind];
+  const children = request?.children ?? [];
+  const nothing = { result: null, traceback: null, date_done: null };
+  return {
+    id,
+    state,
+    value: undefined,
+    meta: { task_id: id, status: state, children, ...nothing },
+  };
 }
 
 /** For calls in a process that has no worker's log. */

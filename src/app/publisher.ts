@@ -71,14 +71,47 @@ export class Publisher {
     const routed = { ...(route.options as ApplyOptions), kwargs: options.kwargs ?? {} };
     const sent = this.call(name, args, routed, definition, argsAsTuple);
     await this.#send(sent, route, options);
-    currentTask()?.request.children.push([[sent.id, null], null]);
+    if (options.addToParent !== false) {
+      currentTask()?.request.children.push([[sent.id, null], null]);
+    }
     return { id: sent.id, ignoreResult: sent.ignoreResult ?? false };
   }
 
   /** Publish a call that is complete, as a retry or a step of a workflow is. */
-  async publishCall(call: TaskCall, route: SignatureRoute): Promise<void> {
-    const routed = this.#route(call.task, call.args, { ...route, kwargs: call.kwargs });
-    await this.#send({ ...call, replyTo: call.replyTo || this.#oid }, routed, {});
+  async publishCall(
+    call: TaskCall,
+    route: SignatureRoute,
+    definition?: TaskDefinition,
+  ): Promise<void> {
+    const routed = this.#route(call.task, call.args, { ...route, kwargs: call.kwargs }, definition);
+    await this.#send(this.#complete(call, definition), routed, {});
+  }
+
+  /** What the call leaves open, from the task's declaration and the settings. */
+  #complete(call: TaskCall, definition?: TaskDefinition): TaskCall {
+    const { conf } = this.#host;
+    const declared = definition?.options;
+    const now = this.#host.clock().now();
+    const isRetry = (call.retries ?? 0) > 0;
+    return {
+      ...call,
+      now,
+      replyTo: call.replyTo || this.#oid,
+      shadow: call.shadow ?? declared?.shadowName?.(call.args, call.kwargs),
+      expires: call.expires ?? (isRetry ? null : this.#expires(declared?.expires)),
+      timeLimit: call.timeLimit ?? declared?.timeLimit,
+      softTimeLimit: call.softTimeLimit ?? declared?.softTimeLimit,
+      ignoreResult: call.ignoreResult ?? definition?.resolved.ignoreResult,
+      priority: call.priority ?? definition?.resolved.priority ?? this.#inheritedPriority(),
+      serializer: call.serializer ?? definition?.resolved.serializer ?? conf.get('task_serializer'),
+      compression:
+        call.compression ?? definition?.resolved.compression ?? conf.get('task_compression'),
+      deliveryMode:
+        call.deliveryMode ??
+        declared?.deliveryMode ??
+        deliveryMode(conf.get('task_default_delivery_mode')),
+      protocol: call.protocol ?? protocol(conf.get('task_protocol')),
+    };
   }
 
   /** The call that options and the task's declaration make. */
@@ -121,6 +154,7 @@ export class Publisher {
       deliveryMode: options.deliveryMode ?? deliveryMode(conf.get('task_default_delivery_mode')),
       serializer: options.serializer ?? conf.get('task_serializer'),
       compression: options.compression ?? conf.get('task_compression'),
+      properties: options.properties,
       argsrepr: options.argsrepr,
       kwargsrepr: options.kwargsrepr,
       protocol: protocol(conf.get('task_protocol')),

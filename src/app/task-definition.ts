@@ -41,6 +41,8 @@ export interface ResolvedTaskOptions {
   readonly priority: number | null;
   /** Text such as `10/m`; null is no limit. */
   readonly rateLimit: string | number | null;
+  /** The worker's class for messages of the task, when it has one of its own. */
+  readonly Request: TaskOptions['Request'];
 }
 
 /** What follows from the declaration and the settings of one moment. */
@@ -106,6 +108,15 @@ export class TaskDefinition implements RunnableTask {
     return this.#run === undefined;
   }
 
+  /**
+   * Whether the task can be an errback that gets `(request, error, traceback)`: it is not bound
+   * and takes more than one argument. Others get the id of the failed task, in a message.
+   */
+  get takesError(): boolean {
+    if (!this.#parameters || this.#declared.bind) return false;
+    return this.#parameters.rest || this.#parameters.positional.length > 1;
+  }
+
   get maxRetries(): number | null {
     const { maxRetries } = this.options;
     return maxRetries === undefined ? RETRY_DEFAULTS.maxRetries : maxRetries;
@@ -125,6 +136,10 @@ export class TaskDefinition implements RunnableTask {
 
   get storeErrorsEvenIfIgnored(): boolean {
     return this.resolved.storeErrorsEvenIfIgnored;
+  }
+
+  get trail(): boolean {
+    return this.options.trail ?? true;
   }
 
   get resultReprMaxsize(): number {
@@ -225,5 +240,6 @@ function resolveOptions(options: TaskOptions, conf: Settings): ResolvedTaskOptio
     compression: options.compression ?? conf.get('task_compression'),
     priority: options.priority ?? conf.get('task_default_priority'),
     rateLimit: options.rateLimit ?? conf.get('task_default_rate_limit'),
+    Request: options.Request,
   };
 }

@@ -46,6 +46,8 @@ export interface EagerOptions
   extends Pick<ApplyOptions, 'kwargs' | 'taskId' | 'headers' | 'link' | 'linkError'> {
   /** Throw the task's error instead of keeping it in the result. `task_eager_propagates` */
   readonly throw?: boolean;
+  /** Retries so far, for a run that should think it is not the first. Default 0. */
+  readonly retries?: number;
 }
 
 /** How a task object reaches its app. */

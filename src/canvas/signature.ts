@@ -105,7 +105,7 @@ export function signatureCall(
     softTimeLimit: numeric(options.soft_time_limit) ?? null,
     group: text(options.group_id) ?? null,
     groupIndex: numeric(options.group_index) ?? null,
-    ignoreResult: options.ignore_result === true,
+    ...(typeof options.ignore_result === 'boolean' && { ignoreResult: options.ignore_result }),
     shadow: text(options.shadow) ?? null,
     replyTo: text(options.reply_to) ?? '',
     callbacks: list(options.link),

@@ -2,14 +2,19 @@
 import {
   readSignature,
   type SignatureData,
+  type SignatureRoute,
   signatureCall,
   signatureRoute,
 } from '../canvas/signature.ts';
 import { InvalidTaskError } from '../wire/errors.ts';
+import { exceptionRepr } from '../wire/exception.ts';
 import type { TaskBody, TaskCall } from '../wire/task-message.ts';
 import type { RetryPlan } from './errors.ts';
 import type { Continuation, Execution } from './execution.ts';
+import { label } from './log-outcome.ts';
 import { inheritedFailureMeta } from './metas.ts';
+import type { FailureOutcome } from './outcome.ts';
+import { runInContext } from './task-context.ts';
 
 const NOTHING: Continuation = { callbacks: [], errbacks: [], chain: [] };
 
@@ -45,10 +50,29 @@ async function sendErrbacks(x: Execution): Promise<void> {
   if (outcome.kind !== 'failure') return;
   const { errbacks, chain } = x.continuation;
   const group = errbacks.length > 0 ? x.ports.newId() : null;
-  await Promise.all(errbacks.map(errback => send(x, errback, [x.headers.id], { group })));
+  await Promise.all(errbacks.map(errback => callOrSend(x, outcome, errback, group)));
   if (!x.ports.storesResults) return;
   const lost = chain.map(step => step.options.task_id).filter(id => typeof id === 'string');
   await Promise.all(lost.map(id => x.ports.store(inheritedFailureMeta(x, outcome, id))));
+}
+
+/** An errback that wants to see the error is called here; the others get the id in a message. */
+async function callOrSend(
+  x: Execution,
+  { error, traceback }: FailureOutcome,
+  errback: SignatureData,
+  group: string | null,
+): Promise<void> {
+  const call = x.ports.errback?.(errback.task);
+  if (!call) return send(x, errback, [x.headers.id], { group });
+  const seen = errback.immutable ? [] : [x.request, error, traceback];
+  try {
+    await call([...seen, ...errback.args], errback.kwargs);
+  } catch (failure) {
+    x.ports.logger.error(
+      `Task ${label(x)}: the errback ${errback.task} failed: ${exceptionRepr(failure)}`,
+    );
+  }
 }
 
 async function send(
@@ -60,7 +84,10 @@ async function send(
   const lineage = { rootId: x.headers.rootId, parentId: x.headers.id };
   const now = x.ports.clock.now();
   const call = signatureCall(signature, partial, lineage, () => x.ports.newId(), now);
-  await x.ports.publish({ ...call, ...extra }, signatureRoute(signature));
+  // inside, so that it can inherit the priority
+  await runInContext(x.context, () =>
+    x.ports.publish({ ...call, ...extra }, signatureRoute(signature)),
+  );
   x.request.children.push([[call.id, null], null]);
 }
 
@@ -69,9 +96,8 @@ async function send(
  * `Task.signature_from_request`.
  */
 export async function dispatchRetry(x: Execution, plan: RetryPlan): Promise<void> {
-  const { headers, body, source } = x;
+  const { headers, body } = x;
   const { priority, serializer } = retryProperties(x, plan);
-  const anonymous = source.exchange === '';
   await x.ports.publish(
     {
       task: headers.task,
@@ -82,9 +108,9 @@ export async function dispatchRetry(x: Execution, plan: RetryPlan): Promise<void
       ...(plan.args || plan.kwargs
         ? {}
         : { argsrepr: headers.argsrepr, kwargsrepr: headers.kwargsrepr }),
-      shadow: headers.shadow,
+      shadow: plan.options.shadow ?? headers.shadow,
       eta: plan.eta,
-      expires: headers.expiresText,
+      expires: plan.expires ?? headers.expiresText,
       group: headers.group,
       groupIndex: headers.groupIndex,
       retries: headers.retries + 1,
@@ -98,24 +124,40 @@ export async function dispatchRetry(x: Execution, plan: RetryPlan): Promise<void
       chain: body.chain,
       chord: body.chord,
       headers: { ...x.request.headers, ...plan.options.headers },
+      replacedTaskNesting: headers.replacedTaskNesting,
+      stampedHeaders: headers.stampedHeaders,
+      stamps: headers.stamps,
       replyTo: headers.replyTo,
       ...(headers.origin === '' ? {} : { origin: headers.origin }),
       ...(priority === undefined ? {} : { priority }),
       ...(serializer === undefined ? {} : { serializer }),
+      compression: plan.options.compression,
     },
-    plan.options.queue !== undefined
-      ? { queue: plan.options.queue }
-      : anonymous
-        ? { queue: source.routingKey }
-        : { exchange: source.exchange, routingKey: source.routingKey },
+    retryRoute(x, plan),
   );
   x.request.children.push([[headers.id, null], null]);
+}
+
+/** The queue that the message came from, unless the retry names another way. */
+function retryRoute({ source }: Execution, { options }: RetryPlan): SignatureRoute {
+  const { queue, exchange, routingKey } = options;
+  if (queue !== undefined) return { queue };
+  if (exchange !== undefined || routingKey !== undefined) {
+    return {
+      ...(exchange !== undefined && { exchange }),
+      ...(routingKey !== undefined && { routingKey }),
+    };
+  }
+  return source.exchange === ''
+    ? { queue: source.routingKey }
+    : { exchange: source.exchange, routingKey: source.routingKey };
 }
 
 function retryProperties(x: Execution, plan: RetryPlan) {
   const { contentType } = x.source.message;
   return {
     priority: plan.options.priority ?? x.request.deliveryInfo.priority ?? undefined,
-    serializer: contentType === 'application/json' ? undefined : contentType,
+    serializer:
+      plan.options.serializer ?? (contentType === 'application/json' ? undefined : contentType),
   };
 }

@@ -7,6 +7,12 @@ import type { ExecutionSignals, TaskHandlers } from './handlers.ts';
 import type { AutoRetry } from './retry-policy.ts';
 import type { TaskContext } from './task-context.ts';
 
+/** Gets `(request, error, traceback, ...)`, and the arguments of its signature after that. */
+export type Errback = (
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+) => Promise<unknown>;
+
 /** What running a task needs from the outside; given by the app to workers and eager calls alike. */
 export interface ExecutionPorts {
   /** Keep a result document. Resolves when it is safe. */
@@ -24,6 +30,8 @@ export interface ExecutionPorts {
   readonly extended: boolean;
   /** Content types that may be decoded. */
   readonly accept: ReadonlySet<string>;
+  /** The task of that name when it is an errback that is called here, with the error. */
+  errback?(name: string): Errback | undefined;
   /** Undefined when nobody listens to any signal of a run. */
   readonly signals?: ExecutionSignals | undefined;
 }
@@ -36,6 +44,8 @@ export interface RunnableTask {
   readonly ignoreResult: boolean;
   readonly trackStarted: boolean;
   readonly storeErrorsEvenIfIgnored: boolean;
+  /** Whether a result lists the calls that the task made; undefined is true. */
+  readonly trail?: boolean;
   readonly resultReprMaxsize: number;
   /** Module under which Python will know the task's own error classes. */
   readonly excModule: string;
