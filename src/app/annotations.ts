@@ -31,6 +31,8 @@ const OPTION_OF: Readonly<Record<string, keyof TaskOptions>> = {
   expires: 'expires',
   resultrepr_maxsize: 'resultReprMaxsize',
   throws: 'throws',
+  trail: 'trail',
+  typing: 'typing',
   autoretry_for: 'autoretryFor',
   dont_autoretry_for: 'dontAutoretryFor',
   retry_kwargs: 'retryKwargs',

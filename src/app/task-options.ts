@@ -2,6 +2,9 @@
 import type { RetryPolicy } from '../base/backoff.ts';
 import type { SignatureData } from '../canvas/signature.ts';
 import type { TaskHandlers } from '../execute/handlers.ts';
+import type { Exchange, Queue } from '../messaging/entities.ts';
+import type { Delivery } from '../messaging/contract.ts';
+import type { TaskHeaders } from '../wire/task-message.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any constructor of errors
 export type ErrorClass = abstract new (...args: any[]) => Error;
@@ -65,8 +68,16 @@ export interface TaskOptions extends RetryDeclaration, TaskBehaviour {
   readonly deliveryMode?: number;
   /** Seconds after which calls expire. */
   readonly expires?: number;
+  /** Keep a list of the calls that the task makes (`result.children()`). Default true. */
+  readonly trail?: boolean;
   /** Longest text of a result in logs and events. Default 1024. */
   readonly resultReprMaxsize?: number;
+  /** Class (`extends Request`) that workers make of the task's messages. Celery: `Request` */
+  readonly Request?: new (
+    delivery: Delivery,
+    headers: TaskHeaders,
+    task: never,
+  ) => object;
 }
 
 /** Handlers of a task, and the base class they may come from. */
@@ -148,8 +159,9 @@ export interface ApplyOptions {
   readonly eta?: Date | string | number;
   /** Drop the call if it has not started by then: seconds from now, a Date, or ISO 8601 text. */
   readonly expires?: number | Date | string;
-  readonly queue?: string;
-  readonly exchange?: string;
+  /** A queue or its name. `task_routes` is the better place. */
+  readonly queue?: string | Queue;
+  readonly exchange?: string | Exchange;
   readonly routingKey?: string;
   /** 0..9 (255 on RabbitMQ). Redis and SQLite serve 0 first, RabbitMQ the highest. */
   readonly priority?: number;
@@ -179,4 +191,8 @@ export interface ApplyOptions {
   readonly kwargsrepr?: string;
   readonly rootId?: string;
   readonly parentId?: string;
+  /** List the call among the children of the task that makes it. Default true. */
+  readonly addToParent?: boolean;
+  /** Further message properties, such as `app_id`. */
+  readonly properties?: Readonly<Record<string, unknown>>;
 }

@@ -22,7 +22,7 @@ function meta(x: Execution, stored: Stored): ResultMeta {
     status: stored.status,
     result: stored.result,
     traceback: stored.traceback ?? null,
-    children: x.request?.children ?? [],
+    children: x.task.trail === false ? [] : (x.request?.children ?? []),
     date_done: stored.final ? toIso(ports.clock.now()) : null,
     ...(headers.group === null ? {} : { group_id: headers.group }),
     ...(headers.parentId === null ? {} : { parent_id: headers.parentId }),
