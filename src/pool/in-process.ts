@@ -229,7 +229,8 @@ export class InProcessPool implements Pool {
     if (!this.#abandons) return false;
     for (const held of this.#loop!.running) {
       if (held.job.id !== jobId || held.state !== 'running') continue;
-      this.#abandon(held, new Terminated(signal));
+      // the caller has to know first that it was there
+      setImmediate(() => this.#abandon(held, new Terminated(signal)));
       return true;
     }
     return false;
@@ -294,6 +295,7 @@ export class InProcessPool implements Pool {
   }
 
   #abandon(held: InProcessJob, reason: PoolError): void {
+    if (held.state !== 'running') return;
     this.#loop!.abandon(held, reason);
     this.#fail(held, reason);
   }

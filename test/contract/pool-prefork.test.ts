@@ -1,3 +1,3 @@
 import { poolContract } from './pool.contract.ts';
 
-poolContract('prefork', { kills: true, resizes: true });
+poolContract('prefork', { ends: 'by killing', children: true });

@@ -1,3 +1,3 @@
 import { poolContract } from './pool.contract.ts';
 
-poolContract('solo', { kills: false, resizes: false });
+poolContract('solo', { ends: 'never', children: false });

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { WorkerLostError } from '../../src/pool/errors.ts';
 import { logFile, newPool, startedPool } from '../fixtures/pool-harness.ts';
 import { eventually } from '../support/eventually.ts';
 
 export interface PoolCapabilities {
-  /** Jobs run in processes of their own, which can be killed. */
-  readonly kills: boolean;
-  /** The number of places can change. */
-  readonly resizes: boolean;
+  /** Running jobs can be ended from outside: killed with their child, or abandoned; or not at all. */
+  readonly ends: 'by killing' | 'by abandoning' | 'never';
+  /** There are children: their number can change, and they can be replaced. */
+  readonly children: boolean;
 }
 
 /** What every pool promises. */
@@ -230,18 +231,7 @@ export function poolContract(kind: string, capabilities: PoolCapabilities): void
       assert.deepEqual(info.processes, h.pool.pids);
     });
 
-    if (capabilities.kills) {
-      test('terminating a running job kills what runs it', async t => {
-        const h = await startedPool(t, kind);
-        const id = h.submit({ do: 'block', ms: 60_000 });
-        await eventually(() => h.started.length === 1);
-
-        assert.equal(h.pool.terminate(id), true);
-
-        assert.equal((await h.answerTo(id)).error?.code, 'TERMINATED');
-        assert.equal((await h.run({ do: 'echo', value: 1 })).reply, 1);
-      });
-    } else {
+    if (capabilities.ends === 'never') {
       test('terminating a running job is refused', async t => {
         const h = await startedPool(t, kind);
         const id = h.submit({ do: 'sleep', ms: 100 });
@@ -257,26 +247,166 @@ export function poolContract(kind: string, capabilities: PoolCapabilities): void
 
         assert.match(h.logs.join('\n'), /^warning: .*hard time limits/);
       });
+    } else {
+      test('a running job that is terminated fails, and its place is free', async t => {
+        const h = await startedPool(t, kind);
+        const id = h.submit({ do: 'sleep', ms: 60_000 });
+        await eventually(() => h.started.length === 1);
+
+        assert.equal(h.pool.terminate(id), true);
+
+        assert.equal((await h.answerTo(id)).error?.code, 'TERMINATED');
+        assert.equal((await h.run({ do: 'echo', value: 1 })).reply, 1);
+      });
+
+      test('a job that passes its hard limit fails, and its place is free', async t => {
+        const h = await startedPool(t, kind);
+
+        const { error } = await h.run({ do: 'sleep', ms: 60_000 }, { timeLimit: 0.2 });
+
+        assert.equal(error?.code, 'TIME_LIMIT');
+        assert.equal(error?.message, 'TimeLimitExceeded(0.2,)');
+        assert.equal((await h.run({ do: 'echo', value: 'next' })).reply, 'next');
+      });
+
+      test('the soft limit comes before the hard one', async t => {
+        const h = await startedPool(t, kind, { softTimeLimit: 0.1, timeLimit: 0.3 });
+
+        const { id, error } = await h.run({ do: 'sleep', ms: 60_000 });
+
+        assert.deepEqual(h.softTimeouts, [{ id, seconds: 0.1 }]);
+        assert.equal(error?.code, 'TIME_LIMIT');
+      });
     }
 
-    if (capabilities.resizes) {
+    if (capabilities.ends === 'by killing') {
+      test('terminating a job that never pauses ends it', async t => {
+        const h = await startedPool(t, kind);
+        const id = h.submit({ do: 'block', ms: 60_000 });
+        await eventually(() => h.started.length === 1);
+
+        assert.equal(h.pool.terminate(id), true);
+
+        assert.equal((await h.answerTo(id)).error?.code, 'TERMINATED');
+        assert.equal((await h.run({ do: 'echo', value: 1 })).reply, 1);
+      });
+
+      test('a job that never pauses is reported as blocking, and its hard limit holds', async t => {
+        const h = await startedPool(t, kind, { blockedAfter: 0.2 });
+
+        const { id, error } = await h.run({ do: 'block', ms: 60_000 }, { timeLimit: 0.5 });
+
+        assert.equal(error?.code, 'TIME_LIMIT');
+        const [blockage] = h.blockages;
+        assert.deepEqual(blockage?.jobs, [id]);
+        assert.ok(blockage.seconds >= 0.2 && !blockage.isOver);
+        assert.match(blockage.where, /^\w+PoolWorker-1 pid:\d+$/);
+      });
+    } else {
+      test('a job that blocks the event loop is reported when it is over', async t => {
+        const h = await startedPool(t, kind, { blockedAfter: 0.1 });
+
+        const { id } = await h.run({ do: 'block', ms: 200 });
+
+        const [blockage, ...others] = h.blockages;
+        assert.deepEqual(blockage?.jobs, [id]);
+        assert.ok(blockage.seconds >= 0.2 && blockage.isOver);
+        assert.equal(blockage.where, 'MainProcess');
+        assert.deepEqual(others, []);
+      });
+    }
+
+    if (capabilities.children) {
       test('the pool grows and shrinks by whole children', async t => {
         const h = await startedPool(t, kind);
 
         await h.pool.grow(2);
         assert.equal(h.pool.size, 3);
-        assert.equal(h.pool.pids.length, 3);
 
         await h.pool.shrink(2);
         assert.equal(h.pool.size, 1);
-        assert.equal(h.pool.pids.length, 1);
+      });
+
+      test('several slots let one child run several jobs at once', async t => {
+        const h = await startedPool(t, kind, { slots: 3 });
+        assert.equal(h.pool.size, 3);
+        const slow = [1, 2].map(() => h.run({ do: 'sleep', ms: 500 }));
+
+        await h.run({ do: 'echo' });
+
+        assert.equal(h.answers.length, 1);
+        await Promise.all(slow);
+      });
+
+      test('a restart replaces every child, and those that run a job end it first', async t => {
+        const journal = logFile(t);
+        const runnerConfig = { journal: journal.path };
+        const h = await startedPool(t, kind, { concurrency: 2, runnerConfig });
+        const long = h.run({ do: 'sleep', ms: 400, value: 'old' });
+        await eventually(() => h.started.length === 1);
+
+        await h.pool.restart();
+
+        assert.equal(h.answers.length, 0);
+        assert.equal(h.pool.size, 2);
+        assert.equal((await h.run({ do: 'echo', value: 'new' })).reply, 'new');
+        assert.equal((await long).reply, 'old');
+        const stops = () => journal.lines().filter(line => line.startsWith('stop'));
+        await eventually(() => stops().length === 2);
+        const starts = journal.lines().filter(line => line.startsWith('start'));
+        assert.deepEqual(starts.map(line => line.split(' ').slice(1, 3).join('/')).sort(), [
+          '1/1',
+          '1/3',
+          '2/2',
+          '2/4',
+        ]);
+        assert.deepEqual(h.logs, []);
+      });
+
+      test('restarts under load lose no job and run none twice', async t => {
+        const h = await startedPool(t, kind, { concurrency: 2, slots: 2 });
+        const log = logFile(t);
+        const jobs = Array.from({ length: 400 }, (_, value) =>
+          h.run({ do: value % 3 ? 'sleep' : 'echo', ms: value % 7, value, log: log.path }),
+        );
+
+        while (h.answers.length < 300) await h.pool.restart();
+
+        const answers = await Promise.all(jobs);
+        assert.ok(answers.every((answer, i) => answer.reply === i));
+        assert.equal(log.lines().length, 400);
+        assert.equal(new Set(log.lines()).size, 400);
+      });
+
+      test('a restart with code that does not load fails and leaves the old children', async t => {
+        const switchFile = logFile(t);
+        const h = await startedPool(t, kind, { runnerConfig: { brokenBy: switchFile.path } });
+        writeFileSync(switchFile.path, '');
+
+        await assert.rejects(h.pool.restart(), {
+          code: 'POOL_FAILURE',
+          message: /Could not restart: .*this runner was broken/,
+        });
+
+        assert.equal((await h.run({ do: 'echo', value: 'old' })).reply, 'old');
+      });
+
+      test('a pool that is stopped while it restarts leaves nothing behind', async t => {
+        const h = await startedPool(t, kind, { concurrency: 2 });
+        const restart = assert.rejects(h.pool.restart());
+
+        await h.pool.stop();
+
+        await restart;
+        assert.equal(h.pool.free, 0);
       });
     } else {
-      test('the pool refuses to grow and to shrink', async t => {
+      test('the pool refuses to grow, to shrink and to restart', async t => {
         const h = await startedPool(t, kind);
 
         await assert.rejects(h.pool.grow(1), RangeError);
         await assert.rejects(h.pool.shrink(1), RangeError);
+        await assert.rejects(h.pool.restart(), RangeError);
       });
     }
   });

@@ -6,6 +6,7 @@ import { eventually } from './eventually.ts';
 
 const ENTRY = fileURLToPath(new URL('./cli-entry.ts', import.meta.url));
 const LOADER = import.meta.resolve('tsx');
+const THREAD_LOADER = new URL('./tsx-in-threads.mjs', import.meta.url).href;
 /** What would change the meaning of a command line. */
 const OWN_VARIABLES =
   /^(TSCELERY_|CELERY_|REMAP_SIGTERM|NODE_TEST_CONTEXT)|^(APP|BROKER_URL|RESULT_BACKEND|CONFIG_MODULE|NO_COLOR|FORCE_COLOR)$/;
@@ -40,7 +41,8 @@ export interface RunningCli {
 }
 
 export function startCli(args: readonly string[], options: CliOptions = {}): RunningCli {
-  const nodeArgs = ['--import', LOADER, ...(options.nodeOptions ?? []), ENTRY, ...args];
+  const loaders = ['--import', LOADER, '--import', THREAD_LOADER];
+  const nodeArgs = [...loaders, ...(options.nodeOptions ?? []), ENTRY, ...args];
   const child = spawn(process.execPath, nodeArgs, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...cleanEnvironment(), ...options.env },
