@@ -22,7 +22,7 @@ import { capturedMessages, capturedMetas, readGolden } from './golden-files.ts';
  * come out: a worker handles those, and dies of any other.
  */
 
-const ACCEPT = acceptedContentTypes(['json', 'yaml', 'pickle']);
+const ACCEPT = acceptedContentTypes(['json', 'yaml', 'msgpack', 'pickle']);
 const DOCUMENTED = [DecodeError, InvalidTaskError, ContentDisallowed, SecurityError];
 const ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 6000);
 const SEED = Number(process.env.FUZZ_SEED ?? 20261121);
