@@ -342,7 +342,8 @@ export function poolContract(kind: string, capabilities: PoolCapabilities): void
         const journal = logFile(t);
         const runnerConfig = { journal: journal.path };
         const h = await startedPool(t, kind, { concurrency: 2, runnerConfig });
-        const long = h.run({ do: 'sleep', ms: 400, value: 'old' });
+        const gate = logFile(t);
+        const long = h.run({ do: 'untilFile', value: gate.path });
         await eventually(() => h.started.length === 1);
 
         await h.pool.restart();
@@ -350,7 +351,8 @@ export function poolContract(kind: string, capabilities: PoolCapabilities): void
         assert.equal(h.answers.length, 0);
         assert.equal(h.pool.size, 2);
         assert.equal((await h.run({ do: 'echo', value: 'new' })).reply, 'new');
-        assert.equal((await long).reply, 'old');
+        writeFileSync(gate.path, '');
+        assert.equal((await long).reply, gate.path);
         const stops = () => journal.lines().filter(line => line.startsWith('stop'));
         await eventually(() => stops().length === 2);
         const starts = journal.lines().filter(line => line.startsWith('start'));
