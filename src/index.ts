@@ -64,3 +64,4 @@ export { RemoteTaskError } from './wire/exception.ts';
 export { registerType } from './wire/registered-types.ts';
 export type { ResultMeta } from './wire/result-meta.ts';
 export * as states from './wire/states.ts';
+export { Request } from './worker/request.ts';

@@ -206,6 +206,13 @@ export const rate = kind<string | number>(
   },
 );
 
+/** What a worker does with messages for tasks that it does not know. */
+export const unknownTask = kind<'discard' | 'requeue'>(
+  'string',
+  '"discard" or "requeue"',
+  value => (value === 'discard' || value === 'requeue' ? value : UNREADABLE),
+);
+
 /** A user, group or umask: a name or a number. */
 export const id = kind<string | number>(
   'string or int',

@@ -174,7 +174,7 @@ export const TASK_SETTINGS = {
     null,
     'With late acks: requeue the message when the child that ran it died.',
   ),
-  task_default_rate_limit: later(
+  task_default_rate_limit: used(
     'CELERY_DEFAULT_RATE_LIMIT',
     rate,
     null,

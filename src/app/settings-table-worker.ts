@@ -1,7 +1,17 @@
 /** Settings of the worker. */
 
 import { later, noEffect, used } from './setting.ts';
-import { bool, classPath, count, duration, id, positive, string } from './setting-kinds.ts';
+import {
+  bool,
+  classPath,
+  count,
+  duration,
+  id,
+  orNull,
+  positive,
+  string,
+  unknownTask,
+} from './setting-kinds.ts';
 
 export const WORKER_SETTINGS = {
   worker_concurrency: used(
@@ -22,13 +32,25 @@ export const WORKER_SETTINGS = {
     4,
     'Messages held for each place of the pool; 0 is no limit.',
   ),
-  worker_disable_prefetch: later(
+  worker_disable_prefetch: used(
     'CELERYD_DISABLE_PREFETCH',
     bool,
     false,
-    'Redis: take a message only when a place of the pool is free.',
+    'Take a message only when a place of the pool is free (Celery: on Redis only).',
   ),
-  worker_eta_task_limit: later(
+  worker_max_deliveries: used(
+    null,
+    orNull(count),
+    5,
+    'How often a task that is requeued when its worker is lost is delivered; null or 0 is no limit.',
+  ),
+  worker_unknown_task: used(
+    null,
+    unknownTask,
+    'discard',
+    'What becomes of messages for unknown tasks: `discard`, or `requeue` for a worker that knows them.',
+  ),
+  worker_eta_task_limit: used(
     'CELERYD_ETA_TASK_LIMIT',
     count,
     null,
@@ -129,7 +151,7 @@ export const WORKER_SETTINGS = {
     null,
     'File that keeps revoked tasks over restarts.',
   ),
-  worker_disable_rate_limits: later(
+  worker_disable_rate_limits: used(
     'CELERY_DISABLE_RATE_LIMITS',
     bool,
     false,
@@ -141,25 +163,25 @@ export const WORKER_SETTINGS = {
     true,
     'Answer remote control commands.',
   ),
-  worker_deduplicate_successful_tasks: later(
+  worker_deduplicate_successful_tasks: used(
     'CELERYD_DEDUPLICATE_SUCCESSFUL_TASKS',
     bool,
     false,
     'Do not run a redelivered task that has already succeeded.',
   ),
-  worker_cancel_long_running_tasks_on_connection_loss: later(
+  worker_cancel_long_running_tasks_on_connection_loss: used(
     'CELERYD_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS',
     bool,
     false,
     'Stop tasks with late acks when the broker connection is lost.',
   ),
-  worker_soft_shutdown_timeout: later(
+  worker_soft_shutdown_timeout: used(
     'CELERYD_SOFT_SHUTDOWN_TIMEOUT',
     duration,
     0,
     'On a cold shutdown, time in which running tasks may still end.',
   ),
-  worker_enable_soft_shutdown_on_idle: later(
+  worker_enable_soft_shutdown_on_idle: used(
     'CELERYD_ENABLE_SOFT_SHUTDOWN_ON_IDLE',
     bool,
     false,
@@ -209,16 +231,16 @@ export const WORKER_SETTINGS = {
     'Level of such lines.',
   ),
   worker_logfile: used(null, string, null, 'Log file of the worker, as `--logfile`.'),
-  worker_pidfile: later(null, string, null, 'Pid file of the worker, as `--pidfile`.'),
-  worker_uid: later(null, id, null, 'User the worker changes to, as `--uid`.'),
-  worker_gid: later(null, id, null, 'Group the worker changes to, as `--gid`.'),
-  worker_umask: later(
+  worker_pidfile: used(null, string, null, 'Pid file of the worker, as `--pidfile`.'),
+  worker_uid: used(null, id, null, 'User the worker changes to, as `--uid`.'),
+  worker_gid: used(null, id, null, 'Group the worker changes to, as `--gid`.'),
+  worker_umask: used(
     null,
     id,
     null,
     'File mode mask of a detached worker, as `--umask`; a leading 0 is octal.',
   ),
-  worker_executable: later(
+  worker_executable: used(
     null,
     string,
     null,

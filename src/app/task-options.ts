@@ -2,8 +2,8 @@
 import type { RetryPolicy } from '../base/backoff.ts';
 import type { SignatureData } from '../canvas/signature.ts';
 import type { TaskHandlers } from '../execute/handlers.ts';
-import type { Exchange, Queue } from '../messaging/entities.ts';
 import type { Delivery } from '../messaging/contract.ts';
+import type { Exchange, Queue } from '../messaging/entities.ts';
 import type { TaskHeaders } from '../wire/task-message.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any constructor of errors

@@ -1,7 +1,7 @@
 /** Result documents of one run, in the shape that Celery stores. */
 import { toIso } from '../wire/dates.ts';
 import { encodeException } from '../wire/exception.ts';
-import type { ResultMeta } from '../wire/result-meta.ts';
+import type { ResultMeta, WireException } from '../wire/result-meta.ts';
 import * as states from '../wire/states.ts';
 import type { Execution } from './execution.ts';
 import type { Outcome } from './outcome.ts';
@@ -69,6 +69,16 @@ export function outcomeMeta(
   const { retry, traceback } = outcome;
   const result = retry.exc === undefined ? null : encodeException(retry.exc);
   return meta(x, { status: states.RETRY, result, traceback });
+}
+
+export function cancelledMeta(x: Execution): ResultMeta {
+  // as Python writes it, whose workers cancel tasks too
+  const result: WireException = {
+    exc_type: 'Retry',
+    exc_message: ['cancelled by Celery'],
+    exc_module: 'celery.exceptions',
+  };
+  return meta(x, { status: states.RETRY, result });
 }
 
 export function revokedMeta(x: Execution, error: Error): ResultMeta {

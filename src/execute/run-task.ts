@@ -13,7 +13,7 @@ import { dispatchNext, dispatchRetry, readContinuation } from './dispatch.ts';
 import type { Execution, TaskSource } from './execution.ts';
 import { announceEnd, announceOutcome, announceStart } from './hooks.ts';
 import { label, logOutcome } from './log-outcome.ts';
-import { outcomeMeta, revokedMeta, startedMeta, updateMeta } from './metas.ts';
+import { cancelledMeta, outcomeMeta, revokedMeta, startedMeta, updateMeta } from './metas.ts';
 import type { FailureOutcome, TaskReply } from './outcome.ts';
 import { failure, outcomeOf } from './outcome-of.ts';
 import type { ExecutionPorts, RunnableTask } from './ports.ts';
@@ -100,6 +100,19 @@ export async function revokeTask(
   const ignored = x.headers.ignoreResult ?? task.ignoreResult;
   if (ignored && !task.storeErrorsEvenIfIgnored) return;
   await ports.store(revokedMeta(x, error));
+}
+
+/** Store that a run was broken off and the broker delivers the task again. */
+export async function cancelTask(
+  task: RunnableTask,
+  source: TaskSource,
+  ports: ExecutionPorts,
+): Promise<void> {
+  const x = { task, source, ports, control: NO_CONTROL, runtime: 0 } as Execution;
+  decode(x);
+  bindContext(x);
+  if (!ports.storesResults || x.request.ignoreResult) return;
+  await ports.store(cancelledMeta(x));
 }
 
 const NO_CONTROL: JobControl = { signal: new AbortController().signal, release() {} };

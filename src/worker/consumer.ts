@@ -6,19 +6,18 @@ import { type RetryPolicy, withRetries } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { maskIn } from '../base/mask-url.ts';
-import type {
-  Delivery,
-  Consumer as Subscription,
-  Transport,
-  TransportEvent,
+import {
+  type Delivery,
+  type Consumer as Subscription,
+  TAKE_NOTHING,
+  type Transport,
+  type TransportEvent,
 } from '../messaging/contract.ts';
 import type { Queue } from '../messaging/entities.ts';
 
 export interface ConsumerOptions {
   readonly transport: Transport;
   readonly queues: readonly Queue[];
-  /** Unsettled messages at once; 0 is no limit. */
-  readonly prefetch: number;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Retry the first connection (`broker_connection_retry_on_startup`). */
@@ -26,6 +25,7 @@ export interface ConsumerOptions {
   /** `broker_connection_max_retries`; null is for ever. */
   readonly maxRetries: number | null;
   onDeliveries(deliveries: Delivery[]): void;
+  onLost(): void;
 }
 
 /** Waits between attempts to connect at start, in seconds, as kombu does. */
@@ -36,7 +36,8 @@ export class Consumer {
   readonly #giveUp = new AbortController();
   #subscription: Subscription | undefined;
   #stopListening: (() => void) | undefined;
-  #scheduled = 0;
+  /** As `ConsumeOptions.prefetch`; nothing is taken before somebody says how much. */
+  #prefetch = TAKE_NOTHING;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
@@ -44,15 +45,15 @@ export class Consumer {
 
   /** Consume. Call after `connect`. */
   async start(): Promise<void> {
-    const { transport, queues, prefetch } = this.#options;
+    const { transport, queues } = this.#options;
     this.#stopListening = transport.onEvent(event => this.#onEvent(event));
     const subscription = await transport.consume(queues, {
-      prefetch,
+      prefetch: this.#prefetch,
       onDeliveries: deliveries => this.#options.onDeliveries(deliveries),
     });
     if (this.#giveUp.signal.aborted) await subscription.close();
     this.#subscription = subscription;
-    subscription.setPrefetch(this.#prefetch());
+    subscription.setPrefetch(this.#prefetch);
   }
 
   /** Unsettled deliveries. */
@@ -60,10 +61,11 @@ export class Consumer {
     return this.#subscription?.held ?? 0;
   }
 
-  /** Requests that wait for their time hold a message each, which must not starve the pool. */
-  setScheduled(count: number): void {
-    this.#scheduled = count;
-    this.#subscription?.setPrefetch(this.#prefetch());
+  /** @param count as `ConsumeOptions.prefetch` */
+  setPrefetch(count: number): void {
+    if (count === this.#prefetch) return;
+    this.#prefetch = count;
+    this.#subscription?.setPrefetch(count);
   }
 
   /** Consume from this queue too. */
@@ -84,11 +86,6 @@ export class Consumer {
     this.#subscription = undefined;
     this.#stopListening?.();
     if (restored > 0) this.#options.logger.info(`Restoring ${restored} unacknowledged message(s)`);
-  }
-
-  #prefetch(): number {
-    const { prefetch } = this.#options;
-    return prefetch === 0 ? 0 : prefetch + this.#scheduled;
   }
 
   /** Resolves when the broker answers. @throws OperationalError when connecting was given up */
@@ -129,6 +126,7 @@ export class Consumer {
       logger.warning(
         `consumer: Connection to broker lost. Trying to re-establish the connection...\n${event.error.message}`,
       );
+      this.#options.onLost();
     } else if (event.type === 'retrying') {
       logger.error(this.#cannotConnect(event.error, event.delay, event.attempt));
     } else if (event.type === 'connected') {

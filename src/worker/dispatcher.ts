@@ -4,35 +4,54 @@
  * An early ack is confirmed by the broker before the job leaves for the pool: whatever
  * dies after that, the task cannot start a second time.
  */
+import { type Deferred, deferred } from '../base/deferred.ts';
+import { Fifo } from '../base/fifo.ts';
 import type { Logger } from '../base/logger.ts';
 import type { TaskReply } from '../execute/outcome.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
-import { failTask } from '../execute/run-task.ts';
+import { cancelTask, failTask } from '../execute/run-task.ts';
 import type { Blockage, Pool, PoolEvents } from '../pool/contract.ts';
-import { type PoolError, TimeLimitExceeded } from '../pool/errors.ts';
+import { type PoolError, Terminated, TimeLimitExceeded } from '../pool/errors.ts';
 import type { Request } from './request.ts';
 import type { WorkerState } from './worker-state.ts';
 
 /** Work that a child may have waiting behind the job it runs, in seconds. */
 const AHEAD_SECONDS = 0.004;
-export const MOST_AHEAD_PER_CHILD = 64;
+export const MOST_AHEAD_PER_CHILD = 200;
 /** Names shown of tasks that may be blocking an event loop. */
 const MOST_SUSPECTS = 5;
 /** A run this long (seconds) ends the time of handing out jobs ahead at once. */
 const SLOW_RUN = 0.02;
 
+export interface DispatcherPorts {
+  /** Whether the request expired or was revoked; then it is settled. */
+  discard(request: Request): boolean;
+  /** A task answered. */
+  onDone?(request: Request, reply: TaskReply): void;
+  /** After every change of how many places are taken. */
+  onLoad?(): void;
+}
+
+export interface DispatcherOptions {
+  /** Give a place its next job only when it is free (`-O fair`). */
+  readonly fair: boolean;
+}
+
 export class Dispatcher {
   readonly #state: WorkerState;
   readonly #execution: ExecutionPorts;
   readonly #logger: Logger;
-  readonly #discardExpired: (request: Request) => boolean;
+  readonly #ports: DispatcherPorts;
+  readonly #options: DispatcherOptions;
   #pool!: Pool;
-  #waiting: Request[] = [];
-  #head = 0;
+  readonly #waiting = new Fifo<Request>();
   readonly #submitted = new Map<number, Request>();
   #lastJobId = 0;
   /** Early acks on their way. */
   #starting = 0;
+  /** Of the submitted, those with late acks. */
+  #late = 0;
+  #idle: Deferred<void> | undefined;
   /** Moving mean of run times in seconds; undefined until the first job is done. */
   #meanRuntime: number | undefined;
   #closed = false;
@@ -40,12 +59,14 @@ export class Dispatcher {
   constructor(
     state: WorkerState,
     execution: ExecutionPorts,
-    discardExpired: (request: Request) => boolean,
+    ports: DispatcherPorts,
+    options: DispatcherOptions,
   ) {
     this.#state = state;
     this.#execution = execution;
     this.#logger = execution.logger;
-    this.#discardExpired = discardExpired;
+    this.#ports = ports;
+    this.#options = options;
   }
 
   attach(pool: Pool): void {
@@ -54,11 +75,28 @@ export class Dispatcher {
 
   /** Requests that the pool has not taken yet. */
   get waiting(): number {
-    return this.#waiting.length - this.#head;
+    return this.#waiting.length;
   }
 
   get active(): number {
     return this.#submitted.size;
+  }
+
+  /** Places that nothing was given to. */
+  get free(): number {
+    return Math.max(0, this.#pool.size - this.#submitted.size - this.#starting);
+  }
+
+  /** Tasks with the pool whose messages are not acknowledged yet. */
+  get lateRunning(): number {
+    return this.#late;
+  }
+
+  /** Resolves when the pool has nothing to do. Call after `close`. */
+  whenIdle(): Promise<void> {
+    this.#idle ??= deferred();
+    this.#checkIdle();
+    return this.#idle.promise;
   }
 
   reserve(request: Request): void {
@@ -70,25 +108,32 @@ export class Dispatcher {
     const limit = this.#pool.size + this.#ahead();
     while (
       !this.#closed &&
-      this.#head < this.#waiting.length &&
+      this.#waiting.length > 0 &&
       this.#pool.free > this.#starting &&
       this.#submitted.size + this.#starting < limit
     ) {
-      const request = this.#waiting[this.#head++]!;
-      if (!this.#discardExpired(request)) this.#start(request);
+      const request = this.#waiting.shift()!;
+      if (request.delivery.lost) this.#forgetLost(request);
+      else if (!this.#ports.discard(request)) this.#start(request);
     }
-    if (this.#head === this.#waiting.length) {
-      this.#waiting = [];
-      this.#head = 0;
+    this.#ports.onLoad?.();
+  }
+
+  /** Kill what runs with late acks: the broker gives it to somebody else. Celery: `Request.cancel`. */
+  cancelLate(reason: string): void {
+    for (const [jobId, request] of this.#submitted) {
+      if (!request.acksLate || request.isCancelled) continue;
+      if (!this.#pool.terminate(jobId)) continue;
+      request.isCancelled = true;
+      this.#logger.warning(`Cancelling ${request.label}: ${reason}`, { task_id: request.id });
     }
   }
 
   /** Start nothing more and forget what has not started; those messages stay with the broker. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const request of this.#waiting.slice(this.#head)) this.#state.requests.delete(request);
-    this.#waiting = [];
-    this.#head = 0;
+    for (const request of this.#waiting) this.#state.requests.delete(request);
+    this.#waiting.clear();
     for (const id of await this.#pool.recall()) this.#takeBack(id);
   }
 
@@ -102,8 +147,9 @@ export class Dispatcher {
     onDone: (jobId, reply) => this.#onDone(jobId, reply as TaskReply),
     onFailed: (jobId, error) => this.#onFailed(jobId, error),
     onSoftTimeout: (jobId, seconds) => {
-      const label = this.#submitted.get(jobId)?.label;
-      this.#logger.warning(`Soft time limit (${seconds}s) exceeded for ${label}`);
+      const request = this.#submitted.get(jobId);
+      this.#logger.warning(`Soft time limit (${seconds}s) exceeded for ${request?.label}`);
+      request?.onTimeout(true, seconds);
     },
     onBlocked: blockage => this.#onBlocked(blockage),
     onRoom: () => this.pump(),
@@ -111,7 +157,7 @@ export class Dispatcher {
 
   /** Jobs that may wait in children beyond those that run: none before tasks proved to be short. */
   #ahead(): number {
-    if (this.#meanRuntime === undefined) return 0;
+    if (this.#options.fair || this.#meanRuntime === undefined) return 0;
     const perChild = Math.min(
       MOST_AHEAD_PER_CHILD,
       Math.floor(AHEAD_SECONDS / Math.max(this.#meanRuntime, 1e-6)),
@@ -126,21 +172,38 @@ export class Dispatcher {
     }
     request.state = 'starting';
     this.#starting += 1;
-    request.delivery.ack().then(
+    const { delivery } = request;
+    request.ack().then(
       () => {
         this.#starting -= 1;
         this.#submit(request);
+        // one that came while the ack was on its way
+        if (request.delivery !== delivery) this.#tell(request.ack(), request);
       },
       error => {
         this.#starting -= 1;
-        this.#state.requests.delete(request);
-        this.#logger.error(
-          `Couldn't ack ${request.label}, reason: ${(error as Error).message}. It was not started here.`,
-          { task_id: request.id },
-        );
+        if (request.delivery === delivery) this.#dropUnacknowledged(request, error as Error);
+        else if (!this.#closed) this.#start(request);
         this.pump();
       },
     );
+  }
+
+  #dropUnacknowledged(request: Request, error: Error): void {
+    this.#state.requests.delete(request);
+    this.#logger.error(
+      `Couldn't ack ${request.label}, reason: ${error.message}. It was not started here.`,
+      { task_id: request.id },
+    );
+    this.#checkIdle();
+  }
+
+  /** Somebody else has the message now. */
+  #forgetLost(request: Request): void {
+    this.#state.requests.delete(request);
+    this.#logger.warning(`${request.label} was given to another worker; it is not started here.`, {
+      task_id: request.id,
+    });
   }
 
   #submit(request: Request): void {
@@ -148,6 +211,7 @@ export class Dispatcher {
     const [timeLimit, softTimeLimit] = request.timeLimits;
     request.state = 'submitted';
     this.#submitted.set(id, request);
+    if (request.acksLate) this.#late += 1;
     this.#pool.submit({ id, payload: request.payload, timeLimit, softTimeLimit });
   }
 
@@ -156,8 +220,12 @@ export class Dispatcher {
     const request = this.#submitted.get(jobId);
     if (!request) return;
     this.#submitted.delete(jobId);
-    if (request.acksLate) this.#state.requests.delete(request);
-    else this.#submit(request);
+    if (request.acksLate) {
+      this.#late -= 1;
+      this.#state.requests.delete(request);
+    } else {
+      this.#submit(request);
+    }
   }
 
   #onStarted(jobId: number, pid: number): void {
@@ -165,6 +233,7 @@ export class Dispatcher {
     if (!request) return;
     request.state = 'active';
     request.pid = pid;
+    request.onAccepted(pid);
     this.#state.count(request.headers.shadow ?? request.headers.task);
     if (this.#logger.isEnabledFor('debug')) {
       this.#logger.debug(`Task accepted: ${request.label} pid:${pid}`);
@@ -185,6 +254,8 @@ export class Dispatcher {
     const request = this.#finish(jobId);
     if (!request) return;
     this.#learn(reply.runtime);
+    this.#ports.onDone?.(request, reply);
+    request.onDone(reply);
     const settled = request.settle(reply);
     if (settled) this.#tell(settled, request);
     this.pump();
@@ -193,8 +264,17 @@ export class Dispatcher {
   #onFailed(jobId: number, error: PoolError): void {
     const request = this.#finish(jobId);
     if (!request) return;
-    this.#tell(this.#fail(request, error), request);
+    request.onFailure(error);
+    const isCancelled = request.isCancelled && error instanceof Terminated;
+    this.#tell(isCancelled ? this.#giveBack(request) : this.#fail(request, error), request);
     this.pump();
+  }
+
+  async #giveBack(request: Request): Promise<void> {
+    await cancelTask(request.task, request.delivery, this.#execution).catch(error => {
+      this.#logger.error(`${request.label}: ${(error as Error).message}`);
+    });
+    await request.requeue({ counted: false });
   }
 
   async #fail(request: Request, error: PoolError): Promise<void> {
@@ -203,6 +283,7 @@ export class Dispatcher {
     this.#logger.error(`Task handler raised error: ${error.name}(${error.message})`, fields);
     if (timedOut) {
       this.#logger.error(`Hard time limit (${error.limit}s) exceeded for ${request.label}`, fields);
+      request.onTimeout(false, error.limit);
     }
     if (timedOut || !request.requeuesWhenLost) {
       await failTask(request.task, request.delivery, this.#execution, error);
@@ -214,8 +295,14 @@ export class Dispatcher {
     const request = this.#submitted.get(jobId);
     if (!request) return undefined;
     this.#submitted.delete(jobId);
+    if (request.acksLate) this.#late -= 1;
     this.#state.requests.delete(request);
+    this.#checkIdle();
     return request;
+  }
+
+  #checkIdle(): void {
+    if (this.#idle && this.#submitted.size + this.#starting === 0) this.#idle.resolve();
   }
 
   #learn(runtime: number): void {
@@ -227,9 +314,11 @@ export class Dispatcher {
 
   #tell(settled: Promise<unknown>, request: Request): void {
     settled.catch(error => {
-      this.#logger.error(`Couldn't settle ${request.label}, reason: ${(error as Error).message}`, {
-        task_id: request.id,
-      });
+      // the run itself is over, with whatever result it has
+      this.#logger.warning(
+        `Couldn't settle ${request.label}, reason: ${(error as Error).message} It may run once more.`,
+        { task_id: request.id },
+      );
     });
   }
 }

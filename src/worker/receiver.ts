@@ -1,70 +1,92 @@
 /**
- * Decides what becomes of a delivery: a request for the pool, a timer, or the reasons for
- * which a message is never run. Reads headers only.
+ * Decides what becomes of a delivery: a request for the pool, now or when its time comes, or
+ * none at all. Reads headers only.
  */
 
-import { NotRegistered, TaskRevokedError } from '../app/errors.ts';
+import { TaskRevokedError } from '../app/errors.ts';
+import type { Signals } from '../app/signals.ts';
 import type { TaskDefinition } from '../app/task-definition.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import { saferepr } from '../base/saferepr.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { failTask, revokeTask } from '../execute/run-task.ts';
 import type { Delivery } from '../messaging/contract.ts';
-import { ContentDisallowed, DecodeError, InvalidTaskError } from '../wire/errors.ts';
-import { bodyBytes } from '../wire/message.ts';
 import { isTaskMessage, readTaskHeaders, type TaskHeaders } from '../wire/task-message.ts';
-import { missingTask } from './missing-task.ts';
+import { tooManyDeliveries } from './delivery-limit.ts';
+import type { RateLimits } from './rate-limits.ts';
+import { Refusals } from './refusals.ts';
 import { Request } from './request.ts';
+import type { SuccessfulTasks } from './successful-tasks.ts';
+import type { UnknownTasks } from './unknown-tasks.ts';
 import type { WorkerState } from './worker-state.ts';
 
 export interface ReceiverPorts {
   task(name: string): TaskDefinition | undefined;
-  /** The request may go to the pool. */
-  reserve(request: Request): void;
+  /** The request may go to the pool. `isLate`: not while deliveries are being received. */
+  reserve(request: Request, isLate: boolean): void;
   /** The number of requests that wait for their time has changed. */
   onScheduled(count: number): void;
+  readonly signals: Signals;
 }
 
-/** Longest part of a body that is quoted in the log, as in Celery. */
-const LOGGED_BODY_BYTES = 1024;
+/** What a worker may do besides, each when its setting asks for it. */
+export interface ReceiverPolicies {
+  readonly rateLimits?: RateLimits | undefined;
+  readonly successful?: SuccessfulTasks | undefined;
+  /** Keeps messages for tasks that are unknown here; without it they are discarded. */
+  readonly unknown?: UnknownTasks | undefined;
+  /** `worker_max_deliveries` */
+  readonly maxDeliveries: number | null;
+}
 
 export class Receiver {
   readonly #state: WorkerState;
   readonly #ports: ReceiverPorts;
+  readonly #policies: ReceiverPolicies;
+  readonly #refusals: Refusals;
   readonly #execution: ExecutionPorts;
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #timers = new Map<Request, Timer>();
+  #isStopped = false;
 
-  constructor(state: WorkerState, ports: ReceiverPorts, execution: ExecutionPorts) {
+  constructor(
+    state: WorkerState,
+    ports: ReceiverPorts,
+    policies: ReceiverPolicies,
+    execution: ExecutionPorts,
+  ) {
     this.#state = state;
     this.#ports = ports;
+    this.#policies = policies;
+    this.#refusals = new Refusals(execution, ports.signals, policies.unknown);
     this.#execution = execution;
     this.#logger = execution.logger;
     this.#clock = execution.clock;
-  }
-
-  get scheduled(): number {
-    return this.#timers.size;
   }
 
   receive(delivery: Delivery): void {
     const headers = this.#readHeaders(delivery);
     if (!headers) return;
     const task = this.#ports.task(headers.task);
-    if (!task || task.isRemote) this.#rejectUnregistered(delivery, headers);
-    else if (!this.#execution.accept.has(delivery.message.contentType)) this.#refuse(delivery);
-    else this.#accept(new Request(delivery, headers, task));
+    const { accept } = this.#execution;
+    if (!task || task.isRemote) this.#refusals.unregistered(delivery, headers);
+    else if (!accept.has(delivery.message.contentType)) this.#refusals.disallowedContent(delivery);
+    else this.#accept(newRequest(delivery, headers, task), delivery);
   }
 
   /** Forget what waits for its time; the messages stay with the broker. */
   cancelScheduled(): void {
+    this.#isStopped = true;
     for (const [request, timer] of this.#timers) {
       timer.cancel();
       this.#state.requests.delete(request);
     }
     this.#timers.clear();
+    for (const request of this.#policies.rateLimits?.clear() ?? []) {
+      this.#state.requests.delete(request);
+    }
+    this.#policies.unknown?.clear();
   }
 
   /** Whether the request expired; then it is settled and its state stored. */
@@ -73,113 +95,112 @@ export class Receiver {
     request.state = 'done';
     this.#state.requests.delete(request);
     this.#logger.info(`Discarding revoked task: ${request.label}`, { task_id: request.id });
-    this.#settle(this.#discard(request));
+    this.#refusals.settle(this.#discard(request));
     return true;
   }
 
   async #discard(request: Request): Promise<void> {
     const error = new TaskRevokedError('expired');
+    const { task, id } = request.headers;
+    const event = { task, id, terminated: false, signum: null, expired: true };
+    void this.#ports.signals.taskRevoked.send(task, event);
     await revokeTask(request.task, request.delivery, this.#execution, error);
-    await request.delivery.ack();
+    await request.ack();
   }
 
   #readHeaders(delivery: Delivery): TaskHeaders | undefined {
-    if (delivery.problem) {
-      this.#dropUndecodable(delivery, delivery.problem);
-      return undefined;
-    }
     try {
-      const { accept } = this.#execution;
-      if (isTaskMessage(delivery.message, accept)) return readTaskHeaders(delivery.message, accept);
-      this.#rejectUnknown(delivery);
+      if (delivery.problem) throw delivery.problem;
+      if (isTaskMessage(delivery.message)) return readTaskHeaders(delivery.message);
+      this.#refusals.noTask(delivery);
     } catch (error) {
-      if (error instanceof DecodeError) this.#dropUndecodable(delivery, error);
-      else if (error instanceof InvalidTaskError) this.#rejectInvalid(delivery, error);
-      else throw error;
+      this.#refusals.unreadable(delivery, error);
     }
     return undefined;
   }
 
-  #accept(request: Request): void {
+  #accept(request: Request, delivery: Delivery): void {
+    if (delivery.redelivered && this.#isSettled(request, delivery)) return;
     this.#state.requests.add(request);
-    if (this.#logger.isEnabledFor('info')) {
-      this.#logger.info(`Task ${request.label} received`, {
-        task: request.headers.task,
-        task_id: request.id,
-      });
-    }
+    this.#announce(request, delivery);
     if (this.discardExpired(request)) return;
+    const { successful } = this.#policies;
+    if (successful && request.acksLate && delivery.redelivered) {
+      void this.#admitUnlessDone(request, successful);
+    } else {
+      this.#admit(request, false);
+    }
+  }
+
+  /** A message that was delivered before may be here already, or have done harm enough. */
+  #isSettled(request: Request, delivery: Delivery): boolean {
+    const twin = this.#state.requests.twinOf(request);
+    if (twin && twin.headers.task === request.headers.task) {
+      this.#join(twin, delivery);
+      return true;
+    }
+    const error = tooManyDeliveries(request, delivery, this.#policies.maxDeliveries);
+    if (!error) return false;
+    this.#logger.error(`Giving up ${request.label}: ${error.message}`, { task_id: request.id });
+    const stored = failTask(request.task, delivery, this.#execution, error);
+    this.#refusals.settle(stored.then(() => delivery.reject(false)));
+    return true;
+  }
+
+  /** The broker gave the message to us once more while we still have it. */
+  #join(request: Request, delivery: Delivery): void {
+    this.#logger.info(`Task ${request.label} received again; it is not started twice`, {
+      task_id: request.id,
+    });
+    if (request.isAcknowledged) this.#refusals.settle(delivery.ack());
+    else request.join(delivery);
+  }
+
+  #announce(request: Request, { queue }: Delivery): void {
+    const { task, id } = request.headers;
+    const { taskReceived } = this.#ports.signals;
+    if (taskReceived.hasListeners(task)) void taskReceived.send(task, { task, id, queue });
+    if (this.#logger.isEnabledFor('info')) {
+      this.#logger.info(`Task ${request.label} received`, { task, task_id: id });
+    }
+  }
+
+  async #admitUnlessDone(request: Request, successful: SuccessfulTasks): Promise<void> {
+    const isDone = await successful.has(request.id);
+    if (this.#isStopped) return this.#state.requests.delete(request);
+    if (!isDone) return this.#admit(request, true);
+    this.#logger.info(`Task ${request.label} already completed successfully.`, {
+      task_id: request.id,
+    });
+    this.#state.requests.delete(request);
+    this.#refusals.settle(request.ack());
+  }
+
+  #admit(request: Request, isLate: boolean): void {
     const { eta } = request.headers;
-    if (eta === null) this.#ports.reserve(request);
+    if (eta === null) this.#reserve(request, isLate);
     else this.#schedule(request, eta);
+  }
+
+  #reserve(request: Request, isLate: boolean): void {
+    if (this.#policies.rateLimits?.hold(request)) return;
+    request.state = 'reserved';
+    this.#ports.reserve(request, isLate);
   }
 
   #schedule(request: Request, eta: number): void {
     request.state = 'scheduled';
     const timer = this.#clock.after(eta - this.#clock.now(), () => {
       this.#timers.delete(request);
-      request.state = 'reserved';
-      this.#ports.reserve(request);
+      this.#reserve(request, true);
       this.#ports.onScheduled(this.#timers.size);
     });
     this.#timers.set(request, timer);
     this.#ports.onScheduled(this.#timers.size);
   }
-
-  #dropUndecodable(delivery: Delivery, error: DecodeError): void {
-    const { contentType, contentEncoding, headers } = delivery.message;
-    this.#logger.critical(
-      `Can't decode message body: ${error.message} [type:${contentType} encoding:${contentEncoding} headers:${saferepr(headers)}]\n\nbody: ${describeBody(delivery)}`,
-      { queue: delivery.queue },
-    );
-    this.#settle(delivery.ack());
-  }
-
-  #rejectUnknown(delivery: Delivery): void {
-    this.#logger.warning(
-      `Received and deleted unknown message.  Wrong destination?!?\n\nThe full contents of the message body was: ${describeBody(delivery)}`,
-      { queue: delivery.queue },
-    );
-    this.#settle(delivery.reject(false));
-  }
-
-  #refuse(delivery: Delivery): void {
-    const { contentType } = delivery.message;
-    const allowed = [...this.#execution.accept].join(', ');
-    const error = new ContentDisallowed(
-      `Refusing to deserialize disabled content of type ${contentType} (accept_content allows ${allowed})`,
-    );
-    this.#rejectInvalid(delivery, error);
-  }
-
-  #rejectInvalid(delivery: Delivery, error: Error): void {
-    this.#logger.error(
-      `Received invalid task message: ${error.message}\nThe message has been ignored and discarded.\n\nThe full contents of the message body was: ${describeBody(delivery)}`,
-      { queue: delivery.queue },
-    );
-    this.#settle(delivery.reject(false));
-  }
-
-  #rejectUnregistered(delivery: Delivery, headers: TaskHeaders): void {
-    this.#logger.error(
-      `Received unregistered task of type '${headers.task}'.\nThe message has been ignored and discarded.\n\nDid you remember to import the module containing this task?\nOr maybe you are using relative imports?\n\nThe full contents of the message body was:\n${describeBody(delivery)}\n\nThe full contents of the message headers:\n${saferepr(delivery.message.headers)}`,
-      { task: headers.task, task_id: headers.id, queue: delivery.queue },
-    );
-    const error = new NotRegistered(headers.task);
-    const stored = failTask(missingTask(headers.task), delivery, this.#execution, error);
-    this.#settle(stored.then(() => delivery.reject(false)));
-  }
-
-  /** Settling survives reconnects by itself; what fails here is beyond repair and only told. */
-  #settle(settled: Promise<unknown>): void {
-    settled.catch(error => {
-      this.#logger.error(`Couldn't settle a message: ${(error as Error).message}`);
-    });
-  }
 }
 
-function describeBody(delivery: Delivery): string {
-  const bytes = bodyBytes(delivery.message);
-  const shown = bytes.subarray(0, LOGGED_BODY_BYTES);
-  return `${saferepr(shown, { maxLength: 4 * LOGGED_BODY_BYTES })} (${bytes.length}b)`;
+function newRequest(delivery: Delivery, headers: TaskHeaders, task: TaskDefinition): Request {
+  const Class = task.resolved.Request as typeof Request | undefined;
+  return Class ? new Class(delivery, headers, task) : new Request(delivery, headers, task);
 }

@@ -1,16 +1,27 @@
 /**
- * The life of one delivery in this worker: it decides when the message is acknowledged,
+ * The life of one message in this worker: it decides when the message is acknowledged,
  * rejected or requeued. Knows its task's options; knows nothing about pools or queues.
  */
 import type { TaskDefinition } from '../app/task-definition.ts';
 import type { TaskReply } from '../execute/outcome.ts';
 import type { Delivery } from '../messaging/contract.ts';
+import type { PoolError } from '../pool/errors.ts';
 import type { TaskHeaders } from '../wire/task-message.ts';
 
-export type RequestState = 'reserved' | 'scheduled' | 'starting' | 'submitted' | 'active' | 'done';
+export type RequestState =
+  | 'reserved'
+  | 'scheduled'
+  | 'limited'
+  | 'starting'
+  | 'submitted'
+  | 'active'
+  | 'done';
 
+/**
+ * A task may bring a class of its own (option `Request`) that overrides the `on…` methods;
+ * they are called in the worker's own process and must not throw.
+ */
 export class Request {
-  readonly delivery: Delivery;
   readonly headers: TaskHeaders;
   readonly task: TaskDefinition;
   /** Whether the message is acknowledged after the run. */
@@ -18,12 +29,37 @@ export class Request {
   state: RequestState = 'reserved';
   /** Process that runs it. */
   pid: number | undefined;
+  /** Killed because the broker delivers it again anyway (a lost connection). */
+  isCancelled = false;
+  /** Tells the runs of one id apart: a retry may arrive before the try before it has ended. */
+  key: string;
+  #delivery: Delivery;
+  #olderDeliveries: Delivery[] | undefined;
 
   constructor(delivery: Delivery, headers: TaskHeaders, task: TaskDefinition) {
-    this.delivery = delivery;
+    this.#delivery = delivery;
     this.headers = headers;
     this.task = task;
     this.acksLate = task.resolved.acksLate;
+    const { id, retries, replacedTaskNesting: nesting } = headers;
+    this.key = retries === 0 && nesting === 0 ? id : `${id} ${retries} ${nesting}`;
+  }
+
+  /** The task's code is about to run in process `pid`. */
+  onAccepted(_pid: number): void {}
+
+  /** The task answered: success, failure, retry, ignore or reject. */
+  onDone(_reply: TaskReply): void {}
+
+  /** There was no answer: the process died, was killed, or the hard time limit passed. */
+  onFailure(_error: PoolError): void {}
+
+  /** A time limit passed: the soft one (the task was told) or the hard one (it was killed). */
+  onTimeout(_soft: boolean, _seconds: number): void {}
+
+  /** The newest one: when a broker delivers a message again, the delivery before is void. */
+  get delivery(): Delivery {
+    return this.#delivery;
   }
 
   get id(): string {
@@ -33,6 +69,11 @@ export class Request {
   /** `name[id]`, as in every log line about the task. */
   get label(): string {
     return `${this.headers.shadow ?? this.headers.task}[${this.headers.id}]`;
+  }
+
+  /** Early acks: the message was acknowledged, nothing is left to settle. */
+  get isAcknowledged(): boolean {
+    return !this.acksLate && (this.state === 'submitted' || this.state === 'active');
   }
 
   isExpired(now: number): boolean {
@@ -48,17 +89,37 @@ export class Request {
 
   /** What a child needs to run it. */
   get payload(): unknown {
-    const { raw, message, exchange, routingKey, redelivered } = this.delivery;
+    const { raw, message, exchange, routingKey, redelivered } = this.#delivery;
     return raw ?? { message, exchange, routingKey, redelivered };
   }
 
+  /** The same message was delivered again: it is settled together with this. */
+  join(delivery: Delivery): void {
+    this.#olderDeliveries ??= [];
+    this.#olderDeliveries.push(this.#delivery);
+    this.#delivery = delivery;
+  }
+
+  /** Acknowledge now, whatever becomes of the task. Rejects when the message is not ours any more. */
+  ack(): Promise<void> {
+    return this.#settle(delivery => delivery.ack());
+  }
+
+  /** Give the message back, last in line. */
+  requeue(options: { counted: boolean }): Promise<void> {
+    this.state = 'done';
+    return this.#settle(delivery => delivery.reject(true, options));
+  }
+
   /** Settle after an answer of the task's own. Early acks have settled the message before. */
-  settle(reply: TaskReply): Promise<unknown> | undefined {
+  settle(reply: TaskReply): Promise<void> | undefined {
     this.state = 'done';
     if (!this.acksLate) return undefined;
-    if (reply.kind === 'reject') return this.delivery.reject(reply.requeue ?? false);
+    if (reply.kind === 'reject') {
+      return this.#settle(delivery => delivery.reject(reply.requeue ?? false));
+    }
     if (reply.kind === 'failure') return this.#settleFailure();
-    return this.delivery.ack();
+    return this.ack();
   }
 
   /** Whether the loss of its child puts the message back instead of failing the task. */
@@ -67,20 +128,29 @@ export class Request {
   }
 
   /** Settle after the child that ran it died. */
-  settleLost(): Promise<unknown> | undefined {
+  settleLost(): Promise<void> | undefined {
     this.state = 'done';
     if (!this.acksLate) return undefined;
-    return this.requeuesWhenLost ? this.delivery.reject(true) : this.#settleFailure();
+    return this.requeuesWhenLost ? this.requeue({ counted: true }) : this.#settleFailure();
   }
 
   /** Settle after the hard time limit. */
-  settleTimeout(): Promise<unknown> | undefined {
+  settleTimeout(): Promise<void> | undefined {
     this.state = 'done';
     if (!this.acksLate) return undefined;
-    return this.task.resolved.acksOnTimeout ? this.delivery.ack() : this.delivery.reject(true);
+    return this.task.resolved.acksOnTimeout ? this.ack() : this.requeue({ counted: true });
   }
 
-  #settleFailure(): Promise<unknown> {
-    return this.task.resolved.acksOnFailure ? this.delivery.ack() : this.delivery.reject(false);
+  #settleFailure(): Promise<void> {
+    return this.task.resolved.acksOnFailure
+      ? this.ack()
+      : this.#settle(delivery => delivery.reject(false));
+  }
+
+  #settle(how: (delivery: Delivery) => Promise<void>): Promise<void> {
+    // What happens to void deliveries does not matter; the broker may not know them any more.
+    for (const older of this.#olderDeliveries ?? []) how(older).catch(() => {});
+    this.#olderDeliveries = undefined;
+    return how(this.#delivery);
   }
 }

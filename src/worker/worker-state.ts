@@ -1,9 +1,43 @@
 import type { Request } from './request.ts';
 
+/** What a worker holds: every delivery that is not settled, each run of a task once. */
+export class Requests implements Iterable<Request> {
+  readonly #byKey = new Map<string, Request>();
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  [Symbol.iterator](): Iterator<Request> {
+    return this.#byKey.values();
+  }
+
+  add(request: Request): void {
+    // Another message with the same id is a run of its own, however it came to be.
+    while (this.#byKey.has(request.key)) request.key += '+';
+    this.#byKey.set(request.key, request);
+  }
+
+  delete(request: Request): void {
+    this.#byKey.delete(request.key);
+  }
+
+  /** The run that this delivery was a delivery of before, if it is still here. */
+  twinOf(request: Request): Request | undefined {
+    return this.#byKey.get(request.key);
+  }
+
+  withId(id: string): Request | undefined {
+    const found = this.#byKey.get(id);
+    if (found) return found;
+    for (const request of this) if (request.id === id) return request;
+    return undefined;
+  }
+}
+
 /** What a worker holds and has done. One instance per worker. */
 export class WorkerState {
-  /** Every delivery that is not settled, by delivery. */
-  readonly requests = new Set<Request>();
+  readonly requests = new Requests();
   /** Accepted by the pool so far, by the name shown. */
   readonly totals = new Map<string, number>();
   total = 0;

@@ -5,9 +5,11 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import type { Celery } from '../app/app.ts';
 import { refusePickleAsRoot } from '../app/security.ts';
+import { sleep } from '../base/backoff.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { TaskReply } from '../execute/outcome.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { failTask } from '../execute/run-task.ts';
 import type { Transport } from '../messaging/contract.ts';
@@ -15,11 +17,16 @@ import type { Queue } from '../messaging/entities.ts';
 import type { Pool, RunnerFactory } from '../pool/contract.ts';
 import { WorkerLostError } from '../pool/errors.ts';
 import { createPool } from '../pool/open.ts';
+import { checkTasks } from './check-tasks.ts';
 import type { ChildConfig } from './child.ts';
 import { Consumer } from './consumer.ts';
 import { Dispatcher, MOST_AHEAD_PER_CHILD } from './dispatcher.ts';
-import { Receiver } from './receiver.ts';
+import { type PrefetchOptions, prefetchCount } from './prefetch.ts';
+import { RateLimits } from './rate-limits.ts';
+import { Receiver, type ReceiverPolicies, type ReceiverPorts } from './receiver.ts';
 import type { Request } from './request.ts';
+import { SuccessfulTasks } from './successful-tasks.ts';
+import { UnknownTasks } from './unknown-tasks.ts';
 import { WorkerState } from './worker-state.ts';
 
 export interface WorkerOptions {
@@ -29,6 +36,8 @@ export interface WorkerOptions {
   /** Consume only these queues. */
   readonly queues?: readonly string[];
   readonly excludeQueues?: readonly string[];
+  /** `-O fair`: no job goes to a child that is not free, however short jobs are. */
+  readonly fair?: boolean;
   /** How a pool child finds the same app. */
   readonly child: ChildConfig;
   /** Runs the tasks of a pool that is in this process, instead of what `child` describes. */
@@ -47,6 +56,15 @@ function refuseMemoryAcrossProcesses(app: Celery, pool: string): void {
   }
 }
 
+/** How a worker is stopped, from patient to not at all. */
+export type StopMode = 'warm' | 'cold' | 'now';
+
+function noteSuccess(successful: SuccessfulTasks) {
+  return (request: Request, reply: TaskReply) => {
+    if (reply.kind === 'success') successful.add(request.id);
+  };
+}
+
 const CHILD_MODULE = new URL(`./child${extname(import.meta.url)}`, import.meta.url);
 
 export class Worker {
@@ -63,9 +81,15 @@ export class Worker {
   #consumer: Consumer | undefined;
   #receiver!: Receiver;
   #dispatcher!: Dispatcher;
+  #prefetch!: PrefetchOptions;
+  #scheduled = 0;
+  #unknown = 0;
   #stopping: Promise<void> | undefined;
   #cold = false;
   readonly #coldRequested: Deferred<void> = deferred();
+  /** The wait of a soft shutdown is over. */
+  readonly #now = new AbortController();
+  #onKill: (() => void) | undefined;
 
   /** @throws ImproperlyConfigured for queues that are not defined, SecurityError for pickle as root */
   constructor(app: Celery, options: WorkerOptions) {
@@ -118,13 +142,19 @@ export class Worker {
    *   children cannot start; nothing is left running then
    */
   async start(): Promise<void> {
+    const { celeryAfterSetup, workerInit, workerReady } = this.app.signals;
+    const event = { hostname: this.hostname };
     try {
+      await celeryAfterSetup.send(this.hostname, event);
+      await workerInit.send(this.hostname, event);
       await this.#assemble();
       const pool = this.#pool!;
       await Promise.all([pool.start(), this.#consumer!.connect()]);
       if (this.#stopping) return;
       await this.#consumer!.start();
-      if (!this.#stopping) this.#logger.info(`${this.hostname} ready.`);
+      if (this.#stopping) return;
+      this.#logger.info(`${this.hostname} ready.`);
+      await workerReady.send(this.hostname, event);
     } catch (error) {
       if (this.#stopping) return;
       await this.stop('cold');
@@ -133,12 +163,15 @@ export class Worker {
   }
 
   /**
-   * Stop. `warm` waits for running tasks, `cold` kills them; a cold call during a warm stop
-   * turns it cold. Messages that did not start go back to the broker, so do unfinished ones
-   * with late acks; unfinished ones with early acks fail. Idempotent.
+   * Stop. `warm` waits for running tasks; `cold` gives them `worker_soft_shutdown_timeout` and
+   * then kills them; `now` kills them. A later call can only make it quicker. Messages that did
+   * not start go back to the broker, so do unfinished ones with late acks; unfinished ones with
+   * early acks fail. Idempotent. `onKill` is called when running tasks are about to be killed.
    */
-  async stop(how: 'warm' | 'cold' = 'warm'): Promise<void> {
-    if (how === 'cold' && !this.#cold) {
+  async stop(how: StopMode = 'warm', onKill?: () => void): Promise<void> {
+    if (onKill) this.#onKill = onKill;
+    if (how === 'now') this.#now.abort();
+    if (how !== 'warm' && !this.#cold) {
       this.#cold = true;
       this.#coldRequested.resolve();
     }
@@ -155,24 +188,30 @@ export class Worker {
     });
     const transport = await this.app.openTransport('read');
     this.#transport = transport;
-    this.#dispatcher = new Dispatcher(this.state, this.#execution, request =>
-      this.#receiver.discardExpired(request),
-    );
-    this.#receiver = new Receiver(
+    checkTasks(this.app);
+    const policies = await this.#policies();
+    const onlyFree = conf.get('worker_disable_prefetch');
+    this.#prefetch = {
+      multiplier: conf.get('worker_prefetch_multiplier'),
+      etaLimit: conf.get('worker_eta_task_limit'),
+      onlyFree,
+    };
+    this.#dispatcher = new Dispatcher(
       this.state,
-      {
-        task: name => this.app.tasks.get(name)?.definition,
-        reserve: request => this.#reserve(request),
-        onScheduled: count => this.#consumer?.setScheduled(count),
-      },
       this.#execution,
+      {
+        discard: request => this.#receiver.discardExpired(request),
+        ...(onlyFree && { onLoad: () => this.#setPrefetch() }),
+        ...(policies.successful && { onDone: noteSuccess(policies.successful) }),
+      },
+      { fair: onlyFree || (this.#options.fair ?? false) },
     );
+    this.#receiver = new Receiver(this.state, this.#receiverPorts(), policies, this.#execution);
     this.#pool = await createPool(this.poolName, this.#poolOptions());
     this.#dispatcher.attach(this.#pool);
     this.#consumer = new Consumer({
       transport,
       queues: this.queues,
-      prefetch: this.#pool.size * conf.get('worker_prefetch_multiplier'),
       logger: this.#logger,
       clock,
       retryOnStartup:
@@ -182,7 +221,53 @@ export class Worker {
         for (const delivery of deliveries) this.#receiver.receive(delivery);
         this.#dispatcher.pump();
       },
+      onLost: () => {
+        if (!conf.get('worker_cancel_long_running_tasks_on_connection_loss')) return;
+        this.#dispatcher.cancelLate('the connection to the broker was lost');
+      },
     });
+    this.#setPrefetch();
+  }
+
+  #receiverPorts(): ReceiverPorts {
+    return {
+      task: name => this.app.tasks.get(name)?.definition,
+      reserve: (request, isLate) => this.#toPool(request, isLate),
+      onScheduled: count => {
+        this.#scheduled = count;
+        this.#setPrefetch();
+      },
+      signals: this.app.signals,
+    };
+  }
+
+  async #policies(): Promise<ReceiverPolicies> {
+    const { conf, clock } = this.app;
+    const requeues = conf.get('worker_unknown_task') === 'requeue';
+    return {
+      maxDeliveries: conf.get('worker_max_deliveries'),
+      ...(!conf.get('worker_disable_rate_limits') && {
+        rateLimits: new RateLimits(clock, (request, isLate) => this.#toPool(request, isLate)),
+      }),
+      ...(conf.get('worker_deduplicate_successful_tasks') && {
+        successful: new SuccessfulTasks(await this.app.backend(), clock),
+      }),
+      ...(requeues && {
+        unknown: new UnknownTasks(clock, count => {
+          this.#unknown = count;
+          this.#setPrefetch();
+        }),
+      }),
+    };
+  }
+
+  #setPrefetch(): void {
+    const { size } = this.#pool!;
+    const { free, lateRunning } = this.#dispatcher;
+    const scheduled = this.#scheduled + this.#unknown;
+    this.#consumer?.setPrefetch(
+      prefetchCount(this.#prefetch, { size, free, lateRunning, scheduled }),
+    );
   }
 
   #poolOptions() {
@@ -208,27 +293,48 @@ export class Worker {
   }
 
   /** From a timer there is no batch that ends with a pump. */
-  #reserve(request: Request): void {
-    const fromTimer = request.headers.eta !== null;
+  #toPool(request: Request, isLate: boolean): void {
     this.#dispatcher.reserve(request);
-    if (fromTimer) this.#dispatcher.pump();
+    if (isLate) this.#dispatcher.pump();
   }
 
   async #shutDown(): Promise<void> {
+    const { workerShuttingDown, workerShutdown } = this.app.signals;
+    const event = { hostname: this.hostname };
+    const how = this.#cold ? 'cold' : 'warm';
+    await workerShuttingDown.send(this.hostname, { ...event, how });
     await this.#consumer?.cancel();
     this.#receiver?.cancelScheduled();
     if (this.#pool) {
       if (!this.#cold) await this.#drain(this.#pool);
-      if (this.#cold) await this.#kill(this.#pool);
+      if (this.#cold) {
+        await this.#soften();
+        this.#onKill?.();
+        await this.#kill(this.#pool);
+      }
     }
     await this.#consumer?.stop();
     await this.#transport?.close();
+    await workerShutdown.send(this.hostname, event);
     await this.app.close();
   }
 
   async #drain(pool: Pool): Promise<void> {
     await this.#dispatcher.close();
     await Promise.race([pool.drain(), this.#coldRequested.promise]);
+  }
+
+  /** Before a cold shutdown: time in which running tasks may still end. */
+  async #soften(): Promise<void> {
+    const { conf, clock } = this.app;
+    const seconds = conf.get('worker_soft_shutdown_timeout');
+    const waitsIdle = conf.get('worker_enable_soft_shutdown_on_idle');
+    await this.#dispatcher.close();
+    if (seconds <= 0 || (this.#dispatcher.active === 0 && !waitsIdle)) return;
+    this.#logger.warning(`Initiating Soft Shutdown, terminating in ${seconds} seconds`);
+    const time = sleep(seconds, clock, this.#now.signal).catch(() => {});
+    await (waitsIdle ? time : Promise.race([time, this.#dispatcher.whenIdle()]));
+    this.#now.abort();
   }
 
   async #kill(pool: Pool): Promise<void> {

@@ -1,0 +1,37 @@
+/** How many messages a worker may hold, as it changes with the work at hand. */
+import { TAKE_NOTHING } from '../messaging/contract.ts';
+
+export interface PrefetchOptions {
+  /** `worker_prefetch_multiplier`; 0 is no limit. */
+  readonly multiplier: number;
+  /** `worker_eta_task_limit`: most messages held at all. */
+  readonly etaLimit: number | null;
+  /** `worker_disable_prefetch`: never more than can start at once. */
+  readonly onlyFree: boolean;
+}
+
+/** What the count depends on. */
+export interface Load {
+  /** Places of the pool. */
+  readonly size: number;
+  /** Places that nothing runs in. */
+  readonly free: number;
+  /** Running tasks whose messages are still held: those with late acks. */
+  readonly lateRunning: number;
+  /** Messages that wait for their time; they must not starve the pool. */
+  readonly scheduled: number;
+}
+
+/** The count for `Consumer.setPrefetch`: 0 is no limit, `TAKE_NOTHING` none. */
+export function prefetchCount(
+  { multiplier, etaLimit, onlyFree }: PrefetchOptions,
+  { size, free, lateRunning, scheduled }: Load,
+): number {
+  const wanted = onlyFree
+    ? free + lateRunning + scheduled || TAKE_NOTHING
+    : multiplier === 0
+      ? 0
+      : size * multiplier + scheduled;
+  if (etaLimit === null || etaLimit === 0) return wanted;
+  return wanted === 0 ? etaLimit : Math.min(wanted, etaLimit);
+}
