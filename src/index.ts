@@ -1,6 +1,7 @@
 /** The public names of tscelery. */
 export { Celery, type CeleryOptions, type LoadOptions, type TaskRegistry } from './app/app.ts';
 export { AsyncResult, type GetOptions } from './app/async-result.ts';
+export { EagerResult } from './app/eager-result.ts';
 export {
   AlreadyRegistered,
   AppNotFound,
@@ -12,18 +13,43 @@ export {
 export type { SecurityOptions } from './app/security.ts';
 export { Settings } from './app/settings.ts';
 export type { CeleryConfig, SettingName, SettingValues } from './app/settings-table.ts';
+export type {
+  ConnectOptions,
+  PublishEvent,
+  Receiver,
+  Sender,
+  Signal,
+  SignalEvents,
+  SignalName,
+  Signals,
+  TaskEvent,
+} from './app/signals.ts';
 export type { AnyTask, Args, EagerOptions, Task } from './app/task.ts';
 export { ClassTask, TaskBase } from './app/task-base.ts';
 export type { TaskFunction } from './app/task-definition.ts';
-export type { ApplyOptions, ErrorClass, TaskOptions } from './app/task-options.ts';
+export type {
+  ApplyOptions,
+  ErrorClass,
+  ErrorTest,
+  RetryDeclaration,
+  RetryShorthand,
+  SchemaIssue,
+  SchemaResult,
+  StandardSchema,
+  TaskBehaviour,
+  TaskOptions,
+} from './app/task-options.ts';
 export {
   BackendError,
   BackendGetMetaError,
   BackendStoreError,
   TimeoutError,
 } from './backends/errors.ts';
+export type { RetryPolicy } from './base/backoff.ts';
 export { CeleryError, ImproperlyConfigured, SecurityError } from './base/errors.ts';
+export type { SignatureData } from './canvas/signature.ts';
 export { Ignore, MaxRetriesExceededError, Reject, Retry, TaskPredicate } from './execute/errors.ts';
+export type { TaskHandlers } from './execute/handlers.ts';
 export type { DeliveryInfo, TaskRequest } from './execute/request.ts';
 export {
   currentTask,

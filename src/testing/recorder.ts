@@ -128,7 +128,9 @@ export class Recorder {
     if (state === states.FAILURE) entry.run.error = retval as Error;
     else entry.run.result = retval;
     this.#enter(entry, state);
-    if (entry.stored) this.#settle(entry, entry.stored);
+    // a task may store its own end and then leave without one
+    if (entry.stored && UNSTORED_ENDS.has(state)) this.#settle(entry, entry.stored);
+    entry.stored = undefined;
   }
 
   #onRevoked(id: string): void {

@@ -49,7 +49,7 @@ interface TaskOf<R> {
 /** What `delay` and `applyAsync` give. */
 interface CallOf<R> {
   readonly id: string;
-  get(): Promise<R>;
+  get?(): Promise<R>;
 }
 
 const DEFAULT_TIMEOUT = 10;
