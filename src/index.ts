@@ -53,6 +53,7 @@ export type { TaskHandlers } from './execute/handlers.ts';
 export type { DeliveryInfo, TaskRequest } from './execute/request.ts';
 export {
   currentTask,
+  getTaskLogger,
   type RetryOptions,
   type StateUpdate,
   TaskContext,

@@ -1,5 +1,7 @@
 /** The types a setting may have: what is accepted, what is kept, how text is read. */
 
+import { levelNamed } from '../base/logger.ts';
+
 /** Returned by `Kind.read` for a value of the wrong type. */
 export const UNREADABLE: unique symbol = Symbol('unreadable');
 
@@ -207,10 +209,14 @@ export const rate = kind<string | number>(
 );
 
 /** What a worker does with messages for tasks that it does not know. */
-export const unknownTask = kind<'discard' | 'requeue'>(
-  'string',
-  '"discard" or "requeue"',
-  value => (value === 'discard' || value === 'requeue' ? value : UNREADABLE),
+export const unknownTask = kind<'discard' | 'requeue'>('string', '"discard" or "requeue"', value =>
+  value === 'discard' || value === 'requeue' ? value : UNREADABLE,
+);
+
+export const logLevel = kind<string>(
+  'log level',
+  'a log level (DEBUG, INFO, WARNING, ERROR, CRITICAL)',
+  value => (isString(value) && levelNamed(value) !== undefined ? value : UNREADABLE),
 );
 
 /** A user, group or umask: a name or a number. */

@@ -7,6 +7,7 @@ import {
   count,
   duration,
   id,
+  logLevel,
   orNull,
   positive,
   string,
@@ -197,8 +198,8 @@ export const WORKER_SETTINGS = {
     'CELERYD_HIJACK_ROOT_LOGGER',
     bool,
     true,
-    'Replace the handlers of the root logger.',
-    'there is no root logger',
+    'Remove the handlers that the app has given to the root logger.',
+    'there is no root logger: the worker has a log of its own, and loggers that the app brings (pino, winston, …) are left alone; what they print is redirected',
   ),
   worker_log_color: used(
     'CELERYD_LOG_COLOR',
@@ -212,23 +213,23 @@ export const WORKER_SETTINGS = {
     '[%(asctime)s: %(levelname)s/%(processName)s] %(message)s',
     'Log line: `%(asctime)s`, `%(levelname)s`, `%(processName)s`, `%(process)d`, `%(message)s`, `%(name)s`.',
   ),
-  worker_task_log_format: later(
+  worker_task_log_format: used(
     'CELERYD_TASK_LOG_FORMAT',
     string,
     '[%(asctime)s: %(levelname)s/%(processName)s] %(task_name)s[%(task_id)s]: %(message)s',
-    'Log line written by a task, with `%(task_name)s` and `%(task_id)s`.',
+    'The same for what tasks log with `self.logger` or `getTaskLogger()`, with `%(task_name)s` and `%(task_id)s`; `???` outside a task.',
   ),
-  worker_redirect_stdouts: later(
+  worker_redirect_stdouts: used(
     'CELERY_REDIRECT_STDOUTS',
     bool,
     true,
-    'What a task prints becomes a log line.',
+    'What tasks print (`console.log`, `process.stdout.write`) becomes log records, one per line.',
   ),
-  worker_redirect_stdouts_level: later(
+  worker_redirect_stdouts_level: used(
     'CELERY_REDIRECT_STDOUTS_LEVEL',
-    string,
+    logLevel,
     'WARNING',
-    'Level of such lines.',
+    'Level of such records: DEBUG, INFO, WARNING, ERROR or CRITICAL.',
   ),
   worker_logfile: used(null, string, null, 'Log file of the worker, as `--logfile`.'),
   worker_pidfile: used(null, string, null, 'Pid file of the worker, as `--pidfile`.'),

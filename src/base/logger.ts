@@ -13,3 +13,19 @@ export interface Logger {
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
   critical(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
+
+const NAMED: Readonly<Record<string, LogLevel>> = {
+  DEBUG: 'debug',
+  INFO: 'info',
+  WARNING: 'warning',
+  WARN: 'warning',
+  ERROR: 'error',
+  CRITICAL: 'critical',
+  FATAL: 'critical',
+};
+
+/** The level of a name as Python writes it, in any case; undefined for other names. */
+export function levelNamed(name: string): LogLevel | undefined {
+  const key = name.toUpperCase();
+  return Object.hasOwn(NAMED, key) ? NAMED[key] : undefined;
+}

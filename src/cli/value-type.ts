@@ -1,5 +1,5 @@
 /** What the text after an option may be, and what it becomes. Error texts are Celery's. */
-import type { LogLevel } from '../base/logger.ts';
+import { type LogLevel, levelNamed } from '../base/logger.ts';
 
 export interface ValueType<T> {
   /** Shown in help, for example `INTEGER`; empty for a flag, which takes no value. */
@@ -83,20 +83,13 @@ function notOneOf(given: string, choices: readonly string[]): RangeError {
   return new RangeError(`${quoted(given)} is not one of ${choices.map(quoted).join(', ')}.`);
 }
 
-const LEVELS: Readonly<Record<string, LogLevel>> = {
-  DEBUG: 'debug',
-  INFO: 'info',
-  WARNING: 'warning',
-  ERROR: 'error',
-  CRITICAL: 'critical',
-  FATAL: 'critical',
-};
+const LEVELS = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL', 'FATAL'];
 
 export const logLevel: ValueType<LogLevel> = {
   metavar: 'LEVEL',
   parse: given => {
-    const level = LEVELS[given.toUpperCase()];
-    if (!level) throw notOneOf(given.toUpperCase(), Object.keys(LEVELS));
+    const level = levelNamed(given);
+    if (!level) throw notOneOf(given.toUpperCase(), LEVELS);
     return level;
   },
 };

@@ -49,14 +49,17 @@ export async function executeTask(
     decode(x);
     bindContext(x);
     for (const step of STEPS) {
+      // its failure was reported by whoever gave it up; nothing may come after that
+      if (control.isAbandoned) break;
       const pending = step(x);
       if (pending) await pending;
     }
   } catch (error) {
-    await failInternally(x, error);
+    if (!control.isAbandoned) await failInternally(x, error);
   }
   control.release();
-  logOutcome(x);
+  x.outcome ??= { kind: 'ignore' };
+  if (!control.isAbandoned) logOutcome(x);
   const end = announceEnd(x);
   if (end) await end;
   return x;
@@ -163,8 +166,8 @@ class ExecutionHost implements ContextHost {
   }
 
   async updateState(update: StateUpdate): Promise<void> {
-    const { ports } = this.#x;
-    if (ports.storesResults) await ports.store(updateMeta(this.#x, update));
+    const { ports, control } = this.#x;
+    if (ports.storesResults && !control.isAbandoned) await ports.store(updateMeta(this.#x, update));
   }
 }
 

@@ -5,9 +5,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { sleep } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import { processWide } from '../base/process-wide.ts';
 import { argsRepr, saferepr } from '../base/saferepr.ts';
 import { MaxRetriesExceededError, Retry, type RetryPublishOptions } from './errors.ts';
 import type { TaskRequest } from './request.ts';
+import { TaskLogger, taskFields } from './task-logger.ts';
 
 export interface RetryOptions extends RetryPublishOptions {
   /** The error that made the task try again; stored with state RETRY and thrown when no try is left. */
@@ -42,11 +45,24 @@ export interface ContextHost {
   updateState(update: StateUpdate): Promise<void>;
 }
 
-const storage = new AsyncLocalStorage<TaskContext>();
+const storage = processWide('current-task', () => new AsyncLocalStorage<TaskContext>());
 
 /** The context of the task that is running here, or undefined outside a task. Celery: `current_task`. */
 export function currentTask(): TaskContext | undefined {
   return storage.getStore();
+}
+
+/**
+ * A logger for the code of tasks: wherever it is used, its records name the task and the id
+ * of the run they were written in (`worker_task_log_format`). Celery: `get_task_logger`.
+ *
+ * @param name `%(name)s` in the log format
+ */
+export function getTaskLogger(name?: string): Logger {
+  return new TaskLogger(name, () => {
+    const context = currentTask();
+    return context && taskFields(context.request);
+  });
 }
 
 export function runInContext<R>(context: TaskContext, fn: () => R): R {
@@ -65,6 +81,11 @@ export class TaskContext {
 
   get name(): string {
     return this.request.task;
+  }
+
+  /** Its records name this task and this run. */
+  get logger(): Logger {
+    return new TaskLogger(undefined, () => taskFields(this.request));
   }
 
   /** Aborts with SoftTimeLimitExceeded when the soft time limit passes. */

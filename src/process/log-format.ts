@@ -7,6 +7,10 @@ import type { LogLevel } from '../base/logger.ts';
 /** Celery's `worker_log_format`. */
 export const DEFAULT_PATTERN = '[%(asctime)s: %(levelname)s/%(processName)s] %(message)s';
 
+/** Celery's `worker_task_log_format`. */
+export const DEFAULT_TASK_PATTERN =
+  '[%(asctime)s: %(levelname)s/%(processName)s] %(task_name)s[%(task_id)s]: %(message)s';
+
 export interface LogRecord {
   /** Milliseconds since the epoch. */
   readonly timeMs: number;

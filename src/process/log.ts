@@ -10,7 +10,12 @@ import { Chalk } from 'chalk';
 import { type DestinationStream, pino } from 'pino';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger, LogLevel } from '../base/logger.ts';
-import { compilePattern, DEFAULT_PATTERN, LEVEL_NAMES } from './log-format.ts';
+import {
+  compilePattern,
+  DEFAULT_PATTERN,
+  DEFAULT_TASK_PATTERN,
+  LEVEL_NAMES,
+} from './log-format.ts';
 
 /** Structured-clonable: a worker hands it to its children. */
 export interface LogConfig {
@@ -20,6 +25,8 @@ export interface LogConfig {
   readonly format: 'text' | 'json';
   /** Text format only; Celery's `worker_log_format`. */
   readonly pattern?: string | undefined;
+  /** The same for records of tasks; Celery's `worker_task_log_format`. */
+  readonly taskPattern?: string | undefined;
   /** Without it: colours when the lines go to a terminal. */
   readonly color?: boolean | undefined;
   /** `MainProcess`, `ForkPoolWorker-1`, … */
@@ -27,6 +34,8 @@ export interface LogConfig {
 }
 
 export interface ProcessLogger extends Logger {
+  /** For records of tasks, which have the fields `task_name` and `task_id`. */
+  readonly tasks: Logger;
   /** Open the file again by name, after something moved it away. */
   reopen(): void;
   /** Idempotent; lines logged later are dropped. */
@@ -55,20 +64,24 @@ type WriteLine = (
 /** @throws ImproperlyConfigured when the log file cannot be opened */
 export function createLogger(config: LogConfig): ProcessLogger {
   const destination = new Destination(config.file);
-  const write =
-    config.format === 'json' ? jsonLines(config, destination) : textLines(config, destination);
-  return new LineLogger(LEVELS[config.level], write, destination);
+  const threshold = LEVELS[config.level];
+  if (config.format === 'json') {
+    const write = jsonLines(config, destination);
+    return new DestinationLogger(threshold, write, write, destination);
+  }
+  const { pattern = DEFAULT_PATTERN, taskPattern = DEFAULT_TASK_PATTERN } = config;
+  const write = textLines(config, pattern, destination);
+  const writeTask = textLines(config, taskPattern, destination);
+  return new DestinationLogger(threshold, write, writeTask, destination);
 }
 
-class LineLogger implements ProcessLogger {
+class LineLogger implements Logger {
   readonly #threshold: number;
   readonly #write: WriteLine;
-  readonly #destination: Destination;
 
-  constructor(threshold: number, write: WriteLine, destination: Destination) {
+  constructor(threshold: number, write: WriteLine) {
     this.#threshold = threshold;
     this.#write = write;
-    this.#destination = destination;
   }
 
   isEnabledFor(level: LogLevel): boolean {
@@ -98,6 +111,17 @@ class LineLogger implements ProcessLogger {
   critical(message: string, fields?: Readonly<Record<string, unknown>>): void {
     this.log('critical', message, fields);
   }
+}
+
+class DestinationLogger extends LineLogger implements ProcessLogger {
+  readonly tasks: Logger;
+  readonly #destination: Destination;
+
+  constructor(threshold: number, write: WriteLine, writeTask: WriteLine, destination: Destination) {
+    super(threshold, write);
+    this.tasks = new LineLogger(threshold, writeTask);
+    this.#destination = destination;
+  }
 
   reopen(): void {
     this.#destination.reopen();
@@ -108,8 +132,8 @@ class LineLogger implements ProcessLogger {
   }
 }
 
-function textLines(config: LogConfig, destination: Destination): WriteLine {
-  const format = compilePattern(config.pattern ?? DEFAULT_PATTERN, config.processName);
+function textLines(config: LogConfig, pattern: string, destination: Destination): WriteLine {
+  const format = compilePattern(pattern, config.processName);
   const paint = (config.color ?? isTerminal(config)) ? painter() : undefined;
   return (level, message, fields) => {
     const line = format({ timeMs: Date.now(), level, message, fields });

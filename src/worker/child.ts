@@ -2,14 +2,20 @@
  * Entry of a pool child: loads the user's app once and runs its tasks.
  */
 
+import { isMainThread } from 'node:worker_threads';
 import { Celery } from '../app/app.ts';
 import { findApp } from '../app/find-app.ts';
+import { type Logger, levelNamed } from '../base/logger.ts';
 import { expandNodePath } from '../base/node-name.ts';
 import type { TaskSource } from '../execute/execution.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { runTask } from '../execute/run-task.ts';
+import { currentTask } from '../execute/task-context.ts';
+import { setTaskLog, taskFields } from '../execute/task-logger.ts';
 import type { JobControl, JobRunner, RunnerFactory } from '../pool/contract.ts';
-import { createLogger, type LogConfig } from '../process/log.ts';
+import { createLogger, type LogConfig, type ProcessLogger } from '../process/log.ts';
+import { redirectOutput } from '../process/redirect-output.ts';
+import { setProcessTitle } from '../process/title.ts';
 import { decodeEnvelope } from '../wire/envelope.ts';
 import type { Message } from '../wire/message.ts';
 import { readTaskHeaders } from '../wire/task-message.ts';
@@ -32,32 +38,53 @@ export interface ChildConfig {
   readonly log: LogConfig;
 }
 
-export const createRunner: RunnerFactory = async (config, child) => {
-  const {
-    cwd,
-    config: configFile,
-    include,
-    settings,
-    node,
-    log,
-    app: spec,
-  } = config as ChildConfig;
-  // the solo pool runs in the worker itself
-  const processName = process.send ? `ForkPoolWorker-${child.index}` : log.processName;
-  // with %i or %I in the name every child writes a file of its own
-  const file = log.file && expandNodePath(log.file, node, process.send ? child.slot : 0);
-  const logger = createLogger({ ...log, file, processName });
-  const app = spec === undefined ? new Celery() : ((await findApp(spec, { cwd })) as Celery);
-  await app.load({ cwd, ...(configFile === undefined ? {} : { config: configFile }) });
-  app.conf.update(settings);
-  await app.importModules(include, cwd);
-  const ports = await app.executionPorts({ hostname: node, logger });
-  return taskRunner(app, ports);
+type ChildIdentity = Parameters<RunnerFactory>[1];
+
+export const createRunner: RunnerFactory = async (given, child) => {
+  const config = given as ChildConfig;
+  const logger = openLog(config, child);
+  setTaskLog(logger.tasks);
+  if (child.slot > 0 && isMainThread) {
+    setProcessTitle('celeryd', `${config.node}:${child.name}`);
+  }
+  const { app, stopRedirect } = await loadApp(config, logger);
+  const ports = await app.executionPorts({ hostname: config.node, logger });
+  return new TaskRunner(app, ports, stopRedirect);
 };
+
+function openLog({ log, node }: ChildConfig, child: ChildIdentity): ProcessLogger {
+  const processName = child.slot > 0 ? child.name : log.processName;
+  // with %i or %I in the name every child writes a file of its own
+  const file = log.file && expandNodePath(log.file, node, child.slot);
+  return createLogger({ ...log, file, processName });
+}
+
+async function loadApp(
+  { app: spec, cwd, config, include, settings }: ChildConfig,
+  logger: Logger,
+): Promise<{ app: Celery; stopRedirect: () => void }> {
+  const app = spec === undefined ? new Celery() : ((await findApp(spec, { cwd })) as Celery);
+  await app.load({ cwd, ...(config === undefined ? {} : { config }) });
+  app.conf.update(settings);
+  const stopRedirect = app.conf.worker_redirect_stdouts ? redirect(app, logger) : () => {};
+  await app.importModules(include, cwd);
+  return { app, stopRedirect };
+}
+
+function redirect(app: Celery, logger: Logger): () => void {
+  return redirectOutput({
+    logger,
+    level: levelNamed(app.conf.worker_redirect_stdouts_level) ?? 'warning',
+    fields: () => {
+      const task = currentTask();
+      return task ? taskFields(task.request) : {};
+    },
+  });
+}
 
 /** Runs the tasks of an app that is loaded already. */
 export function taskRunner(app: Celery, ports: ExecutionPorts): JobRunner {
-  return new TaskRunner(app, ports);
+  return new TaskRunner(app, ports, () => {});
 }
 
 interface StructuredPayload extends TaskSource {
@@ -67,10 +94,12 @@ interface StructuredPayload extends TaskSource {
 class TaskRunner implements JobRunner {
   readonly #app: Celery;
   readonly #ports: ExecutionPorts;
+  readonly #beforeStop: () => void;
 
-  constructor(app: Celery, ports: ExecutionPorts) {
+  constructor(app: Celery, ports: ExecutionPorts, beforeStop: () => void) {
     this.#app = app;
     this.#ports = ports;
+    this.#beforeStop = beforeStop;
   }
 
   run(payload: unknown, control: JobControl): Promise<unknown> {
@@ -87,6 +116,7 @@ class TaskRunner implements JobRunner {
   }
 
   async stop(): Promise<void> {
+    this.#beforeStop();
     await this.#app.close();
   }
 }

@@ -16,7 +16,7 @@ import type { Transport } from '../messaging/contract.ts';
 import type { Queue } from '../messaging/entities.ts';
 import type { Pool, RunnerFactory } from '../pool/contract.ts';
 import { WorkerLostError } from '../pool/errors.ts';
-import { createPool } from '../pool/open.ts';
+import { createPool, poolKind, runsInProcess } from '../pool/open.ts';
 import { checkTasks } from './check-tasks.ts';
 import type { ChildConfig } from './child.ts';
 import { Consumer } from './consumer.ts';
@@ -46,12 +46,12 @@ export interface WorkerOptions {
 
 /** Memory is per process: children of a pool would have other queues and results than we. */
 function refuseMemoryAcrossProcesses(app: Celery, pool: string): void {
-  if (pool === 'solo') return;
+  if (runsInProcess(poolKind(pool))) return;
   for (const setting of ['broker_read_url', 'result_backend'] as const) {
     const url = app.conf.get(setting) ?? '';
     if (!/^(cache\+)?memory:/.test(url)) continue;
     throw new ImproperlyConfigured(
-      `${setting} ${JSON.stringify(url)} lives inside one process, and the pool ${JSON.stringify(pool)} has several. Use the pool "solo", or a broker and backend that processes share ("sqla+sqlite:///celery.sqlite", "redis://…").`,
+      `${setting} ${JSON.stringify(url)} lives inside one process, and the pool ${JSON.stringify(pool)} has several. Use the pool "async" or "solo", or a broker and backend that processes share ("sqla+sqlite:///celery.sqlite", "redis://…").`,
     );
   }
 }

@@ -3,6 +3,7 @@ import { Chalk } from 'chalk';
 import type { Celery } from '../../app/app.ts';
 import { parseCommandLineSetting } from '../../app/settings-names.ts';
 import { CeleryError, ImproperlyConfigured } from '../../base/errors.ts';
+import { maskUrl } from '../../base/mask-url.ts';
 import { expandHostName, expandNodePath, nodeName } from '../../base/node-name.ts';
 import { diagnostics } from '../../process/diagnostics.ts';
 import { EXIT } from '../../process/exit-codes.ts';
@@ -10,6 +11,7 @@ import { createLogger, type LogConfig, type ProcessLogger } from '../../process/
 import { runAgain } from '../../process/restart.ts';
 import { Shutdown } from '../../process/shutdown.ts';
 import { installSignals, remapTerm } from '../../process/signals.ts';
+import { setProcessTitle } from '../../process/title.ts';
 import { Worker } from '../../worker/worker.ts';
 import { type BannerFacts, banner } from '../banner.ts';
 import { refusesColor, wantsColor } from '../color.ts';
@@ -73,12 +75,13 @@ function settingWord(word: string): { name: string; value: unknown } {
 }
 
 function logConfig(app: Celery, { globals, values }: WorkerInvocation): LogConfig {
-  const { worker_log_color, worker_log_format, worker_logfile } = app.conf;
+  const { worker_log_color, worker_log_format, worker_task_log_format, worker_logfile } = app.conf;
   const color = refusesColor(globals) ? false : worker_log_color;
   return {
     level: values.loglevel ?? 'warning',
     format: values.logFormat ?? 'text',
     pattern: worker_log_format,
+    taskPattern: worker_task_log_format,
     processName: 'MainProcess',
     ...(worker_logfile !== null && { file: worker_logfile }),
     ...(color !== null && { color }),
@@ -117,7 +120,10 @@ function bannerFacts(worker: Worker, source: AppSource, { values }: WorkerInvoca
 }
 
 async function runUntilStopped(worker: Worker, logger: ProcessLogger): Promise<number> {
-  const say = (line: string) => void process.stdout.write(`${line}\n`);
+  // taken now: pools in this process redirect later prints to the log
+  const print = process.stdout.write.bind(process.stdout);
+  const printError = process.stderr.write.bind(process.stderr);
+  const say = (line: string) => void print(`${line}\n`);
   const shutdown = new Shutdown('worker', {
     stop: how => worker.stop(how),
     say,
@@ -129,7 +135,7 @@ async function runUntilStopped(worker: Worker, logger: ProcessLogger): Promise<n
     isRestart = true;
     shutdown.warm(EXIT.ok);
   };
-  const dump = () => void process.stderr.write(diagnostics('MainProcess', activeTasks(worker)));
+  const dump = () => void printError(diagnostics('MainProcess', activeTasks(worker)));
   const uninstall = installSignals(
     remapTerm({
       ...shutdown.signals(),
@@ -148,9 +154,16 @@ async function runUntilStopped(worker: Worker, logger: ProcessLogger): Promise<n
 const EMBEDDED_HINT =
   'Messages and results are kept in celery.sqlite in this directory. Set broker_url (and result_backend) to use a server, for example when workers run on more than one machine.';
 
+const URLS = /[a-z][a-z0-9+.-]*:\/\/\S+/gi;
+
 /** Settles only when the worker cannot start. */
 async function started(worker: Worker): Promise<never> {
   await worker.start();
+  const words = process.argv
+    .slice(2)
+    .join(' ')
+    .replace(URLS, url => maskUrl(url));
+  setProcessTitle('celeryd', `${worker.hostname}:MainProcess`, `-active- (${words})`);
   return new Promise(() => {});
 }
 

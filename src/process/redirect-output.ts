@@ -1,0 +1,118 @@
+/**
+ * What code prints with console.log or writes to process.stdout and process.stderr becomes
+ * records of a log, one per line. What goes to the file descriptors by other ways (addons,
+ * Node's own last words) passes by.
+ */
+import { StringDecoder } from 'node:string_decoder';
+import type { Logger, LogLevel } from '../base/logger.ts';
+
+export interface RedirectOptions {
+  readonly logger: Logger;
+  readonly level: LogLevel;
+  /** Asked at each print for what else its records say. */
+  readonly fields?: () => Readonly<Record<string, unknown>>;
+}
+
+/** As in Celery, so that such records can be told from others. */
+const LOGGER_NAME = 'celery.redirected';
+/** Characters; a longer line becomes several records. */
+const LONGEST_LINE = 65_536;
+
+type Write = NodeJS.WriteStream['write'];
+
+/** Returns a function that ends it. */
+export function redirectOutput(options: RedirectOptions): () => void {
+  const ends = [process.stdout, process.stderr].map(stream => redirect(stream, options));
+  return () => {
+    for (const end of ends) end();
+  };
+}
+
+function redirect(stream: NodeJS.WriteStream, options: RedirectOptions): () => void {
+  const write = stream.write;
+  const lines = new PrintedLines(options);
+  const replacement: Write = (
+    chunk: string | Uint8Array,
+    encoding?: BufferEncoding | ((error?: Error | null) => void),
+    done?: (error?: Error | null) => void,
+  ) => {
+    // a logger that prints, for whatever reason, must not call itself
+    if (lines.isBusy) return write.call(stream, chunk as string, encoding as never, done);
+    lines.print(chunk, typeof encoding === 'string' ? encoding : undefined);
+    const callback = typeof encoding === 'function' ? encoding : done;
+    if (callback) process.nextTick(callback);
+    return true;
+  };
+  const flush = () => lines.flush();
+  stream.write = replacement;
+  process.on('exit', flush);
+  return () => {
+    lines.flush();
+    process.off('exit', flush);
+    if (stream.write === replacement) stream.write = write;
+  };
+}
+
+/** Cuts what is printed into lines. The beginning of a line waits for its end until the turn is over. */
+class PrintedLines {
+  readonly #options: RedirectOptions;
+  readonly #decoder = new StringDecoder('utf8');
+  #begun = '';
+  /** Those of the print that began the line. */
+  #fields: Readonly<Record<string, unknown>> = {};
+  #flushIsDue = false;
+  isBusy = false;
+
+  constructor(options: RedirectOptions) {
+    this.#options = options;
+  }
+
+  print(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): void {
+    const text = typeof chunk === 'string' ? decoded(chunk, encoding) : this.#decode(chunk);
+    if (this.#begun === '') this.#fields = this.#options.fields?.() ?? {};
+    const parts = (this.#begun + text).split(/\r?\n/);
+    this.#begun = parts.pop()!;
+    for (const line of parts) this.#log(line);
+    while (this.#begun.length > LONGEST_LINE) {
+      this.#log(this.#begun.slice(0, LONGEST_LINE));
+      this.#begun = this.#begun.slice(LONGEST_LINE);
+    }
+    if (this.#begun !== '') this.#flushSoon();
+  }
+
+  flush(): void {
+    const line = this.#begun;
+    this.#begun = '';
+    this.#log(line);
+  }
+
+  #decode(bytes: Uint8Array): string {
+    return this.#decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  }
+
+  #flushSoon(): void {
+    if (this.#flushIsDue) return;
+    this.#flushIsDue = true;
+    setImmediate(() => {
+      this.#flushIsDue = false;
+      this.flush();
+    });
+  }
+
+  #log(line: string): void {
+    if (line.trim() === '') return;
+    const { logger, level } = this.#options;
+    this.isBusy = true;
+    try {
+      logger.log(level, line, { name: LOGGER_NAME, ...this.#fields });
+    } finally {
+      this.isBusy = false;
+    }
+  }
+}
+
+/** A string may stand for bytes: `write('6869', 'hex')`. */
+function decoded(text: string, encoding: BufferEncoding | undefined): string {
+  if (encoding === undefined || /^utf-?8$/i.test(encoding)) return text;
+  return Buffer.from(text, encoding).toString();
+}
