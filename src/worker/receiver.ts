@@ -16,6 +16,7 @@ import { tooManyDeliveries } from './delivery-limit.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { Refusals } from './refusals.ts';
 import { Request } from './request.ts';
+import type { RevokedTasks } from './revoked-tasks.ts';
 import type { SuccessfulTasks } from './successful-tasks.ts';
 import type { UnknownTasks } from './unknown-tasks.ts';
 import type { WorkerState } from './worker-state.ts';
@@ -35,6 +36,8 @@ export interface ReceiverPolicies {
   readonly successful?: SuccessfulTasks | undefined;
   /** Keeps messages for tasks that are unknown here; without it they are discarded. */
   readonly unknown?: UnknownTasks | undefined;
+  /** Tasks that are not to run. */
+  readonly revoked: RevokedTasks;
   /** `worker_max_deliveries` */
   readonly maxDeliveries: number | null;
 }
@@ -89,29 +92,41 @@ export class Receiver {
     this.#policies.unknown?.clear();
   }
 
-  /** Whether the request expired; then it is settled and its state stored. */
-  discardExpired(request: Request): boolean {
-    if (!request.isExpired(this.#clock.now())) return false;
+  /** Whether the request expired or was revoked; then it is settled and its state stored. */
+  discard(request: Request): boolean {
+    const expired = request.isExpired(this.#clock.now());
+    if (!expired && !this.#policies.revoked.has(request.id)) return false;
     request.state = 'done';
     this.#state.requests.delete(request);
     this.#logger.info(`Discarding revoked task: ${request.label}`, { task_id: request.id });
-    this.#refusals.settle(this.#discard(request));
+    this.#refusals.settle(this.#revoke(request, expired ? 'expired' : 'revoked', null));
     return true;
   }
 
-  async #discard(request: Request): Promise<void> {
-    const error = new TaskRevokedError('expired');
+  /** The process that ran the request was killed on request: store that, and settle it. */
+  async terminated(request: Request, signal: string): Promise<void> {
+    await this.#revoke(request, 'terminated', signal);
+  }
+
+  async #revoke(
+    request: Request,
+    reason: 'expired' | 'revoked' | 'terminated',
+    signum: string | null,
+  ): Promise<void> {
     const { task, id } = request.headers;
-    const event = { task, id, terminated: false, signum: null, expired: true };
+    const terminated = reason === 'terminated';
+    const event = { task, id, terminated, signum, expired: reason === 'expired' };
     void this.#ports.signals.taskRevoked.send(task, event);
+    const error = new TaskRevokedError(reason);
     await revokeTask(request.task, request.delivery, this.#execution, error);
-    await request.ack();
+    if (!request.isAcknowledged) await request.ack();
   }
 
   #readHeaders(delivery: Delivery): TaskHeaders | undefined {
     try {
       if (delivery.problem) throw delivery.problem;
-      if (isTaskMessage(delivery.message)) return readTaskHeaders(delivery.message);
+      const { accept } = this.#execution;
+      if (isTaskMessage(delivery.message, accept)) return readTaskHeaders(delivery.message, accept);
       this.#refusals.noTask(delivery);
     } catch (error) {
       this.#refusals.unreadable(delivery, error);
@@ -123,7 +138,7 @@ export class Receiver {
     if (delivery.redelivered && this.#isSettled(request, delivery)) return;
     this.#state.requests.add(request);
     this.#announce(request, delivery);
-    if (this.discardExpired(request)) return;
+    if (this.discard(request)) return;
     const { successful } = this.#policies;
     if (successful && request.acksLate && delivery.redelivered) {
       void this.#admitUnlessDone(request, successful);
