@@ -22,8 +22,14 @@ export type TasksOf<F> = {
     : never;
 };
 
+/** Tasks that run at once: enough for tasks that wait for others. */
+const CONCURRENCY = 10;
+
 export interface TestAppOptions {
-  /** Settings for the time of the test, over all others. */
+  /**
+   * Settings for the time of the test, over all others. Workers have the pool `async` with ten
+   * places; `worker_pool: 'solo'` runs one task at a time.
+   */
   readonly settings?: CeleryConfig;
   /** A `FakeClock` lets the test decide about time. Default: the app's own. */
   readonly clock?: Clock;
@@ -144,9 +150,10 @@ export class TestApp<F = Readonly<Record<never, never>>> {
         result_backend: this.#resultUrl,
         broker_transport_options: {},
         result_backend_transport_options: {},
+        ...{ worker_pool: 'async', worker_concurrency: CONCURRENCY },
+        worker_prefetch_multiplier: 0, // what waits, waits in the worker
         ...this.#options.settings,
         ...{ broker_url: url, broker_read_url: url, broker_write_url: url },
-        worker_pool: 'solo',
       }),
       () => app.resetQueues(),
     );

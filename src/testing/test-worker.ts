@@ -5,6 +5,7 @@ import { TimeoutError } from '../backends/errors.ts';
 import type { Logger, LogLevel } from '../base/logger.ts';
 import { queue } from '../messaging/entities.ts';
 import { taskRunner } from '../worker/child.ts';
+import type { Request } from '../worker/request.ts';
 import { Worker } from '../worker/worker.ts';
 import { FakeClock, milliseconds } from './fake-clock.ts';
 import { isFinal, type Recorder, type SentTask, type TaskRun } from './recorder.ts';
@@ -105,9 +106,11 @@ export class TestWorker {
     return this.#lines;
   }
 
-  /** Requests that wait in the worker for their ETA. */
+  /** Requests that wait in the worker for their ETA or for their rate limit. */
   get scheduled(): number {
-    return [...this.#worker.state.requests].filter(each => each.state === 'scheduled').length;
+    return [...this.#worker.state.requests].filter(
+      ({ state }) => state === 'scheduled' || state === 'limited',
+    ).length;
   }
 
   /** Forget what was sent and delete what waits in the queues. */
@@ -219,17 +222,21 @@ export class TestWorker {
   #isIdle(): boolean {
     const { broker } = this.#host;
     if (this.#recorder.sending > 0) return false;
-    const now = this.app.clock.now();
     const requests = [...this.#worker.state.requests];
-    const later = requests.filter(
-      each => each.state === 'scheduled' && (each.headers.eta ?? 0) > now,
-    ).length;
+    const later = requests.filter(each => this.#isLater(each)).length;
     return (
       later === requests.length &&
       this.#worker.unsettled <= later &&
       this.#worker.queues.every(each => broker.size(each.name) === 0) &&
       broker.names.every(name => !broker.isServed(name) || broker.size(name) === 0)
     );
+  }
+
+  /** Whether the request waits for a moment that has not come. */
+  #isLater({ state, headers }: Request): boolean {
+    const { clock } = this.app;
+    if (state === 'scheduled') return (headers.eta ?? 0) > clock.now();
+    return state === 'limited' && clock instanceof FakeClock;
   }
 
   /** Running tasks whose code waits for the fake clock. */

@@ -147,6 +147,16 @@ describe('a test worker', () => {
     assert.equal(value, 42);
   });
 
+  it('runs tasks that wait for others', async t => {
+    const { app, add, worker } = await open(t);
+    const waits = app.task('shop.waits', async () => (await add.delay(1, 2)).get({ timeout: 5 }));
+
+    const result = await waits.delay();
+    await worker.drain();
+
+    assert.equal(await result.get({ timeout: 0 }), 3);
+  });
+
   it('shows what it logged', async t => {
     const { add, worker } = await open(t);
 
@@ -314,6 +324,23 @@ describe('advance', () => {
     await worker.drain();
 
     await assert.rejects(result.get({ timeout: 1 }), { name: 'SoftTimeLimitExceeded' });
+  });
+
+  it('lets rate limits pass', async t => {
+    const { app, worker, clock } = await open(t);
+    const times: number[] = [];
+    const limited = app.task('shop.limited', { rateLimit: '6/m' }, () => {
+      times.push(clock.monotonic());
+    });
+    for (let i = 0; i < 20; i++) await limited.delay();
+
+    await worker.drain();
+    const before = [times.length, worker.scheduled];
+    await worker.advance(20);
+    await worker.drain();
+
+    assert.deepEqual(before, [1, 19]);
+    assert.deepEqual(times, [0, 10, 20]);
   });
 
   it('needs a fake clock', async t => {
