@@ -8,6 +8,8 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { SignatureRoute } from '../canvas/signature.ts';
+import { Control } from '../control/control.ts';
+import { Mailbox } from '../control/mailbox.ts';
 import type { Errback, ExecutionPorts } from '../execute/ports.ts';
 import { directRequest } from '../execute/request.ts';
 import { currentTask, runInContext, TaskContext } from '../execute/task-context.ts';
@@ -75,6 +77,8 @@ export class Celery {
   readonly signals: Signals;
   /** The time for ETAs, expiry, retries and workers; `tscelery/testing` puts its own in place. */
   clock: Clock = systemClock;
+  /** Commands to running workers. */
+  readonly control: Control;
   readonly #registry: Registry;
   readonly #publisher: Publisher;
   readonly #connections: Connections;
@@ -111,6 +115,7 @@ export class Celery {
       clock: () => this.clock,
       warn,
     });
+    this.control = new Control(() => this.#mailbox());
     this.#registry = new Registry(this.conf, {
       callDirectly: (definition, args) => this.#callDirectly(definition, args),
       applyHere: (definition, args, call) => this.#applyHere(definition, args, call),
@@ -371,6 +376,19 @@ export class Celery {
     return this.#registry.require(name);
   }
 
+  #mailbox(): Mailbox {
+    const { conf } = this;
+    return new Mailbox({
+      namespace: conf.get('control_exchange'),
+      oid: this.#publisher.oid,
+      serializer: conf.get('task_serializer'),
+      accept: acceptedContentTypes(conf.get('accept_content')),
+      ttl: conf.get('control_queue_ttl'),
+      expires: conf.get('control_queue_expires'),
+      transport: () => this.transport(),
+    });
+  }
+
   /** What running tasks needs of this app. */
   async executionPorts(node: { hostname: string; logger: Logger }): Promise<ExecutionPorts> {
     const backend = await this.backend();
@@ -490,6 +508,7 @@ export class Celery {
       backend: () => this.backend(),
       decodeError: (data: unknown, traceback: string | null) => this.errorOf(data, traceback),
       result: (other: string) => this.#result(other, false),
+      control: this.control,
     };
     return new AsyncResult<R>(id, host, { ignored });
   }

@@ -1,6 +1,7 @@
 import type { ResultBackend } from '../backends/contract.ts';
 import { waitForResult } from '../backends/wait.ts';
 import { deferred } from '../base/deferred.ts';
+import type { Control, RevokeOptions } from '../control/control.ts';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import * as states from '../wire/states.ts';
 
@@ -23,6 +24,7 @@ export interface GetOptions {
 export interface ResultHost {
   backend(): Promise<ResultBackend>;
   decodeError(data: unknown, traceback: string | null): Error;
+  readonly control: Control;
   /** The handle of another task. */
   result(id: string): AsyncResult;
 }
@@ -139,6 +141,14 @@ export class AsyncResult<R = unknown> {
   /** The whole stored document; undefined while nothing is stored. */
   meta(): Promise<ResultMeta | undefined> {
     return this.#meta();
+  }
+
+  /**
+   * Tell every worker not to run the task; with `terminate`, also to kill what runs it. Resolves
+   * when the broker has the request: workers act on it on their own time.
+   */
+  revoke(options?: RevokeOptions): Promise<void> {
+    return this.#host.control.revoke(this.id, options);
   }
 
   /** Delete the stored result. */

@@ -80,6 +80,9 @@ export class EagerResult<R = unknown> implements ResultMethods<R> {
     return this.#outcome.meta;
   }
 
+  /** It is over: there is nothing to stop. */
+  async revoke(): Promise<void> {}
+
   async forget(): Promise<void> {}
 
   toJSON(): unknown {

@@ -42,14 +42,15 @@ const OID_NAMESPACE = '7d3f0c52-6f0a-4c2b-9a53-1b7f3a6f2a10';
 
 export class Publisher {
   readonly #host: PublisherHost;
-  readonly #oid: string;
+  /** Names the queue of replies of this app in this process. Celery: `app.oid`. */
+  readonly oid: string;
   #router: Router | undefined;
   #routerRevision = -1;
 
   constructor(host: PublisherHost) {
     this.#host = host;
     const instance = `${hostname()}.${process.pid}.${host.main}.${randomUUID()}`;
-    this.#oid = uuid5(instance, OID_NAMESPACE);
+    this.oid = uuid5(instance, OID_NAMESPACE);
   }
 
   /**
@@ -96,7 +97,7 @@ export class Publisher {
     return {
       ...call,
       now,
-      replyTo: call.replyTo || this.#oid,
+      replyTo: call.replyTo || this.oid,
       shadow: call.shadow ?? declared?.shadowName?.(call.args, call.kwargs),
       expires: call.expires ?? (isRetry ? null : this.#expires(declared?.expires)),
       timeLimit: call.timeLimit ?? declared?.timeLimit,
@@ -149,7 +150,7 @@ export class Publisher {
       parentId: options.parentId ?? parent?.id,
       ignoreResult: options.ignoreResult,
       headers: options.headers,
-      replyTo: options.replyTo ?? this.#oid,
+      replyTo: options.replyTo ?? this.oid,
       priority: options.priority ?? this.#inheritedPriority(),
       deliveryMode: options.deliveryMode ?? deliveryMode(conf.get('task_default_delivery_mode')),
       serializer: options.serializer ?? conf.get('task_serializer'),

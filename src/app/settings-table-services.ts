@@ -105,13 +105,13 @@ export const EVENTS_SETTINGS = {
 };
 
 export const CONTROL_SETTINGS = {
-  control_queue_ttl: later(
+  control_queue_ttl: used(
     'CONTROL_QUEUE_TTL',
     duration,
     300,
     'How long a remote control message may wait.',
   ),
-  control_queue_expires: later(
+  control_queue_expires: used(
     'CONTROL_QUEUE_EXPIRES',
     duration,
     10,
@@ -129,7 +129,7 @@ export const CONTROL_SETTINGS = {
     false,
     'A remote control queue survives a broker restart; not together with exclusive.',
   ),
-  control_exchange: later(
+  control_exchange: used(
     'CONTROL_EXCHANGE',
     string,
     'celery',

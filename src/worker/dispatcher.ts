@@ -26,6 +26,8 @@ const SLOW_RUN = 0.02;
 export interface DispatcherPorts {
   /** Whether the request expired or was revoked; then it is settled. */
   discard(request: Request): boolean;
+  /** The process that ran the request was killed on request. */
+  terminated(request: Request, signal: string): Promise<void>;
   /** A task answered. */
   onDone?(request: Request, reply: TaskReply): void;
   /** After every change of how many places are taken. */
@@ -117,6 +119,17 @@ export class Dispatcher {
       else if (!this.#ports.discard(request)) this.#start(request);
     }
     this.#ports.onLoad?.();
+  }
+
+  /** Kill what runs a task. Returns whether a task of this id is with the pool. */
+  terminate(id: string, signal: NodeJS.Signals): boolean {
+    let found = false;
+    for (const [jobId, request] of this.#submitted) {
+      if (request.id !== id) continue;
+      request.terminatedBy = signal;
+      found = this.#pool.terminate(jobId, signal) || found;
+    }
+    return found;
   }
 
   /** Kill what runs with late acks: the broker gives it to somebody else. Celery: `Request.cancel`. */
@@ -265,9 +278,14 @@ export class Dispatcher {
     const request = this.#finish(jobId);
     if (!request) return;
     request.onFailure(error);
-    const isCancelled = request.isCancelled && error instanceof Terminated;
-    this.#tell(isCancelled ? this.#giveBack(request) : this.#fail(request, error), request);
+    this.#tell(this.#settleFailed(request, error), request);
     this.pump();
+  }
+
+  #settleFailed(request: Request, error: PoolError): Promise<void> {
+    if (!(error instanceof Terminated)) return this.#fail(request, error);
+    if (request.terminatedBy) return this.#ports.terminated(request, request.terminatedBy);
+    return request.isCancelled ? this.#giveBack(request) : this.#fail(request, error);
   }
 
   async #giveBack(request: Request): Promise<void> {

@@ -31,6 +31,8 @@ export class Request {
   pid: number | undefined;
   /** Killed because the broker delivers it again anyway (a lost connection). */
   isCancelled = false;
+  /** The signal that a remote command had its process killed with. */
+  terminatedBy: string | undefined;
   /** Tells the runs of one id apart: a retry may arrive before the try before it has ended. */
   key: string;
   #delivery: Delivery;

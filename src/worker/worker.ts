@@ -4,6 +4,7 @@
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import type { Celery } from '../app/app.ts';
+import { TaskRevokedError } from '../app/errors.ts';
 import { refusePickleAsRoot } from '../app/security.ts';
 import { sleep } from '../base/backoff.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
@@ -17,14 +18,20 @@ import type { Queue } from '../messaging/entities.ts';
 import type { Pool, RunnerFactory } from '../pool/contract.ts';
 import { WorkerLostError } from '../pool/errors.ts';
 import { createPool, poolKind, runsInProcess } from '../pool/open.ts';
+import { toIso } from '../wire/dates.ts';
+import { encodeException } from '../wire/exception.ts';
+import * as states from '../wire/states.ts';
 import { checkTasks } from './check-tasks.ts';
 import type { ChildConfig } from './child.ts';
 import { Consumer } from './consumer.ts';
+import { controlCommands } from './control-commands.ts';
 import { Dispatcher, MOST_AHEAD_PER_CHILD } from './dispatcher.ts';
+import { Pidbox } from './pidbox.ts';
 import { type PrefetchOptions, prefetchCount } from './prefetch.ts';
 import { RateLimits } from './rate-limits.ts';
 import { Receiver, type ReceiverPolicies, type ReceiverPorts } from './receiver.ts';
 import type { Request } from './request.ts';
+import { RevokedTasks } from './revoked-tasks.ts';
 import { SuccessfulTasks } from './successful-tasks.ts';
 import { UnknownTasks } from './unknown-tasks.ts';
 import { WorkerState } from './worker-state.ts';
@@ -81,6 +88,8 @@ export class Worker {
   #consumer: Consumer | undefined;
   #receiver!: Receiver;
   #dispatcher!: Dispatcher;
+  #pidbox: Pidbox | undefined;
+  readonly #revoked: RevokedTasks;
   #prefetch!: PrefetchOptions;
   #scheduled = 0;
   #unknown = 0;
@@ -97,6 +106,7 @@ export class Worker {
     this.hostname = options.hostname;
     this.#options = options;
     this.#logger = options.logger;
+    this.#revoked = new RevokedTasks(app.clock);
     refusePickleAsRoot(app.conf.get('accept_content'));
     refuseMemoryAcrossProcesses(app, this.poolName);
     if (options.queues) app.queues.select(options.queues);
@@ -152,6 +162,7 @@ export class Worker {
       await Promise.all([pool.start(), this.#consumer!.connect()]);
       if (this.#stopping) return;
       await this.#consumer!.start();
+      await this.#pidbox?.start();
       if (this.#stopping) return;
       this.#logger.info(`${this.hostname} ready.`);
       await workerReady.send(this.hostname, event);
@@ -200,7 +211,8 @@ export class Worker {
       this.state,
       this.#execution,
       {
-        discard: request => this.#receiver.discardExpired(request),
+        discard: request => this.#receiver.discard(request),
+        terminated: (request, signal) => this.#receiver.terminated(request, signal),
         ...(onlyFree && { onLoad: () => this.#setPrefetch() }),
         ...(policies.successful && { onDone: noteSuccess(policies.successful) }),
       },
@@ -227,6 +239,41 @@ export class Worker {
       },
     });
     this.#setPrefetch();
+    this.#pidbox = this.#createPidbox(transport);
+  }
+
+  #createPidbox(transport: Transport): Pidbox | undefined {
+    const { conf } = this.app;
+    if (!conf.get('worker_enable_remote_control') || !transport.supportsFanout) return undefined;
+    return new Pidbox({
+      transport,
+      hostname: this.hostname,
+      namespace: conf.get('control_exchange'),
+      serializer: conf.get('task_serializer'),
+      accept: this.#execution.accept,
+      ttl: conf.get('control_queue_ttl'),
+      expires: conf.get('control_queue_expires'),
+      logger: this.#logger,
+      commands: controlCommands({
+        revoked: this.#revoked,
+        logger: this.#logger,
+        storeRevoked: id => this.#storeRevoked(id),
+        terminate: (id, signal) => this.#dispatcher.terminate(id, signal),
+      }),
+    });
+  }
+
+  async #storeRevoked(id: string): Promise<void> {
+    const { store, storesResults, clock } = this.#execution;
+    if (!storesResults) return;
+    await store({
+      task_id: id,
+      status: states.REVOKED,
+      result: encodeException(new TaskRevokedError('revoked')),
+      traceback: null,
+      children: null,
+      date_done: toIso(clock.now()),
+    });
   }
 
   #receiverPorts(): ReceiverPorts {
@@ -245,6 +292,7 @@ export class Worker {
     const { conf, clock } = this.app;
     const requeues = conf.get('worker_unknown_task') === 'requeue';
     return {
+      revoked: this.#revoked,
       maxDeliveries: conf.get('worker_max_deliveries'),
       ...(!conf.get('worker_disable_rate_limits') && {
         rateLimits: new RateLimits(clock, (request, isLate) => this.#toPool(request, isLate)),
@@ -313,6 +361,7 @@ export class Worker {
         await this.#kill(this.#pool);
       }
     }
+    await this.#pidbox?.stop();
     await this.#consumer?.stop();
     await this.#transport?.close();
     await workerShutdown.send(this.hostname, event);
