@@ -4,6 +4,7 @@
  * Node's own last words) passes by.
  */
 import { StringDecoder } from 'node:string_decoder';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger, LogLevel } from '../base/logger.ts';
 
 export interface RedirectOptions {
@@ -53,12 +54,14 @@ function redirect(stream: NodeJS.WriteStream, options: RedirectOptions): () => v
   };
 }
 
-/** Cuts what is printed into lines. The beginning of a line waits for its end until the turn is over. */
+/**
+ * Cuts what is printed into lines. The beginning of a line waits for its end until the turn is
+ * over, or until somebody else prints.
+ */
 class PrintedLines {
   readonly #options: RedirectOptions;
   readonly #decoder = new StringDecoder('utf8');
   #begun = '';
-  /** Those of the print that began the line. */
   #fields: Readonly<Record<string, unknown>> = {};
   #flushIsDue = false;
   isBusy = false;
@@ -69,7 +72,9 @@ class PrintedLines {
 
   print(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): void {
     const text = typeof chunk === 'string' ? decoded(chunk, encoding) : this.#decode(chunk);
-    if (this.#begun === '') this.#fields = this.#options.fields?.() ?? {};
+    const fields = this.#options.fields?.() ?? {};
+    if (this.#begun !== '' && !isDeepStrictEqual(fields, this.#fields)) this.flush();
+    this.#fields = fields;
     const parts = (this.#begun + text).split(/\r?\n/);
     this.#begun = parts.pop()!;
     for (const line of parts) this.#log(line);
@@ -104,7 +109,7 @@ class PrintedLines {
     const { logger, level } = this.#options;
     this.isBusy = true;
     try {
-      logger.log(level, line, { name: LOGGER_NAME, ...this.#fields });
+      logger.log(level, line.trimEnd(), { name: LOGGER_NAME, ...this.#fields });
     } finally {
       this.isBusy = false;
     }
