@@ -35,6 +35,25 @@ export const WORKER_OPTIONS = {
     setting: 'worker_logfile',
     help: 'Log to this file instead of stderr; %n node, %h host, %i child.',
   },
+  optimization: {
+    flags: ['-O', '--optimization'],
+    type: choice('default', 'fair'),
+    section: 'Worker Options',
+    help: 'default: children get very short tasks ahead; fair: one task for each free place, never more.',
+  },
+  disablePrefetch: {
+    flags: ['--disable-prefetch'],
+    type: flag,
+    section: 'Worker Options',
+    setting: 'worker_disable_prefetch',
+    help: 'Take a message only when a place of the pool is free for it.',
+  },
+  watch: {
+    flags: ['--watch'],
+    type: flag,
+    section: 'Worker Options',
+    help: 'For development: start again, after what runs has ended, whenever source files change.',
+  },
   logFormat: {
     flags: ['--log-format'],
     type: choice('text', 'json'),
@@ -120,6 +139,47 @@ export const WORKER_OPTIONS = {
     type: list,
     section: 'Queue Options',
     help: 'Modules to import at the start.',
+  },
+  detach: {
+    flags: ['-D', '--detach'],
+    type: flag,
+    section: 'Daemonization Options',
+    help: 'Start in the background; returns when the worker is ready, or says why it is not.',
+  },
+  pidfile: {
+    flags: ['--pidfile'],
+    type: path,
+    section: 'Daemonization Options',
+    setting: 'worker_pidfile',
+    help: 'Keep the process id in this file; refuse to start while its process is alive. %n node, %h host.',
+  },
+  uid: {
+    flags: ['--uid'],
+    type: text,
+    section: 'Daemonization Options',
+    setting: 'worker_uid',
+    help: 'Run as this user (name or number).',
+  },
+  gid: {
+    flags: ['--gid'],
+    type: text,
+    section: 'Daemonization Options',
+    setting: 'worker_gid',
+    help: 'Run as this group (name or number).',
+  },
+  umask: {
+    flags: ['--umask'],
+    type: text,
+    section: 'Daemonization Options',
+    setting: 'worker_umask',
+    help: 'File mode mask in the background; octal with a leading 0.',
+  },
+  executable: {
+    flags: ['--executable'],
+    type: path,
+    section: 'Daemonization Options',
+    setting: 'worker_executable',
+    help: 'Program to run in the background instead of this Node.',
   },
 } as const satisfies Options;
 
@@ -219,5 +279,20 @@ export const PURGE_OPTIONS = {
     type: list,
     section: 'Options',
     help: 'Leave these queues alone.',
+  },
+} as const satisfies Options;
+
+export const SHELL_OPTIONS = {
+  eval: {
+    flags: ['--eval'],
+    type: text,
+    section: 'Options',
+    help: 'Run this code, print its value and exit; await works.',
+  },
+  withoutTasks: {
+    flags: ['-T', '--without-tasks'],
+    type: flag,
+    section: 'Options',
+    help: 'Leave the tasks out.',
   },
 } as const satisfies Options;

@@ -1,6 +1,12 @@
 /** Every sub-command with its options. */
 import type { Command } from './command.ts';
-import { CALL_OPTIONS, PURGE_OPTIONS, RESULT_OPTIONS, WORKER_OPTIONS } from './command-options.ts';
+import {
+  CALL_OPTIONS,
+  PURGE_OPTIONS,
+  RESULT_OPTIONS,
+  SHELL_OPTIONS,
+  WORKER_OPTIONS,
+} from './command-options.ts';
 
 const call: Command<typeof CALL_OPTIONS> = {
   name: 'call',
@@ -8,6 +14,14 @@ const call: Command<typeof CALL_OPTIONS> = {
   arguments: [{ name: 'NAME', help: 'Name of the task; it need not be known here.' }],
   options: CALL_OPTIONS,
   load: () => import('./commands/call.ts'),
+};
+
+const list: Command = {
+  name: 'list',
+  summary: 'Show what the broker knows: `list bindings`.',
+  arguments: [{ name: 'bindings', help: 'Queues, their exchanges and routing keys.', rest: true }],
+  options: {},
+  load: () => import('./commands/list.ts'),
 };
 
 const purge: Command<typeof PURGE_OPTIONS> = {
@@ -34,6 +48,14 @@ const result: Command<typeof RESULT_OPTIONS> = {
   load: () => import('./commands/result.ts'),
 };
 
+const shell: Command<typeof SHELL_OPTIONS> = {
+  name: 'shell',
+  summary: 'Open a prompt with the app and its tasks.',
+  arguments: [],
+  options: SHELL_OPTIONS,
+  load: () => import('./commands/shell.ts'),
+};
+
 const worker: Command<typeof WORKER_OPTIONS> = {
   name: 'worker',
   summary: 'Start a worker.',
@@ -44,4 +66,4 @@ const worker: Command<typeof WORKER_OPTIONS> = {
   load: () => import('./commands/worker.ts'),
 };
 
-export const COMMANDS: readonly Command[] = [call, purge, report, result, worker];
+export const COMMANDS: readonly Command[] = [call, list, purge, report, result, shell, worker];

@@ -23,6 +23,8 @@ async function run(words: readonly string[]): Promise<number> {
     const { errorReport } = await import('./report-error.ts');
     const { text, exitCode } = errorReport(error, COMMANDS);
     process.stderr.write(text);
+    const { reportToLauncher } = await import('../process/detach.ts');
+    reportToLauncher({ exitCode, text });
     return exitCode;
   }
 }

@@ -1,6 +1,7 @@
 /** How an error that ends a command is shown, and the exit code that it means. */
 import { CeleryError } from '../base/errors.ts';
 import { EXIT } from '../process/exit-codes.ts';
+import { PidfileInUse } from '../process/pidfile.ts';
 import { type Command, usageOf } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
 
@@ -14,6 +15,10 @@ export interface ErrorReport {
 export function errorReport(error: unknown, commands: readonly Command[]): ErrorReport {
   if (error instanceof UsageError) {
     return { text: usageFrame(error, commands), exitCode: error.exitCode };
+  }
+  if (error instanceof PidfileInUse) {
+    // Celery's words, which init scripts look for
+    return { text: `ERROR: ${error.message}\n`, exitCode: EXIT.cantCreate };
   }
   if (error instanceof CeleryError) {
     const exitCode = error instanceof CommandError ? error.exitCode : EXIT.failure;

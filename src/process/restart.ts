@@ -2,10 +2,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { EXIT } from './exit-codes.ts';
-import { type HandledSignal, installSignals } from './signals.ts';
-
-/** `--workdir` may have changed it since; a relative one must not be applied twice. */
-const START_DIRECTORY = process.cwd();
+import {
+  environmentFor,
+  type Lineage,
+  START_DIRECTORY,
+  sameCommand,
+  startedBy,
+} from './lineage.ts';
+import { installSignals } from './signals.ts';
 
 /**
  * Run the same command line again and resolve with its exit code. Node cannot replace a running
@@ -14,27 +18,51 @@ const START_DIRECTORY = process.cwd();
  */
 export async function runAgain(): Promise<number> {
   for (;;) {
-    const { code, isRestart } = await runSuccessor();
-    if (!isRestart) return code;
+    const successor = new Successor({ pid: process.pid, detached: startedBy?.detached ?? false });
+    const code = await successor.ended;
+    if (!successor.isReplaced) return code;
   }
 }
 
-async function runSuccessor(): Promise<{ code: number; isRestart: boolean }> {
-  const args = [...process.execArgv, ...process.argv.slice(1)];
-  const child = spawn(process.execPath, args, { cwd: START_DIRECTORY, stdio: 'inherit' });
-  let isRestart = false;
-  const pass = (signal: HandledSignal) => () => void child.kill(signal);
-  const uninstall = installSignals({
-    SIGTERM: pass('SIGTERM'),
-    SIGINT: pass('SIGINT'),
-    SIGQUIT: pass('SIGQUIT'),
-    SIGUSR1: pass('SIGUSR1'),
-    SIGHUP: () => {
-      isRestart = true;
-      child.kill('SIGTERM');
-    },
-  });
-  const [code] = await once(child, 'exit');
-  uninstall();
-  return { code: code ?? EXIT.failure, isRestart };
+/** The same command in another process, which gets the signals that we get. */
+export class Successor {
+  /** Resolves with the exit code. */
+  readonly ended: Promise<number>;
+  /** It was told to end so that another can start. */
+  isReplaced = false;
+  /** A signal that means the end was passed on. */
+  isStopped = false;
+  readonly #child;
+
+  constructor(lineage: Lineage) {
+    this.#child = spawn(process.execPath, sameCommand(), {
+      cwd: START_DIRECTORY,
+      stdio: 'inherit',
+      env: environmentFor(lineage),
+    });
+    this.ended = this.#untilEnd();
+  }
+
+  /** Let it finish what it does; then another takes its place. */
+  replace(): void {
+    this.isReplaced = true;
+    this.#child.kill('SIGTERM');
+  }
+
+  async #untilEnd(): Promise<number> {
+    const pass = (signal: 'SIGTERM' | 'SIGINT' | 'SIGQUIT') => () => {
+      this.isStopped = true;
+      this.#child.kill(signal);
+    };
+    const uninstall = installSignals({
+      SIGTERM: pass('SIGTERM'),
+      SIGINT: pass('SIGINT'),
+      SIGQUIT: pass('SIGQUIT'),
+      SIGUSR1: () => void this.#child.kill('SIGUSR1'),
+      SIGHUP: () => this.replace(),
+    });
+    const [code] = await once(this.#child, 'exit');
+    uninstall();
+    return code ?? EXIT.failure;
+  }
 }

@@ -7,8 +7,11 @@ import { EXIT } from './exit-codes.ts';
 import type { SignalTable } from './signals.ts';
 
 export interface ShutdownPorts {
-  /** Stop; a second call with `cold` while a warm stop is under way turns it cold. */
-  stop(how: 'warm' | 'cold'): Promise<void>;
+  /**
+   * Stop; a later call makes it quicker: `cold` may give running tasks a while, `now` does not.
+   * `onKill` is to be called when running tasks are about to be killed.
+   */
+  stop(how: 'warm' | 'cold' | 'now', onKill?: () => void): Promise<void>;
   /** Write a line for the person at the terminal. */
   say(line: string): void;
   /** Leave at once. */
@@ -77,6 +80,7 @@ export class Shutdown {
     } else if (this.#stage === 'cold') {
       this.#stage = 'waiting';
       this.#ports.say('\nWaiting gracefully for cold shutdown to complete...');
+      this.#stop('now');
     } else {
       this.#cold();
     }
@@ -86,13 +90,14 @@ export class Shutdown {
     this.#exitCode ??= EXIT.ok;
     this.#stage = 'cold';
     this.#ports.say(`\n${this.#name}: Hitting Ctrl+C again will terminate all running tasks!`);
-    // Celery leaves this line out when Ctrl+C brought it here.
-    if (!this.#byInterrupt) this.#ports.say(`\n${this.#name}: Cold shutdown (MainProcess)`);
-    this.#stop('cold');
+    this.#stop('cold', () => {
+      // Celery leaves this line out when Ctrl+C brought it here.
+      if (!this.#byInterrupt) this.#ports.say(`\n${this.#name}: Cold shutdown (MainProcess)`);
+    });
   }
 
-  #stop(how: 'warm' | 'cold'): void {
-    this.#ports.stop(how).then(
+  #stop(how: 'warm' | 'cold' | 'now', onKill?: () => void): void {
+    this.#ports.stop(how, onKill).then(
       () => this.#done.resolve(this.#exitCode ?? EXIT.ok),
       error => this.#done.reject(error),
     );

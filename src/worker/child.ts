@@ -17,7 +17,6 @@ import { createLogger, type LogConfig, type ProcessLogger } from '../process/log
 import { redirectOutput } from '../process/redirect-output.ts';
 import { setProcessTitle } from '../process/title.ts';
 import { decodeEnvelope } from '../wire/envelope.ts';
-import type { Message } from '../wire/message.ts';
 import { readTaskHeaders } from '../wire/task-message.ts';
 import { missingTask } from './missing-task.ts';
 
@@ -49,7 +48,12 @@ export const createRunner: RunnerFactory = async (given, child) => {
   }
   const { app, stopRedirect } = await loadApp(config, logger);
   const ports = await app.executionPorts({ hostname: config.node, logger });
-  return new TaskRunner(app, ports, stopRedirect);
+  const event = { hostname: config.node, pid: process.pid };
+  await app.signals.workerProcessInit.send(config.node, { ...event, slot: child.slot });
+  return new TaskRunner(app, ports, async () => {
+    await app.signals.workerProcessShutdown.send(config.node, event);
+    stopRedirect();
+  });
 };
 
 function openLog({ log, node }: ChildConfig, child: ChildIdentity): ProcessLogger {
@@ -84,19 +88,15 @@ function redirect(app: Celery, logger: Logger): () => void {
 
 /** Runs the tasks of an app that is loaded already. */
 export function taskRunner(app: Celery, ports: ExecutionPorts): JobRunner {
-  return new TaskRunner(app, ports, () => {});
-}
-
-interface StructuredPayload extends TaskSource {
-  readonly message: Message;
+  return new TaskRunner(app, ports, async () => {});
 }
 
 class TaskRunner implements JobRunner {
   readonly #app: Celery;
   readonly #ports: ExecutionPorts;
-  readonly #beforeStop: () => void;
+  readonly #beforeStop: () => Promise<void>;
 
-  constructor(app: Celery, ports: ExecutionPorts, beforeStop: () => void) {
+  constructor(app: Celery, ports: ExecutionPorts, beforeStop: () => Promise<void>) {
     this.#app = app;
     this.#ports = ports;
     this.#beforeStop = beforeStop;
@@ -104,7 +104,7 @@ class TaskRunner implements JobRunner {
 
   run(payload: unknown, control: JobControl): Promise<unknown> {
     const source: TaskSource =
-      typeof payload === 'string' ? decodeEnvelope(payload) : (payload as StructuredPayload);
+      typeof payload === 'string' ? decodeEnvelope(payload) : (payload as TaskSource);
     const { task: header } = source.message.headers;
     // protocol 1 keeps the name in the body
     const name =
@@ -116,7 +116,7 @@ class TaskRunner implements JobRunner {
   }
 
   async stop(): Promise<void> {
-    this.#beforeStop();
+    await this.#beforeStop();
     await this.#app.close();
   }
 }

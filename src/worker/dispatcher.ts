@@ -225,7 +225,8 @@ export class Dispatcher {
     request.state = 'submitted';
     this.#submitted.set(id, request);
     if (request.acksLate) this.#late += 1;
-    this.#pool.submit({ id, payload: request.payload, timeLimit, softTimeLimit });
+    const payload = this.#pool.isInProcess ? request.source : request.payload;
+    this.#pool.submit({ id, payload, timeLimit, softTimeLimit });
   }
 
   /** A job that came back unstarted from the pool: with an early ack it has to run after all. */

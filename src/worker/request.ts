@@ -3,6 +3,7 @@
  * rejected or requeued. Knows its task's options; knows nothing about pools or queues.
  */
 import type { TaskDefinition } from '../app/task-definition.ts';
+import type { TaskSource } from '../execute/execution.ts';
 import type { TaskReply } from '../execute/outcome.ts';
 import type { Delivery } from '../messaging/contract.ts';
 import type { PoolError } from '../pool/errors.ts';
@@ -89,10 +90,16 @@ export class Request {
     return [hard ?? timeLimit ?? 0, soft ?? softTimeLimit ?? 0];
   }
 
-  /** What a child needs to run it. */
-  get payload(): unknown {
+  /** What a child needs to run it: the message as it came, if possible. */
+  get payload(): string | TaskSource {
     const { raw, message, exchange, routingKey, redelivered } = this.#delivery;
     return raw ?? { message, exchange, routingKey, redelivered };
+  }
+
+  /** The same for this process, where what was read needs not be read again. */
+  get source(): TaskSource {
+    const { message, exchange, routingKey, redelivered } = this.#delivery;
+    return { message, exchange, routingKey, redelivered, headers: this.headers };
   }
 
   /** The same message was delivered again: it is settled together with this. */

@@ -1,51 +1,121 @@
 /** `tscelery worker`: everything between the command line and a worker that runs until told to stop. */
+import { dirname, relative, resolve } from 'node:path';
 import { Chalk } from 'chalk';
 import type { Celery } from '../../app/app.ts';
 import { parseCommandLineSetting } from '../../app/settings-names.ts';
-import { CeleryError, ImproperlyConfigured } from '../../base/errors.ts';
-import { maskUrl } from '../../base/mask-url.ts';
+import { ImproperlyConfigured } from '../../base/errors.ts';
 import { expandHostName, expandNodePath, nodeName } from '../../base/node-name.ts';
-import { diagnostics } from '../../process/diagnostics.ts';
-import { EXIT } from '../../process/exit-codes.ts';
-import { createLogger, type LogConfig, type ProcessLogger } from '../../process/log.ts';
-import { runAgain } from '../../process/restart.ts';
-import { Shutdown } from '../../process/shutdown.ts';
-import { installSignals, remapTerm } from '../../process/signals.ts';
-import { setProcessTitle } from '../../process/title.ts';
+import { detach } from '../../process/detach.ts';
+import { startedBy } from '../../process/lineage.ts';
+import { createLogger, type LogConfig } from '../../process/log.ts';
+import { Pidfile } from '../../process/pidfile.ts';
+import { dropPrivileges, umaskNumber } from '../../process/privileges.ts';
+import { runWatching } from '../../process/watch.ts';
 import { Worker } from '../../worker/worker.ts';
 import { type BannerFacts, banner } from '../banner.ts';
 import { refusesColor, wantsColor } from '../color.ts';
 import type { Invocation } from '../command.ts';
 import { UsageError } from '../command-error.ts';
 import { WORKER_OPTIONS } from '../command-options.ts';
+import type { GlobalValues } from '../global-options.ts';
 import { type AppSource, loadApp } from '../load-app.ts';
 import type { Options } from '../option.ts';
+import { runUntilStopped } from '../run-worker.ts';
 
 type WorkerInvocation = Invocation<typeof WORKER_OPTIONS>;
 
 export async function run(invocation: WorkerInvocation): Promise<number> {
-  const { values } = invocation;
-  const { app, source } = await loadApp(invocation.globals);
+  const { values, globals } = invocation;
+  const isWatching = values.watch && !startedBy?.watched;
+  if (values.watch && values.detach) {
+    throw new UsageError('--watch and --detach exclude each other.', { command: 'worker' });
+  }
+  if (isWatching) return await runWatching(watchedFolders(globals), say);
+  const { app, source } = await loadApp(globals);
   const settings = commandLineSettings(invocation);
   app.conf.update(settings, 'the command line');
-  await app.importModules(values.include, source.cwd);
   const node = expandHostName(nodeName(values.hostname));
+  if (values.detach && !startedBy?.detached && !process.env.C_FAKEFORK) {
+    return await launch(app, node);
+  }
+  becomeDaemon(app);
+  return await work(app, source, node, invocation);
+}
+
+async function work(
+  app: Celery,
+  source: AppSource,
+  node: string,
+  invocation: WorkerInvocation,
+): Promise<number> {
+  const { values } = invocation;
+  await app.importModules(values.include, source.cwd);
+  await app.signals.celeryInit.send(node, { hostname: node });
   const log = logConfig(app, invocation);
   const logger = createLogger({ ...log, file: log.file && expandNodePath(log.file, node) });
   const worker = new Worker(app, {
     hostname: node,
     logger,
+    fair: values.optimization === 'fair',
     ...(values.queues && { queues: values.queues }),
     ...(values.excludeQueues && { excludeQueues: values.excludeQueues }),
-    child: { ...source, include: values.include ?? [], settings, node, log },
+    child: {
+      ...source,
+      include: values.include ?? [],
+      settings: commandLineSettings(invocation),
+      node,
+      log,
+    },
   });
-  if (values.purge) await purge(worker);
-  if (!invocation.globals.quiet) showBanner(worker, source, invocation);
+  const pidfile = takePidfile(app, node);
   try {
+    if (values.purge) await purge(worker);
+    if (!invocation.globals.quiet && !startedBy?.detached) showBanner(worker, source, invocation);
     return await runUntilStopped(worker, logger);
   } finally {
+    pidfile?.release();
     logger.close();
   }
+}
+
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+
+/** Where the user's code is: the working directory, and the folder of an app given by its path. */
+function watchedFolders({ app, workdir }: GlobalValues): string[] {
+  const cwd = resolve(workdir ?? '.');
+  const path = app?.replace(/:[^:/\\]*$/, '') ?? '';
+  const folder = dirname(resolve(cwd, path));
+  const isElsewhere = /[/\\]/.test(path) && relative(cwd, folder).startsWith('..');
+  return isElsewhere ? [cwd, folder] : [cwd];
+}
+
+/** Starts this command in the background. */
+async function launch(app: Celery, node: string): Promise<number> {
+  const { worker_executable, worker_logfile, worker_uid, worker_gid } = app.conf;
+  // a file that we make as root the worker could not write to
+  const keepsUser = worker_uid === null && worker_gid === null;
+  const { exitCode, text } = await detach({
+    ...(worker_executable !== null && { executable: worker_executable }),
+    ...(worker_logfile !== null &&
+      keepsUser && { outputFile: expandNodePath(worker_logfile, node) }),
+  });
+  await app.close();
+  if (text !== '') process.stderr.write(`${text.trimEnd()}\n`);
+  return exitCode;
+}
+
+function becomeDaemon({ conf }: Celery): void {
+  if (startedBy?.detached && conf.worker_umask !== null) {
+    process.umask(umaskNumber(conf.worker_umask));
+  }
+  dropPrivileges(conf.worker_uid, conf.worker_gid);
+}
+
+function takePidfile({ conf }: Celery, node: string): Pidfile | undefined {
+  if (conf.worker_pidfile === null) return undefined;
+  const pidfile = new Pidfile(expandNodePath(conf.worker_pidfile, node));
+  pidfile.acquire(line => void process.stderr.write(`${line}\n`));
+  return pidfile;
 }
 
 /** Options that stand for a setting, then the trailing `key=value` words, which are more explicit. */
@@ -116,73 +186,5 @@ function bannerFacts(worker: Worker, source: AppSource, { values }: WorkerInvoca
     queues: worker.queues,
     tasks: [...tasks.keys()],
     logLevel: values.loglevel ?? 'warning',
-  };
-}
-
-async function runUntilStopped(worker: Worker, logger: ProcessLogger): Promise<number> {
-  // taken now: pools in this process redirect later prints to the log
-  const print = process.stdout.write.bind(process.stdout);
-  const printError = process.stderr.write.bind(process.stderr);
-  const say = (line: string) => void print(`${line}\n`);
-  const shutdown = new Shutdown('worker', {
-    stop: how => worker.stop(how),
-    say,
-    exit: code => process.exit(code),
-  });
-  let isRestart = false;
-  const restart = () => {
-    say(`Restarting celery worker (${process.argv.slice(2).join(' ')})`);
-    isRestart = true;
-    shutdown.warm(EXIT.ok);
-  };
-  const dump = () => void printError(diagnostics('MainProcess', activeTasks(worker)));
-  const uninstall = installSignals(
-    remapTerm({
-      ...shutdown.signals(),
-      SIGUSR1: dump,
-      // On a terminal HUP means that it was closed.
-      ...(!process.stdout.isTTY && { SIGHUP: restart }),
-    }),
-  );
-  if (worker.app.conf.usesEmbeddedDefault) logger.info(EMBEDDED_HINT);
-  const code = await Promise.race([started(worker), failed(worker, logger), shutdown.done]);
-  if (!isRestart) return code;
-  uninstall();
-  return await runAgain();
-}
-
-const EMBEDDED_HINT =
-  'Messages and results are kept in celery.sqlite in this directory. Set broker_url (and result_backend) to use a server, for example when workers run on more than one machine.';
-
-const URLS = /[a-z][a-z0-9+.-]*:\/\/\S+/gi;
-
-/** Settles only when the worker cannot start. */
-async function started(worker: Worker): Promise<never> {
-  await worker.start();
-  const words = process.argv
-    .slice(2)
-    .join(' ')
-    .replace(URLS, url => maskUrl(url));
-  setProcessTitle('celeryd', `${worker.hostname}:MainProcess`, `-active- (${words})`);
-  return new Promise(() => {});
-}
-
-async function failed(worker: Worker, logger: ProcessLogger): Promise<number> {
-  const error = await worker.failed;
-  const text = error instanceof CeleryError ? String(error) : (error.stack ?? String(error));
-  logger.critical(`Unrecoverable error: ${text}`);
-  await worker.stop('cold');
-  return EXIT.failure;
-}
-
-function activeTasks({ state }: Worker): Record<string, string[]> {
-  const requests = [...state.requests];
-  return {
-    'ACTIVE TASKS': requests
-      .filter(request => request.state === 'active')
-      .map(request => `${request.label} pid:${request.pid ?? '?'}`),
-    'WAITING TASKS': requests
-      .filter(request => request.state !== 'active')
-      .map(request => `${request.label} ${request.state}`),
   };
 }

@@ -19,8 +19,9 @@ function setup(remap?: string) {
     finish = resolve;
   });
   const shutdown = new Shutdown('worker', {
-    stop: how => {
+    stop: (how, onKill) => {
       stops.push(how);
+      onKill?.();
       return finished;
     },
     say: line => said.push(line),
@@ -89,6 +90,25 @@ describe('shutdown', () => {
     assert.deepEqual(said, [SECOND_INT, COLD]);
   });
 
+  it('says that the stop is cold when running tasks are about to be killed, not before', () => {
+    let kill = () => {};
+    const said: string[] = [];
+    const shutdown = new Shutdown('worker', {
+      stop: (_how, onKill) => {
+        kill = onKill ?? kill;
+        return new Promise(() => {});
+      },
+      say: line => said.push(line),
+      exit: () => {},
+    });
+
+    shutdown.signals().SIGQUIT?.();
+    assert.deepEqual(said, [SECOND_INT]);
+    kill();
+
+    assert.deepEqual(said, [SECOND_INT, COLD]);
+  });
+
   it('a QUIT after TERM turns the stop cold', async () => {
     const { shutdown, stops, finish, receive } = setup();
 
@@ -100,10 +120,11 @@ describe('shutdown', () => {
   });
 
   it('an impatient user is told to wait once and then obeyed', () => {
-    const { said, exits, receive } = setup();
+    const { said, stops, exits, receive } = setup();
 
     receive('SIGINT', 'SIGINT', 'SIGINT');
     assert.equal(said.at(-1), WAITING);
+    assert.deepEqual(stops, ['warm', 'cold', 'now']);
     assert.deepEqual(exits, []);
 
     receive('SIGINT');
