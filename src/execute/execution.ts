@@ -37,6 +37,8 @@ export interface TaskSource {
   readonly exchange: string;
   readonly routingKey: string;
   readonly redelivered: boolean;
+  /** Those of the message, when they have been read before. */
+  readonly headers?: TaskHeaders;
   /** The call runs where it was made. */
   readonly isEager?: boolean;
 }

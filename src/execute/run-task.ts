@@ -128,7 +128,7 @@ function reply(x: Execution): TaskReply {
 }
 
 function decode(x: Execution): void {
-  x.headers = readTaskHeaders(x.source.message, x.ports.accept);
+  x.headers = x.source.headers ?? readTaskHeaders(x.source.message, x.ports.accept);
   x.body = readTaskBody(x.source.message, x.ports.accept);
   x.continuation = readContinuation(x.body);
 }

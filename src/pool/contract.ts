@@ -55,6 +55,8 @@ export interface Pool extends Service {
   readonly name: string;
   /** Jobs that may run at once: children × slots, or the concurrency of `async`. */
   readonly size: number;
+  /** Jobs run in this process and thread: payloads and replies are handed over, not copied. */
+  readonly isInProcess: boolean;
   /** How many more jobs `submit` takes now; may exceed the idle places a little to keep children busy. */
   readonly free: number;
   readonly pids: readonly number[];

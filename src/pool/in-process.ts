@@ -38,6 +38,7 @@ class InProcessJob extends LoopJob implements Limited {
 export class InProcessPool implements Pool {
   readonly name: 'solo' | 'async';
   readonly size: number;
+  readonly isInProcess = true;
   readonly #options: PoolOptions;
   readonly #events: PoolEvents;
   readonly #clock: Clock;

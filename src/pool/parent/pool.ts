@@ -26,6 +26,7 @@ const TERMINATE_AFTER = 1;
 
 export class ChildrenPool implements Pool {
   readonly name: string;
+  readonly isInProcess = false;
   readonly #options: PoolOptions;
   readonly #events: PoolEvents;
   readonly #clock: Clock;
