@@ -11,7 +11,6 @@ import { ImproperlyConfigured } from '../base/errors.ts';
 import type { SignatureData, SignatureRoute } from '../canvas/signature.ts';
 import { currentTask } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
-import { prepareCompression } from '../wire/compression.ts';
 import { fromIso } from '../wire/dates.ts';
 import { buildTaskMessage, type TaskCall } from '../wire/task-message.ts';
 import type { Queues } from './queues.ts';
@@ -212,8 +211,6 @@ export class Publisher {
     { queue, exchange, routingKey }: Route,
     options: Pick<ApplyOptions, 'retry' | 'retryPolicy'>,
   ): Promise<void> {
-    const preparing = prepareCompression(call.compression);
-    if (preparing) await preparing;
     const message = buildTaskMessage(call);
     const attempt = async () => {
       const transport = await this.#host.transport();

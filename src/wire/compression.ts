@@ -8,7 +8,7 @@ import { bzip2Compress } from './bzip2-encoder.ts';
 import { MAX_BODY_BYTES } from './decode-limits.ts';
 import { DecodeError, SerializerNotInstalled } from './errors.ts';
 import { xzCompress, xzDecompress } from './xz.ts';
-import { prepareZstd, zstdCompress, zstdDecompress } from './zstd.ts';
+import { zstdCompress, zstdDecompress } from './zstd.ts';
 
 interface Codec {
   readonly contentType: string;
@@ -16,8 +16,6 @@ interface Codec {
   readonly compress: (data: Uint8Array) => Uint8Array;
   /** Gives up when there is more than `maxOutputLength`, without having made all of it. */
   readonly decompress: (data: Uint8Array, maxOutputLength: number) => Buffer;
-  /** What `compress` needs; undefined when there is nothing to wait for. */
-  readonly prepare?: () => Promise<void> | undefined;
 }
 
 const CODECS: readonly Codec[] = [
@@ -39,7 +37,6 @@ const CODECS: readonly Codec[] = [
     aliases: ['zstd', 'zstandard'],
     compress: zstdCompress,
     decompress: zstdDecompress,
-    prepare: prepareZstd,
   },
   {
     contentType: 'application/x-bz2',
@@ -61,14 +58,6 @@ const BY_NAME = new Map(
 
 function knownNames(): string[] {
   return CODECS.flatMap(codec => codec.aliases);
-}
-
-/**
- * Await it before `compress` is called with this name; undefined when there is nothing to
- * wait for. Rejects with SerializerNotInstalled when a package is missing.
- */
-export function prepareCompression(name: string | null | undefined): Promise<void> | undefined {
-  return name ? BY_NAME.get(name)?.prepare?.() : undefined;
 }
 
 /** Compressed bytes and the value of the `compression` header. Throws SerializerNotInstalled. */

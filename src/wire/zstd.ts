@@ -1,79 +1,108 @@
-/** zstd by Node where it has it (22.15 and later), else by packages. */
+/**
+ * zstd by Node where it has it (22.15 and later), else by the original library as WebAssembly.
+ * (The decoders written in JavaScript loop for ever on some damaged input.)
+ */
 
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import * as zlib from 'node:zlib';
-import { packageMissing, requirePackage } from './optional-package.ts';
+import { packageMissing } from './optional-package.ts';
 
-const isBuiltIn = typeof zlib.zstdCompressSync === 'function';
+const PACKAGE = '@bokuweb/zstd-wasm';
+/** libzstd's error for an output buffer that is too small. */
+const TOO_SMALL = /\b-70\b/;
+/** First guess at the size of data that does not tell, in output bytes per input byte. */
+const USUAL_RATIO = 16;
 
 interface ZstdWasm {
   compress(data: Uint8Array): Uint8Array;
+  /** Makes room for what the data says it holds, or else for `defaultHeapSize`. */
+  decompress(data: Uint8Array, options: { defaultHeapSize: number }): Uint8Array;
 }
 
-interface Fzstd {
-  Decompress: new (
-    onData: (chunk: Uint8Array) => void,
-  ) => {
-    push(chunk: Uint8Array, final: boolean): void;
+/** The package's own set-up is asynchronous, and bodies are not; this is what it offers for it. */
+interface EmscriptenModule {
+  instantiateWasm: (imports: object, receive: (instance: object) => object) => object;
+  init(bytes: Buffer): void;
+}
+
+/** Node's types leave it to those of browsers. */
+const { WebAssembly } = globalThis as unknown as {
+  WebAssembly: {
+    Module: new (bytes: Buffer) => object;
+    Instance: new (module: object, imports: object) => object;
   };
-}
-
-const WHAT = 'zstd compression (Node.js has it built in from 22.15 on)';
-const COMPRESSOR = '@bokuweb/zstd-wasm';
+};
 
 let wasm: ZstdWasm | undefined;
 
-/** Resolves when `zstdCompress` can be called; undefined when it can be right now. */
-export function prepareZstd(): Promise<void> | undefined {
-  return isBuiltIn || wasm ? undefined : loadWasm();
+function zstdWasm(): ZstdWasm {
+  wasm ??= loadWasm();
+  return wasm;
 }
 
-async function loadWasm(): Promise<void> {
-  let loaded: ZstdWasm & { init(): Promise<void> };
+function loadWasm(): ZstdWasm {
+  const require = createRequire(import.meta.url);
+  let main: string;
   try {
-    loaded = await import(COMPRESSOR);
+    main = require.resolve(PACKAGE);
   } catch (error) {
-    throw packageMissing(WHAT, COMPRESSOR, error);
+    const what = 'zstd compression (Node.js has it built in from 22.15 on)';
+    throw packageMissing(what, PACKAGE, error);
   }
-  await loaded.init();
-  wasm = loaded;
+  const folder = dirname(main);
+  const { Module } = require(join(folder, 'zstd.js')) as { Module: EmscriptenModule };
+  const bytes = readFileSync(join(folder, 'zstd.wasm'));
+  Module.instantiateWasm = (imports, receive) =>
+    receive(new WebAssembly.Instance(new WebAssembly.Module(bytes), imports));
+  Module.init(bytes);
+  return require(main) as ZstdWasm;
 }
 
-/** Throws SerializerNotInstalled without Node's own zstd and without `prepareZstd`. */
+/** Throws SerializerNotInstalled where Node has no zstd and the package is missing. */
 export function zstdCompress(data: Uint8Array): Uint8Array {
-  if (isBuiltIn) return zlib.zstdCompressSync(data);
-  if (!wasm) throw packageMissing(WHAT, COMPRESSOR, undefined);
-  return wasm.compress(data);
+  if (typeof zlib.zstdCompressSync === 'function') return zlib.zstdCompressSync(data);
+  return zstdWasm().compress(data);
 }
 
 /** Throws Error for damaged data and for output beyond the limit. */
 export function zstdDecompress(data: Uint8Array, maxOutputLength: number): Buffer {
-  if (isBuiltIn) return zlib.zstdDecompressSync(data, { maxOutputLength });
-  const { Decompress } = requirePackage<Fzstd>('fzstd', WHAT);
-  assertWindow(data, maxOutputLength);
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  const stream = new Decompress(chunk => {
-    length += chunk.length;
-    if (length > maxOutputLength) throw new RangeError(`more than ${maxOutputLength} bytes`);
-    // The package writes on in the same memory.
-    chunks.push(Uint8Array.from(chunk));
-  });
-  stream.push(data, true);
-  return Buffer.concat(chunks, length);
+  if (typeof zlib.zstdDecompressSync === 'function') {
+    return zlib.zstdDecompressSync(data, { maxOutputLength });
+  }
+  const { decompress } = zstdWasm();
+  const told = contentSize(data);
+  if (told !== undefined && told > maxOutputLength) throw tooLarge(maxOutputLength);
+  let room = Math.min(maxOutputLength, Math.max(64 * 1024, data.length * USUAL_RATIO));
+  for (;;) {
+    try {
+      return asBuffer(decompress(data, { defaultHeapSize: room }));
+    } catch (error) {
+      const isTooSmall = error instanceof Error && TOO_SMALL.test(error.message);
+      if (!isTooSmall || told !== undefined) throw error;
+      if (room === maxOutputLength) throw tooLarge(maxOutputLength);
+      room = Math.min(maxOutputLength, room * 4);
+    }
+  }
 }
 
-/** The package allocates the window that the head of the data asks for. */
-function assertWindow(data: Uint8Array, limit: number): void {
+function tooLarge(limit: number): RangeError {
+  return new RangeError(`more than ${limit} bytes`);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** What the head of a frame says about its content's size; undefined when it does not. */
+function contentSize(data: Uint8Array): number | undefined {
   const descriptor = data[4] ?? 0;
   const isSingleSegment = (descriptor & 0x20) !== 0;
-  const exponent = 10 + ((data[5] ?? 0) >> 3);
-  if (!isSingleSegment && 2 ** exponent > limit) {
-    throw new RangeError(`a window of more than ${limit} bytes`);
-  }
-  const sizeBytes = [1, 2, 4, 8][descriptor >> 6]!;
-  if (!isSingleSegment) return;
-  const at = 5 + [0, 1, 2, 4][descriptor & 3]!;
+  const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6]!;
+  if (sizeBytes === 0) return undefined;
+  const at = (isSingleSegment ? 5 : 6) + [0, 1, 2, 4][descriptor & 3]!;
   let size = 0;
   for (let i = sizeBytes - 1; i >= 0; i--) size = size * 256 + (data[at + i] ?? 0);
-  if (size > limit) throw new RangeError(`more than ${limit} bytes`);
+  return sizeBytes === 2 ? size + 256 : size;
 }

@@ -1,7 +1,7 @@
 /** Bodies of every serializer and compression, written here and read by Python, and the reverse. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { compress, decompress, prepareCompression } from '../../src/wire/compression.ts';
+import { compress, decompress } from '../../src/wire/compression.ts';
 import { acceptedContentTypes, decodeContent, serializerNamed } from '../../src/wire/content.ts';
 import { PyDate, PyDateTime } from '../../src/wire/json.ts';
 import { python, pythonCelery } from '../support/python.ts';
@@ -117,7 +117,6 @@ describe('content shared with Python', { skip }, () => {
   let answer: Answer;
 
   before(async () => {
-    await prepareCompression('zstd');
     const contents = Object.entries(values).map(([name, value]) => {
       const { contentType, contentEncoding, encode } = serializerNamed(name);
       const body = Buffer.from(encode(value)).toString('base64');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as zlib from 'node:zlib';
 import { SecurityError } from '../../../src/base/errors.ts';
-import { compress, decompress, prepareCompression } from '../../../src/wire/compression.ts';
+import { compress, decompress } from '../../../src/wire/compression.ts';
 import { serializerNamed } from '../../../src/wire/content.ts';
 import { MAX_VALUES, MAX_YAML_BYTES } from '../../../src/wire/decode-limits.ts';
 import { DecodeError } from '../../../src/wire/errors.ts';
@@ -13,7 +13,6 @@ import { MAX_DEPTH } from '../../../src/wire/json-parser.ts';
 const ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 3000);
 const SEED = Number(process.env.FUZZ_SEED ?? 20261121);
 const COMPRESSIONS = ['gzip', 'brotli', 'zstd', 'bzip2', 'lzma'];
-await prepareCompression('zstd');
 
 /** mulberry32 */
 function seeded(seed: number): () => number {

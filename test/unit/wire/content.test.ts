@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { compress, decompress, prepareCompression } from '../../../src/wire/compression.ts';
+import { compress, decompress } from '../../../src/wire/compression.ts';
 import {
   acceptedContentTypes,
   decodeContent,
@@ -20,8 +20,6 @@ import {
   SerializerNotInstalled,
 } from '../../../src/wire/errors.ts';
 import { requirePackage } from '../../../src/wire/optional-package.ts';
-
-await prepareCompression('zstd');
 
 const run = promisify(execFile);
 const CONTENT = new URL('../../../src/wire/content.ts', import.meta.url).href;
