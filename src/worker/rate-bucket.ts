@@ -1,9 +1,6 @@
 import type { Clock, Timer } from '../base/clock.ts';
 
 const SECONDS_PER: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
-/** Waiting for a whole token may end a rounding error short of it. */
-const WHOLE = 1 - 1e-6;
-
 /**
  * Starts per second from `10`, `10/s`, `10/m` or `10/h`; 0 is no limit, as in Celery.
  *
@@ -52,9 +49,10 @@ export class RateBucket<T> {
     this.#drain(true);
   }
 
-  add(item: T): void {
+  /** `isLate` is handed on when the item need not wait. */
+  add(item: T, isLate = false): void {
     this.#waiting.push(item);
-    if (!this.#timer) this.#drain(false);
+    if (!this.#timer) this.#drain(isLate);
   }
 
   /** Forget what waits; returns it. */
@@ -68,13 +66,16 @@ export class RateBucket<T> {
 
   #drain(isLate: boolean): void {
     this.#fill();
-    while (this.#waiting.length > 0 && this.#tokens >= WHOLE) {
-      this.#tokens = Math.max(0, this.#tokens - 1);
+    while (this.#waiting.length > 0 && this.#tokens >= 1) {
+      this.#tokens -= 1;
       this.#release(this.#waiting.shift()!, isLate);
     }
     if (this.#waiting.length === 0) return;
     this.#timer = this.#clock.after((1 - this.#tokens) / this.#rate, () => {
       this.#timer = undefined;
+      // whole by now, whatever rounding says
+      this.#tokens = 1;
+      this.#filledAt = this.#clock.monotonic();
       this.#drain(true);
     });
   }

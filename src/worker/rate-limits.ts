@@ -16,17 +16,17 @@ export class RateLimits {
   }
 
   /** Take the request until its time comes. False when its task has no limit: then nothing is done. */
-  hold(request: Request): boolean {
+  hold(request: Request, isLate: boolean): boolean {
     const { name, resolved } = request.task;
     const known = this.#buckets.get(name);
     if (known) {
-      this.#wait(known, request);
+      this.#wait(known, request, isLate);
       return true;
     }
     if (resolved.rateLimit === null || this.#overrides.get(name) === null) return false;
     const rate = perSecond(resolved.rateLimit);
     if (rate === 0) return false;
-    this.#wait(this.#open(name, rate), request);
+    this.#wait(this.#open(name, rate), request, isLate);
     return true;
   }
 
@@ -62,8 +62,8 @@ export class RateLimits {
     return bucket;
   }
 
-  #wait(bucket: RateBucket<Request>, request: Request): void {
+  #wait(bucket: RateBucket<Request>, request: Request, isLate: boolean): void {
     request.state = 'limited';
-    bucket.add(request);
+    bucket.add(request, isLate);
   }
 }

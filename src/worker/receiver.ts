@@ -198,7 +198,7 @@ export class Receiver {
   }
 
   #reserve(request: Request, isLate: boolean): void {
-    if (this.#policies.rateLimits?.hold(request)) return;
+    if (this.#policies.rateLimits?.hold(request, isLate)) return;
     request.state = 'reserved';
     this.#ports.reserve(request, isLate);
   }
