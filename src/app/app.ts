@@ -10,6 +10,7 @@ import type { Logger } from '../base/logger.ts';
 import type { SignatureRoute } from '../canvas/signature.ts';
 import { Control } from '../control/control.ts';
 import { Mailbox } from '../control/mailbox.ts';
+import type { TaskHandlers } from '../execute/handlers.ts';
 import type { Errback, ExecutionPorts } from '../execute/ports.ts';
 import { directRequest } from '../execute/request.ts';
 import { currentTask, runInContext, TaskContext } from '../execute/task-context.ts';
@@ -46,6 +47,8 @@ export interface CeleryOptions extends CeleryConfig {
   readonly broker?: string;
   /** `result_backend` */
   readonly backend?: string;
+  /** Base class of all tasks that name no other `base`. Celery: `task_cls` */
+  readonly taskBase?: new () => TaskHandlers;
 }
 
 export interface LoadOptions {
@@ -95,7 +98,7 @@ export class Celery {
    * @throws ImproperlyConfigured for an unknown setting or a wrong value
    */
   constructor(main = '', options: CeleryOptions = {}) {
-    const { broker, backend, ...settings } = options;
+    const { broker, backend, taskBase, ...settings } = options;
     this.main = main;
     this.conf = new Settings({
       ...settings,
@@ -116,11 +119,15 @@ export class Celery {
       warn,
     });
     this.control = new Control(() => this.#mailbox());
-    this.#registry = new Registry(this.conf, {
-      callDirectly: (definition, args) => this.#callDirectly(definition, args),
-      applyHere: (definition, args, call) => this.#applyHere(definition, args, call),
-      apply: (definition, args, call, asTuple) => this.#publish(definition, args, call, asTuple),
-    });
+    this.#registry = new Registry(
+      this.conf,
+      {
+        callDirectly: (definition, args) => this.#callDirectly(definition, args),
+        applyHere: (definition, args, call) => this.#applyHere(definition, args, call),
+        apply: (definition, args, call, asTuple) => this.#publish(definition, args, call, asTuple),
+      },
+      taskBase,
+    );
   }
 
   /** Tasks declared so far, by name. */

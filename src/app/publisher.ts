@@ -18,7 +18,7 @@ import { type Route, Router } from './routes.ts';
 import type { Settings } from './settings.ts';
 import type { PublishEvent, Signals } from './signals.ts';
 import type { TaskDefinition } from './task-definition.ts';
-import type { ApplyOptions } from './task-options.ts';
+import type { ApplyOptions, LinkedCall } from './task-options.ts';
 
 export interface PublisherHost {
   readonly conf: Settings;
@@ -291,11 +291,14 @@ function epochSeconds(date: Date, option: string): number {
   return ms / 1000;
 }
 
+const EMPTY_CALL = { args: [], kwargs: {}, options: {}, subtask_type: null, immutable: false };
+
 function signatures(
-  given: SignatureData | readonly SignatureData[] | undefined,
+  given: LinkedCall | readonly LinkedCall[] | undefined,
 ): readonly SignatureData[] | null {
   if (given === undefined) return null;
-  return Array.isArray(given) ? given : [given as SignatureData];
+  const calls = (Array.isArray(given) ? given : [given]) as readonly LinkedCall[];
+  return calls.map(({ task, ...call }) => ({ task, ...EMPTY_CALL, ...call }));
 }
 
 function deliveryMode(setting: string | number): number {

@@ -12,10 +12,13 @@ export class Registry {
   readonly tasks = new Map<string, AnyTask>();
   readonly #host: TaskHost;
   readonly #conf: Settings;
+  readonly #base: TaskOptions['base'];
 
-  constructor(conf: Settings, host: TaskHost) {
+  /** @param base of tasks that name none */
+  constructor(conf: Settings, host: TaskHost, base?: TaskOptions['base']) {
     this.#conf = conf;
     this.#host = host;
+    this.#base = base;
   }
 
   /** @throws AlreadyRegistered when the name is taken, ImproperlyConfigured for no name */
@@ -29,7 +32,9 @@ export class Registry {
     if (this.tasks.has(name)) {
       throw new AlreadyRegistered(`A task named ${JSON.stringify(name)} is registered already`);
     }
-    const definition = new TaskDefinition(name, options, run, () => this.#conf, declaredAs);
+    const base = options.base ?? this.#base;
+    const declared = base ? { ...options, base } : options;
+    const definition = new TaskDefinition(name, declared, run, () => this.#conf, declaredAs);
     const task = createTask(definition, this.#host);
     this.tasks.set(name, task);
     return task;

@@ -149,6 +149,12 @@ export interface RetryShorthand {
   readonly unless?: readonly ErrorTest[];
 }
 
+/**
+ * A call that follows another: the data of a signature, of which only the task's name is needed.
+ * The result (or what failed) comes before `args`, unless it is `immutable`.
+ */
+export type LinkedCall = Pick<SignatureData, 'task'> & Partial<SignatureData>;
+
 /** Options of one call. Durations are seconds. Celery: options of `apply_async`. */
 export interface ApplyOptions {
   /** Keyword arguments, by parameter name. */
@@ -183,9 +189,12 @@ export interface ApplyOptions {
   readonly retryPolicy?: Partial<RetryPolicy>;
   readonly replyTo?: string;
   /** Call this with the result after success: the data of a signature, or several. */
-  readonly link?: SignatureData | readonly SignatureData[];
-  /** Call this with the task's id after failure. */
-  readonly linkError?: SignatureData | readonly SignatureData[];
+  readonly link?: LinkedCall | readonly LinkedCall[];
+  /**
+   * Call this after failure: a task with more than one parameter where the failed one ran, with
+   * `(request, error, traceback)`; any other one by a message, with the failed task's id.
+   */
+  readonly linkError?: LinkedCall | readonly LinkedCall[];
   /** What monitors show as arguments. */
   readonly argsrepr?: string;
   readonly kwargsrepr?: string;

@@ -90,6 +90,7 @@ const OPTIONS: [name: keyof ApplyOptions, value: unknown, view: View, expected: 
   ['shadow', 'shown', header('shadow'), 'shown'],
   ['replyTo', 'me', property('reply_to'), 'me'],
   ['link', sig('after'), embed('callbacks'), [sig('after')]],
+  ['link', { task: 'after', args: [1] }, embed('callbacks'), [sig('after', [1])]],
   ['link', [sig('one'), sig('two')], embed('callbacks'), [sig('one'), sig('two')]],
   ['linkError', sig('failed'), embed('errbacks'), [sig('failed')]],
   ['argsrepr', '(hidden)', header('argsrepr'), '(hidden)'],

@@ -217,15 +217,15 @@ describe('a base class', () => {
     }
   }
   const log: string[] = [];
-  t_reset();
+  reset();
 
-  function t_reset() {
+  function reset() {
     log.length = 0;
     Audited.made = 0;
   }
 
   it('gives its handlers to the task, with one instance for all runs', async t => {
-    t_reset();
+    reset();
     const { app } = setup(t);
     const task = app.task('t', { base: Audited }, (x: number) => x);
 
@@ -238,7 +238,7 @@ describe('a base class', () => {
   });
 
   it('gives way to handlers of the task itself', async t => {
-    t_reset();
+    reset();
     const { app } = setup(t);
     const options: TaskOptions & { bind?: false } = {
       base: Audited,
@@ -251,8 +251,19 @@ describe('a base class', () => {
     assert.deepEqual(log, ['success 1', 'own SUCCESS']);
   });
 
+  it('may be that of all tasks of an app that name no other', async () => {
+    reset();
+    class Other extends TaskBase {}
+    const app = new Celery('handlers', { taskBase: Audited });
+
+    await app.task('one', (x: number) => x).apply([1]);
+    await app.task('two', { base: Other }, (x: number) => x).apply([2]);
+
+    assert.deepEqual(log, ['success 1', 'base SUCCESS']);
+  });
+
   it('may be the base of another one', async t => {
-    t_reset();
+    reset();
     const { app } = setup(t);
     class Loud extends Audited {
       override afterReturn(state: string): void {
