@@ -11,7 +11,7 @@ import { packageMissing } from './optional-package.ts';
 
 const PACKAGE = '@bokuweb/zstd-wasm';
 /** libzstd's error for an output buffer that is too small. */
-const TOO_SMALL = /\b-70\b/;
+const TOO_SMALL = /code -70$/;
 /** First guess at the size of data that does not tell, in output bytes per input byte. */
 const USUAL_RATIO = 16;
 

@@ -204,6 +204,17 @@ describe('a bomb', () => {
     });
   }
 
+  test('of zstd that does not tell its size is stopped at the limit', () => {
+    // three million zeros, from a writer that streams
+    const bomb = Buffer.from(
+      '28b52ffd00585400001000000100fbff39c00202001000020010000200100002001000020010000200100002001000020010000200100002001000020010000200100002001000020010000200100002001000020010000200100002001000020010000200100003360e00',
+      'hex',
+    );
+
+    assert.throws(() => decompress(bomb, 'zstd', 1_000_000), { name: 'DecodeError' });
+    assert.equal(decompress(bomb, 'zstd', 3_000_000).length, 3_000_000);
+  });
+
   test('of a zstd window is refused before memory is taken', () => {
     // a frame with a window of 2 GB and no content
     const frame = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x01, 0x00, 0x00]);
