@@ -1,62 +1,54 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Redis } from 'ioredis';
 import { Celery, type CeleryConfig } from '../../src/index.ts';
-import type { RunningCli } from '../support/cli.ts';
+import { Chance, Fleet, progress } from '../support/chaos.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RedisServer, startRedis } from '../support/servers.ts';
-import { lines, startWorker } from '../support/worker.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { lines } from '../support/worker.ts';
 
-const TASKS = 2000;
+const TASKS = 10_000;
 /** Seconds each task takes, so that faults meet running ones. */
-const TASK_SECONDS = 0.004;
-
-/** Child processes of a worker, as the kernel sees them. */
-function children(worker: RunningCli): number[] {
-  const { pid } = worker.child;
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  return text === '' ? [] : text.split(' ').map(Number);
-}
+const TASK_SECONDS = 0.002;
+const pause = (seconds: number) => new Promise(resolve => setTimeout(resolve, seconds * 1000));
 
 describe('a fleet on Redis', () => {
   let server: RedisServer;
+  let proxy: TcpProxy;
   let client: Redis;
   let app: Celery;
   let dir: string;
+  /** Of the workers, which reach the server through the proxy. */
   let settings: CeleryConfig;
-  let fleet: RunningCli[];
+  let fleet: Fleet;
 
   beforeEach(async () => {
     server = await startRedis({ persistent: true });
+    proxy = await startTcpProxy(server.port);
     client = server.client();
     dir = await mkdtemp(join(tmpdir(), 'tscelery-faults-'));
-    settings = { broker_url: server.url, result_backend: server.url };
-    app = new Celery('client', settings);
-    fleet = [];
+    const url = server.url.replace(String(server.port), String(proxy.port));
+    settings = {
+      broker_url: url,
+      result_backend: url,
+      // seconds after which a silent connection is given up
+      broker_transport_options: { socket_timeout: 3 },
+      redis_socket_timeout: 3,
+    };
+    app = new Celery('client', { broker_url: server.url, result_backend: server.url });
+    fleet = new Fleet(() => settings, ['--prefetch-multiplier', '10']);
   });
   afterEach(async () => {
     await app.close();
-    for (const worker of fleet) worker.kill('SIGKILL');
-    await Promise.all(fleet.map(worker => worker.ended()));
+    await fleet.dismiss();
+    await proxy.close();
     await server.stop();
     await rm(dir, { recursive: true });
   });
-
-  async function enlist(): Promise<RunningCli> {
-    const worker = startWorker(settings, [
-      '-n',
-      `w${fleet.length}@test`,
-      '--prefetch-multiplier',
-      '10',
-    ]);
-    fleet.push(worker);
-    await worker.sees(/ ready\./);
-    return worker;
-  }
 
   const send = (task: string, notes: string) =>
     Promise.all(
@@ -65,27 +57,30 @@ describe('a fleet on Redis', () => {
       ),
     );
 
-  const progress = (notes: string, count: number) =>
-    eventually(async () => assert.ok((await lines(notes)).length >= count), { seconds: 60 });
-
-  /** What can go wrong, one after the other, each when some more tasks have run. */
-  async function chaos(notes: string): Promise<void> {
-    await progress(notes, 100);
-    process.kill(children(fleet[0]!)[0]!, 'SIGKILL');
-    await progress(notes, 300);
-    await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    await progress(notes, 500);
-    fleet[0]!.kill('SIGKILL');
-    await enlist();
-    await progress(notes, 700);
-    await server.kill();
-    await server.restart();
-    await progress(notes, 900);
-    process.kill(children(fleet[1]!)[1]!, 'SIGKILL');
-    await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    await progress(notes, 1100);
-    fleet[1]!.kill('SIGKILL');
-    await enlist();
+  /** Everything that can go wrong, twice, in an order of chance, each when some more tasks have run. */
+  async function chaos(notes: string, chance: Chance): Promise<void> {
+    const faults: Readonly<Record<string, () => unknown>> = {
+      child: () => fleet.killChild(chance),
+      parent: () => fleet.replace(chance.one(fleet.alive)),
+      server: async () => {
+        await server.kill();
+        await pause(chance.below(500) / 1000);
+        await server.restart();
+      },
+      clients: () => client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
+      drop: () => proxy.drop(),
+      pause: async () => {
+        proxy.pause();
+        await pause(0.2 + chance.below(1000) / 1000);
+        proxy.resume();
+      },
+      blackHole: () => proxy.blackHole(),
+    };
+    const order = chance.shuffled([...Object.keys(faults), ...Object.keys(faults)]);
+    for (const [index, name] of order.entries()) {
+      await progress(notes, ((index + 1) * TASKS) / (order.length + 2));
+      await faults[name]!();
+    }
   }
 
   const drained = () =>
@@ -97,43 +92,56 @@ describe('a fleet on Redis', () => {
       { seconds: 90, everyMs: 100 },
     );
 
-  it('runs every late-acked task and keeps every result, whatever is killed', async () => {
-    const notes = join(dir, 'late');
-    await enlist();
-    await enlist();
-    const results = await send('w.lateWork', notes);
+  /** A failure names what is needed to see it again. */
+  async function withChance(body: (chance: Chance) => Promise<void>): Promise<void> {
+    const chance = new Chance();
+    try {
+      await body(chance);
+    } catch (error) {
+      console.error(`TSCELERY_TEST_SEED=${chance.seed}\n${fleet.log}`);
+      throw error;
+    }
+  }
 
-    await chaos(notes);
+  it('runs every late-acked task and keeps every result, whatever fails', async () => {
+    await withChance(async chance => {
+      const notes = join(dir, 'late');
+      await Promise.all([fleet.enlist(), fleet.enlist()]);
+      const results = await send('w.lateWork', notes);
 
-    const values = await Promise.all(results.map(result => result.get({ timeout: 90 })));
-    assert.deepEqual(
-      values,
-      Array.from({ length: TASKS }, (_, n) => String(n)),
-    );
-    assert.equal(new Set(await lines(notes)).size, TASKS);
-    await drained();
+      await chaos(notes, chance);
+      await drained();
+
+      const values = await Promise.all(results.map(result => result.get({ timeout: 30 })));
+      assert.deepEqual(
+        values,
+        Array.from({ length: TASKS }, (_, n) => String(n)),
+      );
+      assert.equal(new Set(await lines(notes)).size, TASKS);
+    });
   });
 
-  it('runs no early-acked task twice, whatever is killed', async () => {
-    const notes = join(dir, 'early');
-    await enlist();
-    await enlist();
-    await send('w.work', notes);
+  it('runs no early-acked task twice, whatever fails', async () => {
+    await withChance(async chance => {
+      const notes = join(dir, 'early');
+      await Promise.all([fleet.enlist(), fleet.enlist()]);
+      await send('w.work', notes);
 
-    await chaos(notes);
-    await drained();
+      await chaos(notes, chance);
+      await drained();
 
-    const ran = await lines(notes);
-    assert.equal(new Set(ran).size, ran.length, 'a task ran twice');
-    // what a killed worker had acknowledged and not finished is gone: that is an early ack
-    assert.ok(ran.length > TASKS * 0.9, `only ${ran.length} ran`);
+      const ran = await lines(notes);
+      assert.equal(new Set(ran).size, ran.length, 'a task ran twice');
+      // what a killed worker had acknowledged and not finished is gone: that is an early ack
+      assert.ok(ran.length > TASKS * 0.95, `only ${ran.length} ran`);
+    });
   });
 
   it('runs a task of three visibility timeouts once while a second worker is idle', async () => {
     settings = { ...settings, broker_transport_options: { visibility_timeout: 1 } };
     const notes = join(dir, 'long');
-    await enlist();
-    await enlist();
+    await fleet.enlist();
+    await fleet.enlist();
 
     const result = await app.sendTask('w.lateWork', [notes, 'long', 3.2]);
 
