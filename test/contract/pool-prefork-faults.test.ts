@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { WorkerLostError } from '../../src/pool/errors.ts';
@@ -242,6 +243,30 @@ describe('recycling', () => {
 
     assert.notEqual((await h.run({ do: 'pid' })).reply, first);
     assert.match(h.logs[0]!, /^warning: child process exiting after exceeding memory limit \(/);
+  });
+});
+
+describe('a child that has grown too large', () => {
+  test('ends what runs in its other slots and gives back what it has not started', async t => {
+    const h = await prefork(t, { slots: 2, maxMemoryPerChild: 200 * 1024, prefetchPerChild: 10 });
+    const log = logFile(t);
+    const gate = logFile(t);
+    const neighbour = h.run({ do: 'untilFile', value: gate.path, log: log.path });
+    await eventually(() => h.started.length === 1);
+    const large = h.run({ do: 'grow', ms: 200, value: 'large', log: log.path });
+    const next = [1, 2, 3].map(value => h.run({ do: 'echo', value, log: log.path }));
+    await large;
+    await eventually(() => h.logs.length === 1);
+
+    assert.ok(!h.answers.some(a => a.id === 1));
+    writeFileSync(gate.path, '');
+
+    assert.equal((await neighbour).reply, gate.path);
+    assert.deepEqual(
+      (await Promise.all(next)).map(a => a.reply),
+      [1, 2, 3],
+    );
+    assert.deepEqual(log.lines().sort(), ['1', '2', '3', gate.path, 'large'].sort());
   });
 });
 

@@ -3,13 +3,16 @@
 import { LedgerFile } from '../ledger.ts';
 import { EXIT_ORPHANED, LEDGER_FD } from '../messages.ts';
 import { ChildServer } from './server.ts';
+import { holdYoungHeap } from './young-heap.ts';
 
+const releaseYoungHeap = holdYoungHeap();
 const server = new ChildServer({
   send(batch, sent) {
     // the callback also takes the errors of a channel that closes, which `disconnect` reports
     process.send?.(batch, undefined, undefined, sent);
   },
   ledger: numbers => new LedgerFile(numbers, LEDGER_FD),
+  onReady: releaseYoungHeap,
   memory: () => Math.floor(process.memoryUsage.rss() / 1024),
   exit: code => process.exit(code),
   die: () => process.kill(process.pid, 'SIGKILL'),

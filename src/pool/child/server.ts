@@ -15,6 +15,8 @@ export interface ChildPort {
   /** `sent` is called when the batch is out, or cannot get out any more. */
   send(batch: Batch<FromChild>, sent: () => void): void;
   ledger(numbers: number): LedgerMemory;
+  /** Everything is loaded, and the parent knows. */
+  onReady?(): void;
   /** KiB that this child uses. */
   memory(): number;
   exit(code: number): void;
@@ -59,6 +61,7 @@ export class ChildServer {
     this.#outbox.add(answer);
     this.#outbox.flush(() => {
       if (answer.type === 'broken') this.#port.exit(1);
+      else this.#port.onReady?.();
     });
   }
 }
