@@ -269,19 +269,19 @@ export class Celery {
   }
 
   /**
-   * Take settings from an object, a module (`./celeryconfig.js`) or `module:attribute`,
+   * Take settings from an object, a class with static members, a module (`./celeryconfig.js`) or `module:attribute`,
    * instead of looking for a config file. Celery: `config_from_object`.
    *
    * @param options.namespace prefix of the names, as in `CELERY_TASK_DEFAULT_QUEUE`
    */
   async configFromObject(
-    source: CeleryConfig | Readonly<Record<string, unknown>> | string,
+    source: CeleryConfig | Readonly<Record<string, unknown>> | (abstract new () => object) | string,
     options: { namespace?: string; cwd?: string } = {},
   ): Promise<void> {
     const found: SettingsSource =
       typeof source === 'string'
         ? await readConfig(source, options.cwd)
-        : { values: source as Record<string, unknown>, origin: 'configFromObject' };
+        : { values: withInherited(source), origin: 'configFromObject' };
     this.#configure({ ...found, namespace: options.namespace });
   }
 
@@ -535,6 +535,13 @@ export class Celery {
     });
     return runInContext(context, () => definition.invoke(context, args, kwargs));
   }
+}
+
+/** Own and inherited members, so that one configuration can be made from another. */
+function withInherited(source: object): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const name in source) values[name] = source[name as keyof typeof source];
+  return values;
 }
 
 function warn(message: string): void {
