@@ -20,8 +20,8 @@ export const MAX_YAML_DEPTH = 500;
 export const MAX_VALUES = 10_000_000;
 
 /**
- * Throws DecodeError for a value that contains itself, is nested deeper than MAX_DEPTH or
- * would be more than MAX_VALUES values when written out.
+ * Throws DecodeError for a value that is nested deeper than MAX_DEPTH or would be more than
+ * MAX_VALUES values when written out (a reference to something around it counts as one).
  */
 export function assertWithinLimits(value: unknown, format: string): void {
   const sizes = new Map<object, number>();
@@ -30,8 +30,7 @@ export function assertWithinLimits(value: unknown, format: string): void {
     if (typeof item !== 'object' || item === null || isLeaf(item)) return 1;
     const known = sizes.get(item);
     if (known !== undefined) return known;
-    if (open.has(item))
-      throw new DecodeError(`Not readable as ${format}: a value contains itself.`);
+    if (open.has(item)) return 1;
     if (depth >= MAX_DEPTH) {
       throw new DecodeError(`Not readable as ${format}: nested deeper than ${MAX_DEPTH} levels.`);
     }

@@ -3,10 +3,8 @@
  * (The decoders written in JavaScript loop for ever on some damaged input.)
  */
 
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import * as zlib from 'node:zlib';
+import { type PackageFolder, packageFolder } from '../base/package-folder.ts';
 import { packageMissing } from './optional-package.ts';
 
 const PACKAGE = '@bokuweb/zstd-wasm';
@@ -43,21 +41,19 @@ function zstdWasm(): ZstdWasm {
 }
 
 function loadWasm(): ZstdWasm {
-  const require = createRequire(import.meta.url);
-  let main: string;
+  let folder: PackageFolder;
   try {
-    main = require.resolve(PACKAGE);
+    folder = packageFolder(PACKAGE);
   } catch (error) {
     const what = 'zstd compression (Node.js has it built in from 22.15 on)';
     throw packageMissing(what, PACKAGE, error);
   }
-  const folder = dirname(main);
-  const { Module } = require(join(folder, 'zstd.js')) as { Module: EmscriptenModule };
-  const bytes = readFileSync(join(folder, 'zstd.wasm'));
+  const { Module } = folder.require('zstd.js') as { Module: EmscriptenModule };
+  const bytes = folder.read('zstd.wasm');
   Module.instantiateWasm = (imports, receive) =>
     receive(new WebAssembly.Instance(new WebAssembly.Module(bytes), imports));
   Module.init(bytes);
-  return require(main) as ZstdWasm;
+  return folder.main as ZstdWasm;
 }
 
 /** Throws SerializerNotInstalled where Node has no zstd and the package is missing. */
