@@ -6,6 +6,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import type * as Yaml from 'yaml';
+import { CeleryError } from '../base/errors.ts';
 import { assertWithinLimits, MAX_YAML_BYTES, MAX_YAML_DEPTH } from './decode-limits.ts';
 import { DecodeError } from './errors.ts';
 import { requirePackage } from './optional-package.ts';
@@ -25,7 +26,7 @@ export function yamlDecode(bytes: Buffer): unknown {
     assertWithinLimits(value, 'YAML');
     return value;
   } catch (error) {
-    if (error instanceof DecodeError) throw error;
+    if (error instanceof CeleryError) throw error;
     throw broken(error instanceof Error ? error.message : String(error), error);
   }
 }
