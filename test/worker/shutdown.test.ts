@@ -90,6 +90,67 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
       });
     });
 
+    it('with QUIT and a soft shutdown ends as soon as nothing runs', async () => {
+      const settings = { worker_soft_shutdown_timeout: 25 };
+      await withWorker(surroundings, { settings }, async ({ app, worker, file, lines, queue }) => {
+        const notes = file();
+        const names = ['a', 'b', 'c', 'd'];
+        const results = [];
+        for (const name of names) {
+          results.push(await app.sendTask('w.lateWork', [notes, name, 1.5]));
+        }
+        await eventually(async () => assert.equal((await lines(notes)).length, 2));
+
+        const began = performance.now();
+        worker.kill('SIGQUIT');
+        await worker.sees(/Initiating Soft Shutdown, terminating in 25 seconds/);
+        const { code, stdout } = await worker.ended();
+
+        assert.equal(code, 0);
+        assert.ok(performance.now() - began < 15_000);
+        assert.match(stdout, /worker: Cold shutdown \(MainProcess\)/);
+        assert.equal(await results[0]!.get({ timeout: 1 }), 'a');
+        assert.equal(await results[1]!.get({ timeout: 1 }), 'b');
+        assert.equal(await (await app.transport()).size(queue), 2);
+      });
+    });
+
+    it('gives back what a soft shutdown had no time for; nothing else is said before', async () => {
+      const settings = { worker_soft_shutdown_timeout: 1 };
+      await withWorker(surroundings, { settings }, async ({ app, worker, file, lines, queue }) => {
+        const notes = file();
+        await app.sendTask('w.lateWork', [notes, 'a', 60]);
+        await eventually(async () => assert.equal((await lines(notes)).length, 1));
+
+        worker.kill('SIGQUIT');
+        await worker.sees(/Initiating Soft Shutdown/);
+        assert.doesNotMatch(worker.stdout, /Cold shutdown/);
+        const { code, stdout } = await worker.ended();
+
+        assert.equal(code, 0);
+        assert.match(stdout, /worker: Cold shutdown \(MainProcess\)/);
+        assert.equal(await (await app.transport()).size(queue), 1);
+      });
+    });
+
+    it('a second QUIT does not wait for the end of a soft shutdown', async () => {
+      const settings = { worker_soft_shutdown_timeout: 60 };
+      await withWorker(surroundings, { settings }, async ({ app, worker, file, lines, queue }) => {
+        const notes = file();
+        await app.sendTask('w.lateWork', [notes, 'a', 60]);
+        await eventually(async () => assert.equal((await lines(notes)).length, 1));
+
+        worker.kill('SIGQUIT');
+        await worker.sees(/Initiating Soft Shutdown/);
+        worker.kill('SIGQUIT');
+        const { code, stdout } = await worker.ended(20);
+
+        assert.equal(code, 0);
+        assert.match(stdout, /Waiting gracefully for cold shutdown to complete/);
+        assert.equal(await (await app.transport()).size(queue), 1);
+      });
+    });
+
     it('gives back what waits for its eta', async () => {
       await withWorker(surroundings, {}, async ({ app, worker, queue }) => {
         const transport = await app.transport();
