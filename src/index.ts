@@ -31,6 +31,7 @@ export type {
   ApplyOptions,
   ErrorClass,
   ErrorTest,
+  LinkedCall,
   RetryDeclaration,
   RetryShorthand,
   SchemaIssue,
@@ -47,6 +48,7 @@ export {
 } from './backends/errors.ts';
 export type { RetryPolicy } from './base/backoff.ts';
 export { CeleryError, ImproperlyConfigured, SecurityError } from './base/errors.ts';
+export type { Logger, LogLevel } from './base/logger.ts';
 export type { SignatureData } from './canvas/signature.ts';
 export { Ignore, MaxRetriesExceededError, Reject, Retry, TaskPredicate } from './execute/errors.ts';
 export type { TaskHandlers } from './execute/handlers.ts';
