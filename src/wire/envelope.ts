@@ -7,6 +7,7 @@
 import { DecodeError } from './errors.ts';
 import { jsonDecode, jsonEncode } from './json.ts';
 import type { BodyEncoding, Headers, Message, MessageProperties } from './message.ts';
+import { isRecord } from './task-body.ts';
 
 export interface EnvelopeAddress {
   /** Empty when the routing key is a queue's name. */
@@ -163,10 +164,7 @@ function messageProperties(read: Record<string, unknown>): MessageProperties {
   return properties;
 }
 
-function isRecord(value: unknown): value is Headers {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
+/** Typed values, bytes for example, are no record: they have methods to iterate over. */
 function asRecord(value: unknown): Headers {
   return isRecord(value) ? value : {};
 }

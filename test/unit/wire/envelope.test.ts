@@ -183,6 +183,7 @@ describe('a broken envelope', () => {
   for (const raw of [
     '{"body": "x"}',
     '{"body": null, "headers": null, "properties": null}',
+    '{"headers": {"__type__": "bytes", "__value__": "x"}, "properties": {"__type__": "base64", "__value__": "/wA="}}',
     '{"headers": [], "properties": "x", "content-type": 5, "content-encoding": {}}',
     '{"headers": {}, "properties": {"delivery_info": null, "delivery_tag": 5}}',
     '{"headers": {}, "properties": {"delivery_info": {"exchange": 1, "routing_key": null}}}',
