@@ -446,7 +446,7 @@ export class Celery {
     argsAsTuple: boolean,
   ): Promise<AsyncResult<unknown>> {
     if (!this.#loaded) await this.load();
-    if (!this.conf.get('task_always_eager')) {
+    if (!this.conf.task_always_eager) {
       return this.#send(definition.name, args, options, definition, argsAsTuple);
     }
     const checked = definition.checkArguments(args, options.kwargs ?? {});

@@ -120,11 +120,11 @@ class SettingsBase {
   get(name: string): unknown;
   get(name: string): unknown {
     const known = requireSettingName(name);
+    const derive = DERIVED.get(known);
+    if (!derive) return this.#values[known];
     const override = this.#overrides.find(each => each.has(known));
     if (override) return override.get(known);
-    const derive = DERIVED.get(known);
-    if (derive) return derive(this.#values as unknown as UrlSettings, this.#env);
-    return this.#values[known];
+    return derive(this.#values as unknown as UrlSettings, this.#env);
   }
 
   /** Whether there is such a setting. */
