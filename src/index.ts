@@ -50,8 +50,11 @@ export type { RetryPolicy } from './base/backoff.ts';
 export { CeleryError, ImproperlyConfigured, SecurityError } from './base/errors.ts';
 export type { Logger, LogLevel } from './base/logger.ts';
 export type { SignatureData } from './canvas/signature.ts';
+export { Control, type RevokeOptions } from './control/control.ts';
+export type { CallOptions, RequestOptions } from './control/mailbox.ts';
 export { Ignore, MaxRetriesExceededError, Reject, Retry, TaskPredicate } from './execute/errors.ts';
 export type { TaskHandlers } from './execute/handlers.ts';
+export type { TaskReply } from './execute/outcome.ts';
 export type { DeliveryInfo, TaskRequest } from './execute/request.ts';
 export {
   currentTask,
@@ -82,6 +85,7 @@ export {
   WorkerLostError,
 } from './pool/errors.ts';
 export { registerSerializer, type Serializer } from './wire/content.ts';
+export type { ControlReply } from './wire/control.ts';
 export {
   ContentDisallowed,
   DecodeError,
@@ -93,4 +97,4 @@ export { RemoteTaskError } from './wire/exception.ts';
 export { registerType } from './wire/registered-types.ts';
 export type { ResultMeta } from './wire/result-meta.ts';
 export * as states from './wire/states.ts';
-export { Request } from './worker/request.ts';
+export { Request, type RequestState } from './worker/request.ts';

@@ -91,7 +91,7 @@ export function umaskNumber(text: Id): number {
   const given = String(text);
   const value = /^0[0-7]*$/.test(given)
     ? Number.parseInt(given, 8)
-    : /^\d+$/.test(given)
+    : /^[1-9]\d*$/.test(given)
       ? Number(given)
       : Number.NaN;
   if (value <= 0o777) return value;

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { Pidfile, PidfileError, PidfileInUse } from '../../../src/process/pidfile.ts';
+import { temporaryProject } from '../../support/temporary-project.ts';
+
+function setup(t: TestContext) {
+  const path = join(temporaryProject(t, {}), 'worker.pid');
+  const pidfile = new Pidfile(path);
+  t.after(pidfile.release);
+  const warnings: string[] = [];
+  const acquire = () => pidfile.acquire(line => warnings.push(line));
+  return { path, pidfile, warnings, acquire };
+}
+
+/** The pid of a process that has ended. */
+async function deadPid(): Promise<number> {
+  const child = spawn(process.execPath, ['-e', '']);
+  await once(child, 'exit');
+  return child.pid!;
+}
+
+describe('pidfile', () => {
+  it('holds the process id in decimal, with a line end, readable for all', t => {
+    const { path, acquire } = setup(t);
+
+    acquire();
+
+    assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
+    assert.equal(statSync(path).mode & 0o777 & ~0o644, 0);
+  });
+
+  it('is gone when it is released; releasing twice does nothing', t => {
+    const { path, pidfile, acquire } = setup(t);
+    acquire();
+
+    pidfile.release();
+    assert.equal(existsSync(path), false);
+    writeFileSync(path, '1\n');
+    pidfile.release();
+
+    assert.equal(existsSync(path), true);
+  });
+
+  it('of a process that is alive is left alone and named', t => {
+    const { path, pidfile, acquire } = setup(t);
+    writeFileSync(path, `${process.ppid}\n`);
+
+    assert.throws(acquire, error => {
+      assert.ok(error instanceof PidfileInUse);
+      assert.equal(
+        error.message,
+        `Pidfile (${path}) already exists.\nSeems we're already running? (pid: ${process.ppid})`,
+      );
+      return true;
+    });
+    pidfile.release();
+
+    assert.equal(readFileSync(path, 'utf8'), `${process.ppid}\n`);
+  });
+
+  it('of a process that is gone is replaced, and that is said', async t => {
+    const { path, warnings, acquire } = setup(t);
+    writeFileSync(path, `${await deadPid()}\n`);
+
+    acquire();
+
+    assert.deepEqual(warnings, ['Stale pidfile exists - Removing it.']);
+    assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
+  });
+
+  for (const [what, text] of [
+    ['empty', ''],
+    ['no number', 'hello\n'],
+    ['cut off before its line end', '12'],
+  ] as const) {
+    it(`that is ${what} is broken and replaced, and that is said`, t => {
+      const { path, warnings, acquire } = setup(t);
+      writeFileSync(path, text);
+
+      acquire();
+
+      assert.deepEqual(warnings, ['Broken pidfile found - Removing it.']);
+      assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
+    });
+  }
+
+  it('with our own id, left by a container of the same, is replaced without a word', t => {
+    const { path, warnings, acquire } = setup(t);
+    writeFileSync(path, `${process.pid}\n`);
+
+    acquire();
+
+    assert.deepEqual(warnings, []);
+    assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
+  });
+
+  it('in a folder that does not exist cannot be used', t => {
+    const { path } = setup(t);
+
+    assert.throws(() => new Pidfile(join(path, 'x')).acquire(() => {}), PidfileError);
+  });
+});
