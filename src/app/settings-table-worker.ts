@@ -94,11 +94,12 @@ export const WORKER_SETTINGS = {
     15,
     'How long a new child may take to report (Celery: 4 s).',
   ),
-  worker_lost_wait: later(
+  worker_lost_wait: noEffect(
     'CELERYD_WORKER_LOST_WAIT',
     duration,
     10,
     'How long the result of a dead child is waited for.',
+    'what a child has said is read to its end before it counts as lost',
   ),
   worker_max_tasks_per_child: used(
     'CELERYD_MAX_TASKS_PER_CHILD',
@@ -158,7 +159,7 @@ export const WORKER_SETTINGS = {
     false,
     'Ignore all rate limits.',
   ),
-  worker_enable_remote_control: later(
+  worker_enable_remote_control: used(
     'CELERY_ENABLE_REMOTE_CONTROL',
     bool,
     true,
