@@ -100,7 +100,8 @@ describe('a child that dies', () => {
     assert.equal(new Set(runs).size, runs.length);
     assert.equal(h.answers.length, 200);
     const lost = answers.filter(a => a.error);
-    assert.ok(lost.length <= kills, `${lost.length} lost by ${kills} kills`);
+    // a kill may also take the answer of the job before along
+    assert.ok(lost.length <= 2 * kills, `${lost.length} lost by ${kills} kills`);
     assert.ok(answers.every(a => a.error || runs.includes(String(a.reply))));
   });
 
