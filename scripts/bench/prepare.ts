@@ -13,7 +13,7 @@ const BENCH = join(ROOT, 'scripts/bench');
 export async function prepare(): Promise<void> {
   await installServers();
   if (!existsSync(join(BENCH, 'node_modules/bullmq'))) {
-    await run('npm', ['ci', '--prefix', BENCH]);
+    await run('npm', ['install', '--prefix', BENCH]);
   }
   await run('npm', ['run', '--silent', 'build', '--prefix', ROOT]);
 }
