@@ -17,12 +17,13 @@ export const whoAmI = app.task('proj.whoAmI', () => [process.getuid(), process.g
 const isRoot = process.getuid?.() === 0;
 
 function setup(t: TestContext) {
+  // before the folder with the pidfile goes: hooks run in the order in which they are given
+  t.after(() => end(pid));
   const cwd = temporaryProject(t, { 'tasks.js': app('first') });
   const options: CliOptions = { cwd };
   const path = (name: string) => join(cwd, name);
   const pid = () => Number(readFileSync(path('w.pid'), 'utf8'));
   const worker = (...args: string[]) => ['-A', 'tasks', 'worker', '-P', 'solo', ...args];
-  t.after(() => end(pid));
   const word = async () => {
     const sent = await runCli(['-A', 'tasks', 'call', 'proj.word'], options);
     const result = await runCli(
