@@ -56,6 +56,8 @@ export class Dispatcher {
   #idle: Deferred<void> | undefined;
   /** Moving mean of run times in seconds; undefined until the first job is done. */
   #meanRuntime: number | undefined;
+  /** When a job was answered, by the monotonic clock. */
+  #lastAnswer = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(
@@ -268,6 +270,7 @@ export class Dispatcher {
     const request = this.#finish(jobId);
     if (!request) return;
     this.#learn(reply.runtime);
+    this.#lastAnswer = this.#execution.clock.monotonic();
     this.#ports.onDone?.(request, reply);
     request.onDone(reply);
     const settled = request.settle(reply);
