@@ -173,6 +173,8 @@ export class Dispatcher {
   /** Jobs that may wait in children beyond those that run: none before tasks proved to be short. */
   #ahead(): number {
     if (this.#options.fair || this.#meanRuntime === undefined) return 0;
+    // nothing was answered lately: what runs is long, and what is behind it would be stuck
+    if (this.#execution.clock.monotonic() - this.#lastAnswer > SLOW_RUN) return 0;
     const perChild = Math.min(
       MOST_AHEAD_PER_CHILD,
       Math.floor(AHEAD_SECONDS / Math.max(this.#meanRuntime, 1e-6)),
