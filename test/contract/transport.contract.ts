@@ -6,7 +6,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, type TestContext, test } from 'node:test';
-import type { Consumer, Delivery, Transport } from '../../src/messaging/contract.ts';
+import {
+  type Consumer,
+  type Delivery,
+  TAKE_NOTHING,
+  type Transport,
+} from '../../src/messaging/contract.ts';
 import { DEFAULT_EXCHANGE, exchange, type Queue, queue } from '../../src/messaging/entities.ts';
 import { bodyBytes, type Message } from '../../src/wire/message.ts';
 import { eventually } from '../support/eventually.ts';
@@ -261,6 +266,42 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
 
       assert.deepEqual(texts(), ['a', 'b', 'a']);
       assert.equal(got[2]!.redelivered, true);
+    });
+
+    test('a message given back because it came to harm counts that in x-delivery-count', async t => {
+      const { transport, work, send } = await start(t);
+      await send('a');
+      let left = [true, false, true];
+      const { reaches, got } = await collect(transport, [work], 1, delivery => {
+        const [counted, ...rest] = left;
+        left = rest;
+        void (counted === undefined ? delivery.ack() : delivery.reject(true, { counted }));
+      });
+
+      await reaches(4);
+
+      assert.deepEqual(
+        got.map(delivery => delivery.message.headers['x-delivery-count']),
+        [undefined, 1, 1, 2],
+      );
+    });
+
+    test('a consumer that is to take nothing takes nothing until it may', async t => {
+      const { transport, work, send, own } = await start(t);
+      await send('a', 'b');
+      const { reaches, got, consumer } = await collect(transport, [work], TAKE_NOTHING);
+      await quiet();
+      assert.equal(got.length, 0);
+      assert.equal(await transport.size(own), 2);
+
+      consumer.setPrefetch(1);
+      await reaches(1);
+      consumer.setPrefetch(TAKE_NOTHING);
+      await got[0]!.ack();
+      await quiet();
+
+      assert.equal(got.length, 1);
+      assert.equal(await transport.size(own), 1);
     });
 
     test('a message rejected without requeue is dropped', async t => {

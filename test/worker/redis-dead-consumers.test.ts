@@ -62,6 +62,10 @@ describe('dead consumers on Redis', { concurrency: true }, () => {
       got.map(delivery => delivery.redelivered),
       [false, true, true, true, false],
     );
+    assert.deepEqual(
+      got.map(delivery => delivery.message.headers['x-delivery-count']),
+      [undefined, 1, 1, 1, undefined],
+    );
     await Promise.all(got.map(delivery => delivery.ack()));
     const client = server.client();
     assert.equal(await client.zcard(`${prefix}tscelery.unacked.consumers`), 1);

@@ -6,12 +6,12 @@
  * message that is out by its tag and by this consumer's held set, so nothing here is lost
  * with the process, and a claim whose reply got lost is found again by `reconcile`.
  */
-import { type Deferred, deferred } from '../../base/deferred.ts';
-import { ChannelError, ConnectionClosed } from '../errors.ts';
+import { ConnectionClosed } from '../errors.ts';
 import type { QueueCycle } from './cycle.ts';
 import { RedisDelivery, redeliveredText, type Settler, type Verdict } from './delivery.ts';
 import type { RedisHub } from './hub.ts';
 import { readHeld, restoreTags } from './restore.ts';
+import { givenAway, type Settlement, Settlements, unheard } from './settlements.ts';
 import { Waits } from './waits.ts';
 
 /** Tags settled or messages claimed by one script call; Lua's `unpack` ends at about 8000. */
@@ -26,14 +26,6 @@ export interface LeaseKeeper {
   /** Whether leases may have run out unseen. */
   readonly overslept: boolean;
   renew(): Promise<void>;
-}
-
-interface Unconfirmed {
-  readonly delivery: RedisDelivery;
-  readonly verdict: Verdict;
-  readonly done: Deferred<void>;
-  /** It was sent before and the reply got lost: the server may know it already. */
-  uncertain: boolean;
 }
 
 export interface LeasedIntakeOptions {
@@ -55,10 +47,7 @@ export class LeasedIntake implements Settler {
   readonly #options: LeasedIntakeOptions;
   readonly #waits: Waits;
   readonly #held = new Map<string, RedisDelivery>();
-  /** Settled here, not yet confirmed by the server: waiting for a turn, or in one. */
-  readonly #unconfirmed = new Map<string, Unconfirmed>();
-  #acks: Unconfirmed[] = [];
-  #requeues: Unconfirmed[] = [];
+  readonly #unconfirmed = new Settlements();
   #prefetch: number;
   /** Whether a list may have something for us. */
   #hungry = true;
@@ -126,12 +115,8 @@ export class LeasedIntake implements Settler {
       const closed = new ConnectionClosed(`The consumer of ${delivery.queue} was closed.`);
       return unheard(Promise.reject(delivery.lost ? givenAway() : closed));
     }
-    const entry = { delivery, verdict, done: deferred(), uncertain: false };
-    unheard(entry.done.promise);
-    this.#unconfirmed.set(delivery.tag, entry);
-    (verdict === 'ack' ? this.#acks : this.#requeues).push(entry);
     this.#schedule();
-    return entry.done.promise;
+    return this.#unconfirmed.add(delivery, verdict);
   }
 
   /**
@@ -163,9 +148,7 @@ export class LeasedIntake implements Settler {
     const count = this.expected;
     this.#ready = false;
     this.#loseAll([...this.#held.values()]);
-    for (const entry of [...this.#unconfirmed.values()]) this.#loseUnconfirmed(entry);
-    this.#acks = [];
-    this.#requeues = [];
+    this.#unconfirmed.lose('all');
     if (count > 0) this.#hub.lost(count, this.#id);
   }
 
@@ -179,12 +162,6 @@ export class LeasedIntake implements Settler {
       delivery.lost = true;
       this.#held.delete(delivery.tag);
     }
-  }
-
-  #loseUnconfirmed({ delivery, done }: Unconfirmed): void {
-    delivery.lost = true;
-    this.#unconfirmed.delete(delivery.tag);
-    done.reject(givenAway());
   }
 
   async cancel(): Promise<void> {
@@ -219,7 +196,8 @@ export class LeasedIntake implements Settler {
       return 0;
     } finally {
       this.#held.clear();
-      this.#giveUp();
+      const why = 'The consumer was closed before Redis could confirm.';
+      this.#unconfirmed.giveUp(new ConnectionClosed(why));
     }
   }
 
@@ -228,14 +206,6 @@ export class LeasedIntake implements Settler {
     this.#held.clear();
     const entries = held.map(({ tag, list, raw }) => ({ tag, list, text: redeliveredText(raw) }));
     return restoreTags(this.#hub, entries, { heldKey: this.#heldKey });
-  }
-
-  #giveUp(): void {
-    const error = new ConnectionClosed('The consumer was closed before Redis could confirm.');
-    for (const { done } of this.#unconfirmed.values()) done.reject(error);
-    this.#unconfirmed.clear();
-    this.#acks = [];
-    this.#requeues = [];
   }
 
   #schedule(): void {
@@ -250,14 +220,14 @@ export class LeasedIntake implements Settler {
 
   #startTurn(): void {
     const want = this.#wanted();
-    if (this.#acks.length + this.#requeues.length + want > 0) void this.#runTurn();
+    if (this.#unconfirmed.waiting + want > 0) void this.#runTurn();
     else this.#armWaits();
   }
 
   #runTurn(): Promise<void> {
     this.#turn = this.#oneTurn().finally(() => {
       this.#turn = undefined;
-      if (this.#acks.length + this.#requeues.length + this.#wanted() > 0) this.#schedule();
+      if (this.#unconfirmed.waiting + this.#wanted() > 0) this.#schedule();
       else this.#armWaits();
     });
     return this.#turn;
@@ -268,17 +238,12 @@ export class LeasedIntake implements Settler {
     if (leases.overslept || this.#isSuspicious) {
       await this.#dropLost(leases).catch(error => this.#hub.report(error));
     }
-    const acks = this.#acks.splice(0, MAX_BATCH);
-    const requeues = this.#requeues.splice(0, MAX_BATCH);
+    const batch = this.#unconfirmed.take(MAX_BATCH);
     try {
-      await Promise.all([this.#settleAndClaim(acks), this.#requeue(requeues)]);
+      await Promise.all([this.#settleAndClaim(batch.acks), this.#requeue(batch.requeues)]);
     } catch (error) {
       this.#claiming = Number.POSITIVE_INFINITY;
-      for (const entry of [...acks, ...requeues]) {
-        if (!this.#unconfirmed.has(entry.delivery.tag)) continue;
-        entry.uncertain = true;
-        (entry.verdict === 'ack' ? this.#acks : this.#requeues).push(entry);
-      }
+      this.#unconfirmed.putBack(batch);
       this.#hungry = true;
       if (this.#hub.report(error)) this.#pauseTurns();
     }
@@ -289,8 +254,7 @@ export class LeasedIntake implements Settler {
     if (leases.overslept) await leases.renew();
     this.#isSuspicious = false;
     const held = [...this.#held.values()];
-    const unconfirmed = [...this.#unconfirmed.values()].filter(entry => !entry.uncertain);
-    const tags = [...held, ...unconfirmed.map(({ delivery }) => delivery)].map(({ tag }) => tag);
+    const tags = [...held.map(({ tag }) => tag), ...this.#unconfirmed.certainTags];
     const client = await this.#hub.link.connect();
     const scores = await Promise.all(
       tags.map(tag => client.zscore(this.#hub.keys.unackedIndex, tag)),
@@ -298,12 +262,7 @@ export class LeasedIntake implements Settler {
     const gone = new Set(tags.filter((_, i) => scores[i] === null));
     if (gone.size === 0) return;
     this.#loseAll(held.filter(({ tag }) => gone.has(tag)));
-    for (const entry of unconfirmed) {
-      if (gone.has(entry.delivery.tag)) this.#loseUnconfirmed(entry);
-    }
-    const kept = ({ delivery }: Unconfirmed) => !delivery.lost;
-    this.#acks = this.#acks.filter(kept);
-    this.#requeues = this.#requeues.filter(kept);
+    this.#unconfirmed.lose(gone);
     this.#hub.lost(gone.size, this.#id);
   }
 
@@ -329,7 +288,7 @@ export class LeasedIntake implements Settler {
     else if (!idle) this.#waits.disarm();
   }
 
-  async #settleAndClaim(acks: readonly Unconfirmed[]): Promise<void> {
+  async #settleAndClaim(acks: readonly Settlement[]): Promise<void> {
     const want = this.#wanted();
     if (acks.length + want === 0) return;
     const { link, keys } = this.#hub;
@@ -365,13 +324,10 @@ export class LeasedIntake implements Settler {
     this.#claiming = Number.POSITIVE_INFINITY;
   }
 
-  #confirm(acks: readonly Unconfirmed[], settled: number): void {
+  #confirm(acks: readonly Settlement[], settled: number): void {
     const certain = acks.every(entry => !entry.uncertain);
     if (certain && settled < acks.length) this.#hub.tookBack(acks.length - settled, this.#id);
-    for (const { delivery, done } of acks) {
-      this.#unconfirmed.delete(delivery.tag);
-      done.resolve();
-    }
+    this.#unconfirmed.confirm(acks);
   }
 
   #deliver(reply: readonly unknown[], first: number, want: number, lists: QueueCycle['lists']) {
@@ -426,7 +382,7 @@ export class LeasedIntake implements Settler {
     );
   }
 
-  async #requeue(entries: readonly Unconfirmed[]): Promise<void> {
+  async #requeue(entries: readonly Settlement[]): Promise<void> {
     if (entries.length === 0) return;
     const restorable = entries.map(({ delivery: { tag, list, raw }, verdict }) => ({
       tag,
@@ -434,24 +390,9 @@ export class LeasedIntake implements Settler {
       text: redeliveredText(raw, { counted: verdict === 'recount' }),
     }));
     await restoreTags(this.#hub, restorable, { heldKey: this.#heldKey, command: 'LPUSH' });
-    for (const { delivery, done } of entries) {
-      this.#unconfirmed.delete(delivery.tag);
-      done.resolve();
-    }
+    this.#unconfirmed.confirm(entries);
     this.#hungry = true;
   }
-}
-
-function givenAway(): ChannelError {
-  return new ChannelError(
-    'The message had been given to others: this consumer was taken for dead.',
-  );
-}
-
-/** Most callers do not wait for an ack: its failure must not end the process. */
-function unheard(promise: Promise<void>): Promise<void> {
-  promise.catch(() => {});
-  return promise;
 }
 
 export function tagNumber(tag: string): number {

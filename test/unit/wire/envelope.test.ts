@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { decodeEnvelope, encodeEnvelope, markRedelivered } from '../../../src/wire/envelope.ts';
+import {
+  decodeEnvelope,
+  deliveryCount,
+  encodeEnvelope,
+  markRedelivered,
+} from '../../../src/wire/envelope.ts';
 import { DecodeError, EncodeError } from '../../../src/wire/errors.ts';
 import { bodyBytes, type Message } from '../../../src/wire/message.ts';
 
@@ -135,6 +140,21 @@ describe('an envelope that was put back', () => {
       assert.equal(decodeEnvelope(raw).redelivered, true);
     }
     assert.equal(decodeEnvelope('{"headers": {"redelivered": "no"}}').redelivered, false);
+  });
+
+  test('counts the deliveries that came to harm, and only those', () => {
+    const raw = encodeEnvelope(message({ headers: {} }), ADDRESS);
+
+    const once = markRedelivered(raw, { counted: true });
+    const given = markRedelivered(once);
+    const twice = markRedelivered(given, { counted: true });
+
+    const counts = [raw, once, given, twice].map(text =>
+      deliveryCount(decodeEnvelope(text).message.headers),
+    );
+    assert.deepEqual(counts, [0, 1, 1, 2]);
+    assert.equal(deliveryCount({ 'x-delivery-count': 'many' }), 0);
+    assert.equal(deliveryCount({ 'x-delivery-count': -1 }), 0);
   });
 
   test('may be marked twice, and with parts missing', () => {
