@@ -13,6 +13,16 @@ export interface Destination {
   readonly routingKey: string;
 }
 
+export interface PublishOptions {
+  /** Reject with `Unroutable` when no queue gets the message. */
+  readonly mandatory?: boolean;
+  /**
+   * Whole seconds for which the broker keeps the message to itself. Honoured only by transports
+   * with `setUpDelayedDelivery`, and there for all but direct exchanges.
+   */
+  readonly delay?: number;
+}
+
 /**
  * One message given to a consumer. It stays with the broker, out of reach of other
  * consumers, until it is settled or its consumer is gone.
@@ -41,6 +51,11 @@ export interface Delivery {
    * dead-lettered. With `counted` the message put back carries one more in `x-delivery-count`.
    */
   reject(requeue: boolean, options?: RequeueOptions): Promise<void>;
+  /**
+   * Missing where the broker cannot do it: it keeps a copy of the message that comes back
+   * through the same queue in about so many seconds, and then this delivery is acked.
+   */
+  readonly park?: ((seconds: number) => Promise<void>) | undefined;
   readonly settled: boolean;
   /**
    * The broker took its consumer for dead and gave the message to others, so it must not be
@@ -129,7 +144,7 @@ export interface Transport {
    * Resolves when the broker has taken the message; rejects with OperationalError when it
    * cannot be known whether it did. Connects if necessary.
    */
-  publish(message: Message, destination: Destination): Promise<void>;
+  publish(message: Message, destination: Destination, options?: PublishOptions): Promise<void>;
   /** Messages waiting (not those held by consumers); 0 for an unknown queue. */
   size(queue: string): Promise<number>;
   /** Deletes what waits in the queue; resolves with the number deleted. */
@@ -137,6 +152,14 @@ export interface Transport {
   /** Deletes the queue with its bindings and messages. Idempotent. */
   delete(queue: Queue): Promise<void>;
   consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer>;
+  /**
+   * Creates what Celery's native delayed delivery needs, and binds these queues to it.
+   * Missing where the broker has no such thing. Idempotent.
+   */
+  setUpDelayedDelivery?(
+    queues: readonly Queue[],
+    options: { readonly queueType: 'quorum' | 'classic' },
+  ): Promise<void>;
   /** All bindings of named exchanges that the broker knows; missing where it cannot be asked. */
   bindings?(): Promise<BindingRow[]>;
 }

@@ -10,6 +10,13 @@ export interface Exchange {
   readonly arguments: Readonly<Record<string, unknown>>;
 }
 
+/** A further way into a queue, besides its own exchange and routing key. */
+export interface QueueBinding {
+  readonly exchange: Exchange;
+  readonly routingKey: string;
+  readonly arguments?: Readonly<Record<string, unknown>>;
+}
+
 export interface Queue {
   readonly name: string;
   readonly exchange: Exchange;
@@ -24,6 +31,11 @@ export interface Queue {
   /** Seconds a message may wait. */
   readonly messageTtl?: number | undefined;
   readonly maxPriority?: number | undefined;
+  /** Most messages that may wait, and most bytes of them. */
+  readonly maxLength?: number | undefined;
+  readonly maxLengthBytes?: number | undefined;
+  /** More bindings; the first is `exchange` with `routingKey`. */
+  readonly bindings?: readonly QueueBinding[];
   readonly queueArguments: Readonly<Record<string, unknown>>;
   readonly bindingArguments: Readonly<Record<string, unknown>>;
   readonly consumerArguments: Readonly<Record<string, unknown>>;

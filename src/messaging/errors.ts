@@ -21,6 +21,11 @@ export class ChannelError extends KombuError {
   readonly code: string = 'CHANNEL';
 }
 
+/** A mandatory message for which there was no queue; the broker did not keep it. */
+export class Unroutable extends ChannelError {
+  override readonly code = 'UNROUTABLE';
+}
+
 /** A pool or a broker's memory has no room left. */
 export class LimitExceeded extends KombuError {
   readonly code: string = 'LIMIT_EXCEEDED';
