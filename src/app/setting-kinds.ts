@@ -213,6 +213,16 @@ export const unknownTask = kind<'discard' | 'requeue'>('string', '"discard" or "
   value === 'discard' || value === 'requeue' ? value : UNREADABLE,
 );
 
+/** Name of a queue, in which `{queue}` stands for that of another. */
+export const queueTemplate = kind<string>(
+  'string',
+  'the name of a queue, in which {queue} may stand for another (as "{queue}.dead")',
+  value => {
+    const isName = isString(value) && value !== '' && value !== '{queue}';
+    return isName && !/[{}]/.test(value.replaceAll('{queue}', '')) ? value : UNREADABLE;
+  },
+);
+
 export const logLevel = kind<string>(
   'log level',
   'a log level (DEBUG, INFO, WARNING, ERROR, CRITICAL)',

@@ -10,6 +10,7 @@ import {
   logLevel,
   orNull,
   positive,
+  queueTemplate,
   string,
   unknownTask,
 } from './setting-kinds.ts';
@@ -50,6 +51,12 @@ export const WORKER_SETTINGS = {
     unknownTask,
     'discard',
     'What becomes of messages for unknown tasks: `discard`, or `requeue` for a worker that knows them.',
+  ),
+  worker_dead_letter_queue: used(
+    null,
+    orNull(queueTemplate),
+    null,
+    'Queue that keeps messages which the worker would drop: rejected, undecodable, unknown, delivered too often. `{queue}` stands for the queue they came from.',
   ),
   worker_eta_task_limit: used(
     'CELERYD_ETA_TASK_LIMIT',

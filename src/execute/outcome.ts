@@ -25,4 +25,8 @@ export interface TaskReply {
   readonly runtime: number;
   /** Only for `reject`. */
   readonly requeue?: boolean;
+  /** Only for `failure` and `reject`: what went wrong, shortened. */
+  readonly error?: string;
+  /** Only for `failure`: the message itself cannot be read, the task's code was not called. */
+  readonly problem?: 'undecodable' | 'invalid' | 'disallowed';
 }

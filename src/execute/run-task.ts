@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { JobControl } from '../pool/contract.ts';
-import { InvalidTaskError } from '../wire/errors.ts';
+import { ContentDisallowed, InvalidTaskError } from '../wire/errors.ts';
 import { exceptionRepr } from '../wire/exception.ts';
 import { readTaskBody, readTaskHeaders } from '../wire/task-message.ts';
 import { dispatchNext, dispatchRetry, readContinuation } from './dispatch.ts';
@@ -120,11 +120,30 @@ export async function cancelTask(
 
 const NO_CONTROL: JobControl = { signal: new AbortController().signal, release() {} };
 
+const MOST_ERROR_TEXT = 1000;
+
 function reply(x: Execution): TaskReply {
   const { outcome, runtime } = x;
-  return outcome.kind === 'reject'
-    ? { kind: 'reject', runtime, requeue: outcome.requeue }
-    : { kind: outcome.kind, runtime };
+  if (outcome.kind === 'reject') {
+    const error = outcome.reason.slice(0, MOST_ERROR_TEXT);
+    return { kind: 'reject', runtime, requeue: outcome.requeue, error };
+  }
+  if (outcome.kind === 'failure') {
+    const error = exceptionRepr(outcome.error).slice(0, MOST_ERROR_TEXT);
+    const wasRead = (x.context as TaskContext | undefined) !== undefined;
+    return {
+      kind: 'failure',
+      runtime,
+      error,
+      ...(!wasRead && { problem: problem(outcome.error) }),
+    };
+  }
+  return { kind: outcome.kind, runtime };
+}
+
+function problem(error: Error): NonNullable<TaskReply['problem']> {
+  if (error instanceof ContentDisallowed) return 'disallowed';
+  return error instanceof InvalidTaskError ? 'invalid' : 'undecodable';
 }
 
 function decode(x: Execution): void {

@@ -12,6 +12,7 @@ import type { ExecutionPorts } from '../execute/ports.ts';
 import { cancelTask, failTask } from '../execute/run-task.ts';
 import type { Blockage, Pool, PoolEvents } from '../pool/contract.ts';
 import { type PoolError, Terminated, TimeLimitExceeded } from '../pool/errors.ts';
+import { exceptionRepr } from '../wire/exception.ts';
 import type { Request } from './request.ts';
 import type { WorkerState } from './worker-state.ts';
 
@@ -312,7 +313,7 @@ export class Dispatcher {
     if (timedOut || !request.requeuesWhenLost) {
       await failTask(request.task, request.delivery, this.#execution, error);
     }
-    await (timedOut ? request.settleTimeout() : request.settleLost());
+    await (timedOut ? request.settleTimeout() : request.settleLost(exceptionRepr(error)));
   }
 
   #finish(jobId: number): Request | undefined {

@@ -11,7 +11,9 @@ import type { Logger } from '../base/logger.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { failTask, revokeTask } from '../execute/run-task.ts';
 import type { Delivery } from '../messaging/contract.ts';
+import { exceptionRepr } from '../wire/exception.ts';
 import { isTaskMessage, readTaskHeaders, type TaskHeaders } from '../wire/task-message.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import { tooManyDeliveries } from './delivery-limit.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { Refusals } from './refusals.ts';
@@ -34,8 +36,10 @@ export interface ReceiverPorts {
 export interface ReceiverPolicies {
   readonly rateLimits?: RateLimits | undefined;
   readonly successful?: SuccessfulTasks | undefined;
-  /** Keeps messages for tasks that are unknown here; without it they are discarded. */
+  /** Keeps messages for tasks that are unknown here; without it they are given up. */
   readonly unknown?: UnknownTasks | undefined;
+  /** Keeps messages that are given up. */
+  readonly deadLetters?: DeadLetters | undefined;
   /** Tasks that are not to run. */
   readonly revoked: RevokedTasks;
   /** `worker_max_deliveries` */
@@ -62,7 +66,7 @@ export class Receiver {
     this.#state = state;
     this.#ports = ports;
     this.#policies = policies;
-    this.#refusals = new Refusals(execution, ports.signals, policies.unknown);
+    this.#refusals = new Refusals(execution, ports.signals, policies);
     this.#execution = execution;
     this.#logger = execution.logger;
     this.#clock = execution.clock;
@@ -75,7 +79,7 @@ export class Receiver {
     const { accept } = this.#execution;
     if (!task || task.isRemote) this.#refusals.unregistered(delivery, headers);
     else if (!accept.has(delivery.message.contentType)) this.#refusals.disallowedContent(delivery);
-    else this.#accept(newRequest(delivery, headers, task), delivery);
+    else this.#accept(this.#newRequest(delivery, headers, task), delivery);
   }
 
   /** Forget what waits for its time; the messages stay with the broker. */
@@ -158,7 +162,8 @@ export class Receiver {
     if (!error) return false;
     this.#logger.error(`Giving up ${request.label}: ${error.message}`, { task_id: request.id });
     const stored = failTask(request.task, delivery, this.#execution, error);
-    this.#refusals.settle(stored.then(() => delivery.reject(false)));
+    const why = { reason: 'delivery_limit', error: exceptionRepr(error) } as const;
+    this.#refusals.settle(stored.then(() => this.#refusals.giveUp(delivery, why)));
     return true;
   }
 
@@ -213,9 +218,11 @@ export class Receiver {
     this.#timers.set(request, timer);
     this.#ports.onScheduled(this.#timers.size);
   }
-}
 
-function newRequest(delivery: Delivery, headers: TaskHeaders, task: TaskDefinition): Request {
-  const Class = task.resolved.Request as typeof Request | undefined;
-  return Class ? new Class(delivery, headers, task) : new Request(delivery, headers, task);
+  #newRequest(delivery: Delivery, headers: TaskHeaders, task: TaskDefinition): Request {
+    const Class = (task.resolved.Request as typeof Request | undefined) ?? Request;
+    const request = new Class(delivery, headers, task);
+    request.deadLetters = this.#policies.deadLetters;
+    return request;
+  }
 }

@@ -9,33 +9,48 @@ import { saferepr } from '../base/saferepr.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { failTask } from '../execute/run-task.ts';
 import type { Delivery } from '../messaging/contract.ts';
+import type { WorkerReason } from '../wire/dead-letter.ts';
 import { ContentDisallowed, DecodeError, InvalidTaskError } from '../wire/errors.ts';
+import { exceptionRepr } from '../wire/exception.ts';
 import { bodyBytes } from '../wire/message.ts';
 import type { TaskHeaders } from '../wire/task-message.ts';
+import type { DeadLetters, Refusal } from './dead-letters.ts';
 import { missingTask } from './missing-task.ts';
 import type { UnknownTasks } from './unknown-tasks.ts';
 
 /** Longest part of a body that is quoted in the log, as in Celery. */
 const LOGGED_BODY_BYTES = 1024;
 
+/** Who may want messages that are not run here. */
+export interface Keepers {
+  /** Keeps messages for tasks that are unknown here; without it they are given up. */
+  readonly unknown?: UnknownTasks | undefined;
+  /** Keeps what is given up; without it the broker drops (or dead-letters) it. */
+  readonly deadLetters?: DeadLetters | undefined;
+}
+
 export class Refusals {
   readonly #execution: ExecutionPorts;
   readonly #logger: Logger;
   readonly #signals: Signals;
-  readonly #unknown: UnknownTasks | undefined;
+  readonly #keepers: Keepers;
+  /** What the log says becomes of a message that is given up. */
+  readonly #fate: string;
 
-  /** @param unknown keeps messages for tasks that are unknown here; without it they are discarded */
-  constructor(execution: ExecutionPorts, signals: Signals, unknown: UnknownTasks | undefined) {
+  constructor(execution: ExecutionPorts, signals: Signals, keepers: Keepers = {}) {
     this.#execution = execution;
     this.#logger = execution.logger;
     this.#signals = signals;
-    this.#unknown = unknown;
+    this.#keepers = keepers;
+    this.#fate = keepers.deadLetters
+      ? 'The message goes to the dead-letter queue.'
+      : 'The message has been ignored and discarded.';
   }
 
   /** The headers cannot be read. @throws errors that are none of decoding or validation */
   unreadable(delivery: Delivery, error: unknown): void {
     if (error instanceof DecodeError) this.#dropUndecodable(delivery, error);
-    else if (error instanceof InvalidTaskError) this.#rejectInvalid(delivery, error);
+    else if (error instanceof InvalidTaskError) this.#rejectInvalid(delivery, error, 'invalid');
     else throw error;
   }
 
@@ -44,7 +59,7 @@ export class Refusals {
       `Received and deleted unknown message.  Wrong destination?!?\n\nThe full contents of the message body was: ${describeBody(delivery)}`,
       { queue: delivery.queue },
     );
-    this.#reject(delivery, new InvalidTaskError('The message is no task.'));
+    this.#reject(delivery, new InvalidTaskError('The message is no task.'), 'no_task');
   }
 
   disallowedContent(delivery: Delivery): void {
@@ -53,7 +68,7 @@ export class Refusals {
     const error = new ContentDisallowed(
       `Refusing to deserialize disabled content of type ${contentType} (accept_content allows ${allowed})`,
     );
-    this.#rejectInvalid(delivery, error);
+    this.#rejectInvalid(delivery, error, 'disallowed');
   }
 
   unregistered(delivery: Delivery, headers: TaskHeaders): void {
@@ -62,8 +77,14 @@ export class Refusals {
     const reason = new NotRegistered(task);
     const event = { task, id, queue, headers: message.headers, reason };
     void this.#signals.taskUnknown.send(this.#execution.hostname, event);
-    if (this.#unknown) this.#keepUnregistered(delivery, headers, this.#unknown);
+    const { unknown } = this.#keepers;
+    if (unknown) this.#keepUnregistered(delivery, headers, unknown);
     else this.#discardUnregistered(delivery, headers, reason);
+  }
+
+  /** The message is not wanted any more: by whoever keeps such messages, or by nobody. */
+  giveUp(delivery: Delivery, why: Refusal): Promise<void> {
+    return this.#keepers.deadLetters?.bury(delivery, why) ?? delivery.reject(false);
   }
 
   /** Settling survives reconnects by itself; what fails here is beyond repair and only told. */
@@ -79,22 +100,25 @@ export class Refusals {
       `Can't decode message body: ${error.message} [type:${contentType} encoding:${contentEncoding} headers:${saferepr(headers)}]\n\nbody: ${describeBody(delivery)}`,
       { queue: delivery.queue },
     );
-    this.settle(delivery.ack());
+    const { deadLetters } = this.#keepers;
+    const why = { reason: 'undecodable', error: exceptionRepr(error) } as const;
+    // Celery acknowledges what it cannot read
+    this.settle(deadLetters ? deadLetters.bury(delivery, why) : delivery.ack());
   }
 
-  #rejectInvalid(delivery: Delivery, error: Error): void {
+  #rejectInvalid(delivery: Delivery, error: Error, reason: WorkerReason): void {
     this.#logger.error(
-      `Received invalid task message: ${error.message}\nThe message has been ignored and discarded.\n\nThe full contents of the message body was: ${describeBody(delivery)}`,
+      `Received invalid task message: ${error.message}\n${this.#fate}\n\nThe full contents of the message body was: ${describeBody(delivery)}`,
       { queue: delivery.queue },
     );
-    this.#reject(delivery, error);
+    this.#reject(delivery, error, reason);
   }
 
-  #reject(delivery: Delivery, reason: Error): void {
+  #reject(delivery: Delivery, error: Error, reason: WorkerReason): void {
     const { queue, message } = delivery;
-    const event = { queue, headers: message.headers, reason };
+    const event = { queue, headers: message.headers, reason: error };
     void this.#signals.taskRejected.send(this.#execution.hostname, event);
-    this.settle(delivery.reject(false));
+    this.settle(this.giveUp(delivery, { reason, error: exceptionRepr(error) }));
   }
 
   #keepUnregistered(delivery: Delivery, headers: TaskHeaders, unknown: UnknownTasks): void {
@@ -107,11 +131,12 @@ export class Refusals {
 
   #discardUnregistered(delivery: Delivery, headers: TaskHeaders, error: NotRegistered): void {
     this.#logger.error(
-      `Received unregistered task of type '${headers.task}'.\nThe message has been ignored and discarded.\n\nDid you remember to import the module containing this task?\nOr maybe you are using relative imports?\n\nThe full contents of the message body was:\n${describeBody(delivery)}\n\nThe full contents of the message headers:\n${saferepr(delivery.message.headers)}`,
+      `Received unregistered task of type '${headers.task}'.\n${this.#fate}\n\nDid you remember to import the module containing this task?\nOr maybe you are using relative imports?\n\nThe full contents of the message body was:\n${describeBody(delivery)}\n\nThe full contents of the message headers:\n${saferepr(delivery.message.headers)}`,
       { task: headers.task, task_id: headers.id, queue: delivery.queue },
     );
     const stored = failTask(missingTask(headers.task), delivery, this.#execution, error);
-    this.settle(stored.then(() => delivery.reject(false)));
+    const why = { reason: 'unregistered', error: exceptionRepr(error) } as const;
+    this.settle(stored.then(() => this.giveUp(delivery, why)));
   }
 }
 

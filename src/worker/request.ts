@@ -8,6 +8,7 @@ import type { TaskReply } from '../execute/outcome.ts';
 import type { Delivery } from '../messaging/contract.ts';
 import type { PoolError } from '../pool/errors.ts';
 import type { TaskHeaders } from '../wire/task-message.ts';
+import type { DeadLetters, Refusal } from './dead-letters.ts';
 
 export type RequestState =
   | 'reserved'
@@ -34,6 +35,8 @@ export class Request {
   isCancelled = false;
   /** The signal that a remote command had its process killed with. */
   terminatedBy: string | undefined;
+  /** Who keeps the message when it is rejected for good; without it the broker drops it. */
+  deadLetters: DeadLetters | undefined;
   /** Tells the runs of one id apart: a retry may arrive before the try before it has ended. */
   key: string;
   #delivery: Delivery;
@@ -123,12 +126,12 @@ export class Request {
   /** Settle after an answer of the task's own. Early acks have settled the message before. */
   settle(reply: TaskReply): Promise<void> | undefined {
     this.state = 'done';
+    const { kind, requeue = false, problem, error = '' } = reply;
+    if (problem && this.deadLetters) return this.#giveUp({ reason: problem, error });
+    if (kind === 'reject' && !requeue) return this.#giveUp({ reason: 'rejected', error });
     if (!this.acksLate) return undefined;
-    if (reply.kind === 'reject') {
-      return this.#settle(delivery => delivery.reject(reply.requeue ?? false));
-    }
-    if (reply.kind === 'failure') return this.#settleFailure();
-    return this.ack();
+    if (kind === 'reject') return this.#settle(delivery => delivery.reject(true));
+    return kind === 'failure' ? this.#settleFailure(error) : this.ack();
   }
 
   /** Whether the loss of its child puts the message back instead of failing the task. */
@@ -137,10 +140,10 @@ export class Request {
   }
 
   /** Settle after the child that ran it died. */
-  settleLost(): Promise<void> | undefined {
+  settleLost(error: string): Promise<void> | undefined {
     this.state = 'done';
     if (!this.acksLate) return undefined;
-    return this.requeuesWhenLost ? this.requeue({ counted: true }) : this.#settleFailure();
+    return this.requeuesWhenLost ? this.requeue({ counted: true }) : this.#settleFailure(error);
   }
 
   /** Settle after the hard time limit. */
@@ -150,10 +153,19 @@ export class Request {
     return this.task.resolved.acksOnTimeout ? this.ack() : this.requeue({ counted: true });
   }
 
-  #settleFailure(): Promise<void> {
-    return this.task.resolved.acksOnFailure
-      ? this.ack()
-      : this.#settle(delivery => delivery.reject(false));
+  #settleFailure(error: string): Promise<void> | undefined {
+    if (this.task.resolved.acksOnFailure) return this.ack();
+    return this.#giveUp({ reason: 'failed', error });
+  }
+
+  /** With early acks the message is gone already, but a copy of it can still be kept. */
+  #giveUp(why: Refusal): Promise<void> | undefined {
+    const { deadLetters } = this;
+    if (!this.acksLate) return deadLetters?.buryCopy(this.#delivery, why);
+    if (!deadLetters) return this.#settle(delivery => delivery.reject(false));
+    // once for all deliveries of the message
+    const newest = this.#delivery;
+    return this.#settle(each => (each === newest ? deadLetters.bury(each, why) : each.ack()));
   }
 
   #settle(how: (delivery: Delivery) => Promise<void>): Promise<void> {

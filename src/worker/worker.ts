@@ -25,6 +25,7 @@ import { checkTasks } from './check-tasks.ts';
 import type { ChildConfig } from './child.ts';
 import { Consumer } from './consumer.ts';
 import { controlCommands } from './control-commands.ts';
+import { DeadLetters, refuseOwnDeadLetters } from './dead-letters.ts';
 import { Dispatcher, MOST_AHEAD_PER_CHILD } from './dispatcher.ts';
 import { Pidbox } from './pidbox.ts';
 import { type PrefetchOptions, prefetchCount } from './prefetch.ts';
@@ -89,6 +90,7 @@ export class Worker {
   #receiver!: Receiver;
   #dispatcher!: Dispatcher;
   #pidbox: Pidbox | undefined;
+  #deadLetters: DeadLetters | undefined;
   readonly #revoked: RevokedTasks;
   #prefetch!: PrefetchOptions;
   #scheduled = 0;
@@ -112,6 +114,7 @@ export class Worker {
     if (options.queues) app.queues.select(options.queues);
     if (options.excludeQueues) app.queues.deselect(options.excludeQueues);
     this.queues = app.queues.consumed;
+    refuseOwnDeadLetters(this.queues, app.conf.get('worker_dead_letter_queue'));
   }
 
   /** Children (or places) of the pool; `worker_concurrency`, by default one per processor. */
@@ -200,6 +203,7 @@ export class Worker {
     const transport = await this.app.openTransport('read');
     this.#transport = transport;
     checkTasks(this.app);
+    this.#deadLetters = this.#createDeadLetters(transport);
     const policies = await this.#policies();
     const onlyFree = conf.get('worker_disable_prefetch');
     this.#prefetch = {
@@ -263,6 +267,20 @@ export class Worker {
     });
   }
 
+  #createDeadLetters(transport: Transport): DeadLetters | undefined {
+    const { conf, queues, clock } = this.app;
+    const name = conf.get('worker_dead_letter_queue');
+    if (name === null) return undefined;
+    return new DeadLetters({
+      transport,
+      name,
+      declared: known => (queues.has(known) ? queues.get(known) : undefined),
+      hostname: this.hostname,
+      logger: this.#logger,
+      clock,
+    });
+  }
+
   async #storeRevoked(id: string): Promise<void> {
     const { store, storesResults, clock } = this.#execution;
     if (!storesResults) return;
@@ -294,6 +312,7 @@ export class Worker {
     return {
       revoked: this.#revoked,
       maxDeliveries: conf.get('worker_max_deliveries'),
+      deadLetters: this.#deadLetters,
       ...(!conf.get('worker_disable_rate_limits') && {
         rateLimits: new RateLimits(clock, (request, isLate) => this.#toPool(request, isLate)),
       }),
@@ -362,6 +381,7 @@ export class Worker {
       }
     }
     await this.#pidbox?.stop();
+    await this.#deadLetters?.stop();
     await this.#consumer?.stop();
     await this.#transport?.close();
     await workerShutdown.send(this.hostname, event);
