@@ -2,6 +2,7 @@
 import type { ResultBackend } from '../backends/contract.ts';
 import { openBackend } from '../backends/open.ts';
 import type { Transport } from '../messaging/contract.ts';
+import type { FailoverStrategy } from '../messaging/failover.ts';
 import { openTransport } from '../messaging/open.ts';
 import type { Settings } from './settings.ts';
 
@@ -33,6 +34,7 @@ export class Connections {
       transportOptions: conf.get('broker_transport_options'),
       connectTimeout: conf.get('broker_connection_timeout'),
       useSsl: conf.get('broker_use_ssl'),
+      failoverStrategy: conf.get('broker_failover_strategy') as FailoverStrategy | string | null,
     });
   }
 

@@ -6,6 +6,7 @@
 import type { DecodeError } from '../wire/errors.ts';
 import type { Message } from '../wire/message.ts';
 import type { Exchange, Queue } from './entities.ts';
+import type { FailoverStrategy } from './failover.ts';
 
 /** Where a message is sent: an exchange and a routing key. */
 export interface Destination {
@@ -172,4 +173,6 @@ export interface TransportOptions {
   readonly connectTimeout: number;
   /** `broker_use_ssl`: false, true, or a dictionary of ssl_* options. */
   readonly useSsl: boolean | Readonly<Record<string, unknown>>;
+  /** `broker_failover_strategy`: the order in which several URLs are tried; default `round-robin`. */
+  readonly failoverStrategy?: FailoverStrategy | string | null;
 }
