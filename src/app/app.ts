@@ -108,13 +108,14 @@ export class Celery {
     this.signals = createSignals((signal, error) => {
       warn(`A receiver of ${signal} failed: ${(error as Error)?.stack ?? String(error)}`);
     });
-    this.#connections = new Connections(this.conf);
+    this.#connections = new Connections(this.conf, { oid: () => this.#publisher.oid, warn });
     this.#publisher = new Publisher({
       conf: this.conf,
       main,
       signals: this.signals,
       queues: () => this.queues,
       transport: () => this.transport(),
+      expectReply: () => this.#connections.expectReply(),
       clock: () => this.clock,
       warn,
     });
@@ -402,7 +403,7 @@ export class Celery {
     return {
       ...this.#localPorts(),
       ...node,
-      store: meta => backend.store(meta),
+      store: (meta, replyTo) => backend.store(meta, replyTo),
       publish: (call, route) => this.#publishCall(call, route),
       storesResults: backend.name !== 'disabled',
     };

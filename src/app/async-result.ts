@@ -56,7 +56,9 @@ export class AsyncResult<R = unknown> {
   async get(options: GetOptions = {}): Promise<R> {
     if (this.ignored) return undefined as R;
     if (this.#final === undefined) {
-      this.#final = await waitForResult(await this.#host.backend(), this.id, options);
+      const backend = await this.#host.backend();
+      this.#final = await waitForResult(backend, this.id, options);
+      backend.release?.(this.id);
     }
     const { status, result, traceback } = this.#final;
     if (!states.PROPAGATE_STATES.has(status)) return result as R;
@@ -85,8 +87,10 @@ export class AsyncResult<R = unknown> {
         await wake.promise;
         wake = deferred();
         for (const meta of seen.splice(0)) {
+          const isFinal = states.READY_STATES.has(meta.status);
+          if (isFinal) backend.release?.(this.id);
           yield meta;
-          if (states.READY_STATES.has(meta.status)) return;
+          if (isFinal) return;
         }
       }
     } finally {
@@ -164,8 +168,12 @@ export class AsyncResult<R = unknown> {
 
   async #meta(): Promise<ResultMeta | undefined> {
     if (this.#final) return this.#final;
-    const meta = await (await this.#host.backend()).fetch(this.id);
-    if (meta && states.READY_STATES.has(meta.status)) this.#final = meta;
+    const backend = await this.#host.backend();
+    const meta = await backend.fetch(this.id);
+    if (meta && states.READY_STATES.has(meta.status)) {
+      this.#final = meta;
+      backend.release?.(this.id);
+    }
     return meta;
   }
 }

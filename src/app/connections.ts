@@ -1,18 +1,29 @@
 /** The connections of one app: one for publishing, one to the result backend, opened on first use. */
 import type { ResultBackend } from '../backends/contract.ts';
-import { openBackend } from '../backends/open.ts';
+import { answersSender, openBackend } from '../backends/open.ts';
 import type { Transport } from '../messaging/contract.ts';
 import type { FailoverStrategy } from '../messaging/failover.ts';
 import { openTransport } from '../messaging/open.ts';
 import type { Settings } from './settings.ts';
 
+/** Whom replies are for, should the result backend send them over the broker. */
+export interface ReplyHost {
+  /** Names the queue of replies. */
+  oid(): string;
+  warn(message: string): void;
+}
+
 export class Connections {
   readonly #conf: Settings;
+  readonly #replies: ReplyHost;
+  #answersSender: boolean | undefined;
+  #revision = -1;
   #transport: Promise<Transport> | undefined;
   #backend: Promise<ResultBackend> | undefined;
 
-  constructor(conf: Settings) {
+  constructor(conf: Settings, replies: ReplyHost) {
     this.#conf = conf;
+    this.#replies = replies;
   }
 
   /** The shared connection for publishing. */
@@ -35,6 +46,8 @@ export class Connections {
       connectTimeout: conf.get('broker_connection_timeout'),
       useSsl: conf.get('broker_use_ssl'),
       failoverStrategy: conf.get('broker_failover_strategy') as FailoverStrategy | string | null,
+      heartbeat: conf.get('broker_heartbeat'),
+      loginMethod: conf.get('broker_login_method'),
     });
   }
 
@@ -47,6 +60,18 @@ export class Connections {
       });
     }
     return this.#backend;
+  }
+
+  /**
+   * What has to be waited for before a task is published whose result comes back here: with
+   * `rpc://` somebody must be listening by then. Undefined when nothing has.
+   */
+  expectReply(): Promise<unknown> | undefined {
+    if (this.#revision !== this.#conf.revision) {
+      this.#answersSender = answersSender(this.#conf.get('result_backend') ?? '');
+      this.#revision = this.#conf.revision;
+    }
+    return this.#answersSender ? this.backend().then(backend => backend.expect?.()) : undefined;
   }
 
   async close(): Promise<void> {
@@ -68,6 +93,12 @@ export class Connections {
       serializer: conf.get('result_serializer'),
       accept: conf.get('result_accept_content') ?? conf.get('accept_content'),
       settings: conf.table({ withDefaults: true, censored: false }),
+      messaging: {
+        replyQueue: this.#replies.oid(),
+        publishing: () => this.transport(),
+        consuming: () => this.open('read'),
+        warn: message => this.#replies.warn(message),
+      },
     });
   }
 }

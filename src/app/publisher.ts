@@ -25,6 +25,8 @@ export interface PublisherHost {
   readonly main: string;
   readonly queues: () => Queues;
   transport(): Promise<Transport>;
+  /** Be ready for the result of a task; undefined when nothing has to be waited for. */
+  expectReply(): Promise<unknown> | undefined;
   readonly signals: Signals;
   clock(): Clock;
   warn(message: string): void;
@@ -212,9 +214,13 @@ export class Publisher {
     options: Pick<ApplyOptions, 'retry' | 'retryPolicy'>,
   ): Promise<void> {
     const message = buildTaskMessage(call);
+    const isAnswered = call.replyTo === this.oid && !call.ignoreResult;
     const attempt = async () => {
       const transport = await this.#host.transport();
       if (queue) await transport.declare(queue);
+      // the queue has to be there before the first result is sent to it
+      const listening = isAnswered ? this.#host.expectReply() : undefined;
+      if (listening) await listening;
       await transport.publish(message, { exchange, routingKey });
     };
     const { signals } = this.#host;

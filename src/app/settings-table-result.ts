@@ -42,11 +42,11 @@ export const RESULT_SETTINGS = {
     false,
     'Keep name, args, kwargs, worker, retries and queue with a result.',
   ),
-  result_persistent: later(
+  result_persistent: used(
     'CELERY_RESULT_PERSISTENT',
     bool,
     null,
-    'RPC: results are persistent messages.',
+    'RPC: results are persistent messages, which survive a restart of the broker.',
   ),
   result_exchange: noEffect(
     'CELERY_RESULT_EXCHANGE',

@@ -4,6 +4,7 @@
  * it knows nothing about tasks or workflows.
  */
 
+import type { Transport } from '../messaging/contract.ts';
 import type { ResultMeta } from '../wire/result-meta.ts';
 
 export type MetaListener = (meta: ResultMeta) => void;
@@ -16,6 +17,8 @@ export interface ResultBackend {
   readonly url: string;
   /** Whether documents disappear by themselves after `result_expires`. All stores of ours do. */
   readonly expiresItself: boolean;
+  /** Results reach only the process that sent the task; nobody else can ask for them. */
+  readonly onlyForSender?: boolean;
   /** Opens connections and creates what is missing. Idempotent; other calls do it when needed. */
   start(): Promise<void>;
   /** Idempotent; safe before `start`. Waiting subscribers hear nothing more. */
@@ -24,9 +27,17 @@ export interface ResultBackend {
    * Store one state of a task. A stored SUCCESS is final: later calls for the same task change
    * nothing. Calls of one event-loop turn travel together.
    *
+   * @param replyTo `reply_to` of the task's message, for stores that send documents there
    * @throws BackendStoreError when it cannot be known whether the document was stored
    */
-  store(meta: ResultMeta): Promise<void>;
+  store(meta: ResultMeta, replyTo?: string | null): Promise<void>;
+  /**
+   * Be ready for the result of a task that is about to be published. Undefined when nothing has
+   * to be waited for; missing in stores that keep documents for everybody.
+   */
+  expect?(): Promise<unknown> | undefined;
+  /** The final document was read and is kept by its reader: it need not be remembered here. */
+  release?(taskId: string): void;
   /** The stored document, or undefined when there is none (Celery's PENDING). @throws BackendGetMetaError */
   fetch(taskId: string): Promise<ResultMeta | undefined>;
   /** Forget the result. Idempotent. */
@@ -53,6 +64,17 @@ export interface ResultBackend {
   cleanup(): Promise<number>;
 }
 
+/** What a backend that sends results over the broker gets of its app. */
+export interface MessagingPort {
+  /** Name of the queue of replies to this app in this process. */
+  readonly replyQueue: string;
+  /** The app's connection for publishing. */
+  publishing(): Promise<Transport>;
+  /** A connection of its own for consuming, not connected yet. */
+  consuming(): Promise<Transport>;
+  warn(message: string): void;
+}
+
 export interface BackendOptions {
   /** Seconds a document is kept; 0 or null is for ever (`result_expires`). */
   readonly expires: number | null;
@@ -66,4 +88,6 @@ export interface BackendOptions {
   readonly extended: boolean;
   /** Settings of one backend only, by their Celery names: `redis_socket_timeout`, `database_table_names`, … */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Given by an app; needed by `rpc` only. */
+  readonly messaging?: MessagingPort;
 }

@@ -18,6 +18,10 @@ const sqlite: Maker = async (url, options) => {
   const { SqliteBackend } = await import('./sqlite/backend.ts');
   return new SqliteBackend(url, options);
 };
+const rpc: Maker = async (_url, options) => {
+  const { RpcBackend } = await import('./rpc/backend.ts');
+  return new RpcBackend(options);
+};
 const disabled: Maker = async () => {
   const { DisabledBackend } = await import('./disabled.ts');
   return new DisabledBackend();
@@ -34,18 +38,25 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   'redis+socket': redis,
   socket: redis,
   sentinel: redis,
+  rpc,
   disabled,
 };
 
-const AVAILABLE = 'redis, rediss, redis+socket, sentinel, db+sqlite, cache+memory and disabled';
+const AVAILABLE =
+  'redis, rediss, redis+socket, sentinel, rpc, db+sqlite, cache+memory and disabled';
 
 /** Celery's others, so that the answer is "not yet" rather than "unknown". */
 const NOT_YET = new Set([
-  ...['rpc', 'amqp', 'file', 'mongodb', 'mongodb+srv', 'elasticsearch', 'cassandra', 'couchbase'],
+  ...['file', 'mongodb', 'mongodb+srv', 'elasticsearch', 'cassandra', 'couchbase'],
   ...['couchdb', 'cosmosdbsql', 'consul', 'dynamodb', 'azureblockblob', 'arangodb', 's3', 'gs'],
   ...['cache+memcached', 'cache+pylibmc', 'memcached', 'pylibmc'],
   ...['db+postgresql', 'db+mysql', 'db+oracle', 'db+mssql', 'db+mariadb'],
 ]);
+
+/** Whether results are sent to the process that sent the task, which has to be listening by then. */
+export function answersSender(url: string): boolean {
+  return /^rpc(:\/\/|$)/i.test(url.trim());
+}
 
 /**
  * @param url `result_backend`: a URL or a bare name such as `redis`; empty is `disabled`
@@ -92,6 +103,11 @@ function unavailable(scheme: string, url: string): ImproperlyConfigured {
   if (NOT_YET.has(scheme) || NOT_YET.has(base)) {
     return new ImproperlyConfigured(
       `The result backend ${shown} is not available in tscelery yet. Available: ${AVAILABLE}.`,
+    );
+  }
+  if (base === 'amqp' || base === 'pyamqp' || base === 'amqps') {
+    return new ImproperlyConfigured(
+      `There is no result backend ${shown}: with results sent over the broker it is "rpc://".`,
     );
   }
   const known = [...Object.keys(MAKERS), ...NOT_YET];

@@ -52,8 +52,13 @@ async function sendErrbacks(x: Execution): Promise<void> {
   const group = errbacks.length > 0 ? x.ports.newId() : null;
   await Promise.all(errbacks.map(errback => callOrSend(x, outcome, errback, group)));
   if (!x.ports.storesResults) return;
-  const lost = chain.map(step => step.options.task_id).filter(id => typeof id === 'string');
-  await Promise.all(lost.map(id => x.ports.store(inheritedFailureMeta(x, outcome, id))));
+  await Promise.all(
+    chain.map(async ({ options: { task_id: id, reply_to: replyTo } }) => {
+      if (typeof id !== 'string') return;
+      const waiting = typeof replyTo === 'string' ? replyTo : x.headers.replyTo;
+      await x.ports.store(inheritedFailureMeta(x, outcome, id), waiting);
+    }),
+  );
 }
 
 /** An errback that wants to see the error is called here; the others get the id in a message. */

@@ -15,8 +15,8 @@ export type Errback = (
 
 /** What running a task needs from the outside; given by the app to workers and eager calls alike. */
 export interface ExecutionPorts {
-  /** Keep a result document. Resolves when it is safe. */
-  store(meta: ResultMeta): Promise<void>;
+  /** Keep a result document, or send it to who asked for it (`reply_to`). Resolves when it is safe. */
+  store(meta: ResultMeta, replyTo?: string | null): Promise<void>;
   /** Publish a message: a retry, a callback, the next step of a chain. Resolves when the broker has it. */
   publish(call: TaskCall, route: SignatureRoute): Promise<void>;
   newId(): string;

@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import type { JobControl } from '../pool/contract.ts';
 import { ContentDisallowed, InvalidTaskError } from '../wire/errors.ts';
 import { exceptionRepr } from '../wire/exception.ts';
+import type { ResultMeta } from '../wire/result-meta.ts';
 import { readTaskBody, readTaskHeaders } from '../wire/task-message.ts';
 import { dispatchNext, dispatchRetry, readContinuation } from './dispatch.ts';
 import type { Execution, TaskSource } from './execution.ts';
@@ -102,7 +103,7 @@ export async function revokeTask(
   x.headers = readTaskHeaders(source.message, ports.accept);
   const ignored = x.headers.ignoreResult ?? task.ignoreResult;
   if (ignored && !task.storeErrorsEvenIfIgnored) return;
-  await ports.store(revokedMeta(x, error));
+  await keep(x, revokedMeta(x, error));
 }
 
 /** Store that a run was broken off and the broker delivers the task again. */
@@ -115,7 +116,7 @@ export async function cancelTask(
   decode(x);
   bindContext(x);
   if (!ports.storesResults || x.request.ignoreResult) return;
-  await ports.store(cancelledMeta(x));
+  await keep(x, cancelledMeta(x));
 }
 
 const NO_CONTROL: JobControl = { signal: new AbortController().signal, release() {} };
@@ -186,13 +187,14 @@ class ExecutionHost implements ContextHost {
 
   async updateState(update: StateUpdate): Promise<void> {
     const { ports, control } = this.#x;
-    if (ports.storesResults && !control.isAbandoned) await ports.store(updateMeta(this.#x, update));
+    if (ports.storesResults && !control.isAbandoned)
+      await keep(this.#x, updateMeta(this.#x, update));
   }
 }
 
 function markStarted(x: Execution): Promise<void> | undefined {
   if (!x.task.trackStarted || x.request.ignoreResult || !x.ports.storesResults) return;
-  return x.ports.store(startedMeta(x));
+  return keep(x, startedMeta(x));
 }
 
 async function call(x: Execution): Promise<void> {
@@ -220,11 +222,15 @@ function dispatch(x: Execution): Promise<void> | undefined {
   return undefined;
 }
 
+function keep(x: Execution, meta: ResultMeta): Promise<void> {
+  return x.ports.store(meta, x.headers.replyTo);
+}
+
 function store(x: Execution): Promise<void> | undefined {
   if (!x.ports.storesResults || x.outcome.kind === 'ignore' || x.outcome.kind === 'reject') return;
   const wanted =
     !x.request.ignoreResult || (x.outcome.kind === 'failure' && x.task.storeErrorsEvenIfIgnored);
-  return wanted ? x.ports.store(outcomeMeta(x, x.outcome)) : undefined;
+  return wanted ? keep(x, outcomeMeta(x, x.outcome)) : undefined;
 }
 
 /** Something outside the task's own code failed: decoding, publishing what follows, storing. */
@@ -238,7 +244,7 @@ async function failInternally(x: Execution, error: unknown): Promise<void> {
 async function storeInternalFailure(x: Execution, outcome: FailureOutcome): Promise<void> {
   if (!x.ports.storesResults || !x.headers) return;
   try {
-    await x.ports.store(outcomeMeta(x, outcome));
+    await keep(x, outcomeMeta(x, outcome));
   } catch (storeError) {
     x.ports.logger.critical(
       `Task ${label(x)}: the failure could not be stored: ${exceptionRepr(storeError)}`,

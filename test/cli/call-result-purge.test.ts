@@ -56,6 +56,15 @@ describe('call and result', { concurrency: 2 }, () => {
     }
   });
 
+  it('results sent over the broker cannot be read, which is said at once', async t => {
+    const { run } = setup(t);
+
+    const { code, stderr } = await run('--result-backend', 'rpc://', 'result', 'some-id');
+
+    assert.match(stderr, /rpc:\/\/ sends results to the process that sent the task/);
+    assert.equal(code, 1);
+  });
+
   it('keyword arguments reach the parameters of that name', async t => {
     const { run, call, work } = setup(t);
     work();

@@ -13,6 +13,8 @@ export interface BackendSetup {
   open(options?: Partial<BackendOptions>): Promise<ResultBackend>;
   /** Whether children, group_id and parent_id are kept (Python's SQL tables do not). */
   readonly keepsFamily: boolean;
+  /** False for a store that answers groups with an error. */
+  readonly keepsGroups?: boolean;
   /** Proof from outside that nobody listens any more. */
   noSubscriptionLeft?(): Promise<boolean>;
 }
@@ -417,18 +419,20 @@ function waiting(setup: Setup): void {
 
 function expiry(setup: Setup): void {
   it('lets documents and groups disappear after result_expires', async t => {
-    const { open } = await setup(t);
+    const { open, keepsGroups = true } = await setup(t);
     const [brief, lasting] = [await open({ expires: 1 }), await open({ expires: null })];
     const [gone, kept] = [randomUUID(), randomUUID()];
     const now = new Date().toISOString();
     await brief.store({ ...meta(gone, 'SUCCESS', 1), date_done: now });
-    await brief.storeGroup(gone, [[gone, null], []]);
+    if (keepsGroups) await brief.storeGroup(gone, [[gone, null], []]);
     await lasting.store({ ...meta(kept, 'SUCCESS', 2), date_done: now });
     assert.equal((await brief.fetch(gone))?.result, 1);
 
     await eventually(async () => assert.equal(await brief.fetch(gone), undefined));
 
-    await eventually(async () => assert.equal(await brief.fetchGroup(gone), undefined));
+    if (keepsGroups) {
+      await eventually(async () => assert.equal(await brief.fetchGroup(gone), undefined));
+    }
     assert.equal((await lasting.fetch(kept))?.result, 2);
   });
 }
@@ -443,9 +447,13 @@ function groups(setup: Setup): void {
   ];
 
   it('keeps a group and forgets it', async t => {
-    const { open } = await setup(t);
+    const { open, keepsGroups } = await setup(t);
     const [writer, reader] = [await open(), await open()];
     const id = randomUUID();
+    if (keepsGroups === false) {
+      await assert.rejects(writer.storeGroup(id, tuple), /cannot keep groups/);
+      return;
+    }
 
     await writer.storeGroup(id, tuple);
     assert.deepEqual(await reader.fetchGroup(id), tuple);
@@ -456,9 +464,14 @@ function groups(setup: Setup): void {
   });
 
   it('answers undefined for an unknown group', async t => {
-    const { open } = await setup(t);
+    const { open, keepsGroups } = await setup(t);
+    const backend = await open();
+    if (keepsGroups === false) {
+      await assert.rejects(backend.fetchGroup(randomUUID()), /cannot keep groups/);
+      return;
+    }
 
-    assert.equal(await (await open()).fetchGroup(randomUUID()), undefined);
+    assert.equal(await backend.fetchGroup(randomUUID()), undefined);
   });
 }
 
@@ -489,7 +502,7 @@ function lifecycle(setup: Setup): void {
 
   it('tells nobody anything after a stop', async t => {
     const { open } = await setup(t);
-    const [writer, reader] = [await open(), await open()];
+    const [writer, reader, other] = [await open(), await open(), await open()];
     const [id, last] = [randomUUID(), randomUUID()];
     const heard: string[] = [];
     await reader.subscribe(id, seen => heard.push(seen.status));
@@ -498,7 +511,7 @@ function lifecycle(setup: Setup): void {
     await writer.store(meta(id, 'SUCCESS'));
     await writer.store(meta(last, 'SUCCESS'));
 
-    await waitForResult(await open(), last, { timeout: 10 });
+    await waitForResult(other, last, { timeout: 10 });
     assert.deepEqual(heard, []);
   });
 

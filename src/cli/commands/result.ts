@@ -14,12 +14,22 @@ export async function run(invocation: Invocation<typeof RESULT_OPTIONS>): Promis
   const { app } = await loadApp(globals);
   try {
     if (values.task !== undefined) await requireTask(app, values.task);
+    await requireReadableResults(app);
     const result = app.AsyncResult(words[0]!);
     if (values.traceback) return await printTraceback(result);
     return await printValue(result, values.timeout);
   } finally {
     await app.close();
   }
+}
+
+/** Otherwise one would wait for ever. */
+async function requireReadableResults(app: Celery): Promise<void> {
+  const backend = await app.backend();
+  if (!backend.onlyForSender) return;
+  throw new CommandError(
+    `The result backend ${backend.url} sends results to the process that sent the task, so they cannot be read here. Use one that stores results, for example "redis://localhost/1".`,
+  );
 }
 
 async function requireTask(app: Celery, name: string): Promise<void> {

@@ -58,7 +58,7 @@ describe('result_backend', () => {
     assert.equal(backend.url, 'redis://:**@box:6390/4');
   });
 
-  for (const url of ['rpc://', 'rpc', 'db+postgresql://u:secret@h/d', 'mongodb://h', 'file:///x']) {
+  for (const url of ['db+postgresql://u:secret@h/d', 'mongodb://h', 'file:///x']) {
     it(`${url} is refused as not available yet, with what is`, async () => {
       const message = await messageOf(url);
 
@@ -66,6 +66,17 @@ describe('result_backend', () => {
       assert.doesNotMatch(message, /secret/);
     });
   }
+
+  it('"rpc" needs an app, whose broker it uses', async () => {
+    for (const url of ['rpc', 'rpc://'])
+      assert.match(await messageOf(url), /only as part of an app/);
+  });
+
+  it('an amqp URL is answered with "rpc://"', async () => {
+    const message = await messageOf('amqp://u:secret@h');
+
+    assert.match(message, /no result backend "amqp:\/\/u:\*\*@h".* "rpc:\/\/"/);
+  });
 
   it('names the nearest backend for a misspelt one and hides the password', async () => {
     const message = await messageOf('rediss+://u:secret@host');

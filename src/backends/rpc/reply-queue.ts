@@ -1,0 +1,76 @@
+/**
+ * The queue to which workers send the results of this process.
+ *
+ * Owns the connection that consumes it. The queue is not deleted with that connection, as
+ * Celery's is, so that results sent while it is down are waiting when it is back.
+ */
+
+import type { Delivery, Transport } from '../../messaging/contract.ts';
+import { DEFAULT_EXCHANGE, type Queue, queue } from '../../messaging/entities.ts';
+import { ConnectionClosed } from '../../messaging/errors.ts';
+import type { MessagingPort } from '../contract.ts';
+
+/** Seconds without its consumer after which the broker deletes the queue of a process that died. */
+const ABANDONED_AFTER = 600;
+
+export interface ReplyQueueOptions {
+  readonly messaging: MessagingPort;
+  /** Seconds that results are kept (`result_expires`); 0 or null is for ever. */
+  readonly expires: number | null;
+  readonly onDeliveries: (deliveries: Delivery[]) => void;
+}
+
+export class ReplyQueue {
+  readonly #options: ReplyQueueOptions;
+  #opening: Promise<Transport> | undefined;
+  #isOpen = false;
+
+  constructor(options: ReplyQueueOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when results arrive; undefined when they do already. The consumer heals by itself
+   * from then on. @throws OperationalError when the broker cannot be reached; the next call tries again
+   */
+  open(): Promise<unknown> | undefined {
+    if (this.#isOpen) return undefined;
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  async close(): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    this.#isOpen = false;
+    const transport = await opening?.catch(() => undefined);
+    if (!transport) return;
+    // a broker that cannot be reached deletes it later by itself
+    if (transport.connected) await transport.delete(this.#queue()).catch(() => {});
+    await transport.close();
+  }
+
+  async #open(): Promise<Transport> {
+    const transport = await this.#options.messaging.consuming();
+    try {
+      const { onDeliveries } = this.#options;
+      await transport.consume([this.#queue()], { prefetch: 0, onDeliveries });
+    } catch (error) {
+      this.#opening = undefined;
+      await transport.close();
+      throw error;
+    }
+    if (!this.#opening) throw new ConnectionClosed('The result backend was closed.');
+    this.#isOpen = true;
+    return transport;
+  }
+
+  #queue(): Queue {
+    const { messaging, expires } = this.#options;
+    return queue(messaging.replyQueue, {
+      exchange: DEFAULT_EXCHANGE,
+      noAck: true,
+      expires: Math.min(expires || ABANDONED_AFTER, ABANDONED_AFTER),
+    });
+  }
+}

@@ -1,0 +1,96 @@
+/** Sends results to reply queues, in order, and again over lost connections. */
+import { sleep } from '../../base/backoff.ts';
+import { type Deferred, deferred } from '../../base/deferred.ts';
+import type { Transport } from '../../messaging/contract.ts';
+import { DEFAULT_EXCHANGE } from '../../messaging/entities.ts';
+import { ConnectionClosed, OperationalError } from '../../messaging/errors.ts';
+import type { Message } from '../../wire/message.ts';
+import type { RetrySchedule } from '../retry.ts';
+import { TurnBatch } from '../turn-batch.ts';
+
+interface Sending {
+  readonly message: Message;
+  readonly replyTo: string;
+  readonly done: Deferred<void>;
+}
+
+const MAX_BATCH = 1000;
+
+export class ResultSender {
+  readonly #transport: () => Promise<Transport>;
+  readonly #retry: RetrySchedule;
+  readonly #batch: TurnBatch<Sending>;
+  /** Ends the pauses between retries. */
+  #stop = new AbortController();
+
+  constructor(transport: () => Promise<Transport>, retry: RetrySchedule) {
+    this.#transport = transport;
+    this.#retry = retry;
+    this.#batch = new TurnBatch<Sending>(items => this.#send(items), MAX_BATCH);
+  }
+
+  /** Resolves when the broker has the message. */
+  send(message: Message, replyTo: string): Promise<void> {
+    const done = deferred();
+    this.#batch.add({ message, replyTo, done });
+    return done.promise;
+  }
+
+  /** What is not sent by then is given up. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new ConnectionClosed('The result backend was closed.'));
+    await this.#batch.idle();
+    this.#stop = new AbortController();
+  }
+
+  async #send(items: Sending[]): Promise<void> {
+    let left = items;
+    for (let failures = 1; left.length > 0; failures++) {
+      const outcomes = await this.#publish(left);
+      const from = outcomes.findIndex(isPassing);
+      settle(from < 0 ? left : left.slice(0, from), outcomes);
+      if (from < 0) return;
+      // what came after is sent again too: an older state must not be the last to arrive
+      const again = left.slice(from);
+      const { reason } = outcomes[from] as PromiseRejectedResult;
+      const pause = this.#retry(failures);
+      if (pause === undefined) return rejectAll(again, reason);
+      try {
+        await sleep(pause, undefined, this.#stop.signal);
+      } catch (closed) {
+        return rejectAll(again, closed);
+      }
+      left = again;
+    }
+  }
+
+  async #publish(items: readonly Sending[]): Promise<PromiseSettledResult<void>[]> {
+    try {
+      const transport = await this.#transport();
+      return await Promise.allSettled(
+        items.map(({ message, replyTo }) =>
+          transport.publish(message, { exchange: DEFAULT_EXCHANGE, routingKey: replyTo }),
+        ),
+      );
+    } catch (reason) {
+      return items.map(() => ({ status: 'rejected', reason }));
+    }
+  }
+}
+
+/** The connection's fault, which heals. */
+function isPassing(outcome: PromiseSettledResult<void>): boolean {
+  return outcome.status === 'rejected' && outcome.reason instanceof OperationalError;
+}
+
+function settle(items: readonly Sending[], outcomes: readonly PromiseSettledResult<void>[]): void {
+  for (const [i, { done }] of items.entries()) {
+    const outcome = outcomes[i]!;
+    if (outcome.status === 'fulfilled') done.resolve();
+    else done.reject(outcome.reason);
+  }
+}
+
+function rejectAll(items: readonly Sending[], reason: unknown): void {
+  for (const { done } of items) done.reject(reason);
+}
