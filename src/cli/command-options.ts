@@ -1,4 +1,5 @@
 /** The options of every sub-command. */
+import { DEATH_REASONS } from '../wire/dead-letter.ts';
 import type { Options } from './option.ts';
 import {
   choice,
@@ -12,6 +13,7 @@ import {
   list,
   logLevel,
   path,
+  since,
   text,
 } from './value-type.ts';
 
@@ -294,5 +296,113 @@ export const SHELL_OPTIONS = {
     type: flag,
     section: 'Options',
     help: 'Leave the tasks out.',
+  },
+} as const satisfies Options;
+
+export const DLQ_OPTIONS = {
+  queue: {
+    flags: ['-Q', '--queue'],
+    type: list,
+    section: 'Which Messages',
+    help: 'Dead-letter queues; by default those of worker_dead_letter_queue.',
+  },
+  task: {
+    flags: ['--task'],
+    type: text,
+    section: 'Which Messages',
+    help: 'Only of tasks with such names; * stands for any characters, ? for one.',
+  },
+  since: {
+    flags: ['--since'],
+    type: since,
+    section: 'Which Messages',
+    help: 'Only what died so long ago at most (15m, 2h, 1d; seconds without a unit), or after this time.',
+  },
+  reason: {
+    flags: ['--reason'],
+    type: choice(...DEATH_REASONS),
+    section: 'Which Messages',
+    help: `Only what died of this: ${DEATH_REASONS.join(', ')}.`,
+  },
+  id: {
+    flags: ['--id'],
+    type: list,
+    section: 'Which Messages',
+    help: 'Only tasks with these ids.',
+  },
+  limit: {
+    flags: ['--limit'],
+    type: integer(1),
+    section: 'Which Messages',
+    help: 'No more messages than that of each queue; ls: 100, show: 10, the others: all.',
+  },
+  scan: {
+    flags: ['--scan'],
+    type: integer(1),
+    section: 'Which Messages',
+    help: 'Stop when so many messages were looked at and stay where they are (10000).',
+  },
+  json: {
+    flags: ['--json'],
+    type: flag,
+    section: 'Output (ls, show)',
+    help: 'One JSON object a line.',
+  },
+  to: {
+    flags: ['--to'],
+    type: text,
+    section: 'Replay',
+    help: 'Send to this queue instead of the one where the message died.',
+  },
+  byExchange: {
+    flags: ['--by-exchange'],
+    type: flag,
+    section: 'Replay',
+    help: 'Send to the exchange with the routing key that the message came with; every queue bound there gets it.',
+  },
+  force: {
+    flags: ['-f', '--force'],
+    type: flag,
+    section: 'Purge',
+    help: 'Do not ask.',
+  },
+} as const satisfies Options;
+
+export const MIGRATE_OPTIONS = {
+  limit: {
+    flags: ['-n', '--limit'],
+    type: integer(1),
+    section: 'Migration Options',
+    help: 'Number of messages; all unless given.',
+  },
+  timeout: {
+    flags: ['-t', '--timeout'],
+    type: float(0),
+    section: 'Migration Options',
+    help: 'Stop after so many seconds without a message (1).',
+  },
+  ackMessages: {
+    flags: ['-a', '--ack-messages'],
+    type: flag,
+    section: 'Migration Options',
+    help: 'Move: delete each message at the source when the destination has it. Otherwise they are copied.',
+  },
+  tasks: {
+    flags: ['-T', '--tasks'],
+    type: list,
+    section: 'Migration Options',
+    help: 'Only tasks of these names.',
+  },
+  queues: {
+    flags: ['-Q', '--queues'],
+    type: list,
+    section: 'Migration Options',
+    help: 'These queues, by default all of the app; old:new gives a queue another name.',
+  },
+  forever: {
+    flags: ['-F', '--forever'],
+    type: flag,
+    section: 'Migration Options',
+    help: 'Go on with what comes in, until the command is interrupted.',
   },
 } as const satisfies Options;

@@ -1,5 +1,6 @@
 /** What the text after an option may be, and what it becomes. Error texts are Celery's. */
 import { type LogLevel, levelNamed } from '../base/logger.ts';
+import { fromIso } from '../wire/dates.ts';
 
 export interface ValueType<T> {
   /** Shown in help, for example `INTEGER`; empty for a flag, which takes no value. */
@@ -145,6 +146,23 @@ export const isoDateOrSeconds: ValueType<string | number> = {
     if (seconds !== undefined) return seconds;
     if (isIsoDate(given)) return given;
     throw new RangeError(`${quoted(given)} is neither a number of seconds nor an ISO 8601 date.`);
+  },
+};
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** A moment in the past, in seconds since 1970: so long ago (`90`, `15m`, `2h`, `1d`), or a date. */
+export const since: ValueType<number> = {
+  metavar: 'DURATION|TIME',
+  parse: given => {
+    const [, amount, unit = 's'] = /^\s*(\d+(?:\.\d+)?)\s*([smhd])?\s*$/i.exec(given) ?? [];
+    if (amount !== undefined) {
+      return Date.now() / 1000 - Number(amount) * UNIT_SECONDS[unit.toLowerCase()]!;
+    }
+    if (isIsoDate(given)) return fromIso(given);
+    throw new RangeError(
+      `${quoted(given)} is neither a duration such as '90s', '15m', '2h' or '1d' nor an ISO 8601 date.`,
+    );
   },
 };
 

@@ -26,6 +26,8 @@ export interface Queue {
   readonly autoDelete: boolean;
   /** Messages count as settled when delivered (remote control, events, replies). */
   readonly noAck: boolean;
+  /** Consume it as it is: somebody else declares it, perhaps with arguments unknown here. */
+  readonly noDeclare?: boolean;
   /** Seconds without use after which the broker may delete the queue. */
   readonly expires?: number | undefined;
   /** Seconds a message may wait. */

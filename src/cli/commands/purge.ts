@@ -1,10 +1,9 @@
-import { createInterface } from 'node:readline/promises';
-import { Chalk } from 'chalk';
 import type { Celery } from '../../app/app.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import { wantsColor } from '../color.ts';
 import type { Invocation } from '../command.ts';
 import type { PURGE_OPTIONS } from '../command-options.ts';
+import { confirm } from '../confirm.ts';
 import { loadApp } from '../load-app.ts';
 
 /** Deletes what waits in queues, after asking. */
@@ -34,21 +33,12 @@ async function purge(app: Celery, names: readonly string[]): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-async function confirmed(names: readonly string[], color: boolean): Promise<boolean> {
-  const chalk = new Chalk({ level: color ? 1 : 0 });
-  process.stdout.write(
-    `${chalk.red('WARNING')}:This will remove all tasks from ${plural(names.length, 'queue')}: ${names.join(', ')}.\n` +
-      '         There is no undo for this operation!\n\n' +
-      '(to skip this prompt use the -f option)\n',
+function confirmed(names: readonly string[], color: boolean): Promise<boolean> {
+  return confirm(
+    `This will remove all tasks from ${plural(names.length, 'queue')}: ${names.join(', ')}.`,
+    'Are you sure you want to delete all tasks?',
+    { color },
   );
-  const reader = createInterface({ input: process.stdin, output: process.stdout });
-  // At the end of input the cursor is still behind the question.
-  const ended = new Promise<string>(resolve => reader.once('close', () => resolve('\n')));
-  const question = reader.question('Are you sure you want to delete all tasks? [y/N]: ');
-  const answer = await Promise.race([question, ended]);
-  reader.close();
-  if (answer === '\n') process.stdout.write(answer);
-  return /^\s*y(es)?\s*$/i.test(answer);
 }
 
 function outcome(messages: number, queues: number): string {
