@@ -85,6 +85,12 @@ export interface ConsumeOptions {
   readonly prefetch: number;
   /** Called with everything that arrived in one round trip, oldest first. Must not throw. */
   readonly onDeliveries: (deliveries: Delivery[]) => void;
+  /**
+   * Whether this delivery would be acknowledged and started the moment it arrived. Asked by
+   * brokers that show a message before they hand it out; a delivery to which the answer was
+   * yes may arrive settled, which saves a round trip.
+   */
+  readonly acksOnArrival?: ((delivery: Delivery) => boolean) | undefined;
 }
 
 /** A running subscription to some queues. */
@@ -110,7 +116,7 @@ export interface Consumer {
 export type TransportEvent =
   | { readonly type: 'connected' }
   | { readonly type: 'lost'; readonly error: Error }
-  /** A reconnect failed; the next one follows after `delay` seconds. */
+  /** An attempt failed; the next one follows after `delay` seconds: 0 when another server is tried now. */
   | {
       readonly type: 'retrying';
       readonly error: Error;
@@ -175,4 +181,10 @@ export interface TransportOptions {
   readonly useSsl: boolean | Readonly<Record<string, unknown>>;
   /** `broker_failover_strategy`: the order in which several URLs are tried; default `round-robin`. */
   readonly failoverStrategy?: FailoverStrategy | string | null;
+  /** `broker_heartbeat`: most seconds between AMQP heartbeats; 0 or nothing turns them off. */
+  readonly heartbeat?: number | null;
+  /** `broker_login_method`: `PLAIN` (default), `AMQPLAIN` or `EXTERNAL`. */
+  readonly loginMethod?: string | null;
+  /** What the broker's administrator sees; default: process and host. */
+  readonly connectionName?: string;
 }

@@ -1,4 +1,5 @@
 /** Queues and exchanges as plain data, with AMQP's meaning and Celery's defaults. */
+import { randomUUID } from 'node:crypto';
 
 export type ExchangeType = 'direct' | 'topic' | 'fanout' | 'headers';
 
@@ -19,6 +20,8 @@ export interface QueueBinding {
 
 export interface Queue {
   readonly name: string;
+  /** What people call a broadcast queue, whose own name is its worker's alone. */
+  readonly alias?: string | undefined;
   readonly exchange: Exchange;
   readonly routingKey: string;
   readonly durable: boolean;
@@ -54,11 +57,23 @@ export function exchange(
 /** The nameless exchange: the routing key is the queue's name. */
 export const DEFAULT_EXCHANGE: Exchange = exchange('');
 
-/** A queue; by default with a direct exchange and a routing key of its own name. */
+/** One entry of a queue's `bindings`. */
+export function binding(
+  exchange: Exchange,
+  routingKey = '',
+  args: Readonly<Record<string, unknown>> = {},
+): QueueBinding {
+  return { exchange, routingKey, arguments: args };
+}
+
+/**
+ * A queue; by default with a direct exchange and a routing key of its own name. With `bindings`
+ * and no `exchange` it has these bindings and no other.
+ */
 export function queue(name: string, options: Partial<Omit<Queue, 'name'>> = {}): Queue {
   return {
     name,
-    exchange: options.exchange ?? exchange(name),
+    exchange: exchange(name),
     routingKey: name,
     durable: true,
     exclusive: false,
@@ -68,5 +83,38 @@ export function queue(name: string, options: Partial<Omit<Queue, 'name'>> = {}):
     bindingArguments: {},
     consumerArguments: {},
     ...options,
+    ...(options.exchange === undefined && boundOnlyBy(options.bindings)),
   };
+}
+
+function boundOnlyBy(bindings: Queue['bindings']): Partial<Queue> {
+  const [first, ...others] = bindings ?? [];
+  if (first === undefined) return {};
+  const { exchange, routingKey, arguments: bindingArguments = {} } = first;
+  return { exchange, routingKey, bindingArguments, bindings: others };
+}
+
+/**
+ * A queue of this worker's own: whatever is sent to `name` goes to every worker that has it.
+ * The exchange is a fanout of that name. Celery: `kombu.common.Broadcast`
+ */
+export function broadcast(name: string, options: Partial<Omit<Queue, 'alias'>> = {}): Queue {
+  return queue(options.name ?? `bcast.${randomUUID()}`, {
+    alias: name,
+    exchange: exchange(name, 'fanout'),
+    // a worker's queues get the default key for it, as in Celery
+    routingKey: '',
+    autoDelete: true,
+    ...options,
+  });
+}
+
+/** Whether each worker has a queue of its own for these messages. */
+export function isBroadcast({ alias }: Queue): boolean {
+  return alias !== undefined;
+}
+
+/** The queue that only the worker of this node name consumes (`worker_direct`). */
+export function workerDirect(nodeName: string): Queue {
+  return queue(`${nodeName}.dq2`, { exchange: exchange('C.dq2'), routingKey: nodeName });
 }

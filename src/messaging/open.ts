@@ -12,6 +12,11 @@ const openRedis: Maker = async (urls, options) => {
   return createRedisTransport(urls, options);
 };
 
+const openAmqp: Maker = async (urls, options) => {
+  const { createAmqpTransport } = await import('./amqp/transport.ts');
+  return createAmqpTransport(urls, options);
+};
+
 const openSqlite: Maker = async ([url], options) => {
   const { createSqliteTransport } = await import('./sqlite/transport.ts');
   return createSqliteTransport(url, options);
@@ -31,6 +36,10 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   rediss: openRedis,
   'redis+socket': openRedis,
   sentinel: openRedis,
+  amqp: openAmqp,
+  amqps: openAmqp,
+  pyamqp: openAmqp,
+  librabbitmq: openAmqp,
 };
 
 /** The schemes `broker_url` may have. */
@@ -38,8 +47,8 @@ export const TRANSPORT_SCHEMES: readonly string[] = Object.keys(MAKERS);
 
 /**
  * Makes the transport for a `broker_url` without connecting. Of several URLs (`;`) the first
- * is used, except with `sentinel://`, where they are the sentinels. Throws ImproperlyConfigured
- * for a URL that cannot be used.
+ * is used, except with Redis and AMQP, where they are tried in turn, and `sentinel://`, where they are
+ * the sentinels. Throws ImproperlyConfigured for a URL that cannot be used.
  */
 export async function openTransport(url: string, options: TransportOptions): Promise<Transport> {
   const urls = parseUrls(url);

@@ -25,6 +25,8 @@ export interface ConsumerOptions {
   /** `broker_connection_max_retries`; null is for ever. */
   readonly maxRetries: number | null;
   onDeliveries(deliveries: Delivery[]): void;
+  /** As `ConsumeOptions.acksOnArrival`. */
+  acksOnArrival(delivery: Delivery): boolean;
   onLost(): void;
 }
 
@@ -36,6 +38,7 @@ export class Consumer {
   readonly #giveUp = new AbortController();
   #subscription: Subscription | undefined;
   #stopListening: (() => void) | undefined;
+  #connected = false;
   /** As `ConsumeOptions.prefetch`; nothing is taken before somebody says how much. */
   #prefetch = TAKE_NOTHING;
 
@@ -46,10 +49,10 @@ export class Consumer {
   /** Consume. Call after `connect`. */
   async start(): Promise<void> {
     const { transport, queues } = this.#options;
-    this.#stopListening = transport.onEvent(event => this.#onEvent(event));
     const subscription = await transport.consume(queues, {
       prefetch: this.#prefetch,
       onDeliveries: deliveries => this.#options.onDeliveries(deliveries),
+      acksOnArrival: delivery => this.#options.acksOnArrival(delivery),
     });
     if (this.#giveUp.signal.aborted) await subscription.close();
     this.#subscription = subscription;
@@ -92,6 +95,7 @@ export class Consumer {
   async connect(): Promise<void> {
     const { transport, logger, clock, maxRetries, retryOnStartup } = this.#options;
     const limit = maxRetries === 0 ? null : maxRetries;
+    this.#stopListening ??= transport.onEvent(event => this.#onEvent(event));
     const policy: RetryPolicy = { ...STARTUP_INTERVALS, maxRetries: retryOnStartup ? limit : 0 };
     try {
       await withRetries(() => transport.connect(), policy, {
@@ -102,6 +106,7 @@ export class Consumer {
         signal: this.#giveUp.signal,
       });
       logger.info(`Connected to ${transport.url}`);
+      this.#connected = true;
     } catch (error) {
       const recoverable = (error as { recoverable?: boolean }).recoverable === true;
       if (recoverable && !retryOnStartup) {
@@ -113,15 +118,21 @@ export class Consumer {
     }
   }
 
+  /** @param interval seconds until the next attempt; 0 when another server is tried now */
   #cannotConnect(error: unknown, interval: number, retry: number): string {
     const { transport, maxRetries } = this.#options;
     const message = maskIn((error as Error).message, transport.url);
     const most = maxRetries ? `/${maxRetries}` : '';
-    return `consumer: Cannot connect to ${transport.url}: ${message}.\nTrying again in ${interval.toFixed(2)} seconds... (${retry}${most})\n`;
+    const failed = `consumer: Cannot connect to ${transport.url}: ${message}.\n`;
+    if (interval === 0) return `${failed}Will retry using next failover.\n`;
+    return `${failed}Trying again in ${interval.toFixed(2)} seconds... (${retry}${most})\n`;
   }
 
   #onEvent(event: TransportEvent): void {
     const { logger, transport } = this.#options;
+    // At start `connect` tells of success and failure, but not of the moves between servers.
+    const isMove = event.type === 'retrying' && event.delay === 0;
+    if (!this.#connected && !isMove && event.type !== 'warning') return;
     if (event.type === 'lost') {
       logger.warning(
         `consumer: Connection to broker lost. Trying to re-establish the connection...\n${event.error.message}`,

@@ -4,9 +4,16 @@
  */
 import { DELIVERY_COUNT, deliveryCount } from '../../wire/envelope.ts';
 import type { Message } from '../../wire/message.ts';
-import type { BindingRow, Destination } from '../contract.ts';
+import type { BindingRow, Destination, PublishOptions } from '../contract.ts';
 import type { Queue } from '../entities.ts';
-import { bindingMatches, PRIORITY_STEPS, priorityStep } from '../routing.ts';
+import {
+  bindingMatches,
+  bindingsOf,
+  PRIORITY_STEPS,
+  priorityStep,
+  refuseHeaders,
+  unroutable,
+} from '../routing.ts';
 
 export interface Stored {
   readonly queue: string;
@@ -70,13 +77,19 @@ export class MemoryBroker {
   #deal: NodeJS.Immediate | undefined;
 
   declare(queue: Queue): void {
+    const wanted = bindingsOf(queue);
+    for (const { exchange } of wanted) refuseHeaders(exchange, 'The memory broker');
     this.#lines(queue.name);
-    const { name } = queue.exchange;
-    if (name === '') return;
-    const bindings = this.#bindings.get(name) ?? [];
-    this.#bindings.set(name, bindings);
-    const known = bindings.some(b => b.queue === queue.name && b.bindingKey === queue.routingKey);
-    if (!known) bindings.push({ queue: queue.name, bindingKey: queue.routingKey });
+    for (const { exchange, routingKey } of wanted) {
+      this.#bind(exchange.name, { queue: queue.name, bindingKey: routingKey });
+    }
+  }
+
+  #bind(exchange: string, { queue, bindingKey }: Binding): void {
+    const bindings = this.#bindings.get(exchange) ?? [];
+    this.#bindings.set(exchange, bindings);
+    const known = bindings.some(b => b.queue === queue && b.bindingKey === bindingKey);
+    if (!known) bindings.push({ queue, bindingKey });
   }
 
   delete(queue: string): void {
@@ -88,8 +101,15 @@ export class MemoryBroker {
     }
   }
 
-  publish(message: Message, { exchange, routingKey }: Destination): void {
-    for (const queue of this.#route({ exchange, routingKey })) {
+  publish(
+    message: Message,
+    { exchange, routingKey }: Destination,
+    { mandatory }: PublishOptions = {},
+  ): void {
+    refuseHeaders(exchange, 'The memory broker');
+    const queues = this.#route({ exchange, routingKey });
+    if (mandatory && queues.length === 0) throw unroutable(exchange, routingKey);
+    for (const queue of queues) {
       const stored = { queue, exchange: exchange.name, routingKey, message, redelivered: false };
       this.#line(stored).append(stored);
     }

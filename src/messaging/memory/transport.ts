@@ -4,6 +4,7 @@ import type {
   ConsumeOptions,
   Consumer,
   Destination,
+  PublishOptions,
   Transport,
   TransportEvent,
 } from '../contract.ts';
@@ -54,9 +55,13 @@ export class MemoryTransport implements Transport {
     this.#broker.declare(queue);
   }
 
-  async publish(message: Message, destination: Destination): Promise<void> {
+  async publish(
+    message: Message,
+    destination: Destination,
+    options?: PublishOptions,
+  ): Promise<void> {
     await this.connect();
-    this.#broker.publish(message, destination);
+    this.#broker.publish(message, destination, options);
   }
 
   async size(queue: string): Promise<number> {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { ConsumeOptions, Consumer } from '../contract.ts';
 import type { Queue } from '../entities.ts';
 import { ConnectionClosed } from '../errors.ts';
@@ -25,7 +25,8 @@ interface Subscription {
 }
 
 export class RedisConsumer implements Consumer {
-  readonly #id = randomUUID();
+  /** Part of every tag, so it is short. */
+  readonly #id = randomBytes(9).toString('base64url');
   readonly #host: ConsumerHost;
   readonly #options: ConsumeOptions;
   readonly #queues = new Map<string, Queue>();
@@ -53,6 +54,7 @@ export class RedisConsumer implements Consumer {
       cycle: this.#leasedCycle,
       prefetch,
       onDeliveries,
+      acksOnArrival: options.acksOnArrival,
       onExpelled: () => void this.#leases.register().catch(error => hub.report(error)),
       leases: () => this.#leases,
     });

@@ -3,8 +3,7 @@ import { DecodeError } from '../../wire/errors.ts';
 import type { Message } from '../../wire/message.ts';
 import type { Delivery, RequeueOptions } from '../contract.ts';
 
-/** How a delivery was given back. */
-/** `recount` is `requeue` with one more in `x-delivery-count`. */
+/** How a delivery was given back; `recount` is `requeue` with one more in `x-delivery-count`. */
 export type Verdict = 'ack' | 'requeue' | 'recount';
 
 /** Where settled deliveries go; without it (noAck) they are settled from the start. */
@@ -33,6 +32,8 @@ export class RedisDelivery implements Delivery {
   readonly problem: DecodeError | undefined;
   /** Set when the consumer was taken for dead. */
   lost = false;
+  /** Where its consumer keeps it; -1 when it does not. */
+  place = -1;
   readonly #settler: Settler | undefined;
   #settled: Promise<void> | undefined;
 
@@ -59,8 +60,18 @@ export class RedisDelivery implements Delivery {
     }
   }
 
+  /** Deliveries of one consumer count up. */
+  get number(): number {
+    return tagNumber(this.tag);
+  }
+
   get settled(): boolean {
     return this.#settled !== undefined;
+  }
+
+  /** The broker forgot the message when it gave it out. */
+  ackedOnArrival(): void {
+    this.#settled = Promise.resolve();
   }
 
   ack(): Promise<void> {
@@ -73,6 +84,11 @@ export class RedisDelivery implements Delivery {
     this.#settled ??= this.#settler!.settle(this, requeue ? back : 'ack');
     return this.#settled;
   }
+}
+
+/** The number of a tag `<consumer id>-<number>`. */
+export function tagNumber(tag: string): number {
+  return Number(tag.slice(tag.lastIndexOf('-') + 1));
 }
 
 /** The text to put back into a list; what is no envelope stays as it is. */

@@ -1,6 +1,8 @@
 /** What the parts of one Redis transport share: connection, names, options, events. */
+import { ImproperlyConfigured } from '../../base/errors.ts';
 import type { TransportEvent, TransportOptions } from '../contract.ts';
 import { ChannelError, ConnectionClosed, OperationalError } from '../errors.ts';
+import { type UrlCycle, urlCycle } from '../failover.ts';
 import type { ServerUrl } from '../url.ts';
 import { Bindings } from './bindings.ts';
 import { createRedisClient, redisDatabase, toOperationalError } from './client.ts';
@@ -26,6 +28,12 @@ export class RedisHub {
   /** How connections that wait for lists are made. */
   readonly waitLink: Pick<LinkOptions, 'makeClient' | 'connectTimeout' | 'toError'>;
   readonly #urls: Urls;
+  /** The servers that take turns; with sentinels there is nothing to choose. */
+  readonly #servers: UrlCycle<ServerUrl>;
+  readonly #hasSentinels: boolean;
+  #isServerFailed = false;
+  /** All connections of this transport. */
+  readonly #clients = new Set<ScriptedRedis>();
   readonly #transportOptions: TransportOptions;
   readonly #listeners = new Set<(event: TransportEvent) => void>();
   readonly #warned = new Set<string>();
@@ -36,14 +44,48 @@ export class RedisHub {
     hooks: Pick<LinkOptions, 'needed' | 'onUp' | 'onDown' | 'onRetry'>,
   ) {
     this.#urls = urls;
+    this.#hasSentinels = urls[0].scheme === 'sentinel';
+    this.#servers = urlCycle(urls, transportOptions.failoverStrategy);
     this.#transportOptions = transportOptions;
     this.options = readRedisOptions(transportOptions);
-    this.keys = new RedisKeys(this.options, redisDatabase(urls[0]));
-    this.link = new Link({ ...this.linkBase(this.options.socketTimeout), ...hooks });
+    this.keys = new RedisKeys(this.options, databaseOf(urls));
+    this.link = new Link({
+      ...this.linkBase(this.options.socketTimeout),
+      makeClient: () => this.#makeNextClient(),
+      servers: this.#hasSentinels ? 1 : urls.length,
+      onServerFailed: (error, isLast) => this.#serverFailed(error, isLast),
+      ...hooks,
+    });
     this.waitLink = this.linkBase(3 * WAIT_SECONDS);
     this.bindings = new Bindings(this.link, this.keys);
     // Now and not at the first connection: a wrong URL or certificate file is the caller's error.
-    this.#makeClient(this.options.socketTimeout);
+    for (const url of urls) this.#makeClient(this.options.socketTimeout, url);
+  }
+
+  /** The server that is used, or tried, now. */
+  get server(): ServerUrl {
+    return this.#hasSentinels ? this.#urls[0] : this.#servers.current;
+  }
+
+  /** Only the main connection moves on: all others follow it to its server. */
+  #makeNextClient(): ScriptedRedis {
+    if (this.#isServerFailed && this.#urls.length > 1) this.#moveOn();
+    this.#isServerFailed = false;
+    return this.#makeClient(this.options.socketTimeout);
+  }
+
+  #moveOn(): void {
+    const left = this.#servers.current;
+    if (this.#servers.next() === left) return;
+    for (const client of this.#clients) {
+      client.disconnect();
+      client.stream?.destroy();
+    }
+  }
+
+  #serverFailed(error: Error, isLast: boolean): void {
+    this.#isServerFailed = true;
+    if (!isLast) this.emit({ type: 'retrying', error, delay: 0, attempt: 0 });
   }
 
   linkBase(socketTimeout: number): Pick<LinkOptions, 'makeClient' | 'connectTimeout' | 'toError'> {
@@ -54,9 +96,9 @@ export class RedisHub {
     };
   }
 
-  #makeClient(socketTimeout: number): ScriptedRedis {
+  #makeClient(socketTimeout: number, url = this.server): ScriptedRedis {
     const { connectTimeout, clientName, masterName, sentinelKwargs } = this.options;
-    return createRedisClient(this.#urls, {
+    const client = createRedisClient(this.#hasSentinels ? this.#urls : url, {
       connectTimeout,
       socketTimeout,
       clientName,
@@ -65,6 +107,9 @@ export class RedisHub {
       useSsl: this.#transportOptions.useSsl,
       scripts: SCRIPTS,
     }) as ScriptedRedis;
+    client.once('connect', () => this.#clients.add(client));
+    client.once('end', () => this.#clients.delete(client));
+    return client;
   }
 
   onEvent(listener: (event: TransportEvent) => void): () => void {
@@ -137,6 +182,16 @@ export class RedisHub {
       throw this.toError(error, doing);
     }
   }
+}
+
+/** Channel names have the number in them, so that it cannot change on the way. */
+function databaseOf(urls: Urls): number {
+  const first = redisDatabase(urls[0]);
+  const other = urls.find(url => redisDatabase(url) !== first);
+  if (other === undefined) return first;
+  throw new ImproperlyConfigured(
+    `The broker URLs ${urls[0].masked} and ${other.masked} name different databases; one database number must do for all.`,
+  );
 }
 
 function isReply(error: unknown): error is Error {

@@ -1,5 +1,5 @@
 /** Every key and channel the transport touches, with its options applied. */
-import type { Exchange, Queue } from '../entities.ts';
+import type { Exchange, Queue, QueueBinding } from '../entities.ts';
 import { topicPattern } from '../routing.ts';
 import type { RedisOptions } from './options.ts';
 
@@ -64,10 +64,10 @@ export class RedisKeys {
     return `${this.#prefix}_kombu.binding.${exchange}`;
   }
 
-  member(queue: Queue): string {
-    const { exchange, routingKey, name } = queue;
+  /** What says that a queue is bound, in the set of this exchange. */
+  member(queue: Queue, { exchange, routingKey }: Pick<QueueBinding, 'exchange' | 'routingKey'>) {
     const pattern = exchange.type === 'topic' ? topicPattern(routingKey) : '';
-    return [this.fanoutKey(queue) ?? routingKey, pattern, name].join(this.#options.sep);
+    return [this.fanoutKey(queue) ?? routingKey, pattern, queue.name].join(this.#options.sep);
   }
 
   parseMember(member: string): Binding | undefined {

@@ -8,7 +8,14 @@
  */
 import { ConnectionClosed } from '../errors.ts';
 import type { QueueCycle } from './cycle.ts';
-import { RedisDelivery, redeliveredText, type Settler, type Verdict } from './delivery.ts';
+import {
+  RedisDelivery,
+  redeliveredText,
+  type Settler,
+  tagNumber,
+  type Verdict,
+} from './delivery.ts';
+import { Held } from './held.ts';
 import type { RedisHub } from './hub.ts';
 import { readHeld, restoreTags } from './restore.ts';
 import { givenAway, type Settlement, Settlements, unheard } from './settlements.ts';
@@ -34,6 +41,7 @@ export interface LeasedIntakeOptions {
   readonly cycle: QueueCycle;
   readonly prefetch: number;
   readonly onDeliveries: (deliveries: RedisDelivery[]) => void;
+  readonly acksOnArrival: ((delivery: RedisDelivery) => boolean) | undefined;
   /** The server says that this consumer was taken for dead: it has to register again. */
   readonly onExpelled: () => void;
   readonly leases: () => LeaseKeeper;
@@ -46,7 +54,7 @@ export class LeasedIntake implements Settler {
   readonly #cycle: QueueCycle;
   readonly #options: LeasedIntakeOptions;
   readonly #waits: Waits;
-  readonly #held = new Map<string, RedisDelivery>();
+  readonly #held = new Held();
   readonly #unconfirmed = new Settlements();
   #prefetch: number;
   /** Whether a list may have something for us. */
@@ -62,6 +70,10 @@ export class LeasedIntake implements Settler {
   #puttingBack: Promise<unknown> = Promise.resolve();
   #pause: NodeJS.Timeout | undefined;
   #nextTag = 1;
+  /** The message that was next in its list when a wait ended. */
+  #next: string | undefined;
+  /** Acknowledged on arrival by a claim whose reply is not here. */
+  #unheardOf: RedisDelivery | undefined;
   /** The first tag of a claim that is on its way. */
   #claiming = Number.POSITIVE_INFINITY;
   #averageLength = 1000;
@@ -73,7 +85,7 @@ export class LeasedIntake implements Settler {
     this.#cycle = options.cycle;
     this.#prefetch = options.prefetch;
     this.#options = options;
-    this.#waits = new Waits({ link: options.hub.waitLink, onWake: () => this.wake() });
+    this.#waits = new Waits({ link: options.hub.waitLink, onWake: next => this.wake(next) });
   }
 
   get held(): number {
@@ -86,7 +98,7 @@ export class LeasedIntake implements Settler {
   }
 
   heldTags(): string[] {
-    return [...this.#held.keys()];
+    return this.#held.tags();
   }
 
   setPrefetch(count: number): void {
@@ -95,7 +107,8 @@ export class LeasedIntake implements Settler {
   }
 
   /** Look again: something may have arrived, or a queue was added. */
-  wake(): void {
+  wake(next?: string): void {
+    this.#next = next;
     this.#hungry = true;
     this.#schedule();
   }
@@ -111,7 +124,7 @@ export class LeasedIntake implements Settler {
   }
 
   settle(delivery: RedisDelivery, verdict: Verdict): Promise<void> {
-    if (!this.#held.delete(delivery.tag)) {
+    if (!this.#held.delete(delivery)) {
       const closed = new ConnectionClosed(`The consumer of ${delivery.queue} was closed.`);
       return unheard(Promise.reject(delivery.lost ? givenAway() : closed));
     }
@@ -128,11 +141,18 @@ export class LeasedIntake implements Settler {
     const claiming = this.#claiming;
     const client = await this.#hub.link.connect();
     const tags = await client.smembers(this.#heldKey);
-    const orphans = tags.filter(tag => {
-      const known = this.#held.has(tag) || this.#unconfirmed.has(tag);
-      return !known && tagNumber(tag) < claiming;
-    });
+    const known = new Set([...this.#held.tags(), ...this.#unconfirmed.tags()]);
+    const orphans = tags.filter(tag => !known.has(tag) && tagNumber(tag) < claiming);
+    const prompt = this.#unheardOf;
+    if (claiming === Number.POSITIVE_INFINITY) this.#unheardOf = undefined;
     if (orphans.length === 0) return 0;
+    if (prompt && orphans.includes(prompt.tag)) {
+      const isHeld = await client.hexists(this.#hub.keys.unacked, prompt.tag);
+      if (!isHeld) {
+        orphans.splice(orphans.indexOf(prompt.tag), 1);
+        this.#deliverPrompt(prompt);
+      }
+    }
     // The newest goes back first, so that the oldest ends up first in line.
     orphans.sort((a, b) => tagNumber(b) - tagNumber(a));
     // What nobody was given is not marked as delivered before.
@@ -147,7 +167,7 @@ export class LeasedIntake implements Settler {
   expel(): void {
     const count = this.expected;
     this.#ready = false;
-    this.#loseAll([...this.#held.values()]);
+    this.#loseAll(this.#held.inOrder());
     this.#unconfirmed.lose('all');
     if (count > 0) this.#hub.lost(count, this.#id);
   }
@@ -160,7 +180,7 @@ export class LeasedIntake implements Settler {
   #loseAll(deliveries: readonly RedisDelivery[]): void {
     for (const delivery of deliveries) {
       delivery.lost = true;
-      this.#held.delete(delivery.tag);
+      this.#held.delete(delivery);
     }
   }
 
@@ -185,11 +205,12 @@ export class LeasedIntake implements Settler {
     this.#pause = undefined;
     try {
       await this.#hub.link.connect();
+      await this.reconcile();
       for (let left = Number.POSITIVE_INFINITY; this.#unconfirmed.size < left; ) {
         left = this.#unconfirmed.size;
         await (this.#turn ?? this.#runTurn());
       }
-      await this.reconcile();
+      await this.#puttingBack;
       return await this.#putBackHeld();
     } catch {
       // The broker is gone. Others return what we hold when our heartbeat has stopped.
@@ -202,7 +223,7 @@ export class LeasedIntake implements Settler {
   }
 
   async #putBackHeld(): Promise<number> {
-    const held = [...this.#held.values()].reverse();
+    const held = this.#held.inOrder().reverse();
     this.#held.clear();
     const entries = held.map(({ tag, list, raw }) => ({ tag, list, text: redeliveredText(raw) }));
     return restoreTags(this.#hub, entries, { heldKey: this.#heldKey });
@@ -253,8 +274,8 @@ export class LeasedIntake implements Settler {
   async #dropLost(leases: LeaseKeeper): Promise<void> {
     if (leases.overslept) await leases.renew();
     this.#isSuspicious = false;
-    const held = [...this.#held.values()];
-    const tags = [...held.map(({ tag }) => tag), ...this.#unconfirmed.certainTags];
+    const held = this.#held.inOrder();
+    const tags = [...held.map(({ tag }) => tag), ...this.#unconfirmed.certainTags()];
     const client = await this.#hub.link.connect();
     const scores = await Promise.all(
       tags.map(tag => client.zscore(this.#hub.keys.unackedIndex, tag)),
@@ -299,6 +320,8 @@ export class LeasedIntake implements Settler {
     this.#nextTag += want;
     const claim = want > 0;
     this.#claiming = claim ? first : Number.POSITIVE_INFINITY;
+    const prompt = claim ? this.#promptly(first) : undefined;
+    this.#unheardOf = prompt;
     const reply = (await client.tsceleryTurn(
       4 + (claim ? lists.keys.length : 0),
       keys.unacked,
@@ -312,7 +335,9 @@ export class LeasedIntake implements Settler {
       this.#id,
       first,
       ...(claim ? lists.endings : []),
+      prompt?.raw ?? '',
     )) as unknown[];
+    this.#unheardOf = undefined;
     if (reply[0] === -1) {
       this.#claiming = Number.POSITIVE_INFINITY;
       this.expel();
@@ -335,7 +360,8 @@ export class LeasedIntake implements Settler {
     const unwanted: RedisDelivery[] = [];
     const served = new Set<string>();
     let number = first;
-    for (let i = 1; i < reply.length; i += 2) {
+    const isFirstAcked = reply[1] === 1;
+    for (let i = 2; i < reply.length; i += 2) {
       const index = reply[i] as number;
       const text = reply[i + 1] as string;
       if (index < 0) {
@@ -347,6 +373,7 @@ export class LeasedIntake implements Settler {
       const delivery = new RedisDelivery(text, tag, queue, lists.keys[index - 1]!, this);
       this.#averageLength += (text.length - this.#averageLength) / 16;
       served.add(queue);
+      if (isFirstAcked && tagNumber(tag) === first) this.#ackedOnArrival(delivery);
       if (this.#cancelled || !this.#cycle.has(queue)) unwanted.push(delivery);
       else deliveries.push(delivery);
     }
@@ -356,7 +383,11 @@ export class LeasedIntake implements Settler {
     if (unwanted.length > 0) this.#putBack(unwanted);
     if (deliveries.length === 0) return;
     this.#waits.found();
-    for (const delivery of deliveries) this.#held.set(delivery.tag, delivery);
+    for (const delivery of deliveries) if (!delivery.settled) this.#held.add(delivery);
+    this.#pass(deliveries);
+  }
+
+  #pass(deliveries: RedisDelivery[]): void {
     try {
       this.#options.onDeliveries(deliveries);
     } catch (error) {
@@ -367,16 +398,43 @@ export class LeasedIntake implements Settler {
     }
   }
 
+  /** The message seen while waiting, if it may be acknowledged when it is claimed. */
+  #promptly(number: number): RedisDelivery | undefined {
+    const raw = this.#next;
+    this.#next = undefined;
+    const { acksOnArrival } = this.#options;
+    const [list] = this.#cycle.lists.keys;
+    if (raw === undefined || !acksOnArrival || list === undefined) return undefined;
+    const queue = this.#cycle.lists.queues[0]!;
+    const delivery = new RedisDelivery(raw, `${this.#id}-${number}`, queue, list, this);
+    return acksOnArrival(delivery) ? delivery : undefined;
+  }
+
+  #ackedOnArrival(delivery: RedisDelivery): void {
+    delivery.ackedOnArrival();
+    this.#unconfirmed.addRest(delivery);
+  }
+
+  /** Its claim went through although the reply got lost. */
+  #deliverPrompt(delivery: RedisDelivery): void {
+    this.#ackedOnArrival(delivery);
+    if (this.#cancelled) this.#putBack([delivery]);
+    else this.#pass([delivery]);
+  }
+
   /** Taken by a claim that was on its way when its queue was cancelled. */
   #putBack(deliveries: readonly RedisDelivery[]): void {
-    for (const delivery of deliveries) this.#held.set(delivery.tag, delivery);
-    const entries = [...deliveries]
-      .reverse()
-      .map(({ tag, list, raw }) => ({ tag, list, text: raw }));
-    const back = restoreTags(this.#hub, entries, { heldKey: this.#heldKey });
+    const held = deliveries.filter(({ settled }) => !settled);
+    for (const delivery of held) this.#held.add(delivery);
+    const entries = [...held].reverse().map(({ tag, list, raw }) => ({ tag, list, text: raw }));
+    const back = restoreTags(this.#hub, entries, { heldKey: this.#heldKey }).then(async () => {
+      const client = await this.#hub.link.connect();
+      // acknowledged on arrival: the oldest, so first in line again
+      for (const { list, raw, settled } of deliveries) if (settled) await client.rpush(list, raw);
+    });
     this.#puttingBack = Promise.all([this.#puttingBack, back]).then(
       () => {
-        for (const { tag } of deliveries) this.#held.delete(tag);
+        for (const delivery of held) this.#held.delete(delivery);
       },
       () => {}, // close() puts them back
     );
@@ -393,8 +451,4 @@ export class LeasedIntake implements Settler {
     this.#unconfirmed.confirm(entries);
     this.#hungry = true;
   }
-}
-
-export function tagNumber(tag: string): number {
-  return Number(tag.slice(tag.lastIndexOf('-') + 1));
 }

@@ -5,8 +5,9 @@
  * consumer also watches the others: whose heartbeat has stopped is dead, and its messages
  * return to their lists at once instead of after the visibility timeout.
  */
+import { tagNumber } from './delivery.ts';
 import type { RedisHub } from './hub.ts';
-import { type LeasedIntake, tagNumber } from './leased-intake.ts';
+import type { LeasedIntake } from './leased-intake.ts';
 import { readHeld, restoreTags } from './restore.ts';
 import type { ScriptedRedis } from './scripts.ts';
 

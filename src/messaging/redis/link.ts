@@ -16,6 +16,10 @@ export interface LinkOptions {
   /** Any driver error as ours. */
   readonly toError: (error: unknown, doing: string) => Error;
   readonly needed: () => boolean;
+  /** Servers to try before a connection counts as impossible; default 1. `makeClient` takes turns. */
+  readonly servers?: number;
+  /** One server failed; `isLast`: there is none left to try now. */
+  readonly onServerFailed?: (error: Error, isLast: boolean) => void;
   readonly onUp?: (client: ScriptedRedis) => void;
   readonly onDown?: (error: Error) => void;
   /** An attempt failed, the next one follows after `delay` seconds. */
@@ -46,14 +50,14 @@ export class Link {
     return this.#client?.status === 'ready' ? this.#client : undefined;
   }
 
-  /** One try, shared by all who ask meanwhile; rejects with OperationalError. */
+  /** One try with every server, shared by all who ask meanwhile; rejects with OperationalError. */
   connect(): Promise<ScriptedRedis> {
     if (this.#ending.signal.aborted) {
       return Promise.reject(new ConnectionClosed('The connection was closed.'));
     }
     const { client } = this;
     if (client) return Promise.resolve(client);
-    this.#attempt ??= this.#open().finally(() => {
+    this.#attempt ??= this.#tryServers().finally(() => {
       this.#attempt = undefined;
     });
     return this.#attempt;
@@ -86,6 +90,19 @@ export class Link {
       client.once('end', resolve);
       client.disconnect();
     });
+  }
+
+  async #tryServers(): Promise<ScriptedRedis> {
+    const { servers = 1, onServerFailed } = this.#options;
+    for (let tried = 1; ; tried++) {
+      try {
+        return await this.#open();
+      } catch (error) {
+        const isLast = tried >= servers || this.#ending.signal.aborted;
+        onServerFailed?.(error as Error, isLast);
+        if (isLast) throw error;
+      }
+    }
   }
 
   async #open(): Promise<ScriptedRedis> {

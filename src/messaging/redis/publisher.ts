@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { encodeEnvelope } from '../../wire/envelope.ts';
 import type { Message } from '../../wire/message.ts';
-import type { Destination } from '../contract.ts';
-import { ChannelError } from '../errors.ts';
+import type { Destination, PublishOptions } from '../contract.ts';
+import { refuseHeaders, unroutable } from '../routing.ts';
 import type { RedisHub } from './hub.ts';
 import type { ScriptedRedis } from './scripts.ts';
 
@@ -15,7 +15,8 @@ const MAX_CHARACTERS = 1_000_000;
 
 interface Waiting {
   readonly text: string;
-  readonly resolve: () => void;
+  /** Given the server's reply: for PUBLISH, how many listeners there were. */
+  readonly resolve: (reply: number) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -37,14 +38,14 @@ export class Publisher {
     this.#hub = hub;
   }
 
-  publish(message: Message, { exchange, routingKey }: Destination): Promise<void> {
-    if (exchange.type === 'headers') {
-      return Promise.reject(
-        new ChannelError(`Redis has no headers exchanges (exchange ${exchange.name}).`),
-      );
-    }
+  publish(
+    message: Message,
+    { exchange, routingKey }: Destination,
+    { mandatory = false }: PublishOptions = {},
+  ): Promise<unknown> {
     let text: string;
     try {
+      refuseHeaders(exchange, 'Redis');
       const deliveryTag = randomUUID();
       text = encodeEnvelope(message, { exchange: exchange.name, routingKey, deliveryTag });
     } catch (error) {
@@ -54,10 +55,16 @@ export class Publisher {
     if (exchange.name === '') {
       return this.#push(keys.forMessage(routingKey, message.properties.priority), text);
     }
-    if (exchange.type === 'fanout') return this.#announce(keys.channel(exchange, routingKey), text);
-    return this.#route(message, { exchange, routingKey }, text);
+    const work =
+      exchange.type === 'fanout'
+        ? this.#announce(keys.channel(exchange, routingKey), text)
+        : this.#route(message, { exchange, routingKey }, text);
+    return work.then(takers => {
+      if (mandatory && takers === 0) throw unroutable(exchange, routingKey);
+    });
   }
 
+  /** Resolves with the number of queues that got it. */
   async #route(message: Message, { exchange, routingKey }: Destination, text: string) {
     const queues = await this.#hub.run('reading bindings', () =>
       this.#hub.bindings.queuesFor(exchange, routingKey),
@@ -67,9 +74,10 @@ export class Publisher {
     await Promise.all(
       queues.map(queue => this.#push(this.#hub.keys.forMessage(queue, priority), text)),
     );
+    return queues.length;
   }
 
-  #push(key: string, text: string): Promise<void> {
+  #push(key: string, text: string): Promise<number> {
     return new Promise((resolve, reject) => {
       let batch = this.#open.get(key);
       if (!batch || batch.waiting.length >= MAX_VALUES || batch.characters >= MAX_CHARACTERS) {
@@ -82,7 +90,8 @@ export class Publisher {
     });
   }
 
-  #announce(channel: string, text: string): Promise<void> {
+  /** Resolves with the number of listeners. */
+  #announce(channel: string, text: string): Promise<number> {
     return new Promise((resolve, reject) => {
       const waiting = [{ text, resolve, reject }];
       this.#add({ name: 'publish', key: channel, waiting, characters: text.length });
@@ -112,9 +121,11 @@ export class Publisher {
 
   async #send(client: ScriptedRedis, { name, key, waiting }: Batch): Promise<void> {
     try {
-      if (name === 'publish') await client.publish(key, waiting[0]!.text);
-      else await client.lpush(key, ...waiting.map(({ text }) => text));
-      for (const { resolve } of waiting) resolve();
+      const reply =
+        name === 'publish'
+          ? await client.publish(key, waiting[0]!.text)
+          : await client.lpush(key, ...waiting.map(({ text }) => text));
+      for (const { resolve } of waiting) resolve(reply);
     } catch (error) {
       this.#hub.dropIfWrong(error);
       const reason = this.#hub.toError(error, 'publishing');

@@ -15,8 +15,11 @@ import type { Redis } from 'ioredis';
  * ARGV  1 number of tags to settle, then those tags
  *       then: most messages to claim, consumer id, number of the first new tag,
  *       then for each list the text that ends a stored value: `, "", "<queue>"]`
- * Returns {settled tags that were still ours, list index, message, list index, message, …};
- *       a list that cannot be read gives {…, -index, error}. New tags count up in that order.
+ *       last: a message that is acknowledged at once if it is the first one claimed, or ''
+ * Returns {settled tags that were still ours, 1 if the first message was acknowledged at once,
+ *       list index, message, list index, message, …}; a list that cannot be read gives
+ *       {…, -index, error}. New tags count up in that order. The tag of what was acknowledged
+ *       at once is in the held set only, so that a lost reply leaves a trace of it.
  *       {-1}, and nothing is done, when the consumer was taken for dead.
  */
 const TURN = `
@@ -30,9 +33,10 @@ if acks > 0 then
   redis.call('ZREM', KEYS[2], unpack(tags))
   redis.call('SREM', KEYS[3], unpack(tags))
 end
-local reply = {settled}
+local reply = {settled, 0}
 local left = tonumber(ARGV[acks + 2])
 if left == 0 then return reply end
+local prompt = ARGV[#ARGV]
 local prefix = ARGV[acks + 3] .. '-'
 local number = tonumber(ARGV[acks + 4])
 local hash, index, held = {}, {}, {}
@@ -43,10 +47,14 @@ local function take(list, messages)
   for _, raw in ipairs(messages) do
     local tag = prefix .. string.format('%d', number)
     number = number + 1
-    hash[#hash + 1] = tag
-    hash[#hash + 1] = '[' .. raw .. ending
-    index[#index + 1] = now
-    index[#index + 1] = tag
+    if raw == prompt and #held == 0 then
+      reply[2] = 1
+    else
+      hash[#hash + 1] = tag
+      hash[#hash + 1] = '[' .. raw .. ending
+      index[#index + 1] = now
+      index[#index + 1] = tag
+    end
     held[#held + 1] = tag
     reply[#reply + 1] = list - 4
     reply[#reply + 1] = raw
@@ -71,9 +79,11 @@ for list = 5, #KEYS do
     take(list, messages)
   end
 end
-if #held > 0 then
+if #hash > 0 then
   redis.call('HSET', KEYS[1], unpack(hash))
   redis.call('ZADD', KEYS[2], unpack(index))
+end
+if #held > 0 then
   redis.call('SADD', KEYS[3], unpack(held))
 end
 return reply`;

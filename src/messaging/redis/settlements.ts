@@ -7,8 +7,10 @@ export interface Settlement {
   readonly delivery: RedisDelivery;
   readonly verdict: Verdict;
   readonly done: Deferred<void>;
-  /** It was sent before and the reply got lost: the server may know it already. */
+  /** The server may know it already: it was sent before and the reply got lost, for example. */
   uncertain: boolean;
+  /** Confirmed, lost or given up. */
+  isOver: boolean;
 }
 
 export interface SettlementBatch {
@@ -16,13 +18,16 @@ export interface SettlementBatch {
   readonly requeues: readonly Settlement[];
 }
 
+const NO_BATCH: SettlementBatch = { acks: [], requeues: [] };
+
 export class Settlements {
-  readonly #all = new Map<string, Settlement>();
   #acks: Settlement[] = [];
   #requeues: Settlement[] = [];
+  #taken = NO_BATCH;
+  #size = 0;
 
   get size(): number {
-    return this.#all.size;
+    return this.#size;
   }
 
   /** Of them, those that are in no turn. */
@@ -30,68 +35,88 @@ export class Settlements {
     return this.#acks.length + this.#requeues.length;
   }
 
-  has(tag: string): boolean {
-    return this.#all.has(tag);
+  tags(): string[] {
+    return this.#all().map(({ delivery }) => delivery.tag);
   }
 
   /** Tags of those whose fate on the server is known: it has not heard of them. */
-  get certainTags(): string[] {
-    return [...this.#all].filter(([, { uncertain }]) => !uncertain).map(([tag]) => tag);
+  certainTags(): string[] {
+    return this.#all().flatMap(({ delivery, uncertain }) => (uncertain ? [] : [delivery.tag]));
   }
 
   add(delivery: RedisDelivery, verdict: Verdict): Promise<void> {
-    const entry = { delivery, verdict, done: deferred(), uncertain: false };
-    this.#all.set(delivery.tag, entry);
-    this.#enqueue(entry);
-    return unheard(entry.done.promise);
+    return unheard(this.#add(delivery, verdict, false).done.promise);
   }
 
-  /** The oldest, for a turn. */
+  /** The message is settled already; what is left of it on the server has to go. */
+  addRest(delivery: RedisDelivery): void {
+    unheard(this.#add(delivery, 'ack', true).done.promise);
+  }
+
+  /** The oldest, for a turn. One turn at a time. */
   take(most: number): SettlementBatch {
-    return { acks: this.#acks.splice(0, most), requeues: this.#requeues.splice(0, most) };
+    this.#taken = { acks: this.#acks.splice(0, most), requeues: this.#requeues.splice(0, most) };
+    return this.#taken;
   }
 
   /** The turn came to nothing, as far as we know. */
   putBack({ acks, requeues }: SettlementBatch): void {
+    this.#taken = NO_BATCH;
     for (const entry of [...acks, ...requeues]) {
-      if (!this.#all.has(entry.delivery.tag)) continue;
+      if (entry.isOver) continue;
       entry.uncertain = true;
       this.#enqueue(entry);
     }
   }
 
   confirm(entries: readonly Settlement[]): void {
-    for (const { delivery, done } of entries) {
-      this.#all.delete(delivery.tag);
-      done.resolve();
-    }
+    for (const entry of entries) if (this.#end(entry)) entry.done.resolve();
   }
 
-  /** Others have these messages, or all of them: settling was in vain. Returns how many there were. */
-  lose(tags: ReadonlySet<string> | 'all'): number {
-    const lost = [...this.#all.values()].filter(
-      ({ delivery }) => tags === 'all' || tags.has(delivery.tag),
-    );
-    for (const { delivery, done } of lost) {
+  /** Others have these messages, or all of them: settling was in vain. */
+  lose(tags: ReadonlySet<string> | 'all'): void {
+    for (const entry of this.#all()) {
+      const { delivery } = entry;
+      if (tags !== 'all' && !tags.has(delivery.tag)) continue;
       delivery.lost = true;
-      this.#all.delete(delivery.tag);
-      done.reject(givenAway());
+      this.#end(entry);
+      entry.done.reject(givenAway());
     }
-    const isKept = ({ delivery }: Settlement) => !delivery.lost;
-    this.#acks = this.#acks.filter(isKept);
-    this.#requeues = this.#requeues.filter(isKept);
-    return lost.length;
+    this.#forgetEnded();
   }
 
   giveUp(error: Error): void {
-    for (const { done } of this.#all.values()) done.reject(error);
-    this.#all.clear();
-    this.#acks = [];
-    this.#requeues = [];
+    for (const entry of this.#all()) if (this.#end(entry)) entry.done.reject(error);
+    this.#forgetEnded();
+  }
+
+  #all(): Settlement[] {
+    const { acks, requeues } = this.#taken;
+    return [...acks, ...requeues, ...this.#acks, ...this.#requeues].filter(({ isOver }) => !isOver);
+  }
+
+  #add(delivery: RedisDelivery, verdict: Verdict, uncertain: boolean): Settlement {
+    const entry = { delivery, verdict, done: deferred(), uncertain, isOver: false };
+    this.#size++;
+    this.#enqueue(entry);
+    return entry;
   }
 
   #enqueue(entry: Settlement): void {
     (entry.verdict === 'ack' ? this.#acks : this.#requeues).push(entry);
+  }
+
+  /** Whether it was not over before. */
+  #end(entry: Settlement): boolean {
+    if (entry.isOver) return false;
+    entry.isOver = true;
+    this.#size--;
+    return true;
+  }
+
+  #forgetEnded(): void {
+    this.#acks = this.#acks.filter(({ isOver }) => !isOver);
+    this.#requeues = this.#requeues.filter(({ isOver }) => !isOver);
   }
 }
 

@@ -10,11 +10,13 @@ import type {
   ConsumeOptions,
   Consumer,
   Destination,
+  PublishOptions,
   Transport,
   TransportEvent,
   TransportOptions,
 } from '../contract.ts';
 import type { Queue } from '../entities.ts';
+import { bindingsOf, refuseMixedFanout } from '../routing.ts';
 import { allBindings } from './bindings.ts';
 import { redisUrlForPeople } from './client.ts';
 import { type ConsumerHost, RedisConsumer } from './consumer.ts';
@@ -30,7 +32,6 @@ export function createRedisTransport(urls: Urls, options: TransportOptions): Red
 
 export class RedisTransport implements Transport {
   readonly name = 'redis';
-  readonly url: string;
   readonly supportsFanout = true;
   readonly #hub: RedisHub;
   readonly #publisher: Publisher;
@@ -43,7 +44,6 @@ export class RedisTransport implements Transport {
   #closing: Promise<void> | undefined;
 
   constructor(urls: Urls, options: TransportOptions) {
-    this.url = redisUrlForPeople(urls[0]);
     this.#hub = new RedisHub(urls, options, {
       needed: () => this.#consumers.size > 0,
       onUp: () => this.#up(),
@@ -65,6 +65,11 @@ export class RedisTransport implements Transport {
     };
   }
 
+  /** Of several servers the one in use, or tried last. */
+  get url(): string {
+    return redisUrlForPeople(this.#hub.server);
+  }
+
   get connected(): boolean {
     return this.#hub.link.client !== undefined;
   }
@@ -77,19 +82,25 @@ export class RedisTransport implements Transport {
     return this.#hub.onEvent(listener);
   }
 
-  /** Redis has no queues to create; what remains to be written down is the binding. */
+  /** Redis has no queues to create; what remains to be written down is the bindings. */
   async declare(queue: Queue): Promise<void> {
-    const { exchange } = queue;
-    if (exchange.name === '') return;
+    refuseMixedFanout(queue, 'Redis');
     const { keys, bindings } = this.#hub;
+    const wanted = bindingsOf(queue);
+    if (wanted.length === 0) return;
     await this.#hub.run('declaring a queue', client =>
-      client.sadd(keys.bindings(exchange.name), keys.member(queue)),
+      Promise.all(
+        wanted.map(each =>
+          client.sadd(keys.bindings(each.exchange.name), keys.member(queue, each)),
+        ),
+      ),
     );
-    bindings.forget(exchange.name);
+    for (const { exchange } of wanted) bindings.forget(exchange.name);
   }
 
-  publish(message: Message, destination: Destination): Promise<void> {
-    return this.#publisher.publish(message, destination);
+  publish(message: Message, destination: Destination, options?: PublishOptions): Promise<void> {
+    // what it resolves with is nobody's business, and another promise would cost time
+    return this.#publisher.publish(message, destination, options) as Promise<void>;
   }
 
   async size(queue: string): Promise<number> {
@@ -114,12 +125,16 @@ export class RedisTransport implements Transport {
 
   async delete(queue: Queue): Promise<void> {
     const { keys, bindings } = this.#hub;
-    const { exchange } = queue;
-    await this.#hub.run('deleting a queue', async client => {
-      if (exchange.name !== '') await client.srem(keys.bindings(exchange.name), keys.member(queue));
-      await client.del(...keys.ofQueue(queue.name));
-    });
-    bindings.forget(exchange.name);
+    const bound = bindingsOf(queue);
+    await this.#hub.run('deleting a queue', client =>
+      Promise.all([
+        ...bound.map(each =>
+          client.srem(keys.bindings(each.exchange.name), keys.member(queue, each)),
+        ),
+        client.del(...keys.ofQueue(queue.name)),
+      ]),
+    );
+    for (const { exchange } of bound) bindings.forget(exchange.name);
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {

@@ -17,15 +17,18 @@ const ERROR_PAUSE_MS = 1000;
 
 export interface WaitsOptions {
   readonly link: Pick<LinkOptions, 'makeClient' | 'connectTimeout' | 'toError'>;
-  /** There may be something now. Comes once per `arm`, and now and then without one. */
-  readonly onWake: () => void;
+  /**
+   * There may be something now. Comes once per `arm`, and now and then without one.
+   * `next` is the message that was next to be taken from a list, if one was seen.
+   */
+  readonly onWake: (next?: string) => void;
 }
 
 /** The wait for one list. */
 class Wait {
   readonly #key: string;
   readonly #link: Link;
-  readonly #onWake: () => void;
+  readonly #onWake: (next?: string) => void;
   readonly #onUnsupported: () => void;
   #wanted = false;
   #waiting = false;
@@ -71,7 +74,7 @@ class Wait {
         const moved = await client.blmove(this.#key, this.#key, 'RIGHT', 'RIGHT', WAIT_SECONDS);
         if (moved === null) continue;
         this.#wanted = false;
-        this.#onWake();
+        this.#onWake(moved);
       }
     } catch (error) {
       this.#failed(error as Error);

@@ -3,6 +3,7 @@ import type { Queue } from '../entities.ts';
 import { ChannelError, ConnectionClosed } from '../errors.ts';
 import { HeldDelivery, type Settlement } from '../held-delivery.ts';
 import { readEnvelope } from '../read-envelope.ts';
+import { bindingsOf, refuseMixedFanout } from '../routing.ts';
 import { self } from './liveness.ts';
 import type { SqliteSession, Taker } from './session.ts';
 import type { ClaimedRow, SqliteStore } from './store.ts';
@@ -12,12 +13,12 @@ const GIVEN_AWAY = 'The message had been given to others: this consumer was take
 /** Claims in one transaction; more would keep other writers waiting. */
 const MAX_CLAIM = 1000;
 
-/** Makes the queue, its binding and the note of its expiry, as far as they are needed. */
+/** Makes the queue, its bindings and the note of its expiry, as far as they are needed. */
 export function declareQueue(store: SqliteStore, queue: Queue): void {
-  const { name, exchange, routingKey, expires } = queue;
+  const { name, exchange, expires } = queue;
   if (exchange.type === 'fanout') return;
   store.createQueue(name);
-  if (exchange.name !== '') store.bind(exchange.name, routingKey, name);
+  for (const each of bindingsOf(queue)) store.bind(each.exchange.name, each.routingKey, name);
   if (expires !== undefined) store.touchQueue(name, expires, Date.now() / 1000);
 }
 
@@ -98,6 +99,7 @@ export class SqliteConsumer implements Consumer, Taker {
   async addQueue(queue: Queue): Promise<void> {
     const { name, exchange } = queue;
     if (this.#queues.has(name)) return;
+    refuseMixedFanout(queue, 'SQLite');
     if (exchange.type === 'fanout') {
       const last = await this.#session.write(store => {
         store.broadcasts.subscribe(exchange.name, this.holder);

@@ -2,7 +2,15 @@
  * The one place that knows an SQLite driver. Everything else sees the part of `node:sqlite`
  * declared here, and errors that say which file is in trouble and what to do about it.
  */
-import { chmodSync, closeSync, existsSync, openSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  statSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { type CeleryError, ImproperlyConfigured } from '../../base/errors.ts';
@@ -132,6 +140,8 @@ function enterWalMode(database: SqliteDatabase, timeout: number): void {
 
 const BUSY = 5;
 const LOCKED = 6;
+const READ_ONLY = 8;
+const CANNOT_OPEN = 14;
 
 /** SQLite's primary result code, or undefined when the error is not SQLite's. */
 function resultCode(error: unknown): number | undefined {
@@ -150,22 +160,37 @@ const TROUBLE: Readonly<Record<number, string>> = {
   [BUSY]: 'is locked by another process',
   [LOCKED]: 'is locked by another connection',
   3: 'may not be used by this user',
-  8: 'is read-only',
+  [READ_ONLY]: 'is read-only',
   10: 'cannot be read or written (disk error)',
   11: 'is damaged',
   13: 'cannot grow: the disk is full',
-  14: 'cannot be opened',
+  [CANNOT_OPEN]: 'cannot be opened',
   26: 'is not an SQLite database',
 };
 /** Trying again does not help against these. */
-const PERMANENT = new Set([3, 8, 11, 14, 26]);
+const PERMANENT = new Set([3, READ_ONLY, 11, CANNOT_OPEN, 26]);
+
+/** SQLite says of a file that it cannot open it, too, when it may not write its log beside it. */
+function troubleOf(code: number, path: string): string | undefined {
+  const isReadOnly = code === CANNOT_OPEN && path !== MEMORY && !isWritable(dirname(resolve(path)));
+  return TROUBLE[isReadOnly ? READ_ONLY : code];
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** The error of ours for an error of the driver or the file system; ours pass unchanged. */
 export function sqliteError(error: unknown, path: string): CeleryError {
   if (error instanceof ImproperlyConfigured || error instanceof OperationalError) return error;
   const code = resultCode(error);
   const reason = error instanceof Error ? error.message : String(error);
-  const trouble = code === undefined ? undefined : TROUBLE[code];
+  const trouble = code === undefined ? undefined : troubleOf(code, path);
   const message = `The SQLite database ${path} ${trouble ?? 'failed'}: ${reason}`;
   const isPermanent = code === undefined ? isPathError(error) : PERMANENT.has(code);
   return isPermanent

@@ -12,12 +12,13 @@ import type {
   ConsumeOptions,
   Consumer,
   Destination,
+  PublishOptions,
   Transport,
   TransportEvent,
   TransportOptions,
 } from '../contract.ts';
 import type { Queue } from '../entities.ts';
-import { bindingMatches } from '../routing.ts';
+import { bindingMatches, refuseHeaders, refuseMixedFanout, unroutable } from '../routing.ts';
 import type { ServerUrl } from '../url.ts';
 import { declareQueue, SqliteConsumer } from './consumer.ts';
 import { MEMORY, parseSqliteUrl, type SqliteLocation } from './location.ts';
@@ -87,16 +88,26 @@ export class SqliteTransport implements Transport {
   }
 
   async declare(queue: Queue): Promise<void> {
+    refuseMixedFanout(queue, 'SQLite');
     const session = await this.#open();
     await session.enqueue(store => declareQueue(store, queue));
   }
 
-  async publish(message: Message, destination: Destination): Promise<void> {
+  async publish(
+    message: Message,
+    destination: Destination,
+    options?: PublishOptions,
+  ): Promise<void> {
     const { exchange, routingKey } = destination;
+    refuseHeaders(exchange, 'SQLite');
     const address = { exchange: exchange.name, routingKey, deliveryTag: randomUUID() };
     const raw = encodeEnvelope(message, address);
     const session = this.#session ?? (await this.#open());
-    await session.enqueue(store => send(store, raw, destination));
+    let isRouted = true;
+    await session.enqueue(store => {
+      isRouted = send(store, raw, destination);
+    });
+    if (options?.mandatory && !isRouted) throw unroutable(exchange, routingKey);
   }
 
   async size(queue: string): Promise<number> {
@@ -175,15 +186,21 @@ export class SqliteTransport implements Transport {
   }
 }
 
-function send(store: SqliteStore, raw: string, { exchange, routingKey }: Destination): void {
+/** Returns whether anybody gets the message. */
+function send(store: SqliteStore, raw: string, { exchange, routingKey }: Destination): boolean {
   if (exchange.name === '') {
     store.append(routingKey, raw);
-  } else if (exchange.type === 'fanout') {
-    if (store.broadcasts.send(exchange.name, raw, Date.now() / 1000)) store.hasNews = true;
-  } else {
-    const bound = store
-      .bindings(exchange.name)
-      .filter(({ bindingKey }) => bindingMatches(exchange.type, bindingKey, routingKey));
-    for (const queue of new Set(bound.map(binding => binding.queue))) store.append(queue, raw);
+    return true;
   }
+  if (exchange.type === 'fanout') {
+    const isHeard = store.broadcasts.send(exchange.name, raw, Date.now() / 1000);
+    if (isHeard) store.hasNews = true;
+    return isHeard;
+  }
+  const bound = store
+    .bindings(exchange.name)
+    .filter(({ bindingKey }) => bindingMatches(exchange.type, bindingKey, routingKey));
+  const queues = new Set(bound.map(binding => binding.queue));
+  for (const queue of queues) store.append(queue, raw);
+  return queues.size > 0;
 }
