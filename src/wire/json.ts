@@ -47,14 +47,25 @@ export function jsonEncode(value: unknown, options?: JsonEncodeOptions): string 
  */
 export function jsonDecode(text: string, options?: JsonDecodeOptions): unknown {
   try {
-    if (needsTolerance(text)) {
-      return parsePythonJson(text, options?.typed === false ? undefined : reviveTyped);
-    }
-    return JSON.parse(text);
+    const value = needsTolerance(text) ? undefined : parseStrictly(text);
+    return value === undefined ? parseTolerantly(text, options) : value;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new DecodeError(`Not readable as JSON: ${reason}`, { cause: error });
   }
+}
+
+/** Undefined for what is not JSON; Python's NaN and Infinity are not. */
+function parseStrictly(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseTolerantly(text: string, options?: JsonDecodeOptions): unknown {
+  return parsePythonJson(text, options?.typed === false ? undefined : reviveTyped);
 }
 
 /** Whether JSON.stringify writes the value as Python would read it, with nothing lost. */
@@ -158,11 +169,10 @@ function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 
+/** Whether JSON.parse would read it, but not as it is meant. */
 function needsTolerance(text: string): boolean {
   return (
     text.includes('__type__') ||
-    text.includes('NaN') ||
-    text.includes('Infinity') ||
     hasLongInteger(text) ||
     (text.length > 2 * MAX_DEPTH && mayBeDeep(text))
   );

@@ -7,6 +7,7 @@
 import { type Deferred, deferred } from '../base/deferred.ts';
 import { Fifo } from '../base/fifo.ts';
 import type { Logger } from '../base/logger.ts';
+import { SequenceMap } from '../base/sequence-map.ts';
 import type { TaskReply } from '../execute/outcome.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { cancelTask, failTask } from '../execute/run-task.ts';
@@ -48,7 +49,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   #pool!: Pool;
   readonly #waiting = new Fifo<Request>();
-  readonly #submitted = new Map<number, Request>();
+  readonly #submitted = new SequenceMap<Request>();
   #lastJobId = 0;
   /** Early acks on their way. */
   #starting = 0;
@@ -105,14 +106,18 @@ export class Dispatcher {
   }
 
   reserve(request: Request): void {
-    this.#waiting.push(request);
+    if (!this.#closed || request.delivery.settled) this.#waiting.push(request);
+  }
+
+  /** Whether a request that came now would start now. */
+  get isReady(): boolean {
+    return !this.#closed && this.#waiting.length === 0 && this.free > 0;
   }
 
   /** Give the pool as much as it takes. */
   pump(): void {
     const limit = this.#pool.size + this.#ahead();
     while (
-      !this.#closed &&
       this.#waiting.length > 0 &&
       this.#pool.free > this.#starting &&
       this.#submitted.size + this.#starting < limit
@@ -127,7 +132,7 @@ export class Dispatcher {
   /** Kill what runs a task. Returns whether a task of this id is with the pool. */
   terminate(id: string, signal: NodeJS.Signals): boolean {
     let found = false;
-    for (const [jobId, request] of this.#submitted) {
+    for (const [jobId, request] of this.#submitted.entries()) {
       if (request.id !== id) continue;
       request.terminatedBy = signal;
       found = this.#pool.terminate(jobId, signal) || found;
@@ -137,7 +142,7 @@ export class Dispatcher {
 
   /** Kill what runs with late acks: the broker gives it to somebody else. Celery: `Request.cancel`. */
   cancelLate(reason: string): void {
-    for (const [jobId, request] of this.#submitted) {
+    for (const [jobId, request] of this.#submitted.entries()) {
       if (!request.acksLate || request.isCancelled) continue;
       if (!this.#pool.terminate(jobId)) continue;
       request.isCancelled = true;
@@ -148,14 +153,19 @@ export class Dispatcher {
   /** Start nothing more and forget what has not started; those messages stay with the broker. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const request of this.#waiting) this.#state.requests.delete(request);
+    const waiting = [...this.#waiting];
     this.#waiting.clear();
+    for (const request of waiting) {
+      // acknowledged on arrival: nobody else will ever get it
+      if (request.delivery.settled) this.#waiting.push(request);
+      else this.#state.requests.delete(request);
+    }
     for (const id of await this.#pool.recall()) this.#takeBack(id);
   }
 
-  /** Requests that are with the pool. */
+  /** Requests that are with the pool; after `close` also those that still have to go there. */
   get running(): Request[] {
-    return [...this.#submitted.values()];
+    return [...this.#submitted.values(), ...(this.#closed ? this.#waiting : [])];
   }
 
   readonly events: Omit<PoolEvents, 'onLog' | 'onFatal'> = {
@@ -184,7 +194,7 @@ export class Dispatcher {
   }
 
   #start(request: Request): void {
-    if (request.acksLate) {
+    if (request.acksLate || request.delivery.settled) {
       this.#submit(request);
       return;
     }
@@ -327,7 +337,8 @@ export class Dispatcher {
   }
 
   #checkIdle(): void {
-    if (this.#idle && this.#submitted.size + this.#starting === 0) this.#idle.resolve();
+    const count = this.#waiting.length + this.#submitted.size + this.#starting;
+    if (this.#idle && count === 0) this.#idle.resolve();
   }
 
   #learn(runtime: number): void {

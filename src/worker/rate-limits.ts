@@ -1,3 +1,4 @@
+import type { TaskDefinition } from '../app/task-definition.ts';
 import type { Clock } from '../base/clock.ts';
 import { perSecond, RateBucket } from './rate-bucket.ts';
 import type { Request } from './request.ts';
@@ -28,6 +29,11 @@ export class RateLimits {
     if (rate === 0) return false;
     this.#wait(this.#open(name, rate), request, isLate);
     return true;
+  }
+
+  /** Whether requests of the task may have to wait. */
+  limits({ name, resolved }: TaskDefinition): boolean {
+    return this.#buckets.has(name) || resolved.rateLimit !== null;
   }
 
   /**

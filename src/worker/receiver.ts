@@ -82,6 +82,19 @@ export class Receiver {
     else this.#accept(this.#newRequest(delivery, headers, task), delivery);
   }
 
+  /** Whether the task would be acknowledged and given to the pool as soon as its message came. */
+  startsAtOnce(delivery: Delivery): boolean {
+    const { accept } = this.#execution;
+    const { message, redelivered, problem } = delivery;
+    if (this.#isStopped || problem || redelivered) return false;
+    if (!isTaskMessage(message, accept) || !accept.has(message.contentType)) return false;
+    const headers = attempt(() => readTaskHeaders(message, accept));
+    const task = headers && this.#ports.task(headers.task);
+    if (!task || task.isRemote || task.resolved.acksLate || headers.eta !== null) return false;
+    const isLimited = this.#policies.rateLimits?.limits(task) ?? false;
+    return !isLimited && headers.expires === null && !this.#policies.revoked.has(headers.id);
+  }
+
   /** Forget what waits for its time; the messages stay with the broker. */
   cancelScheduled(): void {
     this.#isStopped = true;
@@ -224,5 +237,13 @@ export class Receiver {
     const request = new Class(delivery, headers, task);
     request.deadLetters = this.#policies.deadLetters;
     return request;
+  }
+}
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
   }
 }

@@ -237,6 +237,7 @@ export class Worker {
         for (const delivery of deliveries) this.#receiver.receive(delivery);
         this.#dispatcher.pump();
       },
+      acksOnArrival: delivery => this.#dispatcher.isReady && this.#receiver.startsAtOnce(delivery),
       onLost: () => {
         if (!conf.get('worker_cancel_long_running_tasks_on_connection_loss')) return;
         this.#dispatcher.cancelLate('the connection to the broker was lost');

@@ -30,6 +30,9 @@ export function createRedisTransport(urls: Urls, options: TransportOptions): Red
   return new RedisTransport(urls, options);
 }
 
+/** Seconds after which a binding is written down again: somebody may have deleted it. */
+const DECLARED_FOR = 10;
+
 export class RedisTransport implements Transport {
   readonly name = 'redis';
   readonly supportsFanout = true;
@@ -39,6 +42,7 @@ export class RedisTransport implements Transport {
   readonly #sweep: VisibilitySweep;
   readonly #consumers = new Set<RedisConsumer>();
   readonly #host: ConsumerHost;
+  readonly #declared = new Map<string, { readonly queue: Queue; readonly at: number }>();
   #lost = false;
   #warned = false;
   #closing: Promise<void> | undefined;
@@ -87,7 +91,7 @@ export class RedisTransport implements Transport {
     refuseMixedFanout(queue, 'Redis');
     const { keys, bindings } = this.#hub;
     const wanted = bindingsOf(queue);
-    if (wanted.length === 0) return;
+    if (wanted.length === 0 || this.#isDeclared(queue)) return;
     await this.#hub.run('declaring a queue', client =>
       Promise.all(
         wanted.map(each =>
@@ -96,6 +100,12 @@ export class RedisTransport implements Transport {
       ),
     );
     for (const { exchange } of wanted) bindings.forget(exchange.name);
+    this.#declared.set(queue.name, { queue, at: performance.now() });
+  }
+
+  #isDeclared(queue: Queue): boolean {
+    const known = this.#declared.get(queue.name);
+    return known?.queue === queue && performance.now() - known.at < DECLARED_FOR * 1000;
   }
 
   publish(message: Message, destination: Destination, options?: PublishOptions): Promise<void> {
@@ -124,6 +134,7 @@ export class RedisTransport implements Transport {
   }
 
   async delete(queue: Queue): Promise<void> {
+    this.#declared.delete(queue.name);
     const { keys, bindings } = this.#hub;
     const bound = bindingsOf(queue);
     await this.#hub.run('deleting a queue', client =>
@@ -177,6 +188,7 @@ export class RedisTransport implements Transport {
 
   #down(error: Error): void {
     this.#lost = true;
+    this.#declared.clear();
     for (const consumer of this.#consumers) consumer.suspend();
     // Closing is no loss.
     if (!this.#closing) this.#hub.emit({ type: 'lost', error });

@@ -7,6 +7,7 @@ import { constants } from 'node:os';
 import { serialize } from 'node:v8';
 import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
 import { deferred } from '../../base/deferred.ts';
+import { SequenceMap } from '../../base/sequence-map.ts';
 import type { Carrier, CarrierExit, Launcher } from '../carrier.ts';
 import type { Job } from '../contract.ts';
 import type { Limited } from '../deadlines.ts';
@@ -73,7 +74,7 @@ export class Child {
   readonly pid: number | undefined;
   readonly carrier: Carrier;
   /** By ticket, oldest first: jobs sent and not answered. */
-  readonly held = new Map<number, HeldJob>();
+  readonly held = new SequenceMap<HeldJob>();
   readonly gone = deferred();
   /** leaving: ends what it runs and exits; dying: is being killed. */
   state: 'starting' | 'ready' | 'leaving' | 'dying' | 'gone' = 'starting';
