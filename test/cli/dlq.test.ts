@@ -189,7 +189,7 @@ describe('dlq', { concurrency: 2 }, () => {
         );
 
         const replay = start(['replay']);
-        await eventually(async () => assert.ok((await transport.size('celery')) > 0));
+        await eventually(async () => (await transport.size('celery')) > 0);
         replay.kill('SIGINT');
         const { code, stdout, stderr } = await replay.ended();
 

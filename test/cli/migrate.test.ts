@@ -126,7 +126,7 @@ describe('migrate', { concurrency: 2 }, () => {
     const names = Array.from({ length: 2000 }, () => 'proj.a');
     const { start, source, destination, name } = await setup(t, names);
     const running = start('-a');
-    await eventually(async () => assert.ok((await destination.size(name)) > 0));
+    await eventually(async () => (await destination.size(name)) > 0);
 
     running.kill('SIGKILL');
     await running.ended();
