@@ -17,6 +17,11 @@ import { bodyBytes, type Message } from '../../src/wire/message.ts';
 import { eventually } from '../support/eventually.ts';
 
 export interface TransportFixture {
+  /**
+   * `amqp`: queues exist once they are declared, what is rejected returns to its old place in
+   * line, and priorities are the queue's affair. By default as kombu's virtual transports.
+   */
+  readonly broker?: 'virtual' | 'amqp';
   /** A new transport, not yet connected, to the same broker as the others of this fixture. */
   open(): Transport;
   /** Puts text into a queue that is not a message, as a broken publisher would. */
@@ -96,11 +101,19 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
       await fixture.dispose();
     });
     const own = `q-${randomUUID().slice(0, 8)}`;
+    const isAmqp = fixture.broker === 'amqp';
+    /** Creates queues where nobody else would. */
+    const create = async (...names: string[]) => {
+      const other = open();
+      if (isAmqp) for (const name of names) await other.declare(queue(name));
+      await other.close();
+    };
+    await create(own);
     const transport = open();
     const send = async (...bodies: string[]) => {
       for (const body of bodies) await transport.publish(textMessage(body), to(own));
     };
-    return { ...fixture, transport, open, own, work: queue(own), send };
+    return { ...fixture, isAmqp, transport, open, create, own, work: queue(own), send };
   };
 
   describe(`${name}: publish and consume`, () => {
@@ -139,7 +152,8 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
     });
 
     test('a message waits in a queue that nobody declared until somebody consumes it', async t => {
-      const { transport, open, work, send } = await start(t);
+      const { transport, open, work, send, isAmqp } = await start(t);
+      if (isAmqp) return t.skip('there are no such queues');
       await send('early');
       await transport.close();
 
@@ -184,8 +198,9 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
     });
 
     test('a queue may have a name in any language', async t => {
-      const { transport } = await start(t);
+      const { transport, create } = await start(t);
       const name = `fronta-č-🐰-${randomUUID()}`;
+      await create(name);
       await transport.publish(textMessage('x'), to(name));
 
       const { reaches } = await collect(transport, [queue(name)]);
@@ -255,8 +270,8 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
       assert.deepEqual(second.texts(), ['a']);
     });
 
-    test('a message rejected with requeue is served again after those that wait', async t => {
-      const { transport, work, send } = await start(t);
+    test('a message rejected with requeue is served again, marked redelivered', async t => {
+      const { transport, work, send, isAmqp } = await start(t);
       await send('a', 'b');
       const { texts, reaches, got } = await collect(transport, [work], 1, delivery => {
         void (delivery.redelivered ? delivery.ack() : delivery.reject(textOf(delivery) === 'a'));
@@ -264,8 +279,8 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
 
       await reaches(3);
 
-      assert.deepEqual(texts(), ['a', 'b', 'a']);
-      assert.equal(got[2]!.redelivered, true);
+      assert.deepEqual(texts(), isAmqp ? ['a', 'a', 'b'] : ['a', 'b', 'a']);
+      assert.equal(got[isAmqp ? 1 : 2]!.redelivered, true);
     });
 
     test('a message given back because it came to harm counts that in x-delivery-count', async t => {
@@ -416,7 +431,8 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
 
   describe(`${name}: priorities`, () => {
     test('lower numbers are served first, in steps of kombu; equals in order of arrival', async t => {
-      const { transport, work, own } = await start(t);
+      const { transport, work, own, isAmqp } = await start(t);
+      if (isAmqp) return t.skip('the order is the other way round');
       for (const priority of [9, 5, 0, 7, 2, 3, 6]) {
         const properties = { delivery_mode: 2, priority };
         await transport.publish(textMessage(String(priority), { properties }), to(own));
@@ -429,7 +445,8 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
     });
 
     test('a message that comes back keeps its priority', async t => {
-      const { transport, open, work, own } = await start(t);
+      const { transport, open, work, own, isAmqp } = await start(t);
+      if (isAmqp) return t.skip('the order is the other way round');
       const publish = (body: string, priority: number) =>
         transport.publish(textMessage(body, { properties: { priority } }), to(own));
       await publish('low', 9);
@@ -447,8 +464,9 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
 
   describe(`${name}: queues`, () => {
     test('a consumer of several queues serves them in turn', async t => {
-      const { transport, own } = await start(t);
+      const { transport, create, own, isAmqp } = await start(t);
       const [one, two] = [`${own}-1`, `${own}-2`];
+      await create(one, two);
       for (const name of [one, one, one, one, two, two]) {
         await transport.publish(textMessage(name), to(name));
       }
@@ -461,6 +479,7 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
       );
       await reaches(6);
 
+      if (isAmqp) return; // in what order is the broker's affair
       const served = got.slice(0, 4).map(delivery => delivery.queue);
       assert.equal(served.filter(name => name === two).length, 2, `served ${served}`);
     });

@@ -1,0 +1,63 @@
+/**
+ * amqplib with our field tables in it.
+ *
+ * Its generated code takes the table functions from `lib/codec` when it is loaded, so they
+ * are replaced before that; and in a copy of the library that only we have, because a program
+ * may use amqplib for itself and should get it as it is.
+ */
+
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import { dirname, join, sep } from 'node:path';
+import type * as CallbackApi from 'amqplib/callback_api';
+import { decodeFields, encodeTable } from './field-table.ts';
+
+export type AmqpConnection = CallbackApi.Connection;
+export type AmqpChannel = CallbackApi.Channel;
+export type AmqpConfirmChannel = CallbackApi.ConfirmChannel;
+export type AmqpMessage = CallbackApi.ConsumeMessage;
+export type AmqpMessageFields = CallbackApi.Message['fields'];
+export type PublishProperties = CallbackApi.Options.Publish;
+export type SocketOptions = CallbackApi.SocketOptions;
+export type ConnectOptions = CallbackApi.Options.Connect;
+export type Driver = Pick<typeof CallbackApi, 'connect' | 'credentials'>;
+
+interface Codec {
+  encodeTable: typeof encodeTable;
+  decodeFields: typeof decodeFields;
+}
+
+let driver: Driver | undefined;
+
+/** The library; loaded on first use. */
+export function amqplib(): Driver {
+  driver ??= load();
+  return driver;
+}
+
+/** The socket below a connection. */
+export function socketOf(connection: AmqpConnection): Socket {
+  return (connection.connection as unknown as { stream: Socket }).stream;
+}
+
+function load(): Driver {
+  const require = createRequire(import.meta.url);
+  const main = require.resolve('amqplib/callback_api');
+  const folder = dirname(main);
+  const shared = takeOut(require.cache, folder);
+  try {
+    const codec = require(join(folder, 'lib', 'codec.js')) as Codec;
+    codec.encodeTable = encodeTable;
+    codec.decodeFields = decodeFields;
+    return require(main) as Driver;
+  } finally {
+    takeOut(require.cache, folder);
+    Object.assign(require.cache, shared);
+  }
+}
+
+function takeOut(cache: NodeJS.Dict<NodeJS.Module>, folder: string): NodeJS.Dict<NodeJS.Module> {
+  const inside = Object.entries(cache).filter(([file]) => file.startsWith(folder + sep));
+  for (const [file] of inside) delete cache[file];
+  return Object.fromEntries(inside);
+}

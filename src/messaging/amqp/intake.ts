@@ -1,0 +1,205 @@
+import { ChannelError } from '../errors.ts';
+import type { Settlement } from '../held-delivery.ts';
+import type { Answer } from './admin.ts';
+import { AmqpDelivery, type Source } from './delivery.ts';
+import type { AmqpChannel, AmqpMessage } from './driver.ts';
+import { Settlements } from './settlements.ts';
+
+export interface IntakeHooks {
+  /** Everything that came in one turn of the event loop. */
+  onDeliveries(deliveries: AmqpDelivery[]): void;
+  /** The broker ended the subscription (its queue was deleted). */
+  onCancelled(queue: string, tag: string): void;
+  /** A delivery was settled; only told with scope `consumer`. */
+  onSettled(intake: Intake): void;
+  /** The channel is gone and so is everything it held. */
+  onLost(intake: Intake, error: Error): void;
+  /** Puts the message back with one delivery more in its count; then it may be acked. */
+  putBackCounted(delivery: AmqpDelivery): Promise<void>;
+}
+
+/** How a prefetch count is meant. */
+export type QosScope = 'channel' | 'consumer';
+
+let channels = 0;
+
+/**
+ * One channel of a consumer: its subscriptions and the deliveries that came over it. It is
+ * never repaired; its consumer makes a new one.
+ */
+export class Intake implements Source {
+  readonly number = ++channels;
+  readonly scope: QosScope;
+  readonly #channel: AmqpChannel;
+  readonly #hooks: IntakeHooks;
+  readonly #held = new Map<number, AmqpDelivery>();
+  readonly #recounts = new Set<Promise<unknown>>();
+  readonly #settlements: Settlements;
+  #arrived: AmqpDelivery[] = [];
+  #last = 0;
+  #qos = 0;
+  #error: Error | undefined;
+  #isLost = false;
+  /** When the oldest unanswered fence was sent, by the monotonic clock in ms. */
+  #askedAt: number | undefined;
+
+  constructor(channel: AmqpChannel, scope: QosScope, hooks: IntakeHooks) {
+    this.#channel = channel;
+    this.scope = scope;
+    this.#hooks = hooks;
+    const intake = this;
+    const ledger = {
+      isHeld: (number: number) => this.#held.has(number),
+      get last() {
+        return intake.#last;
+      },
+    };
+    this.#settlements = new Settlements(channel, ledger, answered => this.#fence(answered));
+    channel.on('error', (error: Error) => {
+      this.#error = error;
+    });
+    channel.once('close', () => this.#lost(this.#error ?? new Error('the channel was closed')));
+  }
+
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  get held(): number {
+    return this.#held.size;
+  }
+
+  /** Milliseconds since a question that the broker has not answered; 0 when there is none. */
+  get unanswered(): number {
+    return this.#askedAt === undefined ? 0 : performance.now() - this.#askedAt;
+  }
+
+  /** Held deliveries of a queue that came by other subscriptions than these. */
+  orphansOf(queue: string, tags: ReadonlySet<string>): number {
+    let count = 0;
+    for (const delivery of this.#held.values()) {
+      if (delivery.queue === queue && !tags.has(delivery.subscription)) count += 1;
+    }
+    return count;
+  }
+
+  /** Nothing is acknowledged until the promise of `change` is settled. */
+  async guard<T>(change: () => Promise<T>): Promise<T> {
+    this.#settlements.holdBack();
+    try {
+      return await change();
+    } finally {
+      this.#settlements.release();
+    }
+  }
+
+  async setQos(count: number): Promise<void> {
+    this.#qos = Math.min(count, 65_535);
+    await this.#ask(answer =>
+      this.#channel.prefetch(this.#qos, this.scope === 'channel', answer as Answer<unknown>),
+    );
+  }
+
+  /** Resolves with the subscription's tag. */
+  async subscribe(
+    queue: string,
+    options: { readonly noAck: boolean; readonly arguments: Readonly<Record<string, unknown>> },
+  ): Promise<string> {
+    let tag = '';
+    const deliver = (message: AmqpMessage | null) => {
+      if (message) this.#deliver(queue, message, options.noAck);
+      else this.#hooks.onCancelled(queue, tag);
+    };
+    const { consumerTag } = await this.#ask<{ consumerTag: string }>(answer =>
+      this.#channel.consume(queue, deliver, options, answer),
+    );
+    tag = consumerTag;
+    return tag;
+  }
+
+  async unsubscribe(tag: string): Promise<void> {
+    await this.#ask(answer => this.#channel.cancel(tag, answer));
+  }
+
+  settle(delivery: AmqpDelivery, how: Settlement): Promise<void> {
+    if (this.#isLost) return Promise.reject(new ChannelError(this.#lostText()));
+    if (how === 'recount') return this.#recount(delivery);
+    this.#held.delete(delivery.number);
+    if (this.scope === 'consumer') this.#hooks.onSettled(this);
+    if (how === 'ack') return this.#settlements.ack(delivery.number);
+    return this.#settlements.reject(delivery.number, how === 'requeue');
+  }
+
+  /** Puts back what is held and ends the channel. Subscriptions are ended before. */
+  async close(): Promise<number> {
+    await Promise.all(this.#recounts);
+    if (this.#isLost) return 0;
+    await this.#settlements.settled();
+    const count = this.#held.size;
+    for (const delivery of this.#held.values()) delivery.abandon();
+    this.#held.clear();
+    this.#arrived = [];
+    if (this.#isLost) return 0;
+    await new Promise<void>(resolve => {
+      this.#channel.once('close', resolve);
+      try {
+        if (count > 0) this.#channel.nackAll(true);
+        this.#channel.close();
+      } catch {
+        resolve(); // it has just ended, and the broker has put everything back
+      }
+    });
+    return count;
+  }
+
+  #ask<T>(question: (answer: Answer<T>) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      question((error, value) => (error ? reject(error) : resolve(value)));
+    });
+  }
+
+  #fence(answered: () => void): void {
+    this.#askedAt = performance.now();
+    this.#channel.prefetch(this.#qos, this.scope === 'channel', error => {
+      this.#askedAt = undefined;
+      if (!error) answered();
+    });
+  }
+
+  #deliver(queue: string, message: AmqpMessage, noAck: boolean): void {
+    const delivery = new AmqpDelivery(this, queue, message, noAck);
+    this.#last = delivery.number;
+    if (!noAck) this.#held.set(delivery.number, delivery);
+    if (this.#arrived.push(delivery) === 1) process.nextTick(() => this.#handOver());
+  }
+
+  #handOver(): void {
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    if (arrived.length > 0) this.#hooks.onDeliveries(arrived);
+  }
+
+  /** The broker would not count it, so a copy that counts takes its place. */
+  #recount(delivery: AmqpDelivery): Promise<void> {
+    const done = this.#hooks.putBackCounted(delivery).then(
+      () => this.settle(delivery, 'ack'),
+      () => this.settle(delivery, 'requeue'),
+    );
+    const forget = done.catch(() => {}).finally(() => this.#recounts.delete(forget));
+    this.#recounts.add(forget);
+    return done;
+  }
+
+  #lost(error: Error): void {
+    this.#isLost = true;
+    this.#error ??= error;
+    this.#arrived = [];
+    this.#settlements.lost(this.#lostText());
+    this.#held.clear();
+    this.#hooks.onLost(this, error);
+  }
+
+  #lostText(): string {
+    return 'The channel that the message came over is gone; the broker delivers it again.';
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * One connection that heals.
+ *
+ * Owns a connection while it is up and makes a new one, to the next broker of the list, when
+ * it is gone; it keeps trying only while somebody needs it (`needed`). A watchdog replaces a
+ * connection whose server says nothing any more, long before TCP or a heartbeat would.
+ */
+import { sleep } from '../../base/backoff.ts';
+import type { TransportOptions } from '../contract.ts';
+import { ConnectionClosed } from '../errors.ts';
+import { urlCycle } from '../failover.ts';
+import { type AmqpConnection, amqplib, socketOf } from './driver.ts';
+import { connectError, operationError } from './errors.ts';
+import { type ConnectArguments, connectArguments, type Urls } from './options.ts';
+import { Watchdog } from './watchdog.ts';
+
+export interface LinkHooks {
+  needed(): boolean;
+  onUp?(): void;
+  onDown?(error: Error): void;
+  /** An attempt failed, the next one follows after `delay` seconds. */
+  onRetry?(error: Error, delay: number, attempt: number): void;
+  onWarning(message: string): void;
+}
+
+const FIRST_DELAY = 0.1;
+const LONGEST_DELAY = 5;
+/** A connection that ends sooner was none: the next attempt waits as after a failed one. */
+const SHORT_LIFE_MS = 1000;
+/** For the goodbye; a server that is gone does not answer it. */
+const CLOSE_SECONDS = 2;
+
+export class Link {
+  readonly #urls: Urls;
+  readonly #hooks: LinkHooks;
+  readonly #cycle: { readonly current: ConnectArguments; next(): ConnectArguments };
+  readonly #ending = new AbortController();
+  readonly #watchdog: Watchdog;
+  #connection: AmqpConnection | undefined;
+  #attempt: Promise<AmqpConnection> | undefined;
+  #healing = false;
+  #isBlocked = false;
+  #upSince = 0;
+  #shortLives = 0;
+  #why: Error | undefined;
+
+  /** @throws ImproperlyConfigured for options or URLs that cannot be used */
+  constructor(urls: Urls, options: TransportOptions, hooks: LinkHooks) {
+    this.#urls = urls;
+    this.#hooks = hooks;
+    const [first, ...others] = urls.map(url => ({
+      text: url.text,
+      ...connectArguments(url, options),
+    }));
+    this.#cycle = urlCycle([first!, ...others], options.failoverStrategy ?? null);
+    this.#watchdog = new Watchdog(error => this.drop(error));
+  }
+
+  /** The connection, if it is up. */
+  get connection(): AmqpConnection | undefined {
+    return this.#connection;
+  }
+
+  /** The broker is short of memory or disk and reads nothing from us. */
+  get isBlocked(): boolean {
+    return this.#isBlocked;
+  }
+
+  get isClosed(): boolean {
+    return this.#ending.signal.aborted;
+  }
+
+  /** Major version of the server; 0 when it does not tell. */
+  get serverMajor(): number {
+    const version = this.#connection?.connection.serverProperties.version;
+    return Number.parseInt(String(version), 10) || 0;
+  }
+
+  /** One try of every URL, shared by all who ask meanwhile; rejects with OperationalError. */
+  connect(): Promise<AmqpConnection> {
+    if (this.isClosed) return Promise.reject(closedByUs());
+    if (this.#connection) return Promise.resolve(this.#connection);
+    this.#attempt ??= this.#open().finally(() => {
+      this.#attempt = undefined;
+    });
+    return this.#attempt;
+  }
+
+  /** The connection is of no use any more. */
+  drop(error: Error): void {
+    const connection = this.#connection;
+    if (!connection) return;
+    this.#why ??= error;
+    socketOf(connection).destroy();
+    this.#lost(connection);
+  }
+
+  /** See to it that the connection comes up sooner or later. */
+  heal(): void {
+    if (this.#healing || this.#connection || this.isClosed) return;
+    this.#healing = true;
+    void this.#keepTrying().finally(() => {
+      this.#healing = false;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    const connection = this.#connection ?? (await this.#attempt?.catch(() => undefined));
+    this.#connection = undefined;
+    this.#watchdog.stop();
+    if (!connection) return;
+    const socket = socketOf(connection);
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, CLOSE_SECONDS * 1000);
+      const done = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      connection.once('close', done);
+      try {
+        connection.close(done);
+      } catch {
+        done(); // it had ended before
+      }
+    });
+    if (socket.closed) return;
+    await new Promise(resolve => {
+      socket.once('close', resolve);
+      socket.destroy();
+    });
+  }
+
+  async #open(): Promise<AmqpConnection> {
+    for (let left = this.#urls.length; ; left--) {
+      try {
+        const connection = await dial(this.#cycle.current);
+        this.#adopt(connection);
+        return connection;
+      } catch (error) {
+        if (this.isClosed) throw closedByUs();
+        this.#cycle.next();
+        if (left <= 1) throw connectError(error, this.#urls);
+      }
+    }
+  }
+
+  #adopt(connection: AmqpConnection): void {
+    const socket = socketOf(connection);
+    if (this.isClosed) {
+      socket.destroy();
+      throw closedByUs();
+    }
+    this.#connection = connection;
+    this.#why = undefined;
+    this.#isBlocked = false;
+    this.#upSince = performance.now();
+    connection.on('error', (error: Error) => {
+      this.#why ??= error;
+    });
+    connection.once('close', (error?: Error) => {
+      if (error) this.#why ??= error;
+      // amqplib only ends its side, and a silent server would never end the other
+      socket.destroy();
+      this.#lost(connection);
+    });
+    connection.on('blocked', (reason: string) => this.#block(reason));
+    connection.on('unblocked', () => this.#unblock());
+    this.#watchdog.watch(connection);
+    this.#hooks.onUp?.();
+  }
+
+  #block(reason: string): void {
+    this.#isBlocked = true;
+    this.#watchdog.stop();
+    this.#hooks.onWarning(
+      `The broker has blocked the connection and takes no messages (${reason}).`,
+    );
+  }
+
+  #unblock(): void {
+    this.#isBlocked = false;
+    if (this.#connection) this.#watchdog.watch(this.#connection);
+    this.#hooks.onWarning('The broker takes messages again.');
+  }
+
+  #lost(connection: AmqpConnection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.#watchdog.stop();
+    const shortLived = performance.now() - this.#upSince < SHORT_LIFE_MS;
+    this.#shortLives = shortLived ? this.#shortLives + 1 : 0;
+    const why = this.#why ?? new Error('the server closed the connection');
+    this.#hooks.onDown?.(operationError(why, 'talking to the broker', this.#urls));
+    if (this.#hooks.needed()) this.heal();
+  }
+
+  async #keepTrying(): Promise<void> {
+    const { onRetry, needed } = this.#hooks;
+    if (this.#shortLives > 1) await this.#pause(this.#shortLives - 1);
+    for (let attempt = 1; needed() && !this.isClosed; attempt++) {
+      try {
+        await this.connect();
+        return;
+      } catch (error) {
+        if (this.isClosed) return;
+        onRetry?.(error as Error, delayBefore(attempt), attempt);
+        await this.#pause(attempt);
+      }
+    }
+  }
+
+  #pause(attempt: number): Promise<void> {
+    return sleep(delayBefore(attempt), undefined, this.#ending.signal).catch(() => {});
+  }
+}
+
+function dial({ url, socket }: ConnectArguments): Promise<AmqpConnection> {
+  return new Promise((resolve, reject) => {
+    amqplib().connect(url, socket, (error, connection) => {
+      if (error) reject(error);
+      else resolve(connection);
+    });
+  });
+}
+
+const closedByUs = () => new ConnectionClosed('The connection was closed.');
+
+function delayBefore(attempt: number): number {
+  return Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1));
+}

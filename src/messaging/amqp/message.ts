@@ -1,0 +1,79 @@
+/** Our messages as AMQP has them, and back. Bodies are raw bytes, without base64. */
+import { isUtf8 } from 'node:buffer';
+import { DecodeError } from '../../wire/errors.ts';
+import type { Message, MessageProperties } from '../../wire/message.ts';
+import type { AmqpMessage, PublishProperties } from './driver.ts';
+import { type FieldTable, UNREADABLE } from './field-table.ts';
+
+/** Names of the properties besides headers and content type: ours, amqplib's. */
+const PROPERTIES = [
+  ['correlation_id', 'correlationId'],
+  ['reply_to', 'replyTo'],
+  ['delivery_mode', 'deliveryMode'],
+  ['priority', 'priority'],
+  ['expiration', 'expiration'],
+  ['message_id', 'messageId'],
+  ['timestamp', 'timestamp'],
+  ['type', 'type'],
+  ['user_id', 'userId'],
+  ['app_id', 'appId'],
+] as const;
+
+/** What kombu assumes of a message that does not say. */
+const DEFAULT_TYPE = 'application/data';
+const DEFAULT_ENCODING = 'binary';
+
+export function amqpProperties(message: Message, mandatory: boolean): PublishProperties {
+  const { properties } = message;
+  const result: Record<string, unknown> = {
+    contentType: message.contentType,
+    contentEncoding: message.contentEncoding,
+    headers: message.headers,
+    mandatory,
+  };
+  for (const [ours, theirs] of PROPERTIES) {
+    const value = properties[ours];
+    if (value !== undefined && value !== null) result[theirs] = value;
+  }
+  return result;
+}
+
+/** A message as it was delivered, and why it cannot be understood if so. */
+export function readMessage({ properties, content }: AmqpMessage): {
+  message: Message;
+  problem: DecodeError | undefined;
+} {
+  const headers: FieldTable = properties.headers ?? {};
+  const given = properties as unknown as Record<string, unknown>;
+  const read: Record<string, unknown> = {};
+  for (const [ours, theirs] of PROPERTIES) {
+    const value = given[theirs];
+    if (value !== undefined) read[ours] = value;
+  }
+  const unreadable = headers[UNREADABLE];
+  const contentEncoding = (given.contentEncoding as string | undefined) ?? DEFAULT_ENCODING;
+  return {
+    message: {
+      ...readBody(content, contentEncoding),
+      contentType: (given.contentType as string | undefined) ?? DEFAULT_TYPE,
+      contentEncoding,
+      headers,
+      properties: read as MessageProperties,
+    },
+    problem:
+      unreadable === undefined
+        ? undefined
+        : new DecodeError(`The headers of the message cannot be read: ${unreadable}.`),
+  };
+}
+
+/**
+ * Text as a string, which travels to pool children faster. Bytes are copied, lest a message
+ * that is held for hours holds the 64 KiB that it was read with.
+ */
+function readBody(content: Buffer, encoding: string): Pick<Message, 'body' | 'bodyEncoding'> {
+  if (/^utf-?8$/i.test(encoding) && isUtf8(content)) {
+    return { body: content.toString('utf8'), bodyEncoding: 'utf-8' };
+  }
+  return { body: new Uint8Array(content), bodyEncoding: 'binary' };
+}

@@ -1,0 +1,203 @@
+/** What a RabbitMQ URL, `broker_transport_options` and a few settings ask for. */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { ConnectionOptions } from 'node:tls';
+import { ImproperlyConfigured } from '../../base/errors.ts';
+import { didYouMean, nearest } from '../../base/nearest.ts';
+import type { TransportOptions } from '../contract.ts';
+import type { ServerUrl } from '../url.ts';
+import { amqplib, type ConnectOptions, type SocketOptions } from './driver.ts';
+
+export type Urls = readonly [ServerUrl, ...ServerUrl[]];
+
+const DEFAULT_USER = 'guest';
+const LOGIN_METHODS = ['PLAIN', 'AMQPLAIN', 'EXTERNAL'] as const;
+/** As py-amqp asks; the server may lower it. */
+const FRAME_MAX = 131_072;
+
+/** `broker_transport_options` that mean something here, or did in kombu. */
+const KNOWN = [
+  'confirm_publish',
+  'confirm_timeout',
+  'client_properties',
+  'connect_timeout',
+  'connection_name',
+  'login_method',
+  'heartbeat',
+  'frame_max',
+  'channel_max',
+  'read_timeout',
+  'write_timeout',
+  'socket_settings',
+  'max_retries',
+  'interval_start',
+  'interval_step',
+  'interval_max',
+  'max_cached_queues',
+  'queue_type',
+  'delayed_delivery_prefix',
+];
+
+export function misspeltOptions(given: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(given)
+    .filter(name => !KNOWN.includes(name))
+    .flatMap(name => {
+      const meant = nearest(name, KNOWN);
+      return meant === undefined
+        ? []
+        : [`Unknown broker_transport_options.${name} is ignored. Did you mean ${meant}?`];
+    });
+}
+
+/** kombu: nothing, `/` and `//` at the end of a URL are all the virtual host `/`. */
+export const virtualHost = (url: ServerUrl): string => (url.path === '' ? '/' : url.path);
+
+const usesTls = (url: ServerUrl, useSsl: TransportOptions['useSsl']) =>
+  url.scheme === 'amqps' || useSsl === true || typeof useSsl === 'object';
+
+function portOf(url: ServerUrl, useSsl: TransportOptions['useSsl']): number {
+  return url.port ?? (usesTls(url, useSsl) ? 5671 : 5672);
+}
+
+/** The URL as Celery prints it: defaults filled in, no password. */
+export function amqpUrlForPeople(url: ServerUrl, useSsl: TransportOptions['useSsl']): string {
+  const user = url.username ?? DEFAULT_USER;
+  const host = url.host ?? 'localhost';
+  const address = host.includes(':') ? `[${host}]` : host;
+  const vhost = encodeURIComponent(virtualHost(url)).replaceAll('%2F', '/');
+  return `${url.scheme}://${user}:**@${address}:${portOf(url, useSsl)}/${vhost}`;
+}
+
+function loginMethod(options: TransportOptions, url: ServerUrl): (typeof LOGIN_METHODS)[number] {
+  const asked =
+    url.query.login_method ??
+    options.loginMethod ??
+    (options.transportOptions.login_method as string | null | undefined) ??
+    'PLAIN';
+  const found = LOGIN_METHODS.find(method => method === String(asked).toUpperCase());
+  if (found) return found;
+  throw new ImproperlyConfigured(
+    `broker_login_method ${JSON.stringify(asked)} is none of ${LOGIN_METHODS.join(', ')}.${didYouMean(String(asked), LOGIN_METHODS)}`,
+  );
+}
+
+function credentials(
+  options: TransportOptions,
+  url: ServerUrl,
+): NonNullable<SocketOptions['credentials']> {
+  const { plain, amqplain, external } = amqplib().credentials;
+  const user = url.username ?? DEFAULT_USER;
+  const password = url.password ?? DEFAULT_USER;
+  const method = loginMethod(options, url);
+  if (method === 'EXTERNAL') return external();
+  return method === 'PLAIN' ? plain(user, password) : amqplain(user, password);
+}
+
+function heartbeat(options: TransportOptions, url: ServerUrl): number {
+  const asked = url.query.heartbeat ?? options.heartbeat ?? 0;
+  const seconds = typeof asked === 'string' ? Number(asked) : asked;
+  if (Number.isFinite(seconds) && seconds >= 0) return Math.min(65_535, Math.round(seconds));
+  throw new ImproperlyConfigured(
+    `The heartbeat of ${url.masked} should be a number of seconds, not ${JSON.stringify(asked)}.`,
+  );
+}
+
+// --- TLS --------------------------------------------------------------------------------------
+
+const VERIFIES: Readonly<Record<string, boolean>> = {
+  required: true,
+  cert_required: true,
+  optional: true,
+  cert_optional: true,
+  none: false,
+  cert_none: false,
+};
+
+function verifies(asked: unknown): boolean {
+  // Python accepts ssl.CERT_REQUIRED (2), "CERT_REQUIRED" and "required".
+  const byNumber = ['none', 'optional', 'required'];
+  const name = String(typeof asked === 'number' ? (byNumber[asked] ?? asked) : asked);
+  const verify = VERIFIES[name.toLowerCase()];
+  if (verify !== undefined) return verify;
+  throw new ImproperlyConfigured(
+    `Invalid cert_reqs ${JSON.stringify(asked)}: use required, optional or none.${didYouMean(name, Object.keys(VERIFIES))}`,
+  );
+}
+
+function file(value: unknown, option: string): Buffer | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  try {
+    return readFileSync(String(value));
+  } catch (error) {
+    throw new ImproperlyConfigured(
+      `Cannot read ${option} ${JSON.stringify(String(value))}: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** TLS as `broker_use_ssl` and the URL's query have it, under kombu's names with and without `ssl_`. */
+function tls(url: ServerUrl, useSsl: TransportOptions['useSsl']): ConnectionOptions {
+  const given: Record<string, unknown> = {
+    ...(typeof useSsl === 'object' ? useSsl : {}),
+    ...url.query,
+  };
+  const option = (name: string) => given[`ssl_${name}`] ?? given[name];
+  const result: ConnectionOptions = {
+    rejectUnauthorized: verifies(option('cert_reqs') ?? 'required'),
+  };
+  const ca = file(option('ca_certs'), 'ca_certs');
+  const cert = file(option('certfile'), 'certfile');
+  const key = file(option('keyfile'), 'keyfile');
+  if (ca) result.ca = ca;
+  if (cert) result.cert = cert;
+  if (key) result.key = key;
+  const password = option('keyfile_password') ?? option('password');
+  if (typeof password === 'string') result.passphrase = password;
+  if (typeof option('ciphers') === 'string') result.ciphers = String(option('ciphers'));
+  if (/^(false|no|0)$/i.test(String(option('check_hostname') ?? ''))) {
+    result.checkServerIdentity = () => undefined;
+  }
+  const name = option('server_hostname');
+  if (typeof name === 'string') result.servername = name;
+  return result;
+}
+
+// --- together ---------------------------------------------------------------------------------
+
+export interface ConnectArguments {
+  readonly url: ConnectOptions;
+  readonly socket: SocketOptions;
+}
+
+/** What amqplib is given for one URL. Throws ImproperlyConfigured, opens nothing. */
+export function connectArguments(url: ServerUrl, options: TransportOptions): ConnectArguments {
+  const encrypted = usesTls(url, options.useSsl);
+  const given = options.transportOptions;
+  const properties = given.client_properties;
+  const name = options.connectionName ?? given.connection_name;
+  return {
+    url: {
+      protocol: encrypted ? 'amqps' : 'amqp',
+      hostname: url.host ?? 'localhost',
+      port: portOf(url, options.useSsl),
+      // amqplib takes it as it stands in a URL
+      vhost: encodeURIComponent(virtualHost(url)),
+      heartbeat: heartbeat(options, url),
+      frameMax: Number(given.frame_max ?? FRAME_MAX),
+      channelMax: Number(given.channel_max ?? 0),
+    },
+    socket: {
+      noDelay: true,
+      keepAlive: true,
+      keepAliveDelay: 60_000,
+      timeout: options.connectTimeout * 1000,
+      credentials: credentials(options, url),
+      clientProperties: {
+        product: 'tscelery',
+        connection_name: typeof name === 'string' ? name : `tscelery ${process.pid}@${hostname()}`,
+        ...(typeof properties === 'object' ? properties : {}),
+      },
+      ...(encrypted ? tls(url, options.useSsl) : {}),
+    } as SocketOptions,
+  };
+}

@@ -1,0 +1,242 @@
+/**
+ * RabbitMQ, and whatever else speaks AMQP 0-9-1.
+ *
+ * What is published while something is consumed goes over a connection of its own: a broker
+ * that runs out of memory stops reading from connections that publish, and the acks of the
+ * consumers must not wait behind that.
+ */
+
+import { publishedHeaders } from '../../wire/dead-letter.ts';
+import { DELIVERY_COUNT, deliveryCount } from '../../wire/envelope.ts';
+import type { Message } from '../../wire/message.ts';
+import type {
+  ConsumeOptions,
+  Consumer,
+  Destination,
+  PublishOptions,
+  Transport,
+  TransportEvent,
+  TransportOptions,
+} from '../contract.ts';
+import { DEFAULT_EXCHANGE, type Queue } from '../entities.ts';
+import { Admin, type Answer } from './admin.ts';
+import { AmqpConsumer, type ConsumerHost } from './consumer.ts';
+import { Declarations } from './declarations.ts';
+import type { AmqpDelivery } from './delivery.ts';
+import type { AmqpChannel } from './driver.ts';
+import { NOT_FOUND, operationError, replyCode } from './errors.ts';
+import { Link } from './link.ts';
+import { amqpUrlForPeople, misspeltOptions, type Urls } from './options.ts';
+import { Publisher } from './publisher.ts';
+
+/** Opens nothing yet; throws ImproperlyConfigured for options or URLs that cannot be used. */
+export function createAmqpTransport(urls: Urls, options: TransportOptions): AmqpTransport {
+  return new AmqpTransport(urls, options);
+}
+
+/** From this version on, prefetch counts are per consumer. */
+const FIRST_WITHOUT_CHANNEL_QOS = 4;
+
+interface Counted {
+  readonly messageCount: number;
+}
+
+export class AmqpTransport implements Transport {
+  readonly name = 'amqp';
+  readonly url: string;
+  readonly supportsFanout = true;
+  readonly #urls: Urls;
+  readonly #options: TransportOptions;
+  /** For everything but publishing next to consumers. */
+  readonly #link: Link;
+  readonly #publishLink: Link;
+  readonly #admin: Admin;
+  readonly #declarations: Declarations;
+  readonly #publisher: Publisher;
+  readonly #separatePublisher: Publisher;
+  readonly #consumers = new Set<AmqpConsumer>();
+  readonly #host: ConsumerHost;
+  readonly #listeners = new Set<(event: TransportEvent) => void>();
+  #isLost = false;
+  #isWarned = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(urls: Urls, options: TransportOptions) {
+    this.url = amqpUrlForPeople(urls[0], options.useSsl);
+    this.#urls = urls;
+    this.#options = options;
+    const onWarning = (message: string) => this.#emit({ type: 'warning', message });
+    this.#link = new Link(urls, options, {
+      needed: () => this.#consumers.size > 0,
+      onUp: () => this.#up(),
+      onDown: error => this.#down(error),
+      onRetry: (error, delay, attempt) => this.#emit({ type: 'retrying', error, delay, attempt }),
+      onWarning,
+    });
+    this.#publishLink = new Link(urls, options, { needed: () => false, onWarning });
+    this.#admin = new Admin(this.#link, urls);
+    this.#declarations = new Declarations(this.#admin);
+    this.#publisher = new Publisher(this.#link, this.#declarations, urls);
+    this.#separatePublisher = new Publisher(this.#publishLink, this.#declarations, urls);
+    this.#host = this.#createHost();
+  }
+
+  get connected(): boolean {
+    return this.#link.connection !== undefined;
+  }
+
+  async connect(): Promise<void> {
+    await this.#link.connect();
+  }
+
+  onEvent(listener: (event: TransportEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** @throws ChannelError when the queue exists with other properties */
+  declare(queue: Queue): Promise<void> {
+    return this.#declarations.declare(queue);
+  }
+
+  publish(message: Message, destination: Destination, options?: PublishOptions): Promise<void> {
+    const publisher = this.#consumers.size > 0 ? this.#separatePublisher : this.#publisher;
+    return publisher.publish(message, destination, options);
+  }
+
+  async size(queue: string): Promise<number> {
+    const counted = await this.#unlessMissing(
+      queue,
+      'counting the messages of',
+      (channel, answer: Answer<Counted>) => channel.checkQueue(queue, answer),
+    );
+    return counted?.messageCount ?? 0;
+  }
+
+  async purge(queue: string): Promise<number> {
+    const purged = await this.#unlessMissing(queue, 'purging', (channel, answer: Answer<Counted>) =>
+      channel.purgeQueue(queue, answer),
+    );
+    return purged?.messageCount ?? 0;
+  }
+
+  async delete(queue: Queue): Promise<void> {
+    this.#declarations.forget(queue);
+    await this.#unlessMissing(queue.name, 'deleting', (channel, answer) =>
+      channel.deleteQueue(queue.name, {}, answer),
+    );
+  }
+
+  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    await this.connect();
+    const consumer = new AmqpConsumer(this.#host, options);
+    this.#consumers.add(consumer);
+    try {
+      for (const queue of queues) await consumer.addQueue(queue);
+    } catch (error) {
+      await consumer.close();
+      throw error;
+    }
+    return consumer;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#consumers].map(consumer => consumer.close()));
+    await Promise.all([this.#link.close(), this.#publishLink.close()]);
+  }
+
+  #createHost(): ConsumerHost {
+    const link = this.#link;
+    return {
+      get isConnected() {
+        return link.connection !== undefined;
+      },
+      openChannel: () => this.#openChannel(),
+      get hasChannelQos() {
+        return link.serverMajor < FIRST_WITHOUT_CHANNEL_QOS;
+      },
+      declare: queue => this.declare(queue),
+      forget: queue => this.#declarations.forget(queue),
+      putBackCounted: delivery => this.#putBackCounted(delivery),
+      toError: (error, doing) => operationError(error, doing, this.#urls),
+      warn: message => this.#emit({ type: 'warning', message }),
+      onConsuming: () => this.#consuming(),
+      ended: consumer => {
+        this.#consumers.delete(consumer);
+      },
+    };
+  }
+
+  async #openChannel(): Promise<AmqpChannel> {
+    const connection = await this.#link.connect();
+    return new Promise((resolve, reject) => {
+      connection.createChannel((error, channel) =>
+        error ? reject(operationError(error, 'consuming', this.#urls)) : resolve(channel),
+      );
+    });
+  }
+
+  async #unlessMissing<T>(
+    queue: string,
+    doing: string,
+    ask: (channel: AmqpChannel, answer: Answer<T>) => void,
+  ): Promise<T | undefined> {
+    return this.#admin.run<T | undefined>(
+      `${doing} queue ${JSON.stringify(queue)}`,
+      (channel, answer) =>
+        ask(channel, (error, value) => {
+          if (replyCode(error) === NOT_FOUND) answer(null, undefined);
+          else answer(error, value);
+        }),
+    );
+  }
+
+  /** Straight into its queue: its exchange might give it to others too. */
+  async #putBackCounted({ message, queue }: AmqpDelivery): Promise<void> {
+    const headers = {
+      ...publishedHeaders(message.headers),
+      [DELIVERY_COUNT]: deliveryCount(message.headers) + 1,
+    };
+    await this.#separatePublisher.publish(
+      { ...message, headers },
+      { exchange: DEFAULT_EXCHANGE, routingKey: queue },
+      { mandatory: true },
+    );
+  }
+
+  #emit(event: TransportEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #up(): void {
+    const healed = this.#isLost;
+    this.#isLost = false;
+    this.#declarations.forgetAll();
+    if (!this.#isWarned) {
+      for (const message of misspeltOptions(this.#options.transportOptions)) {
+        this.#emit({ type: 'warning', message });
+      }
+    }
+    this.#isWarned = true;
+    this.#emit({ type: 'connected' });
+    if (healed) for (const consumer of this.#consumers) void consumer.recover();
+  }
+
+  #down(error: Error): void {
+    this.#isLost = true;
+    // Closing is no loss.
+    if (!this.#closing) this.#emit({ type: 'lost', error });
+  }
+
+  /** One consumer takes messages again; the news is out when all do. */
+  #consuming(): void {
+    const consumers = [...this.#consumers];
+    if (consumers.some(consumer => consumer.isRecovering)) return;
+    this.#emit({ type: 'consuming', queues: consumers.flatMap(consumer => consumer.queues) });
+  }
+}

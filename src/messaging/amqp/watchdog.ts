@@ -1,0 +1,52 @@
+import { type AmqpConnection, socketOf } from './driver.ts';
+
+const TICK_MS = 2000;
+/** Ticks without a byte after which the server is asked for one. */
+const QUIET_TICKS = 4;
+/** Ticks more after which it is given up. */
+const PATIENCE_TICKS = 3;
+
+/**
+ * Watches that a server says something: after a time of silence it is asked to open (and
+ * close) a channel, and when it does not answer that either, `onSilent` is called. Ticks are
+ * counted, not time: an event loop of ours that was busy is no fault of the server's.
+ */
+export class Watchdog {
+  readonly #onSilent: (error: Error) => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(onSilent: (error: Error) => void) {
+    this.#onSilent = onSilent;
+  }
+
+  watch(connection: AmqpConnection): void {
+    this.stop();
+    const socket = socketOf(connection);
+    let bytes = socket.bytesRead;
+    let quiet = 0;
+    this.#timer = setInterval(() => {
+      if (socket.bytesRead !== bytes) quiet = 0;
+      else quiet += 1;
+      bytes = socket.bytesRead;
+      if (quiet === QUIET_TICKS) probe(connection);
+      if (quiet < QUIET_TICKS + PATIENCE_TICKS) return;
+      this.stop();
+      this.#onSilent(new Error(`no answer within ${(quiet * TICK_MS) / 1000} s`));
+    }, TICK_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+function probe(connection: AmqpConnection): void {
+  try {
+    connection.createChannel((error, channel) => {
+      if (!error) channel.close();
+    });
+  } catch {
+    // it has just ended, which is noticed elsewhere
+  }
+}

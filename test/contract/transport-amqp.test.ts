@@ -1,0 +1,24 @@
+import { after, before } from 'node:test';
+import { createAmqpTransport } from '../../src/messaging/amqp/transport.ts';
+import { parseUrls } from '../../src/messaging/url.ts';
+import { type RabbitmqServer, startRabbitmq } from '../support/rabbitmq.ts';
+import { transportContract } from './transport.contract.ts';
+
+let server: RabbitmqServer;
+before(async () => {
+  server = await startRabbitmq();
+});
+after(() => server.stop());
+
+transportContract('amqp', async () => {
+  return {
+    broker: 'amqp',
+    open: () =>
+      createAmqpTransport(parseUrls(server.url), {
+        transportOptions: {},
+        connectTimeout: 4,
+        useSsl: false,
+      }),
+    dispose: async () => {},
+  };
+});

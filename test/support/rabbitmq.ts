@@ -1,0 +1,149 @@
+/** A throw-away RabbitMQ node: own name, ports, files and Erlang cookie, one per test file. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { eventually } from './eventually.ts';
+import { freePort } from './servers.ts';
+
+const run = promisify(execFile);
+const INSTALLED = '/usr/lib/rabbitmq/lib';
+const START_SECONDS = 60;
+
+export interface RabbitmqServer {
+  readonly port: number;
+  /** URL of the virtual host `/`. */
+  readonly url: string;
+  /** A new virtual host; returns its URL. */
+  vhost(): Promise<string>;
+  /** `rabbitmqctl`; returns what it prints. */
+  ctl(...args: string[]): Promise<string>;
+  /** Erlang in the node; returns what it evaluates to, as Erlang prints it. */
+  eval(code: string): Promise<string>;
+  /** SIGKILL: nothing is said to anybody; what was confirmed is on disk. */
+  kill(): Promise<void>;
+  /** Starts it again after `kill`, or kills and starts it, with everything it had on disk. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface RabbitmqOptions {
+  /** Lines of rabbitmq.conf. */
+  readonly config?: readonly string[];
+}
+
+/** The wrapper in the PATH drops to a system user; the script below it runs as anybody. */
+function program(name: string): string {
+  const server = existsSync(INSTALLED)
+    ? readdirSync(INSTALLED).find(folder => folder.startsWith('rabbitmq_server-'))
+    : undefined;
+  if (!server) throw new Error('RabbitMQ is not installed');
+  return join(INSTALLED, server, 'sbin', name);
+}
+
+/** `TSCELERY_TEST_AMQP_URL` is of no use here: a node is stopped and killed by its tests. */
+export async function startRabbitmq({
+  config = [],
+}: RabbitmqOptions = {}): Promise<RabbitmqServer> {
+  const [port, distribution, epmd] = [await freePort(), await freePort(), await freePort()];
+  const dir = await mkdtemp(join(tmpdir(), 'tscelery-rabbitmq-'));
+  const name = `tscelery-${randomUUID().slice(0, 8)}@localhost`;
+  const env = {
+    ...environment(dir, name, port),
+    RABBITMQ_DIST_PORT: String(distribution),
+    // the port mapper that Erlang leaves behind: one of our own can be ended
+    ERL_EPMD_PORT: String(epmd),
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+  };
+  await mkdir(join(dir, 'mnesia'), { recursive: true });
+  await writeFile(join(dir, 'enabled_plugins'), '[].');
+  await writeFile(
+    join(dir, 'rabbitmq.conf'),
+    ['loopback_users = none', 'log.console = false', ...config].join('\n'),
+  );
+  let child: ChildProcess | undefined;
+
+  const ctl = async (...args: string[]) => {
+    const { stdout } = await run(program('rabbitmqctl'), ['-q', ...args], { env });
+    return stdout.trim();
+  };
+  const start = async () => {
+    child = spawn(program('rabbitmq-server'), [], { env, stdio: 'ignore', detached: true });
+    await eventually(() => accepts(port), { seconds: START_SECONDS, everyMs: 100 });
+    await eventually(() => ctl('await_startup').then(() => true), { seconds: START_SECONDS });
+  };
+  const kill = async () => {
+    const started = child;
+    child = undefined;
+    if (!started || started.exitCode !== null || started.signalCode !== null) return;
+    const exited = once(started, 'exit');
+    // the whole group: a shell, the emulator and its helpers
+    process.kill(-started.pid!, 'SIGKILL');
+    await exited;
+    await eventually(async () => !(await accepts(port)), { seconds: 10 });
+  };
+  try {
+    await start();
+  } catch (error) {
+    await kill();
+    throw error;
+  }
+  return {
+    port,
+    url: `amqp://guest:guest@127.0.0.1:${port}//`,
+    ctl,
+    eval: code => ctl('eval', code),
+    vhost: async () => {
+      const vhost = `v-${randomUUID().slice(0, 8)}`;
+      await ctl(
+        'eval',
+        `rabbit_vhost:add(<<"${vhost}">>, <<"tests">>), rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"${vhost}">>, <<".*">>, <<".*">>, <<".*">>, <<"tests">>).`,
+      );
+      return `amqp://guest:guest@127.0.0.1:${port}/${vhost}`;
+    },
+    kill,
+    restart: async () => {
+      await kill();
+      await start();
+    },
+    stop: async () => {
+      await kill();
+      await run('epmd', ['-kill'], { env }).catch(() => {});
+      await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+function environment(dir: string, name: string, port: number) {
+  return {
+    PATH: process.env.PATH,
+    LANG: 'C.UTF-8',
+    HOME: dir,
+    RABBITMQ_NODENAME: name,
+    RABBITMQ_NODE_PORT: String(port),
+    RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
+    RABBITMQ_MNESIA_BASE: join(dir, 'mnesia'),
+    RABBITMQ_LOG_BASE: join(dir, 'log'),
+    RABBITMQ_CONFIG_FILE: join(dir, 'rabbitmq'),
+    RABBITMQ_CONF_ENV_FILE: join(dir, 'rabbitmq-env.conf'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(dir, 'enabled_plugins'),
+    // one node on two processors: schedulers that spin cost the tests their time
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+sbwt none +sbwtdcpu none +sbwtdio none +S 2:2',
+  };
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = createConnection({ port, host: '127.0.0.1' });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
