@@ -1,6 +1,6 @@
 /** Going through what waits in a queue, one message after the other, and putting back what stays. */
 import { type Deferred, deferred } from '../base/deferred.ts';
-import type { Delivery, Transport } from './contract.ts';
+import { type Consumer, type Delivery, TAKE_NOTHING, type Transport } from './contract.ts';
 import type { Queue } from './entities.ts';
 
 export interface BrowseOptions {
@@ -65,6 +65,36 @@ export async function browse(
     await consumer.close();
   }
   return visited;
+}
+
+export interface OneMessage {
+  readonly delivery: Delivery;
+  /** Puts it back if it is not settled, and first in line. */
+  release(): Promise<unknown>;
+}
+
+/** Takes the next message, if one comes within `idle` seconds. */
+export async function browseOne(
+  transport: Transport,
+  queue: Queue,
+  idle = IDLE,
+): Promise<OneMessage | undefined> {
+  let delivery: Delivery | undefined;
+  const arrived = deferred<void>();
+  const consumer: Consumer = await transport.consume([queue], {
+    prefetch: 1,
+    onDeliveries: ([first]) => {
+      delivery ??= first;
+      arrived.resolve();
+    },
+  });
+  await within(idle, arrived.promise);
+  // a second one would come when the first is settled
+  consumer.setPrefetch(TAKE_NOTHING);
+  const release = () => consumer.close();
+  if (delivery) return { delivery, release };
+  await release();
+  return undefined;
 }
 
 async function within(seconds: number, promise: Promise<void>): Promise<void> {

@@ -138,6 +138,8 @@ export interface Transport {
   readonly url: string;
   /** Whether fanout exchanges work, and with them remote control and events. */
   readonly supportsFanout: boolean;
+  /** RabbitMQ serves the largest priority first; everybody else serves 0 first. */
+  readonly servesLargestPriorityFirst?: boolean;
   readonly connected: boolean;
   /** Resolves when the broker answers; rejects with OperationalError after one try. Idempotent. */
   connect(): Promise<void>;
@@ -147,6 +149,8 @@ export interface Transport {
   onEvent(listener: (event: TransportEvent) => void): () => void;
   /** Creates exchange, queue and binding if the broker has them. Idempotent. */
   declare(queue: Queue): Promise<void>;
+  /** Creates the exchange alone; missing where exchanges are but names. Idempotent. */
+  declareExchange?(exchange: Exchange): Promise<void>;
   /**
    * Resolves when the broker has taken the message; rejects with OperationalError when it
    * cannot be known whether it did. Connects if necessary.
@@ -169,6 +173,33 @@ export interface Transport {
   ): Promise<void>;
   /** All bindings of named exchanges that the broker knows; missing where it cannot be asked. */
   bindings?(): Promise<BindingRow[]>;
+  /** Missing where everything there is to administer goes through this contract. */
+  admin?(): BrokerAdmin;
+}
+
+/** The broker by hand, one step at a time, for people at a terminal. All reject with ChannelError when refused. */
+export interface BrokerAdmin {
+  /** `passive`: only look whether it is there. */
+  declareExchange(exchange: Exchange, passive: boolean): Promise<void>;
+  deleteExchange(name: string, ifUnused: boolean): Promise<void>;
+  declareQueue(queue: Queue, passive: boolean): Promise<QueueCounts>;
+  bindQueue(queue: string, exchange: Exchange, routingKey: string): Promise<void>;
+  /** Resolves with the number of messages that went with it. */
+  deleteQueue(name: string, options: QueueDeletion): Promise<number>;
+  publish(message: Message, destination: Destination, options: PublishOptions): Promise<void>;
+  /** Takes one message, if there is one. It goes back to its queue when this is closed before the ack. */
+  get(queue: string): Promise<Delivery | undefined>;
+  close(): Promise<void>;
+}
+
+export interface QueueCounts {
+  readonly messages: number;
+  readonly consumers: number;
+}
+
+export interface QueueDeletion {
+  readonly ifUnused: boolean;
+  readonly ifEmpty: boolean;
 }
 
 /** How a transport is made: `messaging/open.ts` picks the maker by URL scheme. */

@@ -51,7 +51,7 @@ export class Declarations {
 
   /** @throws ChannelError when something else of that name is there already, or it is not allowed */
   async declare(queue: Queue): Promise<void> {
-    if (this.#known.has(queue)) return;
+    if (queue.noDeclare || this.#known.has(queue)) return;
     const key = `${queueKey(queue.name)}${JSON.stringify(queue)}`;
     if (isFleeting(queue)) {
       await this.#create(queue);

@@ -10,6 +10,7 @@ import { publishedHeaders } from '../../wire/dead-letter.ts';
 import { DELIVERY_COUNT, deliveryCount } from '../../wire/envelope.ts';
 import type { Message } from '../../wire/message.ts';
 import type {
+  BrokerAdmin,
   ConsumeOptions,
   Consumer,
   Destination,
@@ -20,6 +21,7 @@ import type {
 } from '../contract.ts';
 import { DEFAULT_EXCHANGE, type Queue } from '../entities.ts';
 import { Admin, type Answer } from './admin.ts';
+import { AmqpBrokerAdmin } from './broker-admin.ts';
 import { AmqpConsumer, type ConsumerHost } from './consumer.ts';
 import { Declarations } from './declarations.ts';
 import type { AmqpDelivery } from './delivery.ts';
@@ -138,6 +140,14 @@ export class AmqpTransport implements Transport {
       throw error;
     }
     return consumer;
+  }
+
+  admin(): BrokerAdmin {
+    return new AmqpBrokerAdmin(this.#admin, {
+      openChannel: () => this.#openChannel(),
+      publish: (...args) => this.publish(...args),
+      toError: (error, doing) => operationError(error, doing, this.#urls),
+    });
   }
 
   close(): Promise<void> {
