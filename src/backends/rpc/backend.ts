@@ -52,10 +52,8 @@ export class RpcBackend implements ResultBackend {
       `More than ${maxUnread} results wait to be read; the oldest are dropped. Send tasks whose results nobody reads with ignoreResult, or raise max_unread_results in result_backend_transport_options.`,
     );
     this.#kept = new KeptReplies({ expires, maxUnread, onDropped });
-    const onDeliveries = (deliveries: Delivery[]) => {
-      for (const delivery of deliveries) this.#receive(delivery);
-    };
-    this.#queue = new ReplyQueue({ messaging, expires, onDeliveries });
+    const onMessage = (delivery: Delivery) => this.#receive(delivery);
+    this.#queue = new ReplyQueue({ messaging, expires, onMessage });
   }
 
   get subscriptions(): number {

@@ -1,8 +1,8 @@
 /**
  * The queue to which workers send the results of this process.
  *
- * Owns the connection that consumes it. The queue is not deleted with that connection, as
- * Celery's is, so that results sent while it is down are waiting when it is back.
+ * Owns the connection that consumes it. Other than Celery's, the queue outlives that connection
+ * and its messages are acknowledged, so that no result is lost when the connection is.
  */
 
 import type { Delivery, Transport } from '../../messaging/contract.ts';
@@ -17,7 +17,8 @@ export interface ReplyQueueOptions {
   readonly messaging: MessagingPort;
   /** Seconds that results are kept (`result_expires`); 0 or null is for ever. */
   readonly expires: number | null;
-  readonly onDeliveries: (deliveries: Delivery[]) => void;
+  /** Must not throw. */
+  readonly onMessage: (delivery: Delivery) => void;
 }
 
 export class ReplyQueue {
@@ -53,7 +54,7 @@ export class ReplyQueue {
   async #open(): Promise<Transport> {
     const transport = await this.#options.messaging.consuming();
     try {
-      const { onDeliveries } = this.#options;
+      const onDeliveries = (deliveries: Delivery[]) => this.#receive(deliveries);
       await transport.consume([this.#queue()], { prefetch: 0, onDeliveries });
     } catch (error) {
       this.#opening = undefined;
@@ -65,11 +66,18 @@ export class ReplyQueue {
     return transport;
   }
 
+  #receive(deliveries: readonly Delivery[]): void {
+    for (const delivery of deliveries) {
+      this.#options.onMessage(delivery);
+      // what the broker does not hear of comes again, which does no harm
+      delivery.ack().catch(() => {});
+    }
+  }
+
   #queue(): Queue {
     const { messaging, expires } = this.#options;
     return queue(messaging.replyQueue, {
       exchange: DEFAULT_EXCHANGE,
-      noAck: true,
       expires: Math.min(expires || ABANDONED_AFTER, ABANDONED_AFTER),
     });
   }
