@@ -3,7 +3,8 @@
  * `celery` of package.json in the working directory (no other folder is searched).
  */
 
-import { extname, relative, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { extname, join, relative, resolve } from 'node:path';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { ModuleLoadError } from './errors.ts';
@@ -11,10 +12,9 @@ import { loadFile, loadModule, MODULE_EXTENSIONS, type ModuleExports } from './l
 import type { SettingsSource } from './settings-names.ts';
 
 const DATA_EXTENSIONS = ['.json', '.yaml', '.yml'] as const;
-const SEARCH_PLACES = [
-  ...[...MODULE_EXTENSIONS, ...DATA_EXTENSIONS].map(ext => `celeryconfig${ext}`),
-  'package.json',
-];
+const CONFIG_FILES = [...MODULE_EXTENSIONS, ...DATA_EXTENSIONS].map(ext => `celeryconfig${ext}`);
+const PACKAGE_FILE = 'package.json';
+const PACKAGE_KEY = 'celery';
 
 export interface LoadConfigOptions {
   readonly cwd?: string | undefined;
@@ -37,9 +37,20 @@ export async function loadConfig(
 }
 
 async function discoverConfig(cwd: string): Promise<SettingsSource | undefined> {
+  if (!mayHaveConfig(cwd)) return undefined;
   const found = await reading(cwd, async () => (await explorer()).search(cwd));
   if (!found || found.isEmpty) return undefined;
   return toSource(found.config, nameOf(found.filepath, cwd), undefined);
+}
+
+/** A cheap look before a library is loaded that most processes do not need. */
+function mayHaveConfig(cwd: string): boolean {
+  if (CONFIG_FILES.some(file => existsSync(join(cwd, file)))) return true;
+  try {
+    return readFileSync(join(cwd, PACKAGE_FILE), 'utf8').includes(`"${PACKAGE_KEY}"`);
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -88,10 +99,10 @@ async function explorer() {
   const { cosmiconfig, defaultLoaders } = await import('cosmiconfig'); // slow to load, seldom needed
   const loadExports = (path: string) => loadFile(path, path);
   const loaders = Object.fromEntries(MODULE_EXTENSIONS.map(ext => [ext, loadExports]));
-  return cosmiconfig('celery', {
-    searchPlaces: SEARCH_PLACES,
+  return cosmiconfig(PACKAGE_KEY, {
+    searchPlaces: [...CONFIG_FILES, PACKAGE_FILE],
     searchStrategy: 'none',
-    packageProp: 'celery',
+    packageProp: PACKAGE_KEY,
     loaders: { ...defaultLoaders, ...loaders },
   });
 }

@@ -5,9 +5,11 @@
  * exits or is killed.
  */
 import { statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
 import { Chalk } from 'chalk';
-import { type DestinationStream, pino } from 'pino';
+import type { DestinationStream, pino as Pino } from 'pino';
+import sonicBoom, { type SonicBoom } from 'sonic-boom';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger, LogLevel } from '../base/logger.ts';
 import {
@@ -157,6 +159,8 @@ function painter(): Partial<Record<LogLevel, (text: string) => string>> {
 }
 
 function jsonLines(config: LogConfig, destination: DestinationStream): WriteLine {
+  // seldom wanted, and large beside an idle child of the pool
+  const { pino } = createRequire(import.meta.url)('pino') as { pino: typeof Pino };
   const logger = pino<LogLevel>(
     {
       level: config.level,
@@ -178,7 +182,7 @@ function jsonLines(config: LogConfig, destination: DestinationStream): WriteLine
 /** Where the lines end up: pino's synchronous stream, which copes with full and broken pipes. */
 class Destination implements DestinationStream {
   readonly #file: string | undefined;
-  readonly #stream: ReturnType<typeof pino.destination>;
+  readonly #stream: SonicBoom;
   #closed = false;
   #inode: number | undefined;
   #nextCheckMs = 0;
@@ -187,8 +191,10 @@ class Destination implements DestinationStream {
     this.#file = file;
     this.#stream = openStream(file);
     this.#inode = file === undefined ? undefined : inodeOf(file);
-    // A full disk must not take the worker down; the line is lost.
-    this.#stream.on('error', () => {});
+    // A full disk must not take the worker down; the line is lost. So are all that nobody reads.
+    this.#stream.on('error', error => {
+      this.#closed ||= (error as NodeJS.ErrnoException).code === 'EPIPE';
+    });
   }
 
   write(line: string): void {
@@ -227,10 +233,10 @@ function inodeOf(file: string): number | undefined {
   return statSync(file, { throwIfNoEntry: false })?.ino;
 }
 
-function openStream(file: string | undefined) {
-  if (file === undefined) return pino.destination({ dest: STDERR, sync: true });
+function openStream(file: string | undefined): SonicBoom {
+  if (file === undefined) return new sonicBoom.SonicBoom({ fd: STDERR, sync: true });
   try {
-    return pino.destination({ dest: file, sync: true, append: true, mode: FILE_MODE });
+    return new sonicBoom.SonicBoom({ dest: file, sync: true, append: true, mode: FILE_MODE });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ImproperlyConfigured(`Cannot open the log file ${JSON.stringify(file)}: ${reason}`, {

@@ -109,7 +109,7 @@ describe('docs/testing.md', () => {
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ['--import', import.meta.resolve('tsx'), '--test', ...tests],
+      ['--import', import.meta.resolve('tsx'), '--test', '--test-reporter=tap', ...tests],
       { cwd: folder, env: { ...env, TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json') } },
     );
 
