@@ -10,6 +10,15 @@ export {
   QueueNotFound,
   TaskRevokedError,
 } from './app/errors.ts';
+export type { Priority, PriorityName } from './app/priority-names.ts';
+export type { QueueDeclaration, TaskQueues } from './app/queues.ts';
+export type {
+  RouteFunction,
+  RouteOptions,
+  RouterObject,
+  RouteTarget,
+  TaskRoutes,
+} from './app/routes.ts';
 export type { SecurityOptions } from './app/security.ts';
 export { Settings } from './app/settings.ts';
 export type { CeleryConfig, SettingName, SettingValues } from './app/settings-table.ts';
@@ -64,11 +73,15 @@ export {
   TaskContext,
 } from './execute/task-context.ts';
 export {
+  binding,
+  broadcast,
   type Exchange,
   type ExchangeType,
   exchange,
   type Queue,
+  type QueueBinding,
   queue,
+  workerDirect,
 } from './messaging/entities.ts';
 export {
   ChannelError,
@@ -76,6 +89,7 @@ export {
   KombuError,
   LimitExceeded,
   OperationalError,
+  Unroutable,
 } from './messaging/errors.ts';
 export {
   PoolError,

@@ -476,8 +476,11 @@ export class Celery {
   ): Promise<EagerResult> {
     if (!this.#loaded) await this.load();
     const { retries = 0 } = options;
-    const call = this.#publisher.call(definition.name, args, options, definition, true);
-    const outcome = await runEagerly(definition, { ...call, retries }, await this.#eagerPorts());
+    const made = this.#publisher.call(definition.name, args, options, definition, true);
+    // a priority's name means a number only to a broker
+    const priority = typeof made.priority === 'number' ? made.priority : undefined;
+    const call = { ...made, retries, priority };
+    const outcome = await runEagerly(definition, call, await this.#eagerPorts());
     const result = new EagerResult(definition.name, outcome, id => this.#result(id, false));
     if (options.throw ?? this.conf.get('task_eager_propagates')) await result.get();
     return result;

@@ -11,14 +11,17 @@ import { ImproperlyConfigured } from '../base/errors.ts';
 import type { SignatureData, SignatureRoute } from '../canvas/signature.ts';
 import { currentTask } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
+import type { Queue } from '../messaging/entities.ts';
 import { fromIso } from '../wire/dates.ts';
 import { buildTaskMessage, type TaskCall } from '../wire/task-message.ts';
+import { type Priority, priorityNumber } from './priority-names.ts';
 import type { Queues } from './queues.ts';
+import { loadRouters } from './router-modules.ts';
 import { type Route, Router } from './routes.ts';
 import type { Settings } from './settings.ts';
 import type { PublishEvent, Signals } from './signals.ts';
 import type { TaskDefinition } from './task-definition.ts';
-import type { ApplyOptions, LinkedCall } from './task-options.ts';
+import type { ApplyOptions, DeliveryMode, LinkedCall, TaskOptions } from './task-options.ts';
 
 export interface PublisherHost {
   readonly conf: Settings;
@@ -38,6 +41,26 @@ export interface Published {
   readonly ignoreResult: boolean;
 }
 
+/** A call whose priority may still be a name, which the broker gives a number. */
+export type UnrankedCall = Omit<TaskCall, 'priority'> & {
+  readonly priority?: Priority | null | undefined;
+};
+
+/** What a declaration says about messages. It counts like options of the call, before a route. */
+const DECLARED_OPTIONS = [
+  'queue',
+  'exchange',
+  'routingKey',
+  'priority',
+  'deliveryMode',
+  'mandatory',
+  'serializer',
+  'compression',
+  'expires',
+  'timeLimit',
+  'softTimeLimit',
+] as const satisfies readonly (keyof TaskOptions)[];
+
 /** Namespace of the ids that reply queues are named after (an arbitrary, fixed UUID). */
 const OID_NAMESPACE = '7d3f0c52-6f0a-4c2b-9a53-1b7f3a6f2a10';
 
@@ -47,6 +70,7 @@ export class Publisher {
   readonly oid: string;
   #router: Router | undefined;
   #routerRevision = -1;
+  readonly #declared = new WeakMap<TaskDefinition, Readonly<Record<string, unknown>>>();
 
   constructor(host: PublisherHost) {
     this.#host = host;
@@ -68,11 +92,12 @@ export class Publisher {
     definition?: TaskDefinition,
     argsAsTuple = false,
   ): Promise<Published> {
-    const route = this.#route(name, args, options, definition);
+    const router = this.#currentRouter ?? (await this.#makeRouter());
+    const route = this.#route(router, name, args, options, definition);
     // a route may say more than where to: `{queue: 'slow', priority: 9}`
     const routed = { ...(route.options as ApplyOptions), kwargs: options.kwargs ?? {} };
     const sent = this.call(name, args, routed, definition, argsAsTuple);
-    await this.#send(sent, route, options);
+    await this.#send(sent, route, routed);
     if (options.addToParent !== false) {
       currentTask()?.request.children.push([[sent.id, null], null]);
     }
@@ -85,12 +110,19 @@ export class Publisher {
     route: SignatureRoute,
     definition?: TaskDefinition,
   ): Promise<void> {
-    const routed = this.#route(call.task, call.args, { ...route, kwargs: call.kwargs }, definition);
-    await this.#send(this.#complete(call, definition), routed, {});
+    const router = this.#currentRouter ?? (await this.#makeRouter());
+    const given = { ...route, kwargs: call.kwargs };
+    const routed = this.#route(router, call.task, call.args, given, definition);
+    const { priority, mandatory = false } = routed.options as ApplyOptions;
+    await this.#send(this.#complete(call, priority, definition), routed, { mandatory });
   }
 
   /** What the call leaves open, from the task's declaration and the settings. */
-  #complete(call: TaskCall, definition?: TaskDefinition): TaskCall {
+  #complete(
+    call: TaskCall,
+    priority: Priority | undefined,
+    definition?: TaskDefinition,
+  ): UnrankedCall {
     const { conf } = this.#host;
     const declared = definition?.options;
     const now = this.#host.clock().now();
@@ -104,14 +136,14 @@ export class Publisher {
       timeLimit: call.timeLimit ?? declared?.timeLimit,
       softTimeLimit: call.softTimeLimit ?? declared?.softTimeLimit,
       ignoreResult: call.ignoreResult ?? definition?.resolved.ignoreResult,
-      priority: call.priority ?? definition?.resolved.priority ?? this.#inheritedPriority(),
+      priority:
+        call.priority ?? priority ?? definition?.resolved.priority ?? this.#inheritedPriority(),
       serializer: call.serializer ?? definition?.resolved.serializer ?? conf.get('task_serializer'),
       compression:
         call.compression ?? definition?.resolved.compression ?? conf.get('task_compression'),
       deliveryMode:
         call.deliveryMode ??
-        declared?.deliveryMode ??
-        deliveryMode(conf.get('task_default_delivery_mode')),
+        deliveryMode(declared?.deliveryMode ?? conf.get('task_default_delivery_mode')),
       protocol: call.protocol ?? protocol(conf.get('task_protocol')),
     };
   }
@@ -123,7 +155,7 @@ export class Publisher {
     given: ApplyOptions,
     definition?: TaskDefinition,
     argsAsTuple = false,
-  ): TaskCall {
+  ): UnrankedCall {
     const options = withTaskOptions(given, definition);
     const { conf } = this.#host;
     const parent = currentTask()?.request;
@@ -153,7 +185,7 @@ export class Publisher {
       headers: options.headers,
       replyTo: options.replyTo ?? this.oid,
       priority: options.priority ?? this.#inheritedPriority(),
-      deliveryMode: options.deliveryMode ?? deliveryMode(conf.get('task_default_delivery_mode')),
+      deliveryMode: deliveryMode(options.deliveryMode ?? conf.get('task_default_delivery_mode')),
       serializer: options.serializer ?? conf.get('task_serializer'),
       compression: options.compression ?? conf.get('task_compression'),
       properties: options.properties,
@@ -181,47 +213,80 @@ export class Publisher {
     return typeof expires === 'string' ? expires : moment;
   }
 
+  /** Undefined before the first call and when a setting has changed. */
+  get #currentRouter(): Router | undefined {
+    return this.#routerRevision === this.#host.conf.revision ? this.#router : undefined;
+  }
+
+  async #makeRouter(): Promise<Router> {
+    const { conf } = this.#host;
+    const { revision } = conf;
+    const routes = await loadRouters(conf.get('task_routes'));
+    const router = new Router(this.#host.queues(), conf.get('task_default_queue'), routes);
+    this.#router = router;
+    this.#routerRevision = revision;
+    return router;
+  }
+
   #route(
+    router: Router,
     name: string,
     args: readonly unknown[],
     options: ApplyOptions,
     definition?: TaskDefinition,
   ): Route {
-    const { conf } = this.#host;
-    if (this.#router === undefined || this.#routerRevision !== conf.revision) {
-      this.#router = new Router(
-        this.#host.queues(),
-        conf.get('task_default_queue'),
-        conf.get('task_routes'),
-      );
-      this.#routerRevision = conf.revision;
-    }
     const { kwargs = {}, ...given } = options;
-    const { queue, exchange, routingKey } = definition?.options ?? {};
-    return this.#router.route({
+    // what is inherited comes before a route, but after the task's own priority
+    const isOpen = options.priority == null && definition?.resolved.priority == null;
+    const inherited = isOpen ? this.#inheritedPriority() : undefined;
+    const defaults = definition && this.#declaredOptions(definition);
+    return router.route({
       name,
       args,
       kwargs,
-      options: given,
+      options: inherited === undefined ? given : { ...given, priority: inherited },
       task: definition,
-      ...(queue || exchange || routingKey ? { defaults: { queue, exchange, routingKey } } : {}),
+      ...(defaults && { defaults }),
     });
   }
 
+  #declaredOptions(definition: TaskDefinition): Readonly<Record<string, unknown>> | undefined {
+    let declared = this.#declared.get(definition);
+    if (declared === undefined) {
+      const { options } = definition;
+      const said = DECLARED_OPTIONS.filter(option => options[option] != null);
+      declared = Object.fromEntries(said.map(option => [option, options[option]]));
+      this.#declared.set(definition, declared);
+    }
+    return Object.keys(declared).length > 0 ? declared : undefined;
+  }
+
+  /** The number of a priority's name with this broker and queue. */
+  async #ranked(call: UnrankedCall, queue: Queue | undefined): Promise<TaskCall> {
+    const { priority } = call;
+    if (typeof priority !== 'string') return call as TaskCall;
+    const { servesLargestPriorityFirst = false } = await this.#host.transport();
+    return { ...call, priority: priorityNumber(priority, servesLargestPriorityFirst, queue) };
+  }
+
   async #send(
-    call: TaskCall,
+    unranked: UnrankedCall,
     { queue, exchange, routingKey }: Route,
-    options: Pick<ApplyOptions, 'retry' | 'retryPolicy'>,
+    options: Pick<ApplyOptions, 'retry' | 'retryPolicy' | 'mandatory'>,
   ): Promise<void> {
+    const isNamed = typeof unranked.priority === 'string';
+    const call = isNamed ? await this.#ranked(unranked, queue) : (unranked as TaskCall);
     const message = buildTaskMessage(call);
+    const how = options.mandatory ? { mandatory: true } : undefined;
     const isAnswered = call.replyTo === this.oid && !call.ignoreResult;
     const attempt = async () => {
       const transport = await this.#host.transport();
       if (queue) await transport.declare(queue);
+      else if (exchange.type === 'fanout') await transport.declareExchange?.(exchange);
       // the queue has to be there before the first result is sent to it
       const listening = isAnswered ? this.#host.expectReply() : undefined;
       if (listening) await listening;
-      await transport.publish(message, { exchange, routingKey });
+      await transport.publish(message, { exchange, routingKey }, how);
     };
     const { signals } = this.#host;
     const event: PublishEvent = {
@@ -307,8 +372,13 @@ function signatures(
   return calls.map(({ task, ...call }) => ({ task, ...EMPTY_CALL, ...call }));
 }
 
-function deliveryMode(setting: string | number): number {
-  return setting === 'transient' || setting === 1 || setting === '1' ? 1 : 2;
+/** @throws TypeError for anything but a delivery mode */
+function deliveryMode(given: DeliveryMode): 1 | 2 {
+  if (given === 1 || given === 'transient') return 1;
+  if (given === 2 || given === 'persistent') return 2;
+  throw new TypeError(
+    `deliveryMode must be 1, 2, 'transient' or 'persistent', got ${JSON.stringify(given)}`,
+  );
 }
 
 function protocol(setting: number): 1 | 2 {

@@ -2,15 +2,29 @@
 
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
-import { type ExchangeType, exchange, type Queue, queue } from '../messaging/entities.ts';
+import {
+  type Exchange,
+  type ExchangeType,
+  exchange,
+  type Queue,
+  type QueueBinding,
+  queue,
+} from '../messaging/entities.ts';
+import { bindingsOf } from '../messaging/routing.ts';
 import { QueueNotFound } from './errors.ts';
 
-/** One queue in `task_queues`; `binding_key` is another word for `routing_key`. */
-export interface QueueDeclaration {
-  readonly exchange?: string | null;
+/** A further way into a declared queue; `binding_key` is another word for `routing_key`. */
+export interface BindingDeclaration {
+  readonly exchange?: string | Exchange | null;
   readonly exchange_type?: ExchangeType | null;
   readonly routing_key?: string | null;
   readonly binding_key?: string | null;
+  readonly binding_arguments?: Readonly<Record<string, unknown>> | null;
+}
+
+/** One queue in `task_queues`. Keys may also be written in camelCase. */
+export interface QueueDeclaration extends BindingDeclaration {
+  readonly bindings?: readonly (BindingDeclaration | QueueBinding)[] | null;
   readonly durable?: boolean;
   readonly exclusive?: boolean;
   readonly auto_delete?: boolean;
@@ -18,8 +32,9 @@ export interface QueueDeclaration {
   readonly max_priority?: number | null;
   readonly expires?: number | null;
   readonly message_ttl?: number | null;
+  readonly max_length?: number | null;
+  readonly max_length_bytes?: number | null;
   readonly queue_arguments?: Readonly<Record<string, unknown>> | null;
-  readonly binding_arguments?: Readonly<Record<string, unknown>> | null;
   readonly consumer_arguments?: Readonly<Record<string, unknown>> | null;
 }
 
@@ -42,12 +57,18 @@ export interface QueueSettings {
   readonly task_create_missing_queue_exchange_type: string | null;
 }
 
-const DECLARATION_KEYS = [
-  'name',
+const BINDING_KEYS = [
   'exchange',
   'exchange_type',
   'routing_key',
   'binding_key',
+  'binding_arguments',
+];
+
+const DECLARATION_KEYS = [
+  ...BINDING_KEYS,
+  'name',
+  'bindings',
   'durable',
   'exclusive',
   'auto_delete',
@@ -55,10 +76,11 @@ const DECLARATION_KEYS = [
   'max_priority',
   'expires',
   'message_ttl',
+  'max_length',
+  'max_length_bytes',
   'queue_arguments',
-  'binding_arguments',
   'consumer_arguments',
-] as const;
+];
 
 const EXCHANGE_TYPES: readonly string[] = ['direct', 'topic', 'fanout', 'headers'];
 
@@ -69,29 +91,60 @@ function exchangeType(name: string, where: string): ExchangeType {
   );
 }
 
+/** What `queue()` and its like make, as opposed to a declaration with some of its keys. */
 function isEntity(value: object): value is Queue {
-  const { exchange: target, routingKey } = value as Partial<Queue>;
-  return typeof routingKey === 'string' && typeof target === 'object' && target !== null;
+  const { exchange: target, routingKey, queueArguments } = value as Partial<Queue>;
+  return typeof routingKey === 'string' && isExchange(target) && queueArguments !== undefined;
+}
+
+function isExchange(value: unknown): value is Exchange {
+  return typeof value === 'object' && value !== null && 'name' in value && 'type' in value;
+}
+
+/** @throws ImproperlyConfigured for a key that is not in `known` */
+function snakeCased<T>(declaration: object, known: readonly string[], where: string): T {
+  const result: Record<string, unknown> = {};
+  for (const [given, value] of Object.entries(declaration)) {
+    const key = given.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
+    if (!known.includes(key)) {
+      throw new ImproperlyConfigured(
+        `${where}: unknown key ${JSON.stringify(given)}.${didYouMean(key, known)}`,
+      );
+    }
+    result[key] = value;
+  }
+  return result as T;
 }
 
 export class Queues {
   readonly #settings: QueueSettings;
   readonly #known = new Map<string, Queue>();
+  /** Names of broadcast queues, whose own names nobody knows. */
+  readonly #aliases = new Map<string, Queue>();
   #consumed: Map<string, Queue> | undefined;
 
   /** @throws ImproperlyConfigured when `task_queues` cannot be understood */
   constructor(settings: QueueSettings) {
     this.#settings = settings;
-    for (const each of this.#declared()) this.#known.set(each.name, this.#withDefaults(each));
+    for (const each of this.#declared()) this.add(each);
   }
 
   has(name: string): boolean {
-    return this.#known.has(name);
+    return this.#known.has(name) || this.#aliases.has(name);
   }
 
-  /** Names of all queues known so far. */
+  /** What all queues known so far are called. */
   get names(): string[] {
-    return [...this.#known.keys()];
+    return [...this.#known.values()].map(({ name, alias }) => alias ?? name);
+  }
+
+  /** The exchange of that name, as far as the queues known so far tell. */
+  exchange(name: string): Exchange | undefined {
+    for (const each of this.#known.values()) {
+      const bound = bindingsOf(each).find(({ exchange }) => exchange.name === name);
+      if (bound) return bound.exchange;
+    }
+    return undefined;
   }
 
   /** The queues a worker takes messages from: the selected ones, or all. */
@@ -101,7 +154,7 @@ export class Queues {
 
   /** The queue of that name; an unknown one is created. @throws QueueNotFound when that is not allowed */
   get(name: string): Queue {
-    const known = this.#known.get(name);
+    const known = this.#known.get(name) ?? this.#aliases.get(name);
     if (known) return known;
     if (!this.#settings.task_create_missing_queues) {
       throw new QueueNotFound(
@@ -115,12 +168,13 @@ export class Queues {
   add(each: Queue): Queue {
     const added = this.#withDefaults(each);
     this.#known.set(each.name, added);
+    if (added.alias !== undefined) this.#aliases.set(added.alias, added);
     return added;
   }
 
   /** Consume only these (`-Q`). @throws ImproperlyConfigured for a queue that may not be created */
   select(names: readonly string[]): void {
-    const unknown = names.find(name => !this.#known.has(name));
+    const unknown = names.find(name => !this.has(name));
     if (unknown !== undefined && !this.#settings.task_create_missing_queues) {
       const list = names.map(name => `'${name}'`).join(', ');
       throw new ImproperlyConfigured(
@@ -129,14 +183,17 @@ export class Queues {
           'To create queues that are not declared, enable the `task_create_missing_queues` setting.',
       );
     }
-    this.#consumed = new Map(names.map(name => [name, this.get(name)]));
+    const selected = names.map(name => this.get(name));
+    this.#consumed = new Map(selected.map(each => [each.name, each]));
   }
 
   /** Do not consume these (`-X`); names that nobody knows are ignored. */
   deselect(names: readonly string[]): void {
     const excluded = new Set(names);
     this.#consumed = new Map(
-      this.consumed.filter(each => !excluded.has(each.name)).map(each => [each.name, each]),
+      this.consumed
+        .filter(({ name, alias }) => !excluded.has(name) && !excluded.has(alias ?? name))
+        .map(each => [each.name, each]),
     );
   }
 
@@ -175,26 +232,42 @@ export class Queues {
 
   #fromDeclaration(name: string, declaration: QueueDeclaration): Queue {
     const where = `task_queues, queue ${JSON.stringify(name)}`;
-    for (const key of Object.keys(declaration)) {
-      if ((DECLARATION_KEYS as readonly string[]).includes(key)) continue;
-      throw new ImproperlyConfigured(
-        `${where}: unknown key ${JSON.stringify(key)}.${didYouMean(key, DECLARATION_KEYS)}`,
-      );
-    }
-    const settings = this.#settings;
-    const type = declaration.exchange_type || settings.task_default_exchange_type;
+    const given = snakeCased<QueueDeclaration>(declaration, DECLARATION_KEYS, where);
+    const bindings = given.bindings?.map(each => this.#toBinding(each, where));
+    const isBoundOnlyBy = bindings && bindings.length > 0 && !given.exchange;
+    const { exchange: target, routingKey } = this.#toBinding(
+      {
+        exchange: given.exchange ?? null,
+        exchange_type: given.exchange_type ?? null,
+        routing_key: given.routing_key || given.binding_key || null,
+      },
+      where,
+    );
     return queue(name, {
-      exchange: exchange(
-        declaration.exchange || settings.task_default_exchange || settings.task_default_queue,
-        exchangeType(type, where),
-      ),
-      routingKey:
-        declaration.routing_key ||
-        declaration.binding_key ||
-        settings.task_default_routing_key ||
-        settings.task_default_queue,
-      ...entityOptions(declaration),
+      ...(!isBoundOnlyBy && { exchange: target, routingKey }),
+      ...(bindings && { bindings }),
+      ...entityOptions(given),
     });
+  }
+
+  #toBinding(declaration: BindingDeclaration | QueueBinding, where: string): QueueBinding {
+    if ('routingKey' in declaration && isExchange(declaration.exchange)) {
+      return declaration as QueueBinding;
+    }
+    const given = snakeCased<BindingDeclaration>(declaration, BINDING_KEYS, where);
+    const settings = this.#settings;
+    const type = given.exchange_type || settings.task_default_exchange_type;
+    const name = given.exchange || settings.task_default_exchange || settings.task_default_queue;
+    return {
+      exchange: isExchange(name) ? name : exchange(name, exchangeType(type, where)),
+      routingKey: given.routing_key || given.binding_key || this.#defaultRoutingKey,
+      ...(given.binding_arguments && { arguments: given.binding_arguments }),
+    };
+  }
+
+  get #defaultRoutingKey(): string {
+    const { task_default_routing_key: key, task_default_queue: queue } = this.#settings;
+    return key || queue;
   }
 
   #default(name: string): Queue {
@@ -218,8 +291,13 @@ export class Queues {
 
   #withDefaults(each: Queue): Queue {
     const maxPriority = this.#settings.task_queue_max_priority;
-    if (maxPriority === null || each.maxPriority !== undefined) return each;
-    return { ...each, maxPriority };
+    const isRanked = each.maxPriority !== undefined || 'x-max-priority' in each.queueArguments;
+    if (each.routingKey !== '' && (maxPriority === null || isRanked)) return each;
+    return {
+      ...each,
+      routingKey: each.routingKey || this.#defaultRoutingKey,
+      ...(maxPriority !== null && !isRanked && { maxPriority }),
+    };
   }
 }
 
@@ -232,6 +310,8 @@ function entityOptions(declaration: QueueDeclaration): Partial<Queue> {
     maxPriority: declaration.max_priority,
     expires: declaration.expires,
     messageTtl: declaration.message_ttl,
+    maxLength: declaration.max_length,
+    maxLengthBytes: declaration.max_length_bytes,
     queueArguments: declaration.queue_arguments,
     bindingArguments: declaration.binding_arguments,
     consumerArguments: declaration.consumer_arguments,

@@ -1,8 +1,8 @@
 /**
  * Where a call goes: `task_routes`, the options of the call and the queues decide.
  *
- * Explicit options of the call come before the route, the route before the defaults of the
- * queue; null and undefined count as not given.
+ * Explicit options of the call come first, then what the task's declaration says, then the
+ * route, then the defaults of the queue; null and undefined count as not given.
  */
 
 import { ImproperlyConfigured } from '../base/errors.ts';
@@ -11,8 +11,10 @@ import {
   type Exchange,
   type ExchangeType,
   exchange,
+  isBroadcast,
   type Queue,
 } from '../messaging/entities.ts';
+import type { Priority } from './priority-names.ts';
 import type { Queues } from './queues.ts';
 
 /** What a route may set. Data spelling (`routing_key`) and option spelling (`routingKey`) both count. */
@@ -21,7 +23,7 @@ export interface RouteOptions {
   readonly exchange?: string | Exchange | null;
   readonly exchange_type?: ExchangeType | null;
   readonly routing_key?: string | null;
-  readonly priority?: number | null;
+  readonly priority?: Priority | null;
   readonly [option: string]: unknown;
 }
 
@@ -42,11 +44,29 @@ export type RouteMap =
   | Readonly<Record<string, RouteTarget>>
   | ReadonlyMap<string | RegExp, RouteTarget>;
 
-/** The values of `task_routes`: one router, or a list of routers and pairs. */
-export type TaskRoutes =
+/** A router with a method; Celery's spelling of its name works too. */
+export interface RouterObject {
+  readonly routeForTask?: RouteFunction;
+  readonly route_for_task?: RouteFunction;
+}
+
+/** A router, or a class of routers, of which one is made. */
+export type RouterEntry =
   | RouteMap
   | RouteFunction
-  | readonly (RouteMap | RouteFunction | RoutePair | readonly RoutePair[])[];
+  | RouterObject
+  | (new () => RouterObject)
+  | RoutePair
+  | readonly RoutePair[];
+
+/**
+ * The values of `task_routes`: one router, or a list of them. A string names a router that a
+ * module exports (`./routers.ts:routeTask`).
+ */
+export type TaskRoutes =
+  | Exclude<RouterEntry, RoutePair>
+  | string
+  | readonly (RouterEntry | string)[];
 
 /** A call on its way to a queue. `options` are those of `applyAsync`. */
 export interface RoutedCall {
@@ -55,12 +75,15 @@ export interface RoutedCall {
   readonly kwargs: Readonly<Record<string, unknown>>;
   readonly options: Readonly<Record<string, unknown>>;
   readonly task?: unknown;
-  /** What the task's declaration says; counts where neither the call nor a route does. */
+  /** What the task's declaration says; counts where the call says nothing, and before a route. */
   readonly defaults?: Readonly<Record<string, unknown>>;
 }
 
 export interface Route {
-  /** To declare before publishing; undefined when exchange and routing key were given explicitly. */
+  /**
+   * To declare before publishing; undefined when exchange and routing key were given explicitly,
+   * and for broadcasts, whose queues belong to their workers.
+   */
   readonly queue: Queue | undefined;
   /** Exchange to publish to; the nameless one for queues with a direct exchange. */
   readonly exchange: Exchange;
@@ -92,7 +115,10 @@ export class Router {
   readonly #defaultQueue: string;
   readonly #lookups: readonly Lookup[];
 
-  /** @throws ImproperlyConfigured when `routes` (the value of `task_routes`) cannot be understood */
+  /**
+   * @param routes the value of `task_routes`, with `loadRouters` done
+   * @throws ImproperlyConfigured when it cannot be understood
+   */
   constructor(queues: Queues, defaultQueue: string, routes: TaskRoutes | null) {
     this.#queues = queues;
     this.#defaultQueue = defaultQueue;
@@ -101,10 +127,9 @@ export class Router {
 
   /** @throws QueueNotFound for a queue that is not declared and may not be created */
   route(call: RoutedCall): Route {
-    const given = call.options;
-    const target = this.#lookups.length > 0 ? this.#lookup(call) : undefined;
-    const merged = target === undefined ? given : merge(given, toOptions(target, call.name));
-    return this.#address(call.defaults ? merge(merged, { ...call.defaults }) : merged);
+    const given = call.defaults ? merge(call.options, call.defaults) : call.options;
+    const target = this.#lookups.length > 0 ? this.#lookup({ ...call, options: given }) : undefined;
+    return this.#address(target === undefined ? given : merge(given, toOptions(target, call.name)));
   }
 
   #lookup(call: RoutedCall): RouteTarget | undefined {
@@ -119,18 +144,25 @@ export class Router {
     const options = withoutAddress(merged);
     const named = merged.queue as string | Queue | null | undefined;
     const exchangeName = (merged.exchange ?? '') as string | Exchange;
+    const declared =
+      typeof exchangeName === 'string' && exchangeName !== ''
+        ? this.#queues.exchange(exchangeName)
+        : undefined;
     const routingKey = (merged.routingKey ?? '') as string;
     const isExplicit = exchangeName !== '' && routingKey !== '';
     const target = isExplicit && !named ? undefined : this.#queue(named);
-    const type = (merged.exchangeType ?? target?.exchange.type ?? 'direct') as ExchangeType;
+    const type = (merged.exchangeType ??
+      declared?.type ??
+      target?.exchange.type ??
+      'direct') as ExchangeType;
 
     if (target && !isExplicit && type === 'direct') {
       return { queue: target, exchange: DEFAULT_EXCHANGE, routingKey: target.name, options };
     }
+    const to = declared?.type === type ? declared : exchangeName;
     return {
-      queue: target,
-      exchange:
-        exchangeName === '' ? (target?.exchange ?? DEFAULT_EXCHANGE) : entity(exchangeName, type),
+      queue: target && isBroadcast(target) ? undefined : target,
+      exchange: to === '' ? (target?.exchange ?? DEFAULT_EXCHANGE) : entity(to, type),
       routingKey: routingKey || (target?.routingKey ?? ''),
       options,
     };
@@ -153,7 +185,7 @@ function withoutAddress(merged: Readonly<Options>): Options {
 }
 
 /** `given` over `route`. A call that names its queue takes nothing of the route's address. */
-function merge(given: Readonly<Options>, route: Options): Options {
+function merge(given: Readonly<Options>, route: Readonly<Options>): Options {
   const base = given.queue == null ? route : withoutAddress(route);
   const merged: Options = { ...base };
   for (const key in given) if (given[key] != null || !(key in merged)) merged[key] = given[key];
@@ -204,6 +236,9 @@ function groupPairs(routes: readonly unknown[]): unknown[] {
 }
 
 function toLookup(router: unknown): Lookup {
+  const method = routingMethod(router);
+  if (method)
+    return ({ name, args, kwargs, options, task }) => method(name, args, kwargs, options, task);
   if (typeof router === 'function') {
     const call = router as RouteFunction;
     return ({ name, args, kwargs, options, task }) => call(name, args, kwargs, options, task);
@@ -214,9 +249,26 @@ function toLookup(router: unknown): Lookup {
     return mapLookup(Object.entries(router));
   }
   throw new ImproperlyConfigured(
-    'task_routes: a router is a map, a list of [pattern, target] pairs or a function, but ' +
+    'task_routes: a router is a map, a list of [pattern, target] pairs, a function, or an object ' +
+      'or class with a method routeForTask, but ' +
       `${JSON.stringify(router) ?? typeof router} was given.`,
   );
+}
+
+/** The method of a router object; of a class an object is made. */
+function routingMethod(router: unknown): RouteFunction | undefined {
+  if (typeof router === 'function') {
+    const { prototype } = router as { prototype?: RouterObject };
+    if (!prototype || !hasMethod(prototype)) return undefined;
+    return routingMethod(new (router as new () => RouterObject)());
+  }
+  if (typeof router !== 'object' || router === null || !hasMethod(router)) return undefined;
+  const { routeForTask, route_for_task: celerys } = router as RouterObject;
+  return (routeForTask ?? celerys)?.bind(router);
+}
+
+function hasMethod(router: RouterObject): boolean {
+  return typeof (router.routeForTask ?? router.route_for_task) === 'function';
 }
 
 /** An exact name first, then patterns in the order they were written. */

@@ -1,6 +1,7 @@
 /** The types a setting may have: what is accepted, what is kept, how text is read. */
 
 import { levelNamed } from '../base/logger.ts';
+import { PRIORITY_NAMES, type Priority, type PriorityName } from './priority-names.ts';
 
 /** Returned by `Kind.read` for a value of the wrong type. */
 export const UNREADABLE: unique symbol = Symbol('unreadable');
@@ -92,6 +93,14 @@ export const int = wholeNumber('a whole number', Number.NEGATIVE_INFINITY);
 export const count = wholeNumber('a whole number, 0 or more', 0);
 export const positive = wholeNumber('a whole number, 1 or more', 1);
 export const priority = wholeNumber('a whole number from 0 to 255', 0, 255);
+/** A priority, or a name that means the same on every broker. */
+export const priorityOrName = kind<Priority>(
+  'int or string',
+  "'high', 'normal', 'low' or a whole number from 0 to 255",
+  value =>
+    PRIORITY_NAMES.includes(value as PriorityName) ? (value as Priority) : priority.read(value),
+  text => numberFromText(text) ?? text,
+);
 export const protocol = wholeNumber('1 or 2', 1, 2);
 
 export const dict = kind<Dict>('dict', 'a map', accepting(isDict));

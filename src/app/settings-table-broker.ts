@@ -90,7 +90,7 @@ export const BROKER_SETTINGS = {
     false,
     'Treat errors of one channel like a lost connection.',
   ),
-  broker_failover_strategy: later(
+  broker_failover_strategy: used(
     'BROKER_FAILOVER_STRATEGY',
     classPath,
     null,

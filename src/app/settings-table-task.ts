@@ -11,6 +11,7 @@ import {
   dict,
   duration,
   priority,
+  priorityOrName,
   protocol,
   rate,
   string,
@@ -194,7 +195,7 @@ export const TASK_SETTINGS = {
   ),
   task_default_priority: used(
     'CELERY_DEFAULT_PRIORITY',
-    priority,
+    priorityOrName,
     null,
     'Priority of tasks that set none; 0 is served first on Redis, 255 on RabbitMQ.',
   ),
@@ -217,7 +218,7 @@ export const ROUTING_SETTINGS = {
     'CELERY_ROUTES',
     anyOf<TaskRoutes>('any'),
     null,
-    'Which task goes where: a map or list of pairs (name, glob or RegExp to queue or route), functions, or a list of these.',
+    'Which task goes where: a map or list of pairs (name, glob or RegExp to queue or route), functions, objects or classes with `routeForTask`, names of these (`module:name`), or a list of them.',
   ),
   task_queue_max_priority: used(
     'CELERY_QUEUE_MAX_PRIORITY',
@@ -279,7 +280,7 @@ export const ROUTING_SETTINGS = {
     2,
     '2 (`persistent`) survives a broker restart, 1 (`transient`) need not.',
   ),
-  worker_direct: later(
+  worker_direct: used(
     'CELERY_WORKER_DIRECT',
     bool,
     false,

@@ -14,6 +14,7 @@ import {
   type Parameters as ParameterList,
   readParameters,
 } from './parameters.ts';
+import type { Priority } from './priority-names.ts';
 import { autoRetryOf } from './retry-declaration.ts';
 import { validated } from './schema.ts';
 import type { Settings } from './settings.ts';
@@ -38,7 +39,7 @@ export interface ResolvedTaskOptions {
   readonly softTimeLimit: number | null;
   readonly serializer: string;
   readonly compression: string | null;
-  readonly priority: number | null;
+  readonly priority: Priority | null;
   /** Text such as `10/m`; null is no limit. */
   readonly rateLimit: string | number | null;
   /** The worker's class for messages of the task, when it has one of its own. */

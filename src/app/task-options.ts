@@ -3,11 +3,15 @@ import type { RetryPolicy } from '../base/backoff.ts';
 import type { SignatureData } from '../canvas/signature.ts';
 import type { TaskHandlers } from '../execute/handlers.ts';
 import type { Delivery } from '../messaging/contract.ts';
-import type { Exchange, Queue } from '../messaging/entities.ts';
+import type { Exchange, ExchangeType, Queue } from '../messaging/entities.ts';
 import type { TaskHeaders } from '../wire/task-message.ts';
+import type { Priority } from './priority-names.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any constructor of errors
 export type ErrorClass = abstract new (...args: any[]) => Error;
+
+/** 1 is transient: RabbitMQ keeps the message in memory only. 2 is persistent. */
+export type DeliveryMode = 1 | 2 | 'transient' | 'persistent';
 
 /** Celery's defaults for `max_retries` and `default_retry_delay` (seconds). */
 export const RETRY_DEFAULTS = { maxRetries: 3, defaultRetryDelay: 180 } as const;
@@ -63,9 +67,11 @@ export interface TaskOptions extends RetryDeclaration, TaskBehaviour {
   readonly exchange?: string;
   readonly routingKey?: string;
   /** `task_default_priority` */
-  readonly priority?: number;
+  readonly priority?: Priority;
   /** 1 transient, 2 persistent. `task_default_delivery_mode` */
-  readonly deliveryMode?: number;
+  readonly deliveryMode?: DeliveryMode;
+  /** Fail when no queue gets a call. Default false. */
+  readonly mandatory?: boolean;
   /** Seconds after which calls expire. */
   readonly expires?: number;
   /** Keep a list of the calls that the task makes (`result.children()`). Default true. */
@@ -168,12 +174,20 @@ export interface ApplyOptions {
   /** A queue or its name. `task_routes` is the better place. */
   readonly queue?: string | Queue;
   readonly exchange?: string | Exchange;
+  /** Type of an exchange given by name, when no queue of the app tells it. */
+  readonly exchangeType?: ExchangeType;
   readonly routingKey?: string;
-  /** 0..9 (255 on RabbitMQ). Redis and SQLite serve 0 first, RabbitMQ the highest. */
-  readonly priority?: number;
+  /**
+   * `high`, `normal` or `low`, or a number: 0..9 (255 on RabbitMQ). Redis and SQLite serve 0
+   * first, RabbitMQ the highest.
+   */
+  readonly priority?: Priority;
   readonly serializer?: string;
   readonly compression?: string;
-  readonly deliveryMode?: number;
+  /** 1 transient, 2 persistent. `task_default_delivery_mode` */
+  readonly deliveryMode?: DeliveryMode;
+  /** Reject with `Unroutable` when no queue gets the call, which is then lost. Default false. */
+  readonly mandatory?: boolean;
   /** Default: a new UUID. */
   readonly taskId?: string;
   /** Additional message headers. */

@@ -54,7 +54,8 @@ export interface Delivery {
   reject(requeue: boolean, options?: RequeueOptions): Promise<void>;
   /**
    * Missing where the broker cannot do it: it keeps a copy of the message that comes back
-   * through the same queue in about so many seconds, and then this delivery is acked.
+   * through the same queue after so many seconds at most (1 or more), and then this delivery is
+   * acked. When the copy could not be made this rejects, and the delivery is as it was before.
    */
   readonly park?: ((seconds: number) => Promise<void>) | undefined;
   readonly settled: boolean;
@@ -169,7 +170,11 @@ export interface Transport {
    */
   setUpDelayedDelivery?(
     queues: readonly Queue[],
-    options: { readonly queueType: 'quorum' | 'classic' },
+    options: {
+      readonly queueType: 'quorum' | 'classic';
+      /** Be content with what is there, which saves a client a hundred round trips. */
+      readonly ifMissing?: boolean;
+    },
   ): Promise<void>;
   /** All bindings of named exchanges that the broker knows; missing where it cannot be asked. */
   bindings?(): Promise<BindingRow[]>;

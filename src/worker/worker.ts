@@ -14,7 +14,7 @@ import type { TaskReply } from '../execute/outcome.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { failTask } from '../execute/run-task.ts';
 import type { Transport } from '../messaging/contract.ts';
-import type { Queue } from '../messaging/entities.ts';
+import { type Queue, workerDirect } from '../messaging/entities.ts';
 import type { Pool, RunnerFactory } from '../pool/contract.ts';
 import { WorkerLostError } from '../pool/errors.ts';
 import { createPool, poolKind, runsInProcess } from '../pool/open.ts';
@@ -113,6 +113,7 @@ export class Worker {
     refuseMemoryAcrossProcesses(app, this.poolName);
     if (options.queues) app.queues.select(options.queues);
     if (options.excludeQueues) app.queues.deselect(options.excludeQueues);
+    if (app.conf.get('worker_direct')) app.queues.selectAdd(workerDirect(this.hostname));
     this.queues = app.queues.consumed;
     refuseOwnDeadLetters(this.queues, app.conf.get('worker_dead_letter_queue'));
   }
@@ -355,6 +356,10 @@ export class Worker {
         ...this.#dispatcher.events,
         onLog: (level: 'debug' | 'info' | 'warning' | 'error' | 'critical', message: string) =>
           this.#logger.log(level, message),
+        onLaunch: (slot: number) => {
+          const { workerBeforeCreateProcess } = this.app.signals;
+          void workerBeforeCreateProcess.send(this.hostname, { hostname: this.hostname, slot });
+        },
         onFatal: (error: Error) => this.#fatal.resolve(error),
       },
     };

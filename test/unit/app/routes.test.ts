@@ -4,7 +4,7 @@ import { Queues } from '../../../src/app/queues.ts';
 import { Router, type TaskRoutes } from '../../../src/app/routes.ts';
 import { Settings } from '../../../src/app/settings.ts';
 import type { CeleryConfig } from '../../../src/app/settings-table.ts';
-import { exchange, queue } from '../../../src/messaging/entities.ts';
+import { broadcast, exchange, queue } from '../../../src/messaging/entities.ts';
 
 function setup(config: CeleryConfig = {}) {
   const conf = new Settings(config, { env: {} });
@@ -106,14 +106,16 @@ describe('route', () => {
     assert.deepEqual(options, { priority: 5 });
   });
 
-  test('what the declaration of a task says counts last', () => {
-    const { router } = setup({ task_routes: { t: { queue: 'routed', priority: 5 } } });
+  test('what the declaration of a task says comes before a route', () => {
+    const { router } = setup({
+      task_routes: { t: { queue: 'routed', priority: 5, compression: 'gzip' } },
+    });
     const defaults = { queue: 'declared', priority: 1, serializer: 'yaml' };
     const route = (name: string) =>
       router.route({ name, args: [], kwargs: {}, options: {}, defaults });
 
-    assert.equal(route('t').queue?.name, 'routed');
-    assert.deepEqual(route('t').options, { priority: 5, serializer: 'yaml' });
+    assert.equal(route('t').queue?.name, 'declared');
+    assert.deepEqual(route('t').options, { priority: 1, serializer: 'yaml', compression: 'gzip' });
     assert.equal(route('other').queue?.name, 'declared');
   });
 
@@ -147,10 +149,53 @@ describe('route', () => {
     assert.deepEqual([to.name, to.type, routingKey], ['e', 'topic', 'k']);
   });
 
+  test('an exchange given by name has the type that the queues declare', () => {
+    const { route } = setup({
+      task_queues: { media: { exchange: 'media', exchange_type: 'topic', routing_key: 'media.#' } },
+    });
+
+    const explicit = route('t', { exchange: 'media', routingKey: 'media.a' });
+    const typed = route('t', { exchange: 'media', exchangeType: 'fanout', routingKey: 'x' });
+
+    assert.deepEqual([explicit.exchange.type, typed.exchange.type], ['topic', 'fanout']);
+  });
+
+  test('a broadcast goes to its exchange by the name people know, and declares no queue', () => {
+    const { route } = setup({
+      task_queues: ['celery', broadcast('news')],
+      task_routes: { 'news.*': 'news' },
+    });
+
+    const { queue: target, exchange: to, routingKey } = route('news.flash');
+
+    assert.equal(target, undefined);
+    assert.deepEqual([to.name, to.type, routingKey], ['news', 'fanout', 'celery']);
+  });
+
+  test('objects and classes with a method routeForTask, or route_for_task, are routers', () => {
+    class ByPrefix {
+      readonly #queue = 'from-class';
+      routeForTask(name: string) {
+        return name.startsWith('class.') ? this.#queue : undefined;
+      }
+    }
+    const { queueOf } = setup({
+      task_routes: [
+        ByPrefix,
+        { routeForTask: name => (name === 'object' ? 'from-object' : null) },
+        { route_for_task: () => ({ queue: 'celerys' }) },
+      ],
+    });
+
+    assert.equal(queueOf('class.x'), 'from-class');
+    assert.equal(queueOf('object'), 'from-object');
+    assert.equal(queueOf('other'), 'celerys');
+  });
+
   test('something that is no router is refused', () => {
-    assert.throws(() => setup({ task_routes: ['proj.route'] as never }), {
+    assert.throws(() => setup({ task_routes: [5] as never }), {
       code: 'IMPROPERLY_CONFIGURED',
-      message: /a router is a map, a list of .* pairs or a function, but "proj.route" was given/,
+      message: /a router is a map, a list of .* pairs, a function, .* but 5 was given/,
     });
     assert.throws(
       () => setup({ task_routes: { t: 5 as never } }).route('t'),
