@@ -15,7 +15,7 @@ import type { Execution, TaskSource } from './execution.ts';
 import { announceEnd, announceOutcome, announceStart } from './hooks.ts';
 import { label, logOutcome } from './log-outcome.ts';
 import { cancelledMeta, outcomeMeta, revokedMeta, startedMeta, updateMeta } from './metas.ts';
-import type { FailureOutcome, TaskReply } from './outcome.ts';
+import type { FailureOutcome, Outcome, TaskReply } from './outcome.ts';
 import { failure, outcomeOf } from './outcome-of.ts';
 import type { ExecutionPorts, RunnableTask } from './ports.ts';
 import { requestFromMessage } from './request.ts';
@@ -29,13 +29,13 @@ const STEPS: readonly Step[] = [announceStart, markStarted, call, dispatch, stor
  * Run the task and keep what came out of it. Never rejects: whatever goes wrong ends as a
  * failure that is stored (if the backend lets us) and logged.
  */
-export async function runTask(
+export function runTask(
   task: RunnableTask,
   source: TaskSource,
   ports: ExecutionPorts,
   control: JobControl,
 ): Promise<TaskReply> {
-  return reply(await executeTask(task, source, ports, control));
+  return executeTask(task, source, ports, control).then(reply);
 }
 
 /** The same, with the whole record of the run. */
@@ -197,16 +197,37 @@ function markStarted(x: Execution): Promise<void> | undefined {
   return keep(x, startedMeta(x));
 }
 
-async function call(x: Execution): Promise<void> {
+/** Code that is done when it returns costs no promise. */
+function call(x: Execution): Promise<void> | undefined {
   const started = x.ports.clock.monotonic();
+  let value: unknown;
   try {
-    x.outcome = { kind: 'success', value: await runInContext(x.context, () => invoke(x)) };
+    value = runInContext(x.context, () => invoke(x));
   } catch (error) {
-    x.outcome = outcomeOf(error, x);
-  } finally {
-    x.runtime = x.ports.clock.monotonic() - started;
-    x.control.release();
+    return endCall(x, started, outcomeOf(error, x));
   }
+  if (isThenable(value)) return awaitCall(x, started, value);
+  return endCall(x, started, { kind: 'success', value });
+}
+
+async function awaitCall(x: Execution, started: number, running: PromiseLike<unknown>) {
+  let outcome: Outcome;
+  try {
+    outcome = { kind: 'success', value: await running };
+  } catch (error) {
+    outcome = outcomeOf(error, x);
+  }
+  endCall(x, started, outcome);
+}
+
+function endCall(x: Execution, started: number, outcome: Outcome): undefined {
+  x.outcome = outcome;
+  x.runtime = x.ports.clock.monotonic() - started;
+  x.control.release();
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
 function invoke(x: Execution): unknown {

@@ -35,6 +35,8 @@ export interface PoolEvents {
   onRoom(): void;
   /** Something an operator should read. */
   onLog(level: 'debug' | 'info' | 'warning' | 'error' | 'critical', message: string): void;
+  /** A child is about to be started. */
+  onLaunch?(slot: number): void;
   /** The pool cannot go on (children that never start, too many restarts). */
   onFatal(error: Error): void;
 }

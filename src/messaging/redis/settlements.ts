@@ -45,12 +45,12 @@ export class Settlements {
   }
 
   add(delivery: RedisDelivery, verdict: Verdict): Promise<void> {
-    return unheard(this.#add(delivery, verdict, false).done.promise);
+    return this.#add(delivery, verdict, false).done.promise;
   }
 
   /** The message is settled already; what is left of it on the server has to go. */
   addRest(delivery: RedisDelivery): void {
-    unheard(this.#add(delivery, 'ack', true).done.promise);
+    this.#add(delivery, 'ack', true);
   }
 
   /** The oldest, for a turn. One turn at a time. */
@@ -79,14 +79,13 @@ export class Settlements {
       const { delivery } = entry;
       if (tags !== 'all' && !tags.has(delivery.tag)) continue;
       delivery.lost = true;
-      this.#end(entry);
-      entry.done.reject(givenAway());
+      this.#fail(entry, givenAway());
     }
     this.#forgetEnded();
   }
 
   giveUp(error: Error): void {
-    for (const entry of this.#all()) if (this.#end(entry)) entry.done.reject(error);
+    for (const entry of this.#all()) this.#fail(entry, error);
     this.#forgetEnded();
   }
 
@@ -112,6 +111,12 @@ export class Settlements {
     entry.isOver = true;
     this.#size--;
     return true;
+  }
+
+  #fail(entry: Settlement, error: Error): void {
+    this.#end(entry);
+    unheard(entry.done.promise);
+    entry.done.reject(error);
   }
 
   #forgetEnded(): void {

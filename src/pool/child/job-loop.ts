@@ -4,6 +4,7 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
+import { SequenceMap } from '../../base/sequence-map.ts';
 import type { JobControl, JobRunner } from '../contract.ts';
 import { SoftTimeLimitExceeded } from '../errors.ts';
 
@@ -77,7 +78,7 @@ export class JobLoop<J extends LoopJob = LoopJob> {
   readonly #places: number;
   readonly #ports: LoopPorts<J>;
   /** Also those released. */
-  readonly #running = new Map<number, J>();
+  readonly #running = new SequenceMap<J>(MOST_RELEASED);
   #waiting: J[] = [];
   /** Index of the first in `#waiting`. */
   #next = 0;

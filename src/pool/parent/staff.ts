@@ -180,6 +180,7 @@ export class Staff {
   }
 
   #launch(slot: number): Child {
+    this.#options.events.onLaunch?.(slot);
     const place = { slot, index: ++this.#lastIndex };
     const child = new Child(place, this.#launcher, this.#options, this.#events);
     this.#all.add(child);
