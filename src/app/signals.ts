@@ -2,6 +2,7 @@
  * Hooks into the life of apps, tasks and workers. Receivers are called in the order in which
  * they connected; what they throw is reported and stops nothing. Celery: `celery.signals`.
  */
+import type { Logger, LogLevel } from '../base/logger.ts';
 import type { TaskRequest } from '../execute/request.ts';
 import type { Headers, Message, MessageProperties } from '../wire/message.ts';
 
@@ -136,6 +137,30 @@ export interface NodeEvent {
   readonly hostname: string;
 }
 
+/** How the log of a process is set up. */
+export interface LoggingEvent extends NodeEvent {
+  /** `MainProcess`, `ForkPoolWorker-1`, … */
+  readonly processName: string;
+  readonly loglevel: LogLevel;
+  /** Undefined: stderr. */
+  readonly logfile: string | undefined;
+  readonly format: 'text' | 'json';
+  /** Undefined: when it goes to a terminal. */
+  readonly colorize: boolean | undefined;
+}
+
+/** Where the lines of a log go; only those of the log level and above come here. */
+export type LogSink = (
+  level: LogLevel,
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+) => void;
+
+export interface SetupLoggingEvent extends LoggingEvent {
+  /** Give all lines of this process to `sink`, instead of the log that is described here. */
+  use(sink: LogSink): void;
+}
+
 /** The hooks of an app, by name. Who sends them, and when, is Celery's; see docs/signals.md. */
 export interface SignalEvents {
   onConfigure: object;
@@ -166,7 +191,11 @@ export interface SignalEvents {
   taskUnknown: MessageEvent & { readonly task: string; readonly id: string };
   celeryInit: NodeEvent;
   celeryAfterSetup: NodeEvent;
+  setupLogging: SetupLoggingEvent;
+  afterSetupLogger: LoggingEvent & { readonly logger: Logger };
+  afterSetupTaskLogger: LoggingEvent & { readonly logger: Logger };
   workerInit: NodeEvent;
+  workerBeforeCreateProcess: NodeEvent & { readonly slot: number };
   workerProcessInit: NodeEvent & { readonly pid: number; readonly slot: number };
   workerProcessShutdown: NodeEvent & { readonly pid: number };
   workerReady: NodeEvent;
@@ -182,8 +211,9 @@ const NAMES: readonly SignalName[] = [
   ...(['beforeTaskPublish', 'afterTaskPublish', 'taskReceived', 'taskPrerun'] as const),
   ...(['taskPostrun', 'taskSuccess', 'taskRetry', 'taskFailure', 'taskInternalError'] as const),
   ...(['taskRevoked', 'taskRejected', 'taskUnknown', 'celeryInit', 'celeryAfterSetup'] as const),
-  ...(['workerInit', 'workerProcessInit', 'workerProcessShutdown', 'workerReady'] as const),
-  ...(['workerShuttingDown', 'workerShutdown'] as const),
+  ...(['setupLogging', 'afterSetupLogger', 'afterSetupTaskLogger', 'workerInit'] as const),
+  ...(['workerBeforeCreateProcess', 'workerProcessInit', 'workerProcessShutdown'] as const),
+  ...(['workerReady', 'workerShuttingDown', 'workerShutdown'] as const),
 ];
 
 export function createSignals(failed: ReceiverFailed): Signals {

@@ -77,6 +77,12 @@ export function createLogger(config: LogConfig): ProcessLogger {
   return new DestinationLogger(threshold, write, writeTask, destination);
 }
 
+/** A log whose lines, those of `level` and above, go to `write` instead of a file or stderr. */
+export function loggerTo(level: LogLevel, write: WriteLine): ProcessLogger {
+  const log = new LineLogger(LEVELS[level], write);
+  return Object.assign(log, { tasks: log, reopen() {}, close() {} });
+}
+
 class LineLogger implements Logger {
   readonly #threshold: number;
   readonly #write: WriteLine;

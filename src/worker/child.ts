@@ -19,6 +19,7 @@ import { setProcessTitle } from '../process/title.ts';
 import { decodeEnvelope } from '../wire/envelope.ts';
 import { readTaskHeaders } from '../wire/task-message.ts';
 import { missingTask } from './missing-task.ts';
+import { setUpLogging } from './set-up-logging.ts';
 
 /** How a child finds the app of its worker; crosses processes, so plain data only. */
 export interface ChildConfig {
@@ -41,12 +42,14 @@ type ChildIdentity = Parameters<RunnerFactory>[1];
 
 export const createRunner: RunnerFactory = async (given, child) => {
   const config = given as ChildConfig;
-  const logger = openLog(config, child);
-  setTaskLog(logger.tasks);
+  // what goes wrong while the app is loaded is logged too
+  const ownLog = logConfig(config, child);
+  const early = createLogger(ownLog);
+  setTaskLog(early.tasks);
   if (child.slot > 0 && isMainThread) {
     setProcessTitle('celeryd', `${config.node}:${child.name}`);
   }
-  const { app, stopRedirect } = await loadApp(config, logger);
+  const { app, logger, stopRedirect } = await loadApp(config, ownLog, early);
   const ports = await app.executionPorts({ hostname: config.node, logger });
   const event = { hostname: config.node, pid: process.pid };
   await app.signals.workerProcessInit.send(config.node, { ...event, slot: child.slot });
@@ -56,23 +59,26 @@ export const createRunner: RunnerFactory = async (given, child) => {
   });
 };
 
-function openLog({ log, node }: ChildConfig, child: ChildIdentity): ProcessLogger {
+function logConfig({ log, node }: ChildConfig, child: ChildIdentity): LogConfig {
   const processName = child.slot > 0 ? child.name : log.processName;
   // with %i or %I in the name every child writes a file of its own
   const file = log.file && expandNodePath(log.file, node, child.slot);
-  return createLogger({ ...log, file, processName });
+  return { ...log, file, processName };
 }
 
 async function loadApp(
-  { app: spec, cwd, config, include, settings }: ChildConfig,
-  logger: Logger,
-): Promise<{ app: Celery; stopRedirect: () => void }> {
+  { app: spec, cwd, config, include, settings, node }: ChildConfig,
+  log: LogConfig,
+  early: ProcessLogger,
+): Promise<{ app: Celery; logger: ProcessLogger; stopRedirect: () => void }> {
   const app = spec === undefined ? new Celery() : ((await findApp(spec, { cwd })) as Celery);
   await app.load({ cwd, ...(config === undefined ? {} : { config }) });
   app.conf.update(settings);
+  const logger = await setUpLogging(app, node, log, () => early);
+  setTaskLog(logger.tasks);
   const stopRedirect = app.conf.worker_redirect_stdouts ? redirect(app, logger) : () => {};
   await app.importModules(include, cwd);
-  return { app, stopRedirect };
+  return { app, logger, stopRedirect };
 }
 
 function redirect(app: Celery, logger: Logger): () => void {

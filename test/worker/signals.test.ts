@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { startCli } from '../support/cli.ts';
+import { runCli, startCli } from '../support/cli.ts';
+import { eventually } from '../support/eventually.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const TSCELERY = new URL('../../src/index.ts', import.meta.url).href;
@@ -10,11 +11,11 @@ const APP = `
 import { appendFileSync } from 'node:fs';
 import { Celery } from ${JSON.stringify(TSCELERY)};
 export const app = new Celery('proj');
-for (const name of ['celeryInit', 'celeryAfterSetup', 'workerInit', 'workerReady', 'workerShuttingDown',
-  'workerShutdown', 'workerProcessInit', 'workerProcessShutdown']) {
+for (const name of ['celeryInit', 'celeryAfterSetup', 'workerInit', 'workerBeforeCreateProcess', 'workerReady',
+  'workerShuttingDown', 'workerShutdown', 'workerProcessInit', 'workerProcessShutdown']) {
   app.signals[name].connect(event => {
     const { hostname, slot, how } = event;
-    const where = event.pid === undefined ? 'parent' : event.pid === process.pid ? 'child' : '?';
+    const where = name.includes('Before') ? 'parent' : event.pid === undefined ? 'parent' : event.pid === process.pid ? 'child' : '?';
     appendFileSync('seen', [name, hostname, where, slot, how].filter(word => word !== undefined).join(' ') + '\\n');
   });
 }
@@ -37,6 +38,9 @@ describe('signals of a worker with children', () => {
       'celeryInit w@h parent',
       'celeryAfterSetup w@h parent',
       'workerInit w@h parent',
+      'workerBeforeCreateProcess w@h parent 1',
+      'workerBeforeCreateProcess w@h parent 2',
+      'workerBeforeCreateProcess w@h parent 3',
       'workerReady w@h parent',
       'workerShuttingDown w@h parent warm',
       'workerShutdown w@h parent',
@@ -49,5 +53,43 @@ describe('signals of a worker with children', () => {
       'workerProcessShutdown w@h child',
       'workerProcessShutdown w@h child',
     ]);
+  });
+});
+
+const LOGGING_APP = `
+import { appendFileSync } from 'node:fs';
+import { Celery } from ${JSON.stringify(TSCELERY)};
+export const app = new Celery('proj');
+app.task('proj.log', { bind: true }, self => self.logger.info('from the task'));
+app.signals.setupLogging.connect(({ processName, loglevel, use }) => {
+  use((level, message, fields) => {
+    appendFileSync('log', [loglevel, level, processName, message, fields.task_name].join('|') + '\\n');
+  });
+});
+app.signals.afterSetupLogger.connect(({ logger, processName }) => logger.info('set up ' + processName));
+`;
+
+describe('a receiver of setupLogging', () => {
+  it('gets all lines of the worker and its children instead of the log', async t => {
+    const cwd = temporaryProject(t, { 'tasks.js': LOGGING_APP });
+    const worker = startCli(['-A', 'tasks', 'worker', '-n', 'w@h', '-l', 'info', '-c', '1'], {
+      cwd,
+    });
+    t.after(() => worker.kill('SIGKILL'));
+    const log = () => {
+      const file = join(cwd, 'log');
+      return existsSync(file) ? readFileSync(file, 'utf8') : '';
+    };
+    await eventually(() => log().includes('w@h ready.'));
+
+    await runCli(['-A', 'tasks', 'call', 'proj.log'], { cwd });
+    await eventually(() => /succeeded in/.test(log()));
+    worker.kill('SIGTERM');
+    const { stderr } = await worker.ended();
+
+    assert.match(log(), /^info\|info\|MainProcess\|set up MainProcess\|$/m);
+    assert.match(log(), /^info\|info\|ForkPoolWorker-1\|set up ForkPoolWorker-1\|$/m);
+    assert.match(log(), /^info\|info\|ForkPoolWorker-1\|from the task\|proj\.log$/m);
+    assert.doesNotMatch(stderr, /ready|succeeded|from the task/);
   });
 });

@@ -11,6 +11,7 @@ import { createLogger, type LogConfig } from '../../process/log.ts';
 import { Pidfile } from '../../process/pidfile.ts';
 import { dropPrivileges, umaskNumber } from '../../process/privileges.ts';
 import { runWatching } from '../../process/watch.ts';
+import { setUpLogging } from '../../worker/set-up-logging.ts';
 import { Worker } from '../../worker/worker.ts';
 import { type BannerFacts, banner } from '../banner.ts';
 import { refusesColor, wantsColor } from '../color.ts';
@@ -52,7 +53,8 @@ async function work(
   await app.importModules(values.include, source.cwd);
   await app.signals.celeryInit.send(node, { hostname: node });
   const log = logConfig(app, invocation);
-  const logger = createLogger({ ...log, file: log.file && expandNodePath(log.file, node) });
+  const ownLog = { ...log, file: log.file && expandNodePath(log.file, node) };
+  const logger = await setUpLogging(app, node, ownLog, () => createLogger(ownLog));
   const worker = new Worker(app, {
     hostname: node,
     logger,
