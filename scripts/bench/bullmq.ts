@@ -15,7 +15,11 @@ interface WorkerOptions {
 }
 
 function node(lab: Lab, args: readonly string[], env: Record<string, string> = {}): Command {
-  return { file: process.execPath, args, env: { BENCH_REDIS_PORT: String(lab.redisPort), ...env } };
+  return {
+    file: process.execPath,
+    args,
+    env: { BENCH_REDIS_PORT: String(lab.redis.port), ...env },
+  };
 }
 
 function worker(lab: Lab, { concurrency, sandboxed = false, results = false }: WorkerOptions) {
@@ -31,7 +35,7 @@ function producer(lab: Lab, ...args: string[]): Command {
 }
 
 async function openCounter(lab: Lab): Promise<QueueCounter> {
-  const redis = lab.openRedis();
+  const redis = lab.redis.open();
   return {
     async remaining() {
       const pipeline = redis.pipeline();
@@ -57,7 +61,7 @@ function drain(tasks: number, options: WorkerOptions): DrainSubject {
 function results(tasks: number, options: WorkerOptions): DrainSubject {
   return {
     ...drain(tasks, { ...options, results: true }),
-    storedResults: lab => lab.redis.zcard('bull:bench:completed'),
+    storedResults: lab => lab.redis.client.zcard('bull:bench:completed'),
   };
 }
 

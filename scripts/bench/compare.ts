@@ -27,17 +27,33 @@ export function ratio(
   system: string,
   other: string,
   metric: string,
+  otherMetric = metric,
+): Spread | undefined {
+  return compare(runs, suite, [system, metric], [other, otherMetric], (mine, theirs) => {
+    return mine / theirs;
+  });
+}
+
+type Cell = readonly [system: string, metric: string];
+
+/** Two systems' metrics, pair by pair of the same round; disturbed pairs only without others. */
+export function compare(
+  runs: readonly Run[],
+  suite: string,
+  [system, metric]: Cell,
+  [other, otherMetric]: Cell,
+  by: (mine: number, theirs: number) => number,
 ): Spread | undefined {
   const others = runs.filter(run => run.suite === suite && run.system === other);
   const pairs = runs
     .filter(run => run.suite === suite && run.system === system)
     .flatMap(run => {
       const rival = others.find(({ round }) => round === run.round);
-      const [mine, theirs] = [run.metrics[metric], rival?.metrics[metric]];
+      const [mine, theirs] = [run.metrics[metric], rival?.metrics[otherMetric]];
       if (rival === undefined || mine === undefined || theirs === undefined) return [];
-      return { ratio: mine / theirs, noisy: run.noisy || rival.noisy };
+      return { value: by(mine, theirs), noisy: run.noisy || rival.noisy };
     });
   const quiet = pairs.filter(pair => !pair.noisy);
   const counted = quiet.length > 0 ? quiet : pairs;
-  return counted.length > 0 ? spread(counted.map(pair => pair.ratio)) : undefined;
+  return counted.length > 0 ? spread(counted.map(({ value }) => value)) : undefined;
 }

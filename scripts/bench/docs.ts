@@ -17,14 +17,16 @@ export async function writeDocs(report: Report, suites: readonly Suite[]): Promi
   await writeFile(PAGE, page.slice(0, begin) + measured + page.slice(end));
 }
 
-function about({ startedAt, machine, quick, failures }: Report): string {
+function about({ startedAt, machine, quick, leftOut, failures }: Report): string {
   const { processor, processors, memoryGb, kernel, node, redis, python, celery, bullmq } = machine;
+  const rabbitmq = machine.rabbitmq ? `, RabbitMQ ${machine.rabbitmq}` : '';
   const load = machine.load.map(value => value.toFixed(2)).join(', ');
   const lines = [
     `Measured on ${startedAt.slice(0, 10)}: ${processor}, ${processors} processors, ${memoryGb} GB, Linux ${kernel}; load at the start ${load}.`,
-    `Node ${node}, Redis ${redis}, Python ${python} with Celery ${celery}, BullMQ ${bullmq}, tscelery ${machine.tscelery}.`,
+    `Node ${node}, Redis ${redis}${rabbitmq}, Python ${python} with Celery ${celery}, BullMQ ${bullmq}, tscelery ${machine.tscelery}.`,
   ];
   if (quick) lines.push('**A quick look (`--quick`): do not quote these numbers.**');
-  if (failures.length > 0) lines.push(`Not measured: ${failures.join('; ')}.`);
+  const missing = [...leftOut, ...failures];
+  if (missing.length > 0) lines.push(`Not measured: ${missing.join('; ')}.`);
   return lines.join('\n');
 }

@@ -1,63 +1,67 @@
 /**
- * Where the measuring happens: a Redis server of its own, a folder for files and every process
- * that was started. `close` leaves nothing behind, whenever it is called.
+ * Where the measuring happens: servers of its own, a folder for files and every process that
+ * was started. `close` leaves nothing behind, whenever it is called.
  */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Redis } from 'ioredis';
-import { type RedisServer, startRedis } from '../../test/support/servers.ts';
 import { type Snapshot, shareOfOthers } from './measure.ts';
 import { type Command, Running } from './processes.ts';
+import { RabbitmqNode } from './servers/rabbitmq.ts';
+import { RedisServer } from './servers/redis.ts';
 
 export class Lab {
   readonly processors = availableParallelism();
-  readonly redisUrl: string;
-  readonly redisPort: number;
-  readonly redisPid: number;
-  readonly redisVersion: string;
-  /** For preparing; counters open connections of their own. */
-  readonly redis: Redis;
-  readonly #server: RedisServer;
+  readonly redis: RedisServer;
   readonly #dir: string;
   readonly #running = new Set<Running>();
+  #rabbitmq: Promise<RabbitmqNode> | undefined;
+  #rabbitmqNode: RabbitmqNode | undefined;
   #isClosed = false;
 
   static async open(): Promise<Lab> {
-    const server = await startRedis();
-    const redis = server.client();
-    const info = await redis.info('server');
-    return new Lab(server, redis, info, await mkdtemp(join(tmpdir(), 'tscelery-bench-')));
+    const dir = await mkdtemp(join(tmpdir(), 'tscelery-bench-'));
+    await mkdir(join(dir, 'files'));
+    return new Lab(await RedisServer.start(dir), dir);
   }
 
-  private constructor(server: RedisServer, redis: Redis, info: string, dir: string) {
-    const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? '';
-    this.#server = server;
-    this.#dir = dir;
+  private constructor(redis: RedisServer, dir: string) {
     this.redis = redis;
-    this.redisUrl = server.url;
-    this.redisPort = server.port;
-    this.redisPid = Number(field('process_id'));
-    this.redisVersion = field('redis_version');
+    this.#dir = dir;
+  }
+
+  /** Only between `startRabbitmq` and `stopRabbitmq`. */
+  get rabbitmq(): RabbitmqNode {
+    if (!this.#rabbitmqNode) throw new Error('RabbitMQ was not started');
+    return this.#rabbitmqNode;
+  }
+
+  /** It takes a while to start and is never quite idle: it runs only while it is measured. */
+  async startRabbitmq(): Promise<void> {
+    this.#rabbitmq ??= RabbitmqNode.start(join(this.#dir, 'rabbitmq'));
+    this.#rabbitmqNode = await this.#rabbitmq;
+  }
+
+  async stopRabbitmq(): Promise<void> {
+    const starting = this.#rabbitmq;
+    this.#rabbitmq = undefined;
+    this.#rabbitmqNode = undefined;
+    await (await starting?.catch(() => undefined))?.stop();
   }
 
   /** The path of a file that lives until the next `clear`. */
   file(name: string): string {
-    return join(this.#dir, name);
+    return join(this.#dir, 'files', name);
   }
 
-  openRedis(): Redis {
-    return this.#server.client();
-  }
-
-  /** Forget all data of the run before. */
+  /** Forget all data of the run before; queues of RabbitMQ are made anew when they are filled. */
   async clear(): Promise<void> {
-    await this.redis.flushall();
-    for (const name of await readdir(this.#dir)) await rm(this.file(name), { recursive: true });
+    await this.redis.clear();
+    for (const name of await readdir(this.file(''))) await rm(this.file(name), { recursive: true });
   }
 
   async start(command: Command): Promise<Running> {
-    const running = await Running.start({ cwd: this.#dir, ...command });
+    const running = await Running.start({ cwd: this.file(''), ...command });
     this.#running.add(running);
     return running;
   }
@@ -97,7 +101,8 @@ export class Lab {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const running of this.#running) running.kill();
-    await this.#server.stop();
+    await this.stopRabbitmq();
+    await this.redis.stop();
     await rm(this.#dir, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,5 @@
 /** The measurement as a whole: each round, every system in turn, so that all meet the same weather. */
+import { BARE_SYSTEMS } from './bare.ts';
 import { BULLMQ_SYSTEMS } from './bullmq.ts';
 import { writeDocs } from './docs.ts';
 import { Lab } from './lab.ts';
@@ -6,7 +7,7 @@ import { HELP, OptionError, type Options, readOptions } from './options.ts';
 import { prepare } from './prepare.ts';
 import { PYTHON_SYSTEMS } from './python.ts';
 import { describeMachine, lastReport, RESULTS_DIR, type Run, writeReport } from './report.ts';
-import { DRAIN, RESULTS } from './suites/drain.ts';
+import { DRAIN_SUITES } from './suites/drain.ts';
 import { ENQUEUE } from './suites/enqueue.ts';
 import { FOOTPRINT } from './suites/footprint.ts';
 import { LATENCY } from './suites/latency.ts';
@@ -15,8 +16,13 @@ import type { System } from './system.ts';
 import { tables } from './table.ts';
 import { TSCELERY_SYSTEMS } from './tscelery.ts';
 
-const SUITES: readonly Suite[] = [DRAIN, RESULTS, ENQUEUE, LATENCY, FOOTPRINT];
-const SYSTEMS: readonly System[] = [...PYTHON_SYSTEMS, ...TSCELERY_SYSTEMS, ...BULLMQ_SYSTEMS];
+const SUITES: readonly Suite[] = [...DRAIN_SUITES, ENQUEUE, LATENCY, FOOTPRINT];
+const SYSTEMS: readonly System[] = [
+  ...PYTHON_SYSTEMS,
+  ...TSCELERY_SYSTEMS,
+  ...BULLMQ_SYSTEMS,
+  ...BARE_SYSTEMS,
+];
 /** A run during which others took more of the machine than this counts as disturbed. */
 const NOISY = 0.1;
 /** As a shell counts it: 128 and the number of SIGINT. */
@@ -32,11 +38,19 @@ async function main(): Promise<number> {
   if (options.help) return say(HELP);
   if (options.list) return say(listing());
   if (options.writeDocs) return documentLast();
-  await prepare();
-  return measureAll(options);
+  const chosen = SUITES.filter(({ name }) => options.suites?.includes(name) ?? true);
+  const hasRabbitmq = await prepare({ rabbitmq: chosen.some(suite => suite.onRabbitmq) });
+  const suites = chosen.filter(suite => hasRabbitmq || !suite.onRabbitmq);
+  const leftOut = chosen.filter(suite => !suites.includes(suite)).map(({ name }) => name);
+  for (const name of leftOut) note(`${name}: left out, RabbitMQ is not installed`);
+  return measureAll(suites, leftOut, options);
 }
 
-async function measureAll(options: Options): Promise<number> {
+async function measureAll(
+  suites: readonly Suite[],
+  leftOut: readonly string[],
+  options: Options,
+): Promise<number> {
   const startedAt = new Date().toISOString();
   const lab = await Lab.open();
   const stop = () => lab.close().finally(() => process.exit(EXIT_INTERRUPTED));
@@ -46,7 +60,9 @@ async function measureAll(options: Options): Promise<number> {
     const machine = await describeMachine(lab);
     const runs: Run[] = [];
     const failures: string[] = [];
-    for (const suite of SUITES.filter(({ name }) => options.suites?.includes(name) ?? true)) {
+    for (const suite of suites) {
+      if (suite.onRabbitmq) await lab.startRabbitmq();
+      else await lab.stopRabbitmq();
       await measureSuite(lab, suite, options, runs, failures);
     }
     const report = {
@@ -56,6 +72,7 @@ async function measureAll(options: Options): Promise<number> {
       quick: options.quick,
       machine,
       runs,
+      leftOut,
       failures,
     };
     say(`\n${tables(report, SUITES)}\n\nWritten to ${await writeReport(report)}\n`);

@@ -20,8 +20,8 @@ export class OptionError extends Error {}
 
 export const HELP = `Usage: scripts/bench/run [options]
 
-Installs what is missing, builds, and measures tscelery beside Python Celery and BullMQ with a
-Redis server of its own. Prints tables and writes bench-results/<date>.json.
+Installs what is missing, builds, and measures tscelery beside Python Celery and BullMQ with
+servers of its own (Redis, RabbitMQ). Prints tables and writes bench-results/<date>.json.
 
   --suite NAMES      only these suites, separated by commas (see --list)
   --systems WORDS    only systems whose name holds one of these words, separated by commas

@@ -5,17 +5,23 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PYTHON } from './python.ts';
+import { rabbitmqVersion } from './servers/rabbitmq.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const BENCH = join(ROOT, 'scripts/bench');
 
-/** @throws Error saying what is missing and could not be installed */
-export async function prepare(): Promise<void> {
+/**
+ * @returns whether there is RabbitMQ, which is only looked for when it is wanted
+ * @throws Error saying what else is missing and could not be installed
+ */
+export async function prepare({ rabbitmq }: { rabbitmq: boolean }): Promise<boolean> {
   await installServers();
+  const hasRabbitmq = rabbitmq && (await installRabbitmq());
   if (!existsSync(join(BENCH, 'node_modules/bullmq'))) {
     await run('npm', ['install', '--prefix', BENCH]);
   }
   await run('npm', ['run', '--silent', 'build', '--prefix', ROOT]);
+  return hasRabbitmq;
 }
 
 /** Redis and Python Celery, as Debian's packages. */
@@ -26,13 +32,28 @@ async function installServers(): Promise<void> {
     ...((await runs(PYTHON, ['-c', 'import redis'])) ? [] : ['python3-redis']),
   ];
   if (missing.length === 0) return;
-  if (process.getuid?.() !== 0 || !(await runs('apt-get', ['--version']))) {
+  if (!(await canInstall())) {
     throw new Error(`please install ${missing.join(', ')} (names of Debian packages)`);
   }
+  await install(missing);
+}
+
+async function installRabbitmq(): Promise<boolean> {
+  if (rabbitmqVersion() === undefined && (await canInstall())) {
+    await install(['rabbitmq-server']).catch(error => process.stderr.write(`${error.message}\n`));
+  }
+  return rabbitmqVersion() !== undefined;
+}
+
+async function canInstall(): Promise<boolean> {
+  return process.getuid?.() === 0 && (await runs('apt-get', ['--version']));
+}
+
+async function install(packages: readonly string[]): Promise<void> {
   // Debian would start a server of its own right away; we need only the program.
   const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   await run('apt-get', ['update', '-qq'], env);
-  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], env);
+  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], env);
 }
 
 async function runs(file: string, args: readonly string[]): Promise<boolean> {

@@ -1,5 +1,7 @@
 /** Python Celery as Debian packages it. */
-import { countRedis, countRedisResults, fillRedis } from './celery-queue.ts';
+import type { Broker } from './brokers/broker.ts';
+import { RABBITMQ } from './brokers/rabbitmq.ts';
+import { REDIS } from './brokers/redis.ts';
 import type { Lab } from './lab.ts';
 import type { Command } from './processes.ts';
 import { BASELINE, type DrainSubject, type System } from './system.ts';
@@ -15,45 +17,45 @@ interface WorkerOptions {
   readonly flags?: readonly string[];
 }
 
-function python(lab: Lab, args: readonly string[], results: boolean): Command {
+function python(lab: Lab, broker: Broker, args: readonly string[], results: boolean): Command {
   return {
     file: PYTHON,
     args,
     env: {
       PYTHONPATH: WORKLOADS,
       PYTHONDONTWRITEBYTECODE: '1',
-      BENCH_BROKER: lab.redisUrl,
-      BENCH_BACKEND: results ? lab.redisUrl : '',
+      BENCH_BROKER: broker.url(lab),
+      BENCH_BACKEND: results ? broker.backend(lab) : '',
     },
   };
 }
 
-function worker(lab: Lab, options: WorkerOptions = {}): Command {
+function worker(lab: Lab, broker: Broker, options: WorkerOptions = {}): Command {
   const { results = false, loglevel = 'WARNING', flags = [] } = options;
   const quiet = ['--without-gossip', '--without-mingle', '--without-heartbeat'];
   const args = ['worker', '-c', '2', '-l', loglevel, ...quiet, ...flags];
-  return python(lab, ['-m', 'celery', '-A', 'celery_app', ...args], results);
+  return python(lab, broker, ['-m', 'celery', '-A', 'celery_app', ...args], results);
 }
 
 function producer(lab: Lab, what: string, results: boolean): Command {
-  return python(lab, [`${WORKLOADS}celery_producer.py`, what], results);
+  return python(lab, REDIS, [`${WORKLOADS}celery_producer.py`, what], results);
 }
 
-function drain(flags: readonly string[] = []): DrainSubject {
+function drain(broker: Broker, flags: readonly string[] = []): DrainSubject {
   return {
     tasks: TASKS,
-    fill: (lab, tasks) => fillRedis(lab, tasks, true),
-    openCounter: countRedis,
-    worker: lab => worker(lab, { flags }),
+    fill: (lab, tasks) => broker.fill(lab, tasks, true),
+    openCounter: broker.openCounter,
+    worker: lab => worker(lab, broker, { flags }),
   };
 }
 
-function results(flags: readonly string[] = []): DrainSubject {
+function results(broker: Broker, flags: readonly string[] = []): DrainSubject {
   return {
-    ...drain(flags),
-    fill: (lab, tasks) => fillRedis(lab, tasks, false),
-    worker: lab => worker(lab, { flags, results: true }),
-    storedResults: countRedisResults,
+    ...drain(broker, flags),
+    fill: (lab, tasks) => broker.fill(lab, tasks, false),
+    worker: lab => worker(lab, broker, { flags, results: true }),
+    ...(broker.countResults && { storedResults: broker.countResults }),
   };
 }
 
@@ -62,21 +64,25 @@ const MULTIPLIER = ['--prefetch-multiplier', '100'];
 export const PYTHON_SYSTEMS: readonly System[] = [
   {
     name: BASELINE,
-    drain: drain(),
-    results: results(),
+    drain: drain(REDIS),
+    results: results(REDIS),
+    rabbitmq: drain(RABBITMQ),
+    rpc: results(RABBITMQ),
     enqueue: { producer: lab => producer(lab, 'enqueue', false) },
     latency: {
-      worker: lab => worker(lab, { results: true }),
+      worker: lab => worker(lab, REDIS, { results: true }),
       producer: lab => producer(lab, 'latency', true),
     },
     footprint: {
-      worker: lab => worker(lab, { loglevel: 'INFO' }),
-      version: lab => python(lab, ['-m', 'celery', '--version'], false),
+      worker: lab => worker(lab, REDIS, { loglevel: 'INFO' }),
+      version: lab => python(lab, REDIS, ['-m', 'celery', '--version'], false),
     },
   },
   {
     name: `${BASELINE}, prefetch ×100`,
-    drain: drain(MULTIPLIER),
-    results: results(MULTIPLIER),
+    drain: drain(REDIS, MULTIPLIER),
+    results: results(REDIS, MULTIPLIER),
+    rabbitmq: drain(RABBITMQ, MULTIPLIER),
+    rpc: results(RABBITMQ, MULTIPLIER),
   },
 ];

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Lab } from './lab.ts';
 import { PYTHON } from './python.ts';
+import { rabbitmqVersion } from './servers/rabbitmq.ts';
 import type { Metrics } from './suites/suite.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
@@ -29,6 +30,8 @@ export interface Machine {
   readonly kernel: string;
   readonly node: string;
   readonly redis: string;
+  /** Undefined when it is not installed. */
+  readonly rabbitmq: string | undefined;
   readonly python: string;
   readonly celery: string;
   readonly bullmq: string;
@@ -44,7 +47,9 @@ export interface Report {
   readonly quick: boolean;
   readonly machine: Machine;
   readonly runs: readonly Run[];
-  /** What could not be measured, and why. */
+  /** Suites for which something is not installed. */
+  readonly leftOut: readonly string[];
+  /** What failed when it was measured. */
   readonly failures: readonly string[];
 }
 
@@ -60,7 +65,8 @@ export async function describeMachine(lab: Lab): Promise<Machine> {
     memoryGb: Math.round(totalmem() / 2 ** 30),
     kernel: release().split('-')[0] ?? '',
     node: process.versions.node,
-    redis: lab.redisVersion,
+    redis: await lab.redis.version(),
+    rabbitmq: rabbitmqVersion(),
     python,
     celery,
     bullmq: await versionIn('scripts/bench/node_modules/bullmq/package.json'),

@@ -46,8 +46,12 @@ export interface FootprintSubject {
 export interface System {
   /** As shown in the tables and matched by `--systems`. */
   readonly name: string;
+  /** On Redis, or whatever else is the system's own: without results, and with. */
   readonly drain?: DrainSubject;
   readonly results?: DrainSubject;
+  /** The same on RabbitMQ; results are messages there. */
+  readonly rabbitmq?: DrainSubject;
+  readonly rpc?: DrainSubject;
   readonly enqueue?: EnqueueSubject;
   readonly latency?: LatencySubject;
   readonly footprint?: FootprintSubject;

@@ -20,7 +20,7 @@ function suiteTable({ name, columns }: Suite, runs: readonly Run[]): string {
   const shown = columns.filter(({ metric }) =>
     systems.some(system => summary(runs, name, system, metric)),
   );
-  const titles = shown.flatMap(({ label, ratio }) => (ratio ? [label, '× Python'] : [label]));
+  const titles = shown.flatMap(({ label, ratioTo }) => (ratioTo ? [label, '× Python'] : [label]));
   const rows = systems.map(system => [
     system,
     ...shown.flatMap(column => cells(column, runs, name, system)),
@@ -30,10 +30,10 @@ function suiteTable({ name, columns }: Suite, runs: readonly Run[]): string {
 }
 
 function cells(column: Column, runs: readonly Run[], suite: string, system: string): Row {
-  const { metric, digits = 0 } = column;
+  const { metric, digits = 0, ratioTo } = column;
   const value = format(summary(runs, suite, system, metric), digits);
-  if (!column.ratio) return [value];
-  return [value, format(ratio(runs, suite, system, BASELINE, metric), 1)];
+  if (!ratioTo) return [value];
+  return [value, format(ratio(runs, suite, system, BASELINE, metric, ratioTo), 1)];
 }
 
 /** How many runs the row rests on; an exclamation mark when all of them were disturbed. */

@@ -1,13 +1,8 @@
 /** tscelery as it is built in this repository. */
-import {
-  countRedis,
-  countRedisResults,
-  countSqlite,
-  fillRedis,
-  fillSqlite,
-  sqliteBackend,
-  sqliteBroker,
-} from './celery-queue.ts';
+import type { Broker } from './brokers/broker.ts';
+import { RABBITMQ } from './brokers/rabbitmq.ts';
+import { REDIS } from './brokers/redis.ts';
+import { SQLITE } from './brokers/sqlite.ts';
 import type { Lab } from './lab.ts';
 import type { Command } from './processes.ts';
 import type { DrainSubject, System } from './system.ts';
@@ -15,8 +10,6 @@ import type { DrainSubject, System } from './system.ts';
 const BIN = new URL('../../bin/tscelery.js', import.meta.url).pathname;
 const APP = new URL('workloads/tscelery-app.js', import.meta.url).pathname;
 const PRODUCER = new URL('workloads/tscelery-producer.js', import.meta.url).pathname;
-
-type Store = 'redis' | 'sqlite';
 
 interface WorkerOptions {
   readonly results?: boolean;
@@ -26,57 +19,55 @@ interface WorkerOptions {
 
 const PREFORK = ['-P', 'prefork', '-c', '2'];
 const SOLO = ['-P', 'solo'];
+const ASYNC = ['-P', 'async', '-c', '100'];
 const MULTIPLIER = ['--prefetch-multiplier', '100'];
 
-function node(lab: Lab, store: Store, args: readonly string[], results: boolean): Command {
-  const broker = store === 'redis' ? lab.redisUrl : sqliteBroker(lab);
-  const backend = store === 'redis' ? lab.redisUrl : sqliteBackend(lab);
+function node(lab: Lab, broker: Broker, args: readonly string[], results: boolean): Command {
   return {
     file: process.execPath,
     args,
-    env: { BENCH_BROKER: broker, BENCH_BACKEND: results ? backend : '' },
+    env: { BENCH_BROKER: broker.url(lab), BENCH_BACKEND: results ? broker.backend(lab) : '' },
   };
 }
 
-function worker(lab: Lab, store: Store, options: WorkerOptions = {}): Command {
+function worker(lab: Lab, broker: Broker, options: WorkerOptions = {}): Command {
   const { results = false, loglevel = 'WARNING', flags = PREFORK } = options;
-  return node(lab, store, [BIN, '-A', APP, 'worker', '-l', loglevel, ...flags], results);
+  return node(lab, broker, [BIN, '-A', APP, 'worker', '-l', loglevel, ...flags], results);
 }
 
-function producer(lab: Lab, store: Store, what: string, results: boolean): Command {
-  return node(lab, store, [PRODUCER, what], results);
+function producer(lab: Lab, broker: Broker, what: string, results: boolean): Command {
+  return node(lab, broker, [PRODUCER, what], results);
 }
 
-function drain(store: Store, tasks: number, flags: readonly string[]): DrainSubject {
-  const fill = store === 'redis' ? fillRedis : fillSqlite;
+function drain(broker: Broker, tasks: number, flags: readonly string[]): DrainSubject {
   return {
     tasks,
-    fill: (lab, count) => fill(lab, count, true),
-    openCounter: store === 'redis' ? countRedis : countSqlite,
-    worker: lab => worker(lab, store, { flags }),
+    fill: (lab, count) => broker.fill(lab, count, true),
+    openCounter: broker.openCounter,
+    worker: lab => worker(lab, broker, { flags }),
   };
 }
 
-function results(tasks: number, flags: readonly string[]): DrainSubject {
+function results(broker: Broker, tasks: number, flags: readonly string[]): DrainSubject {
   return {
-    ...drain('redis', tasks, flags),
-    fill: (lab, count) => fillRedis(lab, count, false),
-    worker: lab => worker(lab, 'redis', { flags, results: true }),
-    storedResults: countRedisResults,
+    ...drain(broker, tasks, flags),
+    fill: (lab, count) => broker.fill(lab, count, false),
+    worker: lab => worker(lab, broker, { flags, results: true }),
+    ...(broker.countResults && { storedResults: broker.countResults }),
   };
 }
 
 /** Everything that is measured once per broker, with the default prefetch. */
-function prefork(store: Store): Omit<System, 'name'> {
+function prefork(broker: Broker): Omit<System, 'name'> {
   return {
-    enqueue: { producer: lab => producer(lab, store, 'enqueue', false) },
+    enqueue: { producer: lab => producer(lab, broker, 'enqueue', false) },
     latency: {
-      worker: lab => worker(lab, store, { results: true }),
-      producer: lab => producer(lab, store, 'latency', true),
+      worker: lab => worker(lab, broker, { results: true }),
+      producer: lab => producer(lab, broker, 'latency', true),
     },
     footprint: {
-      worker: lab => worker(lab, store, { loglevel: 'INFO' }),
-      version: lab => node(lab, store, [BIN, '--version'], false),
+      worker: lab => worker(lab, broker, { loglevel: 'INFO' }),
+      version: lab => node(lab, broker, [BIN, '--version'], false),
     },
   };
 }
@@ -84,28 +75,37 @@ function prefork(store: Store): Omit<System, 'name'> {
 export const TSCELERY_SYSTEMS: readonly System[] = [
   {
     name: 'tscelery prefork -c 2',
-    drain: drain('redis', 100_000, PREFORK),
-    results: results(60_000, PREFORK),
-    ...prefork('redis'),
+    drain: drain(REDIS, 100_000, PREFORK),
+    results: results(REDIS, 60_000, PREFORK),
+    rabbitmq: drain(RABBITMQ, 60_000, PREFORK),
+    rpc: results(RABBITMQ, 40_000, PREFORK),
+    ...prefork(REDIS),
   },
   {
     name: 'tscelery prefork -c 2, prefetch ×100',
-    drain: drain('redis', 200_000, [...PREFORK, ...MULTIPLIER]),
-    results: results(100_000, [...PREFORK, ...MULTIPLIER]),
+    drain: drain(REDIS, 200_000, [...PREFORK, ...MULTIPLIER]),
+    results: results(REDIS, 100_000, [...PREFORK, ...MULTIPLIER]),
+    rabbitmq: drain(RABBITMQ, 100_000, [...PREFORK, ...MULTIPLIER]),
+    rpc: results(RABBITMQ, 60_000, [...PREFORK, ...MULTIPLIER]),
   },
   {
     name: 'tscelery solo',
-    drain: drain('redis', 100_000, SOLO),
-    results: results(60_000, SOLO),
-    footprint: { worker: lab => worker(lab, 'redis', { loglevel: 'INFO', flags: SOLO }) },
+    drain: drain(REDIS, 100_000, SOLO),
+    results: results(REDIS, 60_000, SOLO),
+    footprint: { worker: lab => worker(lab, REDIS, { loglevel: 'INFO', flags: SOLO }) },
+  },
+  {
+    name: 'tscelery async -c 100',
+    drain: drain(REDIS, 150_000, ASYNC),
+    results: results(REDIS, 100_000, ASYNC),
   },
   {
     name: 'tscelery SQLite prefork -c 2',
-    drain: drain('sqlite', 40_000, PREFORK),
-    ...prefork('sqlite'),
+    drain: drain(SQLITE, 40_000, PREFORK),
+    ...prefork(SQLITE),
   },
   {
     name: 'tscelery SQLite prefork -c 2, prefetch ×100',
-    drain: drain('sqlite', 100_000, [...PREFORK, ...MULTIPLIER]),
+    drain: drain(SQLITE, 100_000, [...PREFORK, ...MULTIPLIER]),
   },
 ];

@@ -3,12 +3,12 @@
  * worker does not matter.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually } from '../../../test/support/eventually.ts';
 import type { Lab } from '../lab.ts';
 import { cpuOfTree, memoryOfTree, type Snapshot, takeSnapshot } from '../measure.ts';
 import type { Command, Running } from '../processes.ts';
 import type { DrainSubject, QueueCounter } from '../system.ts';
-import type { Column, Measured, RunOptions, Suite } from './suite.ts';
+import { until } from '../until.ts';
+import type { Measured, RunOptions, Suite } from './suite.ts';
 
 const POLL_MS = 5;
 const COUNTED_FROM = 0.05;
@@ -18,30 +18,43 @@ const CPU_UNIT = 10_000;
 /** Node 20 takes no --cpu-prof in NODE_OPTIONS, which is the way to reach children. */
 const PROFILING = new URL('../workloads/profiling.js', import.meta.url).href;
 
-const COLUMNS: readonly Column[] = [
-  { metric: 'rate', label: 'tasks/s', ratio: true },
-  { metric: 'workerCpu', label: 'worker CPU s / 10 000', digits: 2 },
-  { metric: 'brokerCpu', label: 'Redis CPU s / 10 000', digits: 2 },
-  { metric: 'rss', label: 'worker RSS MB' },
+/** The suite of the subjects that systems have under this name. */
+function drainSuite(
+  name: 'drain' | 'results' | 'rabbitmq' | 'rpc',
+  title: string,
+  broker: 'Redis' | 'RabbitMQ',
+): Suite {
+  return {
+    name,
+    title,
+    columns: [
+      { metric: 'rate', label: 'tasks/s', ratioTo: 'rate' },
+      { metric: 'workerCpu', label: 'worker CPU s / 10 000', digits: 2 },
+      { metric: 'brokerCpu', label: `${broker} CPU s / 10 000`, digits: 2 },
+      { metric: 'rss', label: 'worker RSS MB' },
+    ],
+    onRabbitmq: broker === 'RabbitMQ',
+    takesPart: system => system[name] !== undefined,
+    run: (lab, system, options) => {
+      const { pid } = broker === 'Redis' ? lab.redis : lab.rabbitmq;
+      return drain(lab, system[name]!, pid, options);
+    },
+  };
+}
+
+export const DRAIN_SUITES: readonly Suite[] = [
+  drainSuite('drain', 'Drain: tasks per second from a full queue, no-op, results ignored', 'Redis'),
+  drainSuite('results', 'Results: the same, every result stored in Redis', 'Redis'),
+  drainSuite('rabbitmq', 'Drain on RabbitMQ: no-op, results ignored', 'RabbitMQ'),
+  drainSuite('rpc', 'Results on RabbitMQ: every result a message (`rpc://`)', 'RabbitMQ'),
 ];
 
-export const DRAIN: Suite = {
-  name: 'drain',
-  title: 'Drain: tasks per second from a full queue, no-op, results ignored',
-  columns: COLUMNS,
-  takesPart: system => system.drain !== undefined,
-  run: (lab, system, options) => drain(lab, system.drain!, options),
-};
-
-export const RESULTS: Suite = {
-  name: 'results',
-  title: 'Results: the same, every result stored in Redis',
-  columns: COLUMNS,
-  takesPart: system => system.results !== undefined,
-  run: (lab, system, options) => drain(lab, system.results!, options),
-};
-
-async function drain(lab: Lab, subject: DrainSubject, options: RunOptions): Promise<Measured> {
+async function drain(
+  lab: Lab,
+  subject: DrainSubject,
+  brokerPid: number,
+  options: RunOptions,
+): Promise<Measured> {
   const tasks = options.tasks ?? (options.quick ? subject.tasks / 10 : subject.tasks);
   await subject.fill(lab, tasks);
   const counter = await subject.openCounter(lab);
@@ -56,7 +69,7 @@ async function drain(lab: Lab, subject: DrainSubject, options: RunOptions): Prom
     const metrics = {
       rate: (from.remaining - to.remaining) / (to.snapshot.at - from.snapshot.at),
       workerCpu: cpuOfTree(from.snapshot, to.snapshot, worker.pid) * per,
-      brokerCpu: cpuOfTree(from.snapshot, to.snapshot, lab.redisPid) * per,
+      brokerCpu: cpuOfTree(from.snapshot, to.snapshot, brokerPid) * per,
       rss,
     };
     return { metrics, others: lab.shareOfOthers(from.snapshot, to.snapshot) };
@@ -115,7 +128,7 @@ async function checkResults(
       stored = await subject.storedResults!(lab);
       return stored === tasks;
     };
-    await eventually(check, { everyMs: 250 });
+    await until('complete results', check, { everyMs: 250 });
   } catch {
     throw worker.failure(`stored ${stored} results of ${tasks} tasks`);
   }

@@ -24,14 +24,16 @@ export interface Column {
   readonly label: string;
   /** Digits after the point. */
   readonly digits?: number;
-  /** Also show the ratio to the baseline: how many times as much. */
-  readonly ratio?: boolean;
+  /** Also show how many times as much it is as this metric of the baseline. */
+  readonly ratioTo?: string;
 }
 
 export interface Suite {
   readonly name: string;
   readonly title: string;
   readonly columns: readonly Column[];
+  /** It needs the lab's RabbitMQ node; left out where there is none. */
+  readonly onRabbitmq?: boolean;
   takesPart(system: System): boolean;
   /** The lab is cleared before. */
   run(lab: Lab, system: System, options: RunOptions): Promise<Measured>;
