@@ -360,10 +360,6 @@ export class Worker {
           const { workerBeforeCreateProcess } = this.app.signals;
           void workerBeforeCreateProcess.send(this.hostname, { hostname: this.hostname, slot });
         },
-        onLaunch: (slot: number) => {
-          const { workerBeforeCreateProcess } = this.app.signals;
-          void workerBeforeCreateProcess.send(this.hostname, { hostname: this.hostname, slot });
-        },
         onFatal: (error: Error) => this.#fatal.resolve(error),
       },
     };
