@@ -13,8 +13,15 @@ export interface TcpProxy {
   /** Bytes vanish, both ways and for ever, on every connection there is now; nobody is told. */
   blackHole(): void;
   resume(): void;
+  /**
+   * Shows what comes by; a connection on which the answer is `reset` ends there, without
+   * what was shown.
+   */
+  watch(watcher: Watcher | undefined): void;
   close(): Promise<void>;
 }
+
+export type Watcher = (bytes: Buffer, from: 'client' | 'server') => 'pass' | 'reset';
 
 interface Pair {
   readonly client: Socket;
@@ -24,9 +31,14 @@ interface Pair {
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   let isPaused = false;
+  let watcher: Watcher | undefined;
 
-  const relay = (from: Socket, to: Socket) => {
+  const relay = (from: Socket, to: Socket, side: 'client' | 'server') => {
     from.on('data', chunk => {
+      if (watcher?.(chunk, side) === 'reset') {
+        for (const socket of [from, to]) socket.resetAndDestroy();
+        return;
+      }
       if (!to.write(chunk)) from.pause();
     });
     to.on('drain', () => {
@@ -46,8 +58,8 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
         server.destroy();
       });
     }
-    relay(client, server);
-    relay(server, client);
+    relay(client, server, 'client');
+    relay(server, client, 'server');
     if (isPaused) server.pause();
     else client.resume();
   });
@@ -78,6 +90,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
         socket.removeAllListeners('drain');
         socket.resume();
       }),
+    watch: next => {
+      watcher = next;
+    },
     resume: () => {
       isPaused = false;
       each(socket => socket.resume());
