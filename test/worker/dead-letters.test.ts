@@ -8,6 +8,7 @@ import { bodyBytes, type Message } from '../../src/wire/message.ts';
 import { buildTaskMessage } from '../../src/wire/task-message.ts';
 import { startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
+import { startRabbitmq } from '../support/rabbitmq.ts';
 import {
   redisSurroundings,
   type Surroundings,
@@ -53,8 +54,26 @@ function plain(changes: Partial<Message>): Message {
   };
 }
 
-for (const surround of [redisSurroundings, sqliteSurroundings]) {
-  describe(`dead letters on ${surround === redisSurroundings ? 'Redis' : 'SQLite'}`, () => {
+/** Results on SQLite: those on RabbitMQ are for one client each. */
+async function rabbitmqSurroundings(): Promise<Surroundings> {
+  const [server, results] = await Promise.all([startRabbitmq(), sqliteSurroundings()]);
+  return {
+    name: 'RabbitMQ',
+    settings: { ...results.settings, broker_url: server.url },
+    dir: results.dir,
+    stop: async () => {
+      await server.stop();
+      await results.stop();
+    },
+  };
+}
+
+for (const [broker, surround] of [
+  ['Redis', redisSurroundings],
+  ['SQLite', sqliteSurroundings],
+  ['RabbitMQ', rabbitmqSurroundings],
+] as const) {
+  describe(`dead letters on ${broker}`, () => {
     let surroundings: Surroundings;
     let bench: WorkerBench;
     let transport: Transport;

@@ -144,9 +144,9 @@ async function forEach(
       return visit(each);
     },
   });
-  if (visited < waiting && matched < limit && visited >= scan) {
-    note(`Looked at ${visited} of the ${waiting} messages in ${name}; --scan sets how many.`);
-  }
+  if (visited >= waiting || matched >= limit || interrupted.aborted) return;
+  const why = visited >= scan ? '--scan sets how many' : 'the others are held by somebody, or late';
+  note(`Looked at ${visited} of the ${waiting} messages in ${name}; ${why}.`);
 }
 
 /** A queue that the app does not declare is taken as it is. */

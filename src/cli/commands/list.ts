@@ -23,7 +23,11 @@ export async function run({ globals, words }: Invocation): Promise<number> {
   try {
     const transport = await app.transport();
     if (!transport.bindings) {
-      throw new CommandError('Your transport cannot list bindings.', EXIT.usage);
+      const why =
+        transport.name === 'amqp'
+          ? ': RabbitMQ tells them to its management plugin only (`rabbitmqctl list_bindings` shows them).'
+          : '.';
+      throw new CommandError(`Your transport cannot list bindings${why}`, EXIT.usage);
     }
     await transport.connect();
     for (const queue of app.queues.consumed) await transport.declare(queue);

@@ -56,8 +56,11 @@ interface Plan {
 const MOST_SUBSCRIPTIONS = 4;
 const RETRY_SECONDS = 2;
 
-const isQuorum = ({ queueArguments }: Queue) =>
-  queueArguments['x-queue-type'] === 'quorum' || queueArguments['x-queue-type'] === 'stream';
+/** Of a queue that others declare it is not known; a count for each consumer suits all. */
+const isQuorum = ({ queueArguments, noDeclare }: Queue) =>
+  noDeclare === true ||
+  queueArguments['x-queue-type'] === 'quorum' ||
+  queueArguments['x-queue-type'] === 'stream';
 
 export class AmqpConsumer implements Consumer {
   readonly #host: ConsumerHost;
