@@ -222,6 +222,12 @@ export const unknownTask = kind<'discard' | 'requeue'>('string', '"discard" or "
   value === 'discard' || value === 'requeue' ? value : UNREADABLE,
 );
 
+export const delayQueueType = kind<'quorum' | 'classic'>(
+  'string',
+  '"quorum" or "classic"',
+  value => (value === 'quorum' || value === 'classic' ? value : UNREADABLE),
+);
+
 /** Name of a queue, in which `{queue}` stands for that of another. */
 export const queueTemplate = kind<string>(
   'string',

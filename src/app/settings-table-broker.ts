@@ -5,6 +5,7 @@ import {
   bool,
   classPath,
   count,
+  delayQueueType,
   dict,
   duration,
   float,
@@ -115,9 +116,9 @@ export const BROKER_SETTINGS = {
     null,
     'AMQP login: PLAIN, AMQPLAIN or EXTERNAL.',
   ),
-  broker_native_delayed_delivery_queue_type: later(
+  broker_native_delayed_delivery_queue_type: used(
     'BROKER_NATIVE_DELAYED_DELIVERY_QUEUE_TYPE',
-    string,
+    delayQueueType,
     'quorum',
     'Type of the queues that hold delayed messages when quorum queues are used.',
   ),

@@ -64,17 +64,23 @@ export const WORKER_SETTINGS = {
     null,
     'Most messages held at once, those waiting for their ETA included.',
   ),
+  worker_park_eta_after: used(
+    null,
+    orNull(duration),
+    600,
+    'A message whose ETA is further away than this waits in the broker, where that can keep it (RabbitMQ); null: with the worker.',
+  ),
   worker_enable_prefetch_count_reduction: later(
     'CELERYD_ENABLE_PREFETCH_COUNT_REDUCTION',
     bool,
     true,
     'Hold fewer messages after a reconnect while tasks of the old connection still run.',
   ),
-  worker_detect_quorum_queues: later(
+  worker_detect_quorum_queues: used(
     'CELERYD_DETECT_QUORUM_QUEUES',
     bool,
     true,
-    'Set the prefetch count per consumer when a quorum queue is among the queues.',
+    'Let RabbitMQ delay messages with an ETA when a quorum queue is among the queues (prefetch counts are right in any case).',
   ),
   worker_pool: used(
     'CELERYD_POOL',

@@ -53,7 +53,8 @@ const OWN_HEADERS: ReadonlySet<string> = new Set(
     'lang task id shadow eta expires group group_index retries timelimit root_id parent_id ' +
     'argsrepr kwargsrepr origin ignore_result replaced_task_nesting stamped_headers stamps ' +
     'compression redelivered x-death x-first-death-exchange x-first-death-queue ' +
-    'x-first-death-reason x-last-death-exchange x-last-death-queue x-last-death-reason'
+    'x-first-death-reason x-last-death-exchange x-last-death-queue x-last-death-reason ' +
+    'x-delivery-count x-acquired-count'
   ).split(' '),
 );
 

@@ -15,6 +15,7 @@ import { exceptionRepr } from '../wire/exception.ts';
 import { isTaskMessage, readTaskHeaders, type TaskHeaders } from '../wire/task-message.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { tooManyDeliveries } from './delivery-limit.ts';
+import type { EtaParking } from './parking.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { Refusals } from './refusals.ts';
 import { Request } from './request.ts';
@@ -40,6 +41,8 @@ export interface ReceiverPolicies {
   readonly unknown?: UnknownTasks | undefined;
   /** Keeps messages that are given up. */
   readonly deadLetters?: DeadLetters | undefined;
+  /** Has messages that are due much later kept by the broker. */
+  readonly parking?: EtaParking | undefined;
   /** Tasks that are not to run. */
   readonly revoked: RevokedTasks;
   /** `worker_max_deliveries` */
@@ -153,6 +156,20 @@ export class Receiver {
 
   #accept(request: Request, delivery: Delivery): void {
     if (delivery.redelivered && this.#isSettled(request, delivery)) return;
+    if (this.#parks(request, delivery)) return;
+    this.#keep(request, delivery);
+  }
+
+  /** What is not to run at all is not parked either. */
+  #parks(request: Request, delivery: Delivery): boolean {
+    const { parking, revoked } = this.#policies;
+    if (!parking || request.isExpired(this.#clock.now()) || revoked.has(request.id)) return false;
+    return parking.take(request, () => {
+      if (!this.#isStopped) this.#keep(request, delivery);
+    });
+  }
+
+  #keep(request: Request, delivery: Delivery): void {
     this.#state.requests.add(request);
     this.#announce(request, delivery);
     if (this.discard(request)) return;

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import type { Celery } from '../app/app.ts';
 import { TaskRevokedError } from '../app/errors.ts';
+import { NativeDelays } from '../app/native-delays.ts';
 import { refusePickleAsRoot } from '../app/security.ts';
 import { sleep } from '../base/backoff.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
@@ -27,6 +28,7 @@ import { Consumer } from './consumer.ts';
 import { controlCommands } from './control-commands.ts';
 import { DeadLetters, refuseOwnDeadLetters } from './dead-letters.ts';
 import { Dispatcher, MOST_AHEAD_PER_CHILD } from './dispatcher.ts';
+import { EtaParking } from './parking.ts';
 import { Pidbox } from './pidbox.ts';
 import { type PrefetchOptions, prefetchCount } from './prefetch.ts';
 import { RateLimits } from './rate-limits.ts';
@@ -165,6 +167,7 @@ export class Worker {
       const pool = this.#pool!;
       await Promise.all([pool.start(), this.#consumer!.connect()]);
       if (this.#stopping) return;
+      await this.#setUpDelays();
       await this.#consumer!.start();
       await this.#pidbox?.start();
       if (this.#stopping) return;
@@ -248,6 +251,19 @@ export class Worker {
     this.#pidbox = this.#createPidbox(transport);
   }
 
+  /** Without them messages with an ETA wait here; that is no reason not to work. */
+  async #setUpDelays(): Promise<void> {
+    const logger = this.#logger;
+    const { conf, queues } = this.app;
+    const warn = (message: string) => logger.warning(message);
+    const delays = new NativeDelays({ conf, queues: () => queues, warn });
+    try {
+      await delays.setUp(this.#transport!, this.queues);
+    } catch (error) {
+      logger.error(`Native delayed delivery is not set up: ${(error as Error).message}`);
+    }
+  }
+
   #createPidbox(transport: Transport): Pidbox | undefined {
     const { conf } = this.app;
     if (!conf.get('worker_enable_remote_control') || !transport.supportsFanout) return undefined;
@@ -311,10 +327,14 @@ export class Worker {
   async #policies(): Promise<ReceiverPolicies> {
     const { conf, clock } = this.app;
     const requeues = conf.get('worker_unknown_task') === 'requeue';
+    const after = conf.get('worker_park_eta_after');
     return {
       revoked: this.#revoked,
       maxDeliveries: conf.get('worker_max_deliveries'),
       deadLetters: this.#deadLetters,
+      ...(after !== null && {
+        parking: new EtaParking({ after, logger: this.#logger, clock }),
+      }),
       ...(!conf.get('worker_disable_rate_limits') && {
         rateLimits: new RateLimits(clock, (request, isLate) => this.#toPool(request, isLate)),
       }),

@@ -1,0 +1,152 @@
+/**
+ * Parking: a message whose time is far off waits in a queue of its own kind, from which
+ * RabbitMQ puts it back when it has been there for so long.
+ *
+ * Every parking queue has one waiting time (a power of two seconds), so no message stands
+ * behind one that has to wait longer. The next best time below what is needed is taken:
+ * the message comes back early, and is parked again.
+ */
+import { publishedHeaders } from '../../wire/dead-letter.ts';
+import type { Message, MessageProperties } from '../../wire/message.ts';
+import { isRecord } from '../../wire/task-body.ts';
+import { DEFAULT_EXCHANGE, type Queue, queue } from '../entities.ts';
+import { Unroutable } from '../errors.ts';
+import type { Declarations } from './declarations.ts';
+import type { Publisher } from './publisher.ts';
+
+/** 24 days; RabbitMQ wants waiting times below 2^32 ms. */
+const TOP_LEVEL = 21;
+/** Seconds for which a parking queue outlives the last message that can be in it. */
+const SPARE = 86_400;
+/** Seconds after which a queue in use is declared again, which starts its life anew. */
+const RENEWAL = SPARE / 4;
+
+/** Header that says where the message came from: RabbitMQ sends it back by another way. */
+export const PARKED = 'tscelery_parked';
+
+/** A message with the way it came. */
+export interface Arrival {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly message: Message;
+}
+
+/** Seconds in a parking queue for a message that has `seconds` to wait, 1 or more. */
+export function parkingSeconds(seconds: number): number {
+  return 2 ** Math.min(TOP_LEVEL, Math.floor(Math.log2(seconds)));
+}
+
+/** Durable, and as safe as the queue whose messages are parked. */
+export function parkingQueue(of: Queue, seconds: number): Queue {
+  const isQuorum = of.queueArguments['x-queue-type'] === 'quorum';
+  return queue(`tscelery.parked.${of.name}.${seconds}`, {
+    exchange: DEFAULT_EXCHANGE,
+    messageTtl: seconds,
+    expires: seconds + SPARE,
+    queueArguments: {
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': of.name,
+      ...(isQuorum && {
+        'x-queue-type': 'quorum',
+        // what the original queue cannot take yet is kept, not dropped
+        'x-dead-letter-strategy': 'at-least-once',
+        'x-overflow': 'reject-publish',
+      }),
+    },
+  });
+}
+
+/** Whether a message of the queue finds its queue again. */
+export function canPark({ durable, exclusive, autoDelete, noAck, queueArguments }: Queue): boolean {
+  const isStream = queueArguments['x-queue-type'] === 'stream';
+  return durable && !exclusive && !autoDelete && !noAck && !isStream;
+}
+
+/**
+ * The message as it waits. Old notes of dead-lettering would make RabbitMQ see a cycle and drop
+ * it. `expiration` is taken out: it would end the wait, and RabbitMQ then removes it for good.
+ */
+export function parkedMessage({ exchange, routingKey, message }: Arrival): Message {
+  const { expiration, user_id: _, ...properties } = message.properties;
+  const { CC: __, ...headers } = publishedHeaders(message.headers);
+  const note = {
+    exchange,
+    routing_key: routingKey,
+    ...(expiration !== undefined && { expiration }),
+  };
+  return { ...message, headers: { ...headers, [PARKED]: note }, properties };
+}
+
+/** What came back as it was before; anything else as it is. */
+export function unparked(arrival: Arrival): Arrival {
+  const { message } = arrival;
+  const note = message.headers[PARKED];
+  if (note === undefined || !isRecord(note)) return arrival;
+  const { [PARKED]: _, ...headers } = publishedHeaders(message.headers);
+  const properties: MessageProperties = { ...message.properties };
+  if (typeof note.expiration === 'string') properties.expiration = note.expiration;
+  const isKnown = typeof note.exchange === 'string' && typeof note.routing_key === 'string';
+  return {
+    exchange: isKnown ? String(note.exchange) : arrival.exchange,
+    routingKey: isKnown ? String(note.routing_key) : arrival.routingKey,
+    message: { ...message, headers, properties },
+  };
+}
+
+interface Declared {
+  readonly at: number;
+  readonly done: Promise<void>;
+}
+
+export class ParkingQueues {
+  readonly #declarations: Declarations;
+  readonly #publisher: Publisher;
+  readonly #declared = new Map<string, Declared>();
+
+  constructor(declarations: Declarations, publisher: Publisher) {
+    this.#declarations = declarations;
+    this.#publisher = publisher;
+  }
+
+  /** Another connection, and perhaps another broker. */
+  forget(): void {
+    this.#declared.clear();
+  }
+
+  /**
+   * Resolves when the broker has confirmed a copy; the message itself is to be acked then.
+   *
+   * @throws RangeError for less than a second
+   */
+  async park(arrival: Arrival, from: Queue, seconds: number): Promise<void> {
+    if (!(seconds >= 1)) throw new RangeError(`A message cannot be parked for ${seconds} s.`);
+    const to = parkingQueue(from, parkingSeconds(seconds));
+    const message = parkedMessage(arrival);
+    try {
+      await this.#publish(message, to);
+    } catch (error) {
+      if (!(error instanceof Unroutable)) throw error;
+      // somebody has deleted the queue
+      this.#declared.delete(to.name);
+      await this.#publish(message, to);
+    }
+  }
+
+  async #publish(message: Message, to: Queue): Promise<void> {
+    await this.#declare(to);
+    const destination = { exchange: DEFAULT_EXCHANGE, routingKey: to.name };
+    await this.#publisher.publish(message, destination, { mandatory: true });
+  }
+
+  #declare(to: Queue): Promise<void> {
+    const now = performance.now() / 1000;
+    const known = this.#declared.get(to.name);
+    if (known && now - known.at < RENEWAL) return known.done;
+    const done = this.#declarations.declare(to);
+    this.#declared.set(to.name, { at: now, done });
+    done.catch(() => {
+      if (this.#declared.get(to.name)?.done === done) this.#declared.delete(to.name);
+    });
+    return done;
+  }
+}
