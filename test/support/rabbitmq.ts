@@ -7,9 +7,14 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { type AmqpTransport, createAmqpTransport } from '../../src/messaging/amqp/transport.ts';
+import type { TransportEvent, TransportOptions } from '../../src/messaging/contract.ts';
+import { parseUrls } from '../../src/messaging/url.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './servers.ts';
+import { redisSurroundings, type Surroundings } from './worker.ts';
 
 const run = promisify(execFile);
 const INSTALLED = '/usr/lib/rabbitmq/lib';
@@ -146,4 +151,50 @@ function accepts(port: number): Promise<boolean> {
     });
     socket.once('error', () => resolve(false));
   });
+}
+
+export interface OpenedAmqp {
+  readonly transport: AmqpTransport;
+  readonly events: TransportEvent[];
+  /** The types of the events so far, in order. */
+  eventTypes(): string[];
+  warnings(): string[];
+}
+
+/** A transport that is closed when the test ends. */
+export function openAmqp(
+  t: TestContext,
+  url: string,
+  options: Partial<TransportOptions> = {},
+): OpenedAmqp {
+  const transport = createAmqpTransport(parseUrls(url), {
+    transportOptions: {},
+    connectTimeout: 2,
+    useSsl: false,
+    ...options,
+  });
+  const events: TransportEvent[] = [];
+  transport.onEvent(event => events.push(event));
+  t.after(() => transport.close());
+  return {
+    transport,
+    events,
+    eventTypes: () => events.map(event => event.type),
+    warnings: () => events.flatMap(event => (event.type === 'warning' ? [event.message] : [])),
+  };
+}
+
+/** The settings and folder of worker tests, with results in Redis. */
+export async function rabbitmqSurroundings(): Promise<Surroundings & { server: RabbitmqServer }> {
+  const [server, rest] = [await startRabbitmq(), await redisSurroundings()];
+  return {
+    ...rest,
+    name: 'RabbitMQ',
+    server,
+    settings: { ...rest.settings, broker_url: server.url },
+    stop: async () => {
+      await server.stop();
+      await rest.stop();
+    },
+  };
 }

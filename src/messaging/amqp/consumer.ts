@@ -10,7 +10,7 @@ import type { Queue } from '../entities.ts';
 import { ChannelError } from '../errors.ts';
 import type { AmqpDelivery } from './delivery.ts';
 import type { AmqpChannel } from './driver.ts';
-import { isUnsupported } from './errors.ts';
+import { isUnsupported, RESOURCE_LOCKED, replyCode } from './errors.ts';
 import { Intake, type IntakeHooks, type QosScope } from './intake.ts';
 
 /** What a consumer needs of its transport. */
@@ -23,6 +23,8 @@ export interface ConsumerHost {
   /** The queue is not there any more. */
   forget(queue: Queue): void;
   putBackCounted(delivery: AmqpDelivery): Promise<void>;
+  /** Has a copy of a message of the queue kept for some time. */
+  park(delivery: AmqpDelivery, queue: Queue, seconds: number): Promise<void>;
   toError(error: unknown, doing: string): Error;
   warn(message: string): void;
   /** Consumes again after its channel was lost. */
@@ -54,7 +56,9 @@ interface Plan {
 
 /** More subscriptions of one queue than this are replaced by a new one. */
 const MOST_SUBSCRIPTIONS = 4;
-const RETRY_SECONDS = 2;
+/** Waits of a queue that cannot be consumed, in seconds. */
+const FIRST_RETRY = 1;
+const LONGEST_RETRY = 30;
 
 /** Of a queue that others declare it is not known; a count for each consumer suits all. */
 const isQuorum = ({ queueArguments, noDeclare }: Queue) =>
@@ -76,6 +80,9 @@ export class AmqpConsumer implements Consumer {
   #loop: Promise<void> | undefined;
   /** The channel was lost since all was well. */
   #isRecovering = false;
+  /** Between two tries of something that failed, and how many there were in a row. */
+  #isWaiting = false;
+  #retries = 0;
   #isCancelled = false;
   #closing: Promise<number> | undefined;
 
@@ -88,6 +95,7 @@ export class AmqpConsumer implements Consumer {
       onSettled: intake => this.#settled(intake),
       onLost: (intake, error) => this.#lost(intake, error),
       putBackCounted: delivery => host.putBackCounted(delivery),
+      park: (delivery, queue, seconds) => host.park(delivery, queue, seconds),
     };
   }
 
@@ -118,22 +126,37 @@ export class AmqpConsumer implements Consumer {
   async addQueue(queue: Queue): Promise<void> {
     const known = this.#entries.get(queue.name);
     if (known?.wanted) return;
-    await this.#host.declare(queue);
     const entry: Entry = {
       queue,
       subscriptions: known?.subscriptions ?? [],
-      isDeclared: true,
+      isDeclared: false,
       wanted: true,
       error: undefined,
     };
+    entry.error = await this.#declareFirst(entry);
     this.#entries.set(queue.name, entry);
     if (isQuorum(queue)) this.#needsConsumerQos = true;
     this.#touch();
     await this.#loop;
     const { error } = entry;
-    if (!error) return;
+    if (!error || replyCode(error.cause) === RESOURCE_LOCKED) return;
     this.#entries.delete(queue.name);
     throw error;
+  }
+
+  /**
+   * A queue that only one connection may use can still belong to one of ours that is dead,
+   * until the broker notices: that is tried again. Any other refusal is thrown.
+   */
+  async #declareFirst(entry: Entry): Promise<Error | undefined> {
+    try {
+      await this.#host.declare(entry.queue);
+      entry.isDeclared = true;
+      return undefined;
+    } catch (error) {
+      if (replyCode((error as Error).cause) !== RESOURCE_LOCKED) throw error;
+      return error as Error;
+    }
   }
 
   async cancelQueue(name: string): Promise<void> {
@@ -203,8 +226,12 @@ export class AmqpConsumer implements Consumer {
 
   #finish(): void {
     const failed = [...this.#entries.values()].filter(entry => entry.error);
-    if (failed.length > 0) void this.#retryLater();
-    else if (this.#isRecovering && this.#intake && !this.#isCancelled) {
+    if (failed.length > 0) {
+      void this.#retryLater();
+      return;
+    }
+    this.#retries = 0;
+    if (this.#isRecovering && this.#intake && !this.#isCancelled) {
       this.#isRecovering = false;
       this.#host.onConsuming();
     }
@@ -282,8 +309,7 @@ export class AmqpConsumer implements Consumer {
     if (!entry.isDeclared) await this.#host.declare(queue);
     entry.isDeclared = true;
     if (intake.scope === 'consumer') await intake.setQos(limit);
-    const options = { noAck: queue.noAck, arguments: queue.consumerArguments };
-    const tag = await intake.subscribe(queue.name, options);
+    const tag = await intake.subscribe(queue);
     entry.subscriptions.push({ tag, limit });
   }
 
@@ -346,12 +372,19 @@ export class AmqpConsumer implements Consumer {
   }
 
   async #retryLater(cause?: Error): Promise<void> {
-    if (cause) this.#host.warn(cause.message);
-    for (const { error } of this.#entries.values()) if (error) this.#host.warn(error.message);
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    const errors = [cause, ...[...this.#entries.values()].map(({ error }) => error)];
+    const delay = Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** this.#retries++);
+    for (const error of errors) {
+      if (error) this.#host.warn(`${error.message} Trying again in ${delay} s.`);
+    }
     try {
-      await sleep(RETRY_SECONDS, undefined, this.#ending.signal);
+      await sleep(delay, undefined, this.#ending.signal);
     } catch {
       return; // closed
+    } finally {
+      this.#isWaiting = false;
     }
     for (const entry of this.#entries.values()) entry.error = undefined;
     this.#touch();

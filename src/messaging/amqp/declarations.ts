@@ -31,6 +31,8 @@ export class Declarations {
   /** By what was declared, in full: two declarations of a name may differ, and the broker shall say so. */
   readonly #done = new Map<string, Promise<void>>();
   #known = new WeakSet<Queue>();
+  /** Those that stay until somebody deletes them. */
+  readonly #lasting = new Map<string, Queue>();
 
   constructor(admin: Admin) {
     this.#admin = admin;
@@ -39,11 +41,13 @@ export class Declarations {
   /** Another connection, and perhaps another broker: nothing is known to be there. */
   forgetAll(): void {
     this.#done.clear();
+    this.#lasting.clear();
     this.#known = new WeakSet();
   }
 
   forget(queue: Queue): void {
     this.#known.delete(queue);
+    this.#lasting.delete(queue.name);
     for (const key of this.#done.keys()) {
       if (key.startsWith(queueKey(queue.name))) this.#done.delete(key);
     }
@@ -59,6 +63,20 @@ export class Declarations {
     }
     await this.#once(key, () => this.#create(queue));
     this.#known.add(queue);
+    this.#lasting.set(queue.name, queue);
+  }
+
+  /** Whether it was declared here and should still be there. */
+  hasQueue(name: string): boolean {
+    return this.#lasting.has(name);
+  }
+
+  /** A queue of this connection was deleted by somebody. */
+  async declareAgain(name: string): Promise<void> {
+    const queue = this.#lasting.get(name);
+    if (queue === undefined) return;
+    this.forget(queue);
+    await this.declare(queue);
   }
 
   /**
@@ -102,7 +120,9 @@ export class Declarations {
     ];
     for (const { exchange } of bindings) {
       const key = `exchange ${JSON.stringify(exchange.name)} ${JSON.stringify(exchange)}`;
-      if (!isPredeclared(exchange)) await this.#once(key, () => this.#declareExchange(exchange));
+      if (isPredeclared(exchange)) continue;
+      if (exchange.autoDelete) await this.#declareExchange(exchange);
+      else await this.#once(key, () => this.#declareExchange(exchange));
     }
     const args = queueArguments(queue);
     await this.#admin.run(`declaring queue ${JSON.stringify(name)}`, (channel, answer) =>

@@ -1,16 +1,20 @@
+import { undelayedRoutingKey } from '../../wire/delayed-delivery.ts';
 import { deliveryCount } from '../../wire/envelope.ts';
 import type { DecodeError } from '../../wire/errors.ts';
 import type { Message } from '../../wire/message.ts';
 import type { Delivery, RequeueOptions } from '../contract.ts';
+import type { Queue } from '../entities.ts';
 import type { Settlement } from '../held-delivery.ts';
 import type { AmqpMessage } from './driver.ts';
 import { readMessage } from './message.ts';
+import { type Arrival, canPark, PARKED, unparked } from './parking.ts';
 
 /** The channel that a delivery came over, and that alone can settle it. */
 export interface Source {
   readonly number: number;
   readonly isLost: boolean;
   settle(delivery: AmqpDelivery, how: Settlement): Promise<void>;
+  park(delivery: AmqpDelivery, queue: Queue, seconds: number): Promise<void>;
 }
 
 export class AmqpDelivery implements Delivery {
@@ -25,17 +29,20 @@ export class AmqpDelivery implements Delivery {
   /** Counts the channel's deliveries from 1. */
   readonly number: number;
   readonly #source: Source;
+  readonly #home: Queue;
   #isSettled: boolean;
   #settled: Promise<void> | undefined;
 
-  constructor(source: Source, queue: string, delivered: AmqpMessage, isSettled: boolean) {
+  constructor(source: Source, home: Queue, delivered: AmqpMessage) {
     const { fields } = delivered;
-    const { message, problem } = readMessage(delivered);
+    const { message: read, problem } = readMessage(delivered);
+    const { exchange, routingKey, message } = asPublished(fields, read, home);
     this.#source = source;
-    this.#isSettled = isSettled;
-    this.queue = queue;
-    this.exchange = fields.exchange;
-    this.routingKey = fields.routingKey;
+    this.#home = home;
+    this.#isSettled = home.noAck;
+    this.queue = home.name;
+    this.exchange = exchange;
+    this.routingKey = routingKey;
     this.subscription = fields.consumerTag;
     this.number = fields.deliveryTag;
     this.message = message;
@@ -61,6 +68,18 @@ export class AmqpDelivery implements Delivery {
     return !this.#isSettled && this.#source.isLost;
   }
 
+  /** Whether the broker counts in `x-delivery-count` how often it was given back. */
+  get isCountedByBroker(): boolean {
+    return this.#home.queueArguments['x-queue-type'] === 'quorum';
+  }
+
+  get park(): Delivery['park'] {
+    if (!canPark(this.#home)) return undefined;
+    return async seconds => {
+      if (!this.#isSettled) await this.#source.park(this, this.#home, seconds);
+    };
+  }
+
   ack(): Promise<void> {
     return this.#settle('ack');
   }
@@ -76,4 +95,17 @@ export class AmqpDelivery implements Delivery {
     }
     return this.#settled ?? Promise.resolve();
   }
+}
+
+/** Before it waited in the broker. */
+function asPublished(
+  { exchange, routingKey }: AmqpMessage['fields'],
+  message: Message,
+  home: Queue,
+): Arrival {
+  const arrival = { exchange, routingKey, message };
+  if (message.headers[PARKED] !== undefined) return unparked(arrival);
+  const original = undelayedRoutingKey(exchange, routingKey);
+  if (original === undefined) return arrival;
+  return { exchange: home.exchange.name, routingKey: original, message };
 }

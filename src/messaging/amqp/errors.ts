@@ -7,6 +7,7 @@ import type { ServerUrl } from '../url.ts';
 /** Reply codes of AMQP. */
 export const ACCESS_REFUSED = 403;
 export const NOT_FOUND = 404;
+export const RESOURCE_LOCKED = 405;
 export const PRECONDITION_FAILED = 406;
 const NOT_IMPLEMENTED = 540;
 /** Of these the broker is to blame, and another try may help. */
@@ -68,7 +69,7 @@ export function operationError(
   const code = replyCode(error);
   const text = serverText(safe(textOf(error), urls));
   const refused = code !== undefined && !TRANSIENT.has(code);
-  if (refused) return new ChannelError(`Error ${doing}: ${text}`);
+  if (refused) return new ChannelError(`Error ${doing}: ${text}.`, { cause: error });
   return new OperationalError(`Error ${doing}: ${text}`);
 }
 

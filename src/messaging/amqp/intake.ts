@@ -1,3 +1,4 @@
+import type { Queue } from '../entities.ts';
 import { ChannelError } from '../errors.ts';
 import type { Settlement } from '../held-delivery.ts';
 import type { Answer } from './admin.ts';
@@ -16,6 +17,8 @@ export interface IntakeHooks {
   onLost(intake: Intake, error: Error): void;
   /** Puts the message back with one delivery more in its count; then it may be acked. */
   putBackCounted(delivery: AmqpDelivery): Promise<void>;
+  /** Has a copy kept that comes back later; then the message may be acked. */
+  park(delivery: AmqpDelivery, queue: Queue, seconds: number): Promise<void>;
 }
 
 /** How a prefetch count is meant. */
@@ -33,7 +36,8 @@ export class Intake implements Source {
   readonly #channel: AmqpChannel;
   readonly #hooks: IntakeHooks;
   readonly #held = new Map<number, AmqpDelivery>();
-  readonly #recounts = new Set<Promise<unknown>>();
+  /** Copies on their way that take the place of a delivery. */
+  readonly #copies = new Set<Promise<unknown>>();
   readonly #settlements: Settlements;
   #arrived: AmqpDelivery[] = [];
   #last = 0;
@@ -101,17 +105,15 @@ export class Intake implements Source {
   }
 
   /** Resolves with the subscription's tag. */
-  async subscribe(
-    queue: string,
-    options: { readonly noAck: boolean; readonly arguments: Readonly<Record<string, unknown>> },
-  ): Promise<string> {
+  async subscribe(queue: Queue): Promise<string> {
+    const { name, noAck, consumerArguments } = queue;
     let tag = '';
     const deliver = (message: AmqpMessage | null) => {
-      if (message) this.#deliver(queue, message, options.noAck);
-      else this.#hooks.onCancelled(queue, tag);
+      if (message) this.#deliver(queue, message);
+      else this.#hooks.onCancelled(name, tag);
     };
     const { consumerTag } = await this.#ask<{ consumerTag: string }>(answer =>
-      this.#channel.consume(queue, deliver, options, answer),
+      this.#channel.consume(name, deliver, { noAck, arguments: consumerArguments }, answer),
     );
     tag = consumerTag;
     return tag;
@@ -123,16 +125,21 @@ export class Intake implements Source {
 
   settle(delivery: AmqpDelivery, how: Settlement): Promise<void> {
     if (this.#isLost) return Promise.reject(new ChannelError(this.#lostText()));
-    if (how === 'recount') return this.#recount(delivery);
+    if (how === 'recount' && !delivery.isCountedByBroker) return this.#recount(delivery);
     this.#held.delete(delivery.number);
     if (this.scope === 'consumer') this.#hooks.onSettled(this);
     if (how === 'ack') return this.#settlements.ack(delivery.number);
-    return this.#settlements.reject(delivery.number, how === 'requeue');
+    return this.#settlements.reject(delivery.number, how !== 'drop');
+  }
+
+  async park(delivery: AmqpDelivery, queue: Queue, seconds: number): Promise<void> {
+    if (this.#isLost) throw new ChannelError(this.#lostText());
+    await this.#track(this.#hooks.park(delivery, queue, seconds).then(() => delivery.ack()));
   }
 
   /** Puts back what is held and ends the channel. Subscriptions are ended before. */
   async close(): Promise<number> {
-    await Promise.all(this.#recounts);
+    await Promise.all(this.#copies);
     if (this.#isLost) return 0;
     await this.#settlements.settled();
     const count = this.#held.size;
@@ -166,10 +173,10 @@ export class Intake implements Source {
     });
   }
 
-  #deliver(queue: string, message: AmqpMessage, noAck: boolean): void {
-    const delivery = new AmqpDelivery(this, queue, message, noAck);
+  #deliver(queue: Queue, message: AmqpMessage): void {
+    const delivery = new AmqpDelivery(this, queue, message);
     this.#last = delivery.number;
-    if (!noAck) this.#held.set(delivery.number, delivery);
+    if (!queue.noAck) this.#held.set(delivery.number, delivery);
     if (this.#arrived.push(delivery) === 1) process.nextTick(() => this.#handOver());
   }
 
@@ -181,13 +188,18 @@ export class Intake implements Source {
 
   /** The broker would not count it, so a copy that counts takes its place. */
   #recount(delivery: AmqpDelivery): Promise<void> {
-    const done = this.#hooks.putBackCounted(delivery).then(
-      () => this.settle(delivery, 'ack'),
-      () => this.settle(delivery, 'requeue'),
+    return this.#track(
+      this.#hooks.putBackCounted(delivery).then(
+        () => this.settle(delivery, 'ack'),
+        () => this.settle(delivery, 'requeue'),
+      ),
     );
-    const forget = done.catch(() => {}).finally(() => this.#recounts.delete(forget));
-    this.#recounts.add(forget);
-    return done;
+  }
+
+  #track(copied: Promise<void>): Promise<void> {
+    const forget = copied.catch(() => {}).finally(() => this.#copies.delete(forget));
+    this.#copies.add(forget);
+    return copied;
   }
 
   #lost(error: Error): void {

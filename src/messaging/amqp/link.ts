@@ -21,6 +21,8 @@ export interface LinkHooks {
   /** An attempt failed, the next one follows after `delay` seconds. */
   onRetry?(error: Error, delay: number, attempt: number): void;
   onWarning(message: string): void;
+  /** Milliseconds for which the broker has owed an answer to something. */
+  unanswered(): number;
 }
 
 const FIRST_DELAY = 0.1;
@@ -53,7 +55,7 @@ export class Link {
       ...connectArguments(url, options),
     }));
     this.#cycle = urlCycle([first!, ...others], options.failoverStrategy ?? null);
-    this.#watchdog = new Watchdog(error => this.drop(error));
+    this.#watchdog = new Watchdog(hooks.unanswered, error => this.drop(error));
   }
 
   /** The connection, if it is up. */
@@ -91,7 +93,8 @@ export class Link {
     const connection = this.#connection;
     if (!connection) return;
     this.#why ??= error;
-    socketOf(connection).destroy();
+    // with an error, or amqplib would not notice
+    socketOf(connection).destroy(error);
     this.#lost(connection);
   }
 
@@ -127,7 +130,7 @@ export class Link {
     if (socket.closed) return;
     await new Promise(resolve => {
       socket.once('close', resolve);
-      socket.destroy();
+      socket.destroy(closedByUs());
     });
   }
 

@@ -12,7 +12,10 @@ import type { Urls } from './options.ts';
 interface Sent {
   readonly message: Message;
   readonly destination: Destination;
-  readonly mandatory: boolean;
+  /** What to do when no queue gets it: tell, create the queue again, or nothing. */
+  readonly unroutable: 'reject' | 'declare' | 'ignore';
+  /** By the monotonic clock in ms. */
+  readonly at: number;
   isReturned: boolean;
   resolve(): void;
   reject(error: Error): void;
@@ -41,17 +44,29 @@ export class Publisher {
   async publish(
     message: Message,
     destination: Destination,
-    options: PublishOptions = {},
+    { mandatory = false }: PublishOptions = {},
   ): Promise<void> {
     const channel = this.#channel ?? (await this.#open());
-    const { exchange } = destination;
-    if (exchange.name !== '' && !this.#provided.has(exchange.name)) {
-      await this.#declarations.provide(exchange);
-      this.#provided.add(exchange.name);
-      // the channel may have gone meanwhile
-      return this.#send(this.#channel ?? (await this.#open()), message, destination, options);
+    const { exchange, routingKey } = destination;
+    if (exchange.name === '') {
+      // somebody may have deleted a queue that we declared; its messages would just vanish
+      const ours = this.#declarations.hasQueue(routingKey) ? 'declare' : 'ignore';
+      return this.#send(channel, message, destination, mandatory ? 'reject' : ours);
     }
-    return this.#send(channel, message, destination, options);
+    const unroutable = mandatory ? 'reject' : 'ignore';
+    if (this.#provided.has(exchange.name)) {
+      return this.#send(channel, message, destination, unroutable);
+    }
+    await this.#declarations.provide(exchange);
+    this.#provided.add(exchange.name);
+    // the channel may have gone meanwhile
+    return this.#send(this.#channel ?? (await this.#open()), message, destination, unroutable);
+  }
+
+  /** Milliseconds for which the oldest message has not been confirmed. */
+  get unanswered(): number {
+    const [oldest] = this.#unconfirmed;
+    return oldest === undefined ? 0 : performance.now() - oldest.at;
   }
 
   /** Resolves when nothing is on its way any more. */
@@ -65,17 +80,18 @@ export class Publisher {
     channel: AmqpConfirmChannel,
     message: Message,
     destination: Destination,
-    { mandatory = false }: PublishOptions,
+    unroutable: Sent['unroutable'],
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const sent: Sent = { message, destination, mandatory, isReturned: false, resolve, reject };
+      const at = performance.now();
+      const sent = { message, destination, unroutable, at, isReturned: false, resolve, reject };
       this.#unconfirmed.add(sent);
       try {
         channel.publish(
           destination.exchange.name,
           destination.routingKey,
           bodyBytes(message),
-          amqpProperties(message, mandatory),
+          amqpProperties(message, unroutable !== 'ignore'),
           error => this.#confirmed(sent, error as Error | null),
         );
       } catch (error) {
@@ -96,6 +112,7 @@ export class Publisher {
     const { exchange, routingKey } = sent.destination;
     if (error) sent.reject(new OperationalError('The broker did not take the message.'));
     else if (!sent.isReturned) sent.resolve();
+    else if (sent.unroutable === 'declare') this.#publishAgain(sent);
     else {
       sent.reject(
         new Unroutable(
@@ -105,12 +122,21 @@ export class Publisher {
     }
   }
 
+  /** Its queue was deleted since we declared it. */
+  #publishAgain({ message, destination, resolve, reject }: Sent): void {
+    const again = async () => {
+      await this.#declarations.declareAgain(destination.routingKey);
+      await this.#send(this.#channel ?? (await this.#open()), message, destination, 'reject');
+    };
+    again().then(resolve, reject);
+  }
+
   /** Comes before the confirmation. Which message it is can only be told by what it carries. */
   #returned({ fields, properties }: Pick<AmqpMessage, 'fields' | 'properties'>): void {
     for (const sent of this.#unconfirmed) {
       const { exchange, routingKey } = sent.destination;
       const isIt =
-        sent.mandatory &&
+        sent.unroutable !== 'ignore' &&
         !sent.isReturned &&
         exchange.name === fields.exchange &&
         routingKey === fields.routingKey &&

@@ -16,8 +16,8 @@ interface Rejection {
 }
 
 /**
- * Acks and rejects of one channel. Those of one turn of the event loop are written together,
- * and as one ack where everything before is settled too.
+ * Acks and rejects of one channel. Those that come together are written together, and as
+ * one ack where everything before is settled too.
  *
  * AMQP does not answer an ack. So that a settlement is known to be the broker's, a question
  * it has to answer in order follows (a fence); only one is out at a time.
@@ -32,7 +32,6 @@ export class Settlements {
   /** Everything below is settled. */
   #low = 1;
   #turn: Deferred<void> | undefined;
-  #immediate: NodeJS.Immediate | undefined;
   /** Written, and no fence sent since. */
   #written: Deferred<void>[] = [];
   #fenced: Deferred<void>[] | undefined;
@@ -72,8 +71,6 @@ export class Settlements {
   }
 
   flush(): void {
-    clearImmediate(this.#immediate);
-    this.#immediate = undefined;
     const turn = this.#turn;
     if (!turn || this.#isHeldBack) return;
     this.#turn = undefined;
@@ -92,7 +89,6 @@ export class Settlements {
    * it counts as settled, because a task that runs twice is better than one that is lost.
    */
   lost(reason: string): void {
-    clearImmediate(this.#immediate);
     for (const { resolve } of [...(this.#fenced ?? []), ...this.#written]) resolve();
     this.#turn?.promise.catch(() => {});
     this.#turn?.reject(new ChannelError(reason));
@@ -102,8 +98,10 @@ export class Settlements {
   }
 
   #later(): Promise<void> {
-    this.#immediate ??= setImmediate(() => this.flush());
-    this.#turn ??= deferred();
+    if (!this.#turn) {
+      this.#turn = deferred();
+      process.nextTick(() => this.flush());
+    }
     return this.#turn.promise;
   }
 

@@ -6,6 +6,7 @@
  * consumers must not wait behind that.
  */
 
+import { sleep } from '../../base/backoff.ts';
 import { publishedHeaders } from '../../wire/dead-letter.ts';
 import { DELIVERY_COUNT, deliveryCount } from '../../wire/envelope.ts';
 import type { Message } from '../../wire/message.ts';
@@ -24,11 +25,13 @@ import { Admin, type Answer } from './admin.ts';
 import { AmqpBrokerAdmin } from './broker-admin.ts';
 import { AmqpConsumer, type ConsumerHost } from './consumer.ts';
 import { Declarations } from './declarations.ts';
+import { DelayedDelivery, type DelaySetup, delayedDestination } from './delayed.ts';
 import type { AmqpDelivery } from './delivery.ts';
 import type { AmqpChannel } from './driver.ts';
 import { NOT_FOUND, operationError, replyCode } from './errors.ts';
 import { Link } from './link.ts';
 import { amqpUrlForPeople, misspeltOptions, type Urls } from './options.ts';
+import { ParkingQueues } from './parking.ts';
 import { Publisher } from './publisher.ts';
 
 /** Opens nothing yet; throws ImproperlyConfigured for options or URLs that cannot be used. */
@@ -39,6 +42,9 @@ export function createAmqpTransport(urls: Urls, options: TransportOptions): Amqp
 /** From this version on, prefetch counts are per consumer. */
 const FIRST_WITHOUT_CHANNEL_QOS = 4;
 
+/** For the last confirmations. */
+const DRAIN_SECONDS = 2;
+
 interface Counted {
   readonly messageCount: number;
 }
@@ -47,6 +53,7 @@ export class AmqpTransport implements Transport {
   readonly name = 'amqp';
   readonly url: string;
   readonly supportsFanout = true;
+  readonly servesLargestPriorityFirst = true;
   readonly #urls: Urls;
   readonly #options: TransportOptions;
   /** For everything but publishing next to consumers. */
@@ -56,6 +63,8 @@ export class AmqpTransport implements Transport {
   readonly #declarations: Declarations;
   readonly #publisher: Publisher;
   readonly #separatePublisher: Publisher;
+  readonly #delayed: DelayedDelivery;
+  readonly #parking: ParkingQueues;
   readonly #consumers = new Set<AmqpConsumer>();
   readonly #host: ConsumerHost;
   readonly #listeners = new Set<(event: TransportEvent) => void>();
@@ -74,12 +83,23 @@ export class AmqpTransport implements Transport {
       onDown: error => this.#down(error),
       onRetry: (error, delay, attempt) => this.#emit({ type: 'retrying', error, delay, attempt }),
       onWarning,
+      unanswered: () =>
+        Math.max(
+          this.#publisher.unanswered,
+          ...[...this.#consumers].map(consumer => consumer.unanswered),
+        ),
     });
-    this.#publishLink = new Link(urls, options, { needed: () => false, onWarning });
+    this.#publishLink = new Link(urls, options, {
+      needed: () => false,
+      onWarning,
+      unanswered: () => this.#separatePublisher.unanswered,
+    });
     this.#admin = new Admin(this.#link, urls);
     this.#declarations = new Declarations(this.#admin);
     this.#publisher = new Publisher(this.#link, this.#declarations, urls);
     this.#separatePublisher = new Publisher(this.#publishLink, this.#declarations, urls);
+    this.#delayed = new DelayedDelivery(this.#admin, this.#declarations);
+    this.#parking = new ParkingQueues(this.#declarations, this.#separatePublisher);
     this.#host = this.#createHost();
   }
 
@@ -103,7 +123,7 @@ export class AmqpTransport implements Transport {
 
   publish(message: Message, destination: Destination, options?: PublishOptions): Promise<void> {
     const publisher = this.#consumers.size > 0 ? this.#separatePublisher : this.#publisher;
-    return publisher.publish(message, destination, options);
+    return publisher.publish(message, delayedDestination(destination, options?.delay), options);
   }
 
   async size(queue: string): Promise<number> {
@@ -127,6 +147,11 @@ export class AmqpTransport implements Transport {
     await this.#unlessMissing(queue.name, 'deleting', (channel, answer) =>
       channel.deleteQueue(queue.name, {}, answer),
     );
+  }
+
+  /** @throws ChannelError when something of these names is there that is different */
+  setUpDelayedDelivery(queues: readonly Queue[], options: DelaySetup): Promise<void> {
+    return this.#delayed.setUp(queues, options);
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
@@ -157,7 +182,18 @@ export class AmqpTransport implements Transport {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#consumers].map(consumer => consumer.close()));
+    await this.#drain();
     await Promise.all([this.#link.close(), this.#publishLink.close()]);
+  }
+
+  /** What was published and not waited for deserves a moment. */
+  async #drain(): Promise<void> {
+    const timer = new AbortController();
+    await Promise.race([
+      Promise.all([this.#publisher.drained(), this.#separatePublisher.drained()]),
+      sleep(DRAIN_SECONDS, undefined, timer.signal).catch(() => {}),
+    ]);
+    timer.abort();
   }
 
   #createHost(): ConsumerHost {
@@ -173,6 +209,7 @@ export class AmqpTransport implements Transport {
       declare: queue => this.declare(queue),
       forget: queue => this.#declarations.forget(queue),
       putBackCounted: delivery => this.#putBackCounted(delivery),
+      park: (delivery, queue, seconds) => this.#parking.park(delivery, queue, seconds),
       toError: (error, doing) => operationError(error, doing, this.#urls),
       warn: message => this.#emit({ type: 'warning', message }),
       onConsuming: () => this.#consuming(),
@@ -227,6 +264,8 @@ export class AmqpTransport implements Transport {
     const healed = this.#isLost;
     this.#isLost = false;
     this.#declarations.forgetAll();
+    this.#delayed.forget();
+    this.#parking.forget();
     if (!this.#isWarned) {
       for (const message of misspeltOptions(this.#options.transportOptions)) {
         this.#emit({ type: 'warning', message });
@@ -234,7 +273,11 @@ export class AmqpTransport implements Transport {
     }
     this.#isWarned = true;
     this.#emit({ type: 'connected' });
-    if (healed) for (const consumer of this.#consumers) void consumer.recover();
+    if (!healed) return;
+    this.#delayed.recover().catch((error: Error) => {
+      this.#emit({ type: 'warning', message: error.message });
+    });
+    for (const consumer of this.#consumers) void consumer.recover();
   }
 
   #down(error: Error): void {

@@ -5,17 +5,23 @@ const TICK_MS = 2000;
 const QUIET_TICKS = 4;
 /** Ticks more after which it is given up. */
 const PATIENCE_TICKS = 3;
+/** For an answer of a server that says other things; a slow disk may take its time. */
+const ANSWER_MS = 60_000;
 
 /**
  * Watches that a server says something: after a time of silence it is asked to open (and
- * close) a channel, and when it does not answer that either, `onSilent` is called. Ticks are
- * counted, not time: an event loop of ours that was busy is no fault of the server's.
+ * close) a channel, and when it does not answer that either, `onSilent` is called; also when it
+ * owes one answer for much longer. Ticks are counted, not time: an event loop of ours that was
+ * busy is no fault of the server's.
  */
 export class Watchdog {
+  readonly #unanswered: () => number;
   readonly #onSilent: (error: Error) => void;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(onSilent: (error: Error) => void) {
+  /** @param unanswered milliseconds for which the server has owed an answer */
+  constructor(unanswered: () => number, onSilent: (error: Error) => void) {
+    this.#unanswered = unanswered;
     this.#onSilent = onSilent;
   }
 
@@ -24,14 +30,18 @@ export class Watchdog {
     const socket = socketOf(connection);
     let bytes = socket.bytesRead;
     let quiet = 0;
+    let overdue = 0;
     this.#timer = setInterval(() => {
       if (socket.bytesRead !== bytes) quiet = 0;
       else quiet += 1;
       bytes = socket.bytesRead;
       if (quiet === QUIET_TICKS) probe(connection);
-      if (quiet < QUIET_TICKS + PATIENCE_TICKS) return;
+      overdue = this.#unanswered() > ANSWER_MS ? overdue + 1 : 0;
+      const isSilent = quiet >= QUIET_TICKS + PATIENCE_TICKS;
+      if (!isSilent && overdue < PATIENCE_TICKS) return;
       this.stop();
-      this.#onSilent(new Error(`no answer within ${(quiet * TICK_MS) / 1000} s`));
+      const seconds = (isSilent ? quiet * TICK_MS : ANSWER_MS) / 1000;
+      this.#onSilent(new Error(`no answer within ${seconds} s`));
     }, TICK_MS);
   }
 
