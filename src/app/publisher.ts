@@ -14,6 +14,7 @@ import type { Transport } from '../messaging/contract.ts';
 import type { Queue } from '../messaging/entities.ts';
 import { fromIso } from '../wire/dates.ts';
 import { buildTaskMessage, type TaskCall } from '../wire/task-message.ts';
+import { NativeDelays } from './native-delays.ts';
 import { type Priority, priorityNumber } from './priority-names.ts';
 import type { Queues } from './queues.ts';
 import { loadRouters } from './router-modules.ts';
@@ -68,12 +69,14 @@ export class Publisher {
   readonly #host: PublisherHost;
   /** Names the queue of replies of this app in this process. Celery: `app.oid`. */
   readonly oid: string;
+  readonly #delays: NativeDelays;
   #router: Router | undefined;
   #routerRevision = -1;
   readonly #declared = new WeakMap<TaskDefinition, Readonly<Record<string, unknown>>>();
 
   constructor(host: PublisherHost) {
     this.#host = host;
+    this.#delays = new NativeDelays(host);
     const instance = `${hostname()}.${process.pid}.${host.main}.${randomUUID()}`;
     this.oid = uuid5(instance, OID_NAMESPACE);
   }
@@ -277,15 +280,20 @@ export class Publisher {
     const isNamed = typeof unranked.priority === 'string';
     const call = isNamed ? await this.#ranked(unranked, queue) : (unranked as TaskCall);
     const message = buildTaskMessage(call);
-    const how = options.mandatory ? { mandatory: true } : undefined;
+    const { eta } = call;
+    const { mandatory = false } = options;
+    const atOnce = mandatory ? { mandatory } : undefined;
     const isAnswered = call.replyTo === this.oid && !call.ignoreResult;
     const attempt = async () => {
       const transport = await this.#host.transport();
       if (queue) await transport.declare(queue);
-      else if (exchange.type === 'fanout') await transport.declareExchange?.(exchange);
       // the queue has to be there before the first result is sent to it
       const listening = isAnswered ? this.#host.expectReply() : undefined;
       if (listening) await listening;
+      const now = this.#host.clock().now();
+      const to = { queue, exchange };
+      const delay = eta == null ? undefined : await this.#delays.delay(transport, to, eta, now);
+      const how = delay === undefined ? atOnce : { mandatory, delay };
       await transport.publish(message, { exchange, routingKey }, how);
     };
     const { signals } = this.#host;

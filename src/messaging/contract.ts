@@ -150,8 +150,6 @@ export interface Transport {
   onEvent(listener: (event: TransportEvent) => void): () => void;
   /** Creates exchange, queue and binding if the broker has them. Idempotent. */
   declare(queue: Queue): Promise<void>;
-  /** Creates the exchange alone; missing where exchanges are but names. Idempotent. */
-  declareExchange?(exchange: Exchange): Promise<void>;
   /**
    * Resolves when the broker has taken the message; rejects with OperationalError when it
    * cannot be known whether it did. Connects if necessary.
