@@ -28,6 +28,7 @@ import { EagerResult } from './eager-result.ts';
 import { executionSignals } from './execution-signals.ts';
 import { type ErrorMaker, knownErrors } from './known-errors.ts';
 import { loadModule } from './load-module.ts';
+import { checkCallOptions, checkEagerOptions } from './option-checks.ts';
 import { Publisher } from './publisher.ts';
 import { Queues } from './queues.ts';
 import { Registry } from './registry.ts';
@@ -462,6 +463,7 @@ export class Celery {
     definition: TaskDefinition | undefined,
     argsAsTuple: boolean,
   ): Promise<AsyncResult<unknown>> {
+    checkCallOptions(options);
     const checked = definition?.checkArguments(args, options.kwargs ?? {});
     if (checked) await checked;
     if (!this.#loaded) await this.load();
@@ -474,6 +476,7 @@ export class Celery {
     args: readonly unknown[],
     options: EagerOptions,
   ): Promise<EagerResult> {
+    checkEagerOptions(options);
     if (!this.#loaded) await this.load();
     const { retries = 0 } = options;
     const made = this.#publisher.call(definition.name, args, options, definition, true);

@@ -2,6 +2,7 @@
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { AlreadyRegistered, NotRegistered } from './errors.ts';
+import { checkTaskOptions } from './option-checks.ts';
 import type { Settings } from './settings.ts';
 import { type AnyTask, createTask, type TaskHost } from './task.ts';
 import type { ClassTask } from './task-base.ts';
@@ -21,13 +22,14 @@ export class Registry {
     this.#base = base;
   }
 
-  /** @throws AlreadyRegistered when the name is taken, ImproperlyConfigured for no name */
+  /** @throws AlreadyRegistered when the name is taken, ImproperlyConfigured for no name, TypeError for an option */
   add(
     name: string,
     options: TaskOptions,
     run: TaskFunction | undefined,
     declaredAs = run,
   ): AnyTask {
+    checkTaskOptions(options);
     if (name === '') throw new ImproperlyConfigured('A task needs a name, got ""');
     if (this.tasks.has(name)) {
       throw new AlreadyRegistered(`A task named ${JSON.stringify(name)} is registered already`);

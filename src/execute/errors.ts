@@ -1,4 +1,5 @@
 import { CeleryError } from '../base/errors.ts';
+import { saferepr } from '../base/saferepr.ts';
 import { exceptionRepr } from '../wire/exception.ts';
 
 /** Base of what task code throws to say how it wants to end: control flow, not failure. */
@@ -70,6 +71,10 @@ export class Reject extends TaskPredicate {
 
   /** @param requeue put the message back in its queue; otherwise it is dropped or dead-lettered */
   constructor(reason?: unknown, requeue = false) {
+    // an object here would mean yes, and the message would go round and round
+    if (typeof requeue !== 'boolean') {
+      throw new TypeError(`Reject's requeue must be true or false, got ${saferepr(requeue)}`);
+    }
     super(`reject requeue=${requeue ? 'True' : 'False'}: ${String(reason ?? '')}`);
     this.reason = reason;
     this.requeue = requeue;

@@ -315,7 +315,7 @@ export class Dispatcher {
   async #fail(request: Request, error: PoolError): Promise<void> {
     const timedOut = error instanceof TimeLimitExceeded;
     const fields = { task: request.headers.task, task_id: request.id };
-    this.#logger.error(`Task handler raised error: ${error.name}(${error.message})`, fields);
+    this.#logger.error(`Task handler raised error: ${exceptionRepr(error)}`, fields);
     if (timedOut) {
       this.#logger.error(`Hard time limit (${error.limit}s) exceeded for ${request.label}`, fields);
       request.onTimeout(false, error.limit);

@@ -165,8 +165,8 @@ describe('an option of applyAsync', () => {
 
 describe('an option that cannot be', () => {
   const cases: [options: object, error: RegExp | { name: string }][] = [
-    [{ countdown: 'soon' }, /countdown must be a number of seconds, got soon/],
-    [{ countdown: Number.NaN }, /countdown must be a number of seconds, got NaN/],
+    [{ countdown: 'soon' }, /countdown must be a number of seconds, got 'soon'/],
+    [{ countdown: Number.NaN }, /countdown must be a number of seconds, got nan/],
     [{ eta: new Date('never') }, /eta is an invalid Date/],
     [{ eta: 'never' }, /never/],
     [{ expires: new Date('never') }, /expires is an invalid Date/],

@@ -1,0 +1,196 @@
+/**
+ * Looks at options by name and kind before anything happens: JavaScript has no compiler that
+ * finds `acks_late` or a time limit in quotes. Values that need more than that are checked
+ * where they are used.
+ */
+import { didYouMean } from '../base/nearest.ts';
+import { saferepr } from '../base/saferepr.ts';
+import type { EagerOptions } from './task.ts';
+import type { ApplyOptions, RetryShorthand, TaskOptions } from './task-options.ts';
+
+interface Kind {
+  /** Completes "must be …". */
+  readonly words: string;
+  accepts(value: unknown): boolean;
+}
+
+type Kinds<Options> = Readonly<Record<keyof Options, Kind>>;
+
+const isMap = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const any: Kind = { words: '', accepts: () => true };
+const flag: Kind = { words: 'true or false', accepts: value => typeof value === 'boolean' };
+const text: Kind = { words: 'a text', accepts: value => typeof value === 'string' };
+const name: Kind = {
+  words: 'a text that is not empty',
+  accepts: value => typeof value === 'string' && value !== '',
+};
+const number: Kind = { words: 'a number', accepts: value => Number.isFinite(value) };
+/** May lie in the past. */
+const span: Kind = { words: 'a number of seconds', accepts: value => Number.isFinite(value) };
+const seconds: Kind = {
+  words: 'a number of seconds',
+  accepts: value => Number.isFinite(value) && (value as number) >= 0,
+};
+const count: Kind = {
+  words: 'a whole number',
+  accepts: value => Number.isInteger(value) && (value as number) >= 0,
+};
+const map: Kind = { words: 'an object', accepts: isMap };
+const list: Kind = { words: 'a list', accepts: Array.isArray };
+const code: Kind = { words: 'a function', accepts: value => typeof value === 'function' };
+const queue: Kind = {
+  words: 'a queue or its name',
+  accepts: value => name.accepts(value) || isMap(value),
+};
+const exchange: Kind = {
+  words: 'an exchange or its name',
+  accepts: value => text.accepts(value) || isMap(value),
+};
+const calls: Kind = {
+  words: 'a call ({ task: … }) or a list of calls',
+  accepts: value =>
+    (Array.isArray(value) ? value : [value]).every(
+      call => isMap(call) && name.accepts((call as { task?: unknown }).task),
+    ),
+};
+const rate: Kind = {
+  words: 'a number or a text such as "10/m"',
+  accepts: value => number.accepts(value) || text.accepts(value),
+};
+
+const RETRY_POLICY = { maxRetries: count, intervalStart: seconds, intervalStep: seconds };
+const retryPolicy: Kind = {
+  words: 'an object with the numbers maxRetries, intervalStart, intervalStep and intervalMax',
+  accepts: value =>
+    isMap(value) &&
+    Object.entries({ ...RETRY_POLICY, intervalMax: seconds }).every(([key, kind]) => {
+      const part = (value as Record<string, unknown>)[key];
+      return part === undefined || part === null || kind.accepts(part);
+    }),
+};
+
+const CALL: Kinds<ApplyOptions> = {
+  kwargs: map,
+  countdown: span,
+  eta: any,
+  expires: any,
+  queue,
+  exchange,
+  exchangeType: name,
+  routingKey: text,
+  priority: any,
+  serializer: name,
+  compression: name,
+  deliveryMode: any,
+  mandatory: flag,
+  taskId: any,
+  headers: map,
+  ignoreResult: flag,
+  timeLimit: seconds,
+  softTimeLimit: seconds,
+  shadow: text,
+  retry: flag,
+  retryPolicy,
+  replyTo: text,
+  link: calls,
+  linkError: calls,
+  argsrepr: text,
+  kwargsrepr: text,
+  rootId: name,
+  parentId: name,
+  addToParent: flag,
+  properties: map,
+};
+
+const EAGER: Kinds<EagerOptions & ApplyOptions> = { ...CALL, throw: flag, retries: count };
+
+const RETRY: Kinds<RetryShorthand> = {
+  max: count,
+  backoff: seconds,
+  backoffMax: seconds,
+  delay: seconds,
+  jitter: flag,
+  for: list,
+  unless: list,
+};
+
+const TASK: Kinds<TaskOptions> = {
+  bind: flag,
+  params: list,
+  typing: flag,
+  acksLate: flag,
+  acksOnFailure: flag,
+  acksOnTimeout: flag,
+  acksOnFailureOrTimeout: flag,
+  rejectOnWorkerLost: flag,
+  maxRetries: count,
+  defaultRetryDelay: seconds,
+  ignoreResult: flag,
+  storeErrorsEvenIfIgnored: flag,
+  trackStarted: flag,
+  timeLimit: seconds,
+  softTimeLimit: seconds,
+  rateLimit: rate,
+  throws: list,
+  serializer: name,
+  compression: name,
+  queue: name,
+  exchange: text,
+  routingKey: text,
+  priority: any,
+  deliveryMode: any,
+  mandatory: flag,
+  expires: span,
+  trail: flag,
+  resultReprMaxsize: count,
+  Request: code,
+  handlers: map,
+  base: code,
+  schema: any,
+  shadowName: code,
+  autoretryFor: list,
+  dontAutoretryFor: list,
+  retryKwargs: map,
+  retryBackoff: { words: 'true, false or a number of seconds', accepts: isBackoff },
+  retryBackoffMax: seconds,
+  retryJitter: flag,
+  retry: map,
+};
+
+function isBackoff(value: unknown): boolean {
+  return flag.accepts(value) || seconds.accepts(value);
+}
+
+/** @throws TypeError naming the option, the value and the nearest known option */
+export function checkCallOptions(options: ApplyOptions): void {
+  check(options, CALL, 'a call');
+}
+
+/** The same for a call that runs here. */
+export function checkEagerOptions(options: EagerOptions): void {
+  check(options, EAGER, 'a call');
+}
+
+/** The same for the declaration of a task. */
+export function checkTaskOptions(options: TaskOptions): void {
+  check(options, TASK, 'a task');
+  if (options.retry) check(options.retry, RETRY, "a task's retry");
+}
+
+function check(options: object, kinds: Readonly<Record<string, Kind>>, whose: string): void {
+  if (!isMap(options)) {
+    throw new TypeError(`The options of ${whose} must be an object, got ${saferepr(options)}`);
+  }
+  for (const [option, value] of Object.entries(options)) {
+    const kind = Object.hasOwn(kinds, option) ? kinds[option] : undefined;
+    if (!kind) {
+      const hint = didYouMean(option, Object.keys(kinds));
+      throw new TypeError(`There is no option ${JSON.stringify(option)} of ${whose}.${hint}`);
+    }
+    // null is Python's None: not set
+    if (value === undefined || value === null || kind.accepts(value)) continue;
+    throw new TypeError(`The option ${option} must be ${kind.words}, got ${saferepr(value)}`);
+  }
+}
