@@ -1,0 +1,130 @@
+/**
+ * One million no-op tasks through one worker: the memory of its main process has to stay flat.
+ *
+ *   npm run build && node --import tsx scripts/soak/million.ts [TASKS]
+ *
+ * Starts a Redis server of its own. Prints a table; exit code 1 when memory grew.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { Celery } from '../../src/index.ts';
+import { startRedis } from '../../test/support/servers.ts';
+import { SoakedWorker } from './soaked-worker.ts';
+
+const PROBE = new URL('memory-probe.js', import.meta.url).href;
+const WORKER_ARGS = ['-l', 'WARNING', '-c', '2', '--prefetch-multiplier', '100'];
+const QUEUE = 'celery';
+const SENT_AT_ONCE = 1000;
+
+const TENTHS = 10;
+/** Share of the value at the first tenth by which each later one may differ. */
+const TOLERANCE = 0.1;
+const POLL_MS = 20;
+/** Memory after a collection depends on what was under way: the least of so many counts. */
+const PROBES = 5;
+const MB = 2 ** 20;
+
+interface Tenth {
+  readonly seconds: number;
+  /** Megabytes: the median of what the system saw during this tenth. */
+  readonly rss: number;
+  /** Megabytes of living objects at its end. */
+  readonly heap: number;
+}
+
+async function main(tasks: number): Promise<boolean> {
+  const server = await startRedis();
+  const folder = await mkdtemp(join(tmpdir(), 'tscelery-soak-'));
+  const file = join(folder, 'memory');
+  try {
+    await fill(server.url, tasks);
+    const env = { SOAK_REDIS: server.url, PROBE_FILE: file };
+    const worker = await SoakedWorker.start(WORKER_ARGS, env, ['--import', PROBE]);
+    const tenths = await watch(worker, server.client(), file, tasks);
+    await worker.stop();
+    return report(tenths, tasks);
+  } finally {
+    await server.stop();
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function fill(url: string, tasks: number): Promise<void> {
+  const app = new Celery('soak', { broker: url, task_ignore_result: true });
+  let left = tasks;
+  const sender = async () => {
+    while (left-- > 0) await app.sendTask('soak.noop');
+  };
+  await Promise.all(Array.from({ length: SENT_AT_ONCE }, sender));
+  await app.close();
+}
+
+async function watch(
+  worker: SoakedWorker,
+  redis: Redis,
+  file: string,
+  tasks: number,
+): Promise<Tenth[]> {
+  const tenths: Tenth[] = [];
+  const start = performance.now();
+  let seen: number[] = [];
+  while (tenths.length < TENTHS) {
+    worker.check();
+    seen.push(await residentMemory(worker.pid));
+    const done = tasks - (await redis.llen(QUEUE)) - (await redis.hlen('unacked'));
+    if (done >= ((tenths.length + 1) * tasks) / TENTHS) {
+      const heap = await livingMemory(worker.pid, file);
+      const seconds = (performance.now() - start) / 1000;
+      tenths.push({ seconds, rss: median(seen), heap });
+      seen = [];
+    }
+    await sleep(POLL_MS);
+  }
+  return tenths;
+}
+
+async function residentMemory(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
+}
+
+/** Has the worker's main process collect garbage and say what is left. */
+async function livingMemory(pid: number, file: string): Promise<number> {
+  const read = async () => (await readFile(file, 'utf8').catch(() => '')).trim().split('\n');
+  const heaps: number[] = [];
+  for (let i = 0; i < PROBES; i++) {
+    const before = (await read()).filter(line => line !== '').length;
+    process.kill(pid, 'SIGUSR2');
+    let lines: string[];
+    do {
+      await sleep(POLL_MS);
+      lines = (await read()).filter(line => line !== '');
+    } while (lines.length === before);
+    heaps.push((JSON.parse(lines.at(-1)!) as { heapUsed: number }).heapUsed);
+  }
+  return Math.min(...heaps) / MB;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+function report(tenths: readonly Tenth[], tasks: number): boolean {
+  console.log(`${tasks.toLocaleString('en')} no-op tasks, ${WORKER_ARGS.slice(2).join(' ')}\n`);
+  console.log('| done | seconds | parent RSS MB | parent heap MB |');
+  console.log('| ---: | ------: | ------------: | -------------: |');
+  for (const [i, { seconds, rss, heap }] of tenths.entries()) {
+    const cells = [`${(i + 1) * 10} %`, ...[seconds, rss, heap].map(value => value.toFixed(1))];
+    console.log(`| ${cells.join(' | ')} |`);
+  }
+  const isFlat = (of: 'rss' | 'heap') =>
+    tenths.every(tenth => Math.abs(tenth[of] / tenths[0]![of] - 1) <= TOLERANCE);
+  const [rss, heap] = [isFlat('rss'), isFlat('heap')];
+  console.log(`\nRSS ${rss ? 'flat' : 'NOT FLAT'}, heap ${heap ? 'flat' : 'NOT FLAT'}`);
+  return rss && heap;
+}
+
+process.exitCode = (await main(Number(process.argv[2] ?? 1_000_000))) ? 0 : 1;
