@@ -128,7 +128,7 @@ export const WORKER_OPTIONS = {
     flags: ['-Q', '--queues'],
     type: list,
     section: 'Queue Options',
-    help: 'Consume from these queues only.',
+    help: 'Consume from these queues only. Redis and SQLite serve priority 0 first, RabbitMQ the largest.',
   },
   excludeQueues: {
     flags: ['-X', '--exclude-queues'],

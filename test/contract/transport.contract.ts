@@ -12,7 +12,15 @@ import {
   TAKE_NOTHING,
   type Transport,
 } from '../../src/messaging/contract.ts';
-import { DEFAULT_EXCHANGE, exchange, type Queue, queue } from '../../src/messaging/entities.ts';
+import {
+  binding,
+  DEFAULT_EXCHANGE,
+  type Exchange,
+  exchange,
+  type Queue,
+  queue,
+} from '../../src/messaging/entities.ts';
+import { Unroutable } from '../../src/messaging/errors.ts';
 import { bodyBytes, type Message } from '../../src/wire/message.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -636,6 +644,59 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
       for (const name of Object.keys(patterns))
         sizes[name] = await transport.size(`${own}-${name}`);
       assert.deepEqual(sizes, { star: 1, hash: 1, all: 4, exact: 1, odd: 1 });
+    });
+
+    test('a queue with several bindings gets what any of them matches, once', async t => {
+      const { transport, own } = await start(t);
+      const topic = exchange(`${own}-topic`, 'topic');
+      const direct = exchange(`${own}-direct`);
+      const bindings = [binding(topic, 'a.#'), binding(topic, '#.z'), binding(direct, 'red')];
+      const bound = queue(`${own}-bound`, { bindings });
+      await transport.declare(bound);
+
+      for (const routingKey of ['a.z', 'b.z', 'c']) {
+        await transport.publish(textMessage(routingKey), { exchange: topic, routingKey });
+      }
+      await transport.publish(textMessage('red'), { exchange: direct, routingKey: 'red' });
+
+      const { reaches, texts } = await collect(transport, [bound]);
+      await reaches(3);
+      await quiet();
+      assert.deepEqual(texts(), ['a.z', 'b.z', 'red']);
+    });
+
+    test('a mandatory message without a queue is refused, one with a queue is not', async t => {
+      const { transport, own } = await start(t);
+      const direct = exchange(`${own}-direct`);
+      const fanout = exchange(`${own}-fanout`, 'fanout');
+      const publish = (to: Exchange, routingKey: string, mandatory: boolean) =>
+        transport.publish(textMessage('x'), { exchange: to, routingKey }, { mandatory });
+      await transport.declare(queue(own, { exchange: direct, routingKey: 'red' }));
+      await transport.declare(queue(`${own}-2`, { exchange: exchange(`${own}-topic`, 'topic') }));
+
+      await publish(direct, 'red', true);
+      await publish(direct, 'blue', false);
+      await assert.rejects(publish(direct, 'blue', true), { code: 'UNROUTABLE' });
+      await assert.rejects(publish(exchange(`${own}-topic`, 'topic'), 'x', true), Unroutable);
+
+      assert.equal(await transport.size(own), 1);
+      if (!transport.supportsFanout) return;
+      await assert.rejects(publish(fanout, '', true), Unroutable);
+      const listener = queue(`${own}-l`, { exchange: fanout, routingKey: '', autoDelete: true });
+      const { reaches } = await collect(transport, [listener]);
+      await publish(fanout, '', true);
+      await reaches(1);
+    });
+
+    test('a headers exchange works or is refused by name', async t => {
+      const { transport, own } = await start(t);
+      if (transport.name === 'amqp') return t.skip('RabbitMQ has headers exchanges');
+      const headers = exchange(`${own}-headers`, 'headers');
+      const refusal = { code: 'CHANNEL', message: /headers exchange/ };
+
+      await assert.rejects(transport.declare(queue(own, { exchange: headers })), refusal);
+      const sent = transport.publish(textMessage('x'), { exchange: headers, routingKey: '' });
+      await assert.rejects(sent, refusal);
     });
 
     test('a fanout exchange reaches every subscriber, and nobody twice', async t => {
