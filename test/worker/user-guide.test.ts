@@ -15,7 +15,9 @@ import { type DocProject, printsAsShown, readPage } from '../support/doc-example
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PAGES = ['application', 'tasks', 'calling'].map(name => `docs/user-guide/${name}.md`);
+const PAGES = ['application', 'tasks', 'calling', 'routing'].map(
+  name => `docs/user-guide/${name}.md`,
+);
 /** Seconds that pass for tasks in each millisecond of a program. */
 const SPEED = 2;
 
