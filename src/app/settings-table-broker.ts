@@ -97,7 +97,7 @@ export const BROKER_SETTINGS = {
     null,
     'Order in which several URLs are tried: `round-robin`, `shuffle` or a function.',
   ),
-  broker_heartbeat: later(
+  broker_heartbeat: used(
     'BROKER_HEARTBEAT',
     orNull(duration),
     120,
@@ -110,7 +110,7 @@ export const BROKER_SETTINGS = {
     'How often per interval the heartbeat is checked.',
     'the AMQP driver checks heartbeats itself',
   ),
-  broker_login_method: later(
+  broker_login_method: used(
     'BROKER_LOGIN_METHOD',
     string,
     null,

@@ -43,10 +43,16 @@ function isOurs(error: unknown): error is Error {
   );
 }
 
-/** A failed attempt to connect. */
-export function connectError(error: unknown, urls: readonly ServerUrl[]): Error {
+/** A failed attempt to connect, to `vhost` among others. */
+export function connectError(error: unknown, urls: readonly ServerUrl[], vhost: string): Error {
   if (isOurs(error)) return error;
   const text = safe(textOf(error), urls);
+  // amqplib does not hand on what the broker has to say there
+  if (text.includes('Expected ConnectionOpenOk; got <ConnectionClose')) {
+    return new ChannelError(
+      `The broker refuses the connection: there is no virtual host ${JSON.stringify(vhost)}, or the user may not use it.`,
+    );
+  }
   const refused = /\((ACCESS.REFUSED|NOT.ALLOWED)\)/.test(text);
   const said = serverText(text.replace(/^Handshake terminated by server: /, ''));
   if (refused) return new ChannelError(`The broker refuses the connection: ${said}`);

@@ -142,8 +142,9 @@ export class Link {
         return connection;
       } catch (error) {
         if (this.isClosed) throw closedByUs();
+        const vhost = decodeURIComponent(this.#cycle.current.url.vhost ?? '/');
         this.#cycle.next();
-        if (left <= 1) throw connectError(error, this.#urls);
+        if (left <= 1) throw connectError(error, this.#urls, vhost);
       }
     }
   }
