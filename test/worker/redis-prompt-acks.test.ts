@@ -92,6 +92,7 @@ describe('an idle Redis consumer', () => {
       arrived.map(({ message }) => Buffer.from(String(message.body), 'base64').toString()),
       ['one', 'two'],
     );
+    await Promise.all(arrived.map(delivery => delivery.ack()));
     assert.equal(await waiting(), 0);
     await eventually(async () => (await leftovers()).length === 0);
   });
