@@ -76,6 +76,8 @@ export class AmqpConsumer implements Consumer {
   #qos: number | undefined;
   #intake: Intake | undefined;
   #needsConsumerQos = false;
+  /** With scope `consumer`: more could be taken than the subscriptions bring. */
+  #hasSpareRoom = false;
   #isDirty = false;
   #loop: Promise<void> | undefined;
   /** The channel was lost since all was well. */
@@ -90,7 +92,10 @@ export class AmqpConsumer implements Consumer {
     this.#host = host;
     this.#prefetch = options.prefetch;
     this.#hooks = {
-      onDeliveries: deliveries => options.onDeliveries(deliveries),
+      onDeliveries: deliveries => {
+        options.onDeliveries(deliveries);
+        if (this.#hasSpareRoom) this.#touch();
+      },
       onCancelled: (name, tag) => this.#cancelledByBroker(name, tag),
       onSettled: intake => this.#settled(intake),
       onLost: (intake, error) => this.#lost(intake, error),
@@ -209,6 +214,7 @@ export class AmqpConsumer implements Consumer {
   async #reconcile(): Promise<void> {
     while (this.#isDirty && !this.#ending.signal.aborted) {
       this.#isDirty = false;
+      this.#hasSpareRoom = false;
       if (!this.#host.isConnected) return;
       try {
         const intake = await this.#currentIntake();
@@ -294,14 +300,16 @@ export class AmqpConsumer implements Consumer {
    */
   #planCounted(intake: Intake, queue: Queue, subscriptions: readonly Subscription[]): Plan {
     const tags = new Set(subscriptions.map(({ tag }) => tag));
-    const orphans = intake.orphansOf(queue.name, tags);
+    const { live, orphans } = intake.heldOf(queue.name, tags);
     const allowed = subscriptions.reduce((sum, { limit }) => sum + limit, 0);
     const isUnlimited = subscriptions.some(({ limit }) => limit === 0);
     const room = this.#prefetch - allowed - orphans;
-    const isWorthIt = orphans === 0 || tags.size === 0 || room * 2 >= this.#prefetch;
+    // while the subscriptions can bring more than that, it can wait
+    const isWorthIt = room > 0 && (orphans === 0 || room >= allowed - live);
+    if (room > 0 && !isWorthIt) this.#hasSpareRoom = true;
     const endAll =
-      isUnlimited || (room < 0 && allowed > 0) || (room > 0 && tags.size >= MOST_SUBSCRIPTIONS);
-    return { endAll, limit: room > 0 && isWorthIt && !endAll ? room : undefined };
+      isUnlimited || (room < 0 && allowed > 0) || (isWorthIt && tags.size >= MOST_SUBSCRIPTIONS);
+    return { endAll, limit: isWorthIt && !endAll ? room : undefined };
   }
 
   async #subscribe(intake: Intake, entry: Entry, limit: number): Promise<void> {

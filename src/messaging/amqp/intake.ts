@@ -78,13 +78,15 @@ export class Intake implements Source {
     return this.#askedAt === undefined ? 0 : performance.now() - this.#askedAt;
   }
 
-  /** Held deliveries of a queue that came by other subscriptions than these. */
-  orphansOf(queue: string, tags: ReadonlySet<string>): number {
-    let count = 0;
+  /** Held deliveries of a queue: those that came by one of these subscriptions, and the others. */
+  heldOf(queue: string, tags: ReadonlySet<string>): { live: number; orphans: number } {
+    let [live, orphans] = [0, 0];
     for (const delivery of this.#held.values()) {
-      if (delivery.queue === queue && !tags.has(delivery.subscription)) count += 1;
+      if (delivery.queue !== queue) continue;
+      if (tags.has(delivery.subscription)) live += 1;
+      else orphans += 1;
     }
-    return count;
+    return { live, orphans };
   }
 
   /** Nothing is acknowledged until the promise of `change` is settled. */
