@@ -9,8 +9,10 @@ import {
   queue,
   type SignatureData,
   type TaskOptions,
+  Unroutable,
 } from '../../../src/index.ts';
 import { createTestApp, FakeClock, type SentTask } from '../../../src/testing/index.ts';
+import { temporaryProject } from '../../support/temporary-project.ts';
 
 const NOON = '2026-01-01T12:00:00Z';
 
@@ -76,6 +78,8 @@ const OPTIONS: [name: keyof ApplyOptions, value: unknown, view: View, expected: 
   ['priority', 7, property('priority'), 7],
   ['priority', 0, property('priority'), 0],
   ['deliveryMode', 1, property('delivery_mode'), 1],
+  ['deliveryMode', 'transient', property('delivery_mode'), 1],
+  ['priority', 'low', property('priority'), 9],
   ['compression', 'gzip', header('compression'), 'application/x-gzip'],
   [
     'taskId',
@@ -219,6 +223,7 @@ describe('an option of the declaration', () => {
     [{ priority: 3 }, property('priority'), 3],
     [{ compression: 'gzip' }, header('compression'), 'application/x-gzip'],
     [{ deliveryMode: 1 }, property('delivery_mode'), 1],
+    [{ priority: 'low' }, property('priority'), 9],
     [{ expires: 60 }, header('expires'), '2026-01-01T12:01:00+00:00'],
     [{ timeLimit: 9, softTimeLimit: 8 }, header('timelimit'), [9, 8]],
     [{ ignoreResult: true }, header('ignore_result'), true],
@@ -267,6 +272,7 @@ describe('a setting', () => {
     [{ task_default_priority: 4 }, property('priority'), 4],
     [{ task_compression: 'gzip' }, header('compression'), 'application/x-gzip'],
     [{ task_default_delivery_mode: 'transient' }, property('delivery_mode'), 1],
+    [{ task_default_priority: 'normal' }, property('priority'), 5],
     [{ task_ignore_result: true }, header('ignore_result'), true],
     [{ task_routes: { 'calls.*': 'routed' } }, message => message.queue, 'routed'],
     [
@@ -312,6 +318,38 @@ describe('a route of a call', () => {
     const settings = { task_routes: { 'calls.*': 'routed' } };
 
     assert.equal((await sent(t, { queue: 'called' }, { settings })).queue, 'called');
+  });
+
+  it('comes after the declaration of the task and before the defaults of the settings', async t => {
+    const settings: CeleryConfig = {
+      task_routes: { 'calls.*': { queue: 'routed', priority: 'low', compression: 'gzip' } },
+      task_default_priority: 3,
+    };
+
+    const declared = await sent(t, {}, { settings, declared: { queue: 'declared', priority: 1 } });
+    const routed = await sent(t, {}, { settings });
+
+    assert.deepEqual([declared.queue, declared.properties.priority], ['declared', 1]);
+    assert.deepEqual([routed.queue, routed.properties.priority], ['routed', 9]);
+    assert.equal(routed.headers.compression, 'application/x-gzip');
+  });
+
+  it('may be a router that a module exports', async t => {
+    const folder = temporaryProject(t, {
+      'routers.mjs': `export const route = name => ({ queue: 'for.' + name });`,
+    });
+    const settings = { task_routes: [`${folder}/routers.mjs:route`] };
+
+    assert.equal((await sent(t, {}, { settings })).queue, 'for.calls.add');
+  });
+
+  it('to nobody is an error when the call is mandatory, and a wrong priority always', async t => {
+    const { add } = await setup(t);
+    const to = { exchange: exchange('nobody'), routingKey: 'x' };
+
+    await add.applyAsync([1, 2], to);
+    await assert.rejects(add.applyAsync([1, 2], { ...to, mandatory: true }), Unroutable);
+    await assert.rejects(add.applyAsync([1, 2], { priority: 'hgh' as never }), /"hgh".*"high"/);
   });
 });
 
