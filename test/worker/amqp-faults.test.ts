@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { Celery, type CeleryConfig } from '../../src/index.ts';
+import { Chance, Fleet, progress } from '../support/chaos.ts';
+import { eventually } from '../support/eventually.ts';
+import { type RabbitmqServer, rabbitmqSurroundings } from '../support/rabbitmq.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { lines, type Surroundings } from '../support/worker.ts';
+
+const TASKS = 10_000;
+/** Seconds each task takes, so that faults meet running ones. */
+const TASK_SECONDS = 0.002;
+const pause = (seconds: number) => new Promise(resolve => setTimeout(resolve, seconds * 1000));
+
+describe('a fleet on RabbitMQ', () => {
+  let surroundings: Surroundings & { server: RabbitmqServer };
+  let server: RabbitmqServer;
+  let proxy: TcpProxy;
+  let app: Celery;
+  let fleet: Fleet;
+
+  beforeEach(async () => {
+    surroundings = await rabbitmqSurroundings();
+    server = surroundings.server;
+    proxy = await startTcpProxy(server.port);
+    // workers reach the broker through the proxy
+    const settings: CeleryConfig = {
+      ...surroundings.settings,
+      broker_url: server.url.replace(String(server.port), String(proxy.port)),
+    };
+    app = new Celery('client', surroundings.settings);
+    fleet = new Fleet(() => settings, ['--prefetch-multiplier', '10']);
+  });
+  afterEach(async () => {
+    await app.close();
+    await fleet.dismiss();
+    await proxy.close();
+    await surroundings.stop();
+  });
+
+  const send = (task: string, notes: string, count = TASKS) =>
+    Promise.all(
+      Array.from({ length: count }, (_, n) =>
+        app.sendTask(task, [notes, String(n), TASK_SECONDS], { retryPolicy: { maxRetries: null } }),
+      ),
+    );
+
+  /** Everything that can go wrong, in an order of chance, each when some more tasks have run. */
+  async function chaos(notes: string, chance: Chance): Promise<void> {
+    const faults: Readonly<Record<string, () => unknown>> = {
+      child: () => fleet.killChild(chance),
+      parent: () => fleet.replace(chance.one(fleet.alive)),
+      server: async () => {
+        await server.kill();
+        await pause(chance.below(500) / 1000);
+        await server.restart();
+      },
+      connections: () =>
+        server.eval('rabbit_networking:close_all_connections("closed by a test").'),
+      drop: () => proxy.drop(),
+      pause: async () => {
+        proxy.pause();
+        await pause(0.2 + chance.below(1000) / 1000);
+        proxy.resume();
+      },
+      blackHole: () => proxy.blackHole(),
+    };
+    const order = chance.shuffled([...Object.keys(faults), 'child', 'parent', 'drop']);
+    for (const [index, name] of order.entries()) {
+      await progress(notes, ((index + 1) * TASKS) / (order.length + 2), 90);
+      await faults[name]!();
+    }
+  }
+
+  /** Nothing waits and nothing is held. */
+  const drained = () =>
+    eventually(
+      async () => {
+        const listed = await server.ctl('list_queues', '--no-table-headers', 'name', 'messages');
+        assert.match(listed, /^celery\t0$/m);
+      },
+      { seconds: 90, everyMs: 200 },
+    );
+
+  it('runs every late-acked task and keeps every result, whatever fails', async () => {
+    const chance = new Chance();
+    try {
+      const notes = join(surroundings.dir, 'late');
+      await Promise.all([fleet.enlist(), fleet.enlist()]);
+      const results = await send('w.lateWork', notes);
+
+      await chaos(notes, chance);
+      await drained();
+
+      const values = await Promise.all(results.map(result => result.get({ timeout: 30 })));
+      assert.deepEqual(
+        values,
+        Array.from({ length: TASKS }, (_, n) => String(n)),
+      );
+      assert.equal(new Set(await lines(notes)).size, TASKS);
+    } catch (error) {
+      console.error(`TSCELERY_TEST_SEED=${chance.seed}\n${fleet.log}`);
+      throw error;
+    }
+  });
+
+  it('runs early-acked tasks once while nobody is killed, also when connections are lost', async () => {
+    const notes = join(surroundings.dir, 'early');
+    const count = 3000;
+    await fleet.enlist();
+    await send('w.work', notes, count);
+
+    for (const ran of [500, 1000, 2000]) {
+      await progress(notes, ran);
+      proxy.drop();
+    }
+    await drained();
+    await eventually(async () => assert.equal(new Set(await lines(notes)).size, count));
+
+    // an ack that was on its way counts as taken: better twice than never
+    const ran = await lines(notes);
+    assert.ok(ran.length - count <= 60, `${ran.length - count} ran twice`);
+  });
+});
+
+describe('a worker on RabbitMQ', () => {
+  it('runs a late-acked task once that takes longer than the consumer timeout', async () => {
+    const surroundings = await rabbitmqSurroundings();
+    const { server, settings } = surroundings;
+    await server.eval(
+      'application:set_env(rabbit, consumer_timeout, 1000), application:set_env(rabbit, channel_tick_interval, 300).',
+    );
+    const app = new Celery('client', settings);
+    const fleet = new Fleet(() => settings);
+    try {
+      const notes = join(surroundings.dir, 'long');
+      const worker = await fleet.enlist();
+
+      const result = await app.sendTask('w.lateWork', [notes, 'long', 5]);
+      const quick = await app.sendTask('w.add', [1, 2]);
+
+      assert.equal(await quick.get({ timeout: 20 }), 3);
+      assert.equal(await result.get({ timeout: 30 }), 'long');
+      assert.deepEqual(await lines(notes), ['long']);
+      await worker.sees(/received again; it is not started twice/);
+      await eventually(
+        async () => {
+          const listed = await server.ctl('list_queues', '--no-table-headers', 'name', 'messages');
+          assert.match(listed, /^celery\t0$/m);
+        },
+        { seconds: 20, everyMs: 200 },
+      );
+      assert.equal(worker.child.exitCode, null);
+    } finally {
+      await app.close();
+      await fleet.dismiss();
+      await surroundings.stop();
+    }
+  });
+});
