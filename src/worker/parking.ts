@@ -10,7 +10,7 @@ export interface ParkingOptions {
   readonly clock: Clock;
 }
 
-/** Seconds for which a queue is left alone whose messages could not be parked. */
+/** Seconds until it is tried again to park messages of a queue where that failed. */
 const PAUSE = 60;
 /** No broker parks for less than a second. */
 const LEAST = 1;
@@ -29,26 +29,38 @@ export class EtaParking {
   }
 
   /**
-   * Whether the message of the request waits in the broker now. `onRefused` is called when it
-   * turns out that it does not; the request is the caller's again then.
+   * Whether it is tried to park the message of the request. Then `onDone` is told whether the
+   * request is over here; if not, the broker could not keep it and it is the caller's again.
    */
-  take(request: Request, onRefused: () => void): boolean {
-    const { after, clock } = this.#options;
-    const { eta } = request.headers;
-    if (eta === null) return false;
-    const seconds = eta - clock.now();
-    if (seconds < LEAST || seconds <= after) return false;
-    const { delivery } = request;
-    const park = delivery.settled ? undefined : delivery.park;
-    if (!park || this.#isPaused(delivery.queue)) return false;
-    park(seconds).then(
-      () => this.#parked(request, eta),
+  take(request: Request, onDone: (isOver: boolean) => void): boolean {
+    const { clock } = this.#options;
+    const { delivery, headers } = request;
+    const { park } = delivery;
+    const { eta } = headers;
+    if (eta === null || !park || !this.#isFar(request)) return false;
+    if (this.#isPaused(delivery.queue)) return false;
+    park(eta - clock.now()).then(
+      () => {
+        this.#parked(request, eta);
+        onDone(true);
+      },
       error => {
         this.#refused(request, error as Error);
-        if (!delivery.lost) onRefused();
+        onDone(delivery.lost ?? false);
       },
     );
     return true;
+  }
+
+  /** Seconds after which to try again with a request that could not be parked. */
+  retryAfter(request: Request): number {
+    return request.delivery.park && this.#isFar(request) ? PAUSE : Number.POSITIVE_INFINITY;
+  }
+
+  #isFar({ delivery, headers: { eta } }: Request): boolean {
+    if (eta === null || delivery.settled) return false;
+    const seconds = eta - this.#options.clock.now();
+    return seconds >= LEAST && seconds > this.#options.after;
   }
 
   #isPaused(queue: string): boolean {

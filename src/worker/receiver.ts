@@ -164,8 +164,8 @@ export class Receiver {
   #parks(request: Request, delivery: Delivery): boolean {
     const { parking, revoked } = this.#policies;
     if (!parking || request.isExpired(this.#clock.now()) || revoked.has(request.id)) return false;
-    return parking.take(request, () => {
-      if (!this.#isStopped) this.#keep(request, delivery);
+    return parking.take(request, isOver => {
+      if (!isOver && !this.#isStopped) this.#keep(request, delivery);
     });
   }
 
@@ -240,13 +240,25 @@ export class Receiver {
 
   #schedule(request: Request, eta: number): void {
     request.state = 'scheduled';
-    const timer = this.#clock.after(eta - this.#clock.now(), () => {
+    const seconds = eta - this.#clock.now();
+    const pause = this.#policies.parking?.retryAfter(request) ?? seconds;
+    const timer = this.#clock.after(Math.min(seconds, pause), () => {
       this.#timers.delete(request);
-      this.#reserve(request, true);
+      if (pause < seconds) this.#parkLate(request, eta);
+      else this.#reserve(request, true);
       this.#ports.onScheduled(this.#timers.size);
     });
     this.#timers.set(request, timer);
     this.#ports.onScheduled(this.#timers.size);
+  }
+
+  /** The broker would not keep the message when it came. */
+  #parkLate(request: Request, eta: number): void {
+    const isTried = this.#policies.parking?.take(request, isOver => {
+      if (isOver) this.#state.requests.delete(request);
+      else if (!this.#isStopped) this.#schedule(request, eta);
+    });
+    if (!isTried) this.#schedule(request, eta);
   }
 
   #newRequest(delivery: Delivery, headers: TaskHeaders, task: TaskDefinition): Request {

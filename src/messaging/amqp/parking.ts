@@ -21,6 +21,9 @@ const SPARE = 86_400;
 /** Seconds after which a queue in use is declared again, which starts its life anew. */
 const RENEWAL = SPARE / 4;
 
+/** Most messages remembered whose copies are parked although they could not be acked. */
+const MOST_UNACKED = 10_000;
+
 /** Header that says where the message came from: RabbitMQ sends it back by another way. */
 export const PARKED = 'tscelery_parked';
 
@@ -93,6 +96,19 @@ export function unparked(arrival: Arrival): Arrival {
   };
 }
 
+/** A delivery that is to be parked. */
+export interface Parkable extends Arrival {
+  readonly queue: string;
+  readonly redelivered: boolean;
+  ack(): Promise<void>;
+}
+
+/** Tells a message from others, also when it is delivered again. */
+function identity({ queue, message: { headers, properties } }: Parkable): string {
+  const { id, retries } = headers;
+  return JSON.stringify([queue, id ?? properties.correlation_id, retries]);
+}
+
 interface Declared {
   readonly at: number;
   readonly done: Promise<void>;
@@ -102,6 +118,8 @@ export class ParkingQueues {
   readonly #declarations: Declarations;
   readonly #publisher: Publisher;
   readonly #declared = new Map<string, Declared>();
+  /** Parked, but the connection was lost before the ack: they are delivered once more. */
+  readonly #unacked = new Set<string>();
 
   constructor(declarations: Declarations, publisher: Publisher) {
     this.#declarations = declarations;
@@ -114,12 +132,25 @@ export class ParkingQueues {
   }
 
   /**
-   * Resolves when the broker has confirmed a copy; the message itself is to be acked then.
+   * Resolves when the broker has confirmed a copy and, if that is still possible, the ack.
    *
    * @throws RangeError for less than a second
    */
-  async park(arrival: Arrival, from: Queue, seconds: number): Promise<void> {
+  async park(delivery: Parkable, from: Queue, seconds: number): Promise<void> {
     if (!(seconds >= 1)) throw new RangeError(`A message cannot be parked for ${seconds} s.`);
+    const key = identity(delivery);
+    if (!delivery.redelivered || !this.#unacked.has(key)) await this.#copy(delivery, from, seconds);
+    this.#unacked.add(key);
+    try {
+      await delivery.ack();
+      this.#unacked.delete(key);
+    } catch {
+      const [oldest = key] = this.#unacked;
+      if (this.#unacked.size > MOST_UNACKED) this.#unacked.delete(oldest);
+    }
+  }
+
+  async #copy(arrival: Arrival, from: Queue, seconds: number): Promise<void> {
     const to = parkingQueue(from, parkingSeconds(seconds));
     const message = parkedMessage(arrival);
     try {
