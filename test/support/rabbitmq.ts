@@ -19,6 +19,14 @@ import { redisSurroundings, type Surroundings } from './worker.ts';
 const run = promisify(execFile);
 const INSTALLED = '/usr/lib/rabbitmq/lib';
 const START_SECONDS = 60;
+/**
+ * Runs `$0`, and when the test process is gone, which closes stdin, ends it with all its
+ * processes, and then the port mapper, which does not end while it knows a node.
+ */
+const GUARDED = `"$0" < /dev/null &
+cat > /dev/null
+setsid sh -c 'sleep 1; exec epmd -kill' > /dev/null 2>&1 &
+kill -KILL 0`;
 
 export interface RabbitmqServer {
   readonly port: number;
@@ -78,7 +86,12 @@ export async function startRabbitmq({
     return stdout.trim();
   };
   const start = async () => {
-    child = spawn(program('rabbitmq-server'), [], { env, stdio: 'ignore', detached: true });
+    child = spawn('/bin/sh', ['-c', GUARDED, program('rabbitmq-server')], {
+      env,
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
+    child.stdin!.on('error', () => {});
     await eventually(() => accepts(port), { seconds: START_SECONDS, everyMs: 100 });
     await eventually(() => ctl('await_startup').then(() => true), { seconds: START_SECONDS });
   };

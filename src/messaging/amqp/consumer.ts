@@ -23,7 +23,7 @@ export interface ConsumerHost {
   /** The queue is not there any more. */
   forget(queue: Queue): void;
   putBackCounted(delivery: AmqpDelivery): Promise<void>;
-  /** Has a copy of a message of the queue kept for some time. */
+  /** Has a copy of a message of the queue kept for some time, and acks it. */
   park(delivery: AmqpDelivery, queue: Queue, seconds: number): Promise<void>;
   toError(error: unknown, doing: string): Error;
   warn(message: string): void;
@@ -142,7 +142,7 @@ export class AmqpConsumer implements Consumer {
     this.#entries.set(queue.name, entry);
     if (isQuorum(queue)) this.#needsConsumerQos = true;
     this.#touch();
-    await this.#loop;
+    await this.#reconciled();
     const { error } = entry;
     if (!error || replyCode(error.cause) === RESOURCE_LOCKED) return;
     this.#entries.delete(queue.name);
@@ -169,13 +169,13 @@ export class AmqpConsumer implements Consumer {
     if (!entry) return;
     entry.wanted = false;
     this.#touch();
-    await this.#loop;
+    await this.#reconciled();
   }
 
   async cancel(): Promise<void> {
     this.#isCancelled = true;
     this.#touch();
-    await this.#loop;
+    await this.#reconciled();
   }
 
   close(): Promise<number> {
@@ -188,7 +188,7 @@ export class AmqpConsumer implements Consumer {
   async recover(): Promise<void> {
     this.#isRecovering = true;
     this.#touch();
-    await this.#loop;
+    await this.#reconciled();
   }
 
   async #close(): Promise<number> {
@@ -204,11 +204,20 @@ export class AmqpConsumer implements Consumer {
   /** Something differs from what is wanted, or may. */
   #touch(): void {
     this.#isDirty = true;
+    // a smaller prefetch count must reach the broker before the acks that make room
+    this.#intake?.holdBack();
     this.#loop ??= Promise.resolve()
       .then(() => this.#reconcile())
       .finally(() => {
         this.#loop = undefined;
+        if (this.#isDirty && this.#host.isConnected && !this.#ending.signal.aborted) this.#touch();
+        else this.#intake?.release();
       });
+  }
+
+  /** Resolves when the broker has been told what is wanted, or cannot be for now. */
+  async #reconciled(): Promise<void> {
+    while (this.#loop) await this.#loop;
   }
 
   async #reconcile(): Promise<void> {
@@ -219,7 +228,7 @@ export class AmqpConsumer implements Consumer {
       try {
         const intake = await this.#currentIntake();
         if (!intake) return;
-        await intake.guard(() => this.#adjust(intake));
+        await this.#adjust(intake);
       } catch (error) {
         // without a connection `recover` follows when there is a new one
         if (!this.#host.isConnected) return;

@@ -1,3 +1,4 @@
+import { sleep } from '../../base/backoff.ts';
 import type { Queue } from '../entities.ts';
 import { ChannelError } from '../errors.ts';
 import type { Settlement } from '../held-delivery.ts';
@@ -17,12 +18,15 @@ export interface IntakeHooks {
   onLost(intake: Intake, error: Error): void;
   /** Puts the message back with one delivery more in its count; then it may be acked. */
   putBackCounted(delivery: AmqpDelivery): Promise<void>;
-  /** Has a copy kept that comes back later; then the message may be acked. */
+  /** Has a copy kept that comes back later, and acks the message then. */
   park(delivery: AmqpDelivery, queue: Queue, seconds: number): Promise<void>;
 }
 
 /** How a prefetch count is meant. */
 export type QosScope = 'channel' | 'consumer';
+
+/** Seconds for copies to be confirmed when the consumer is closed. */
+const LAST_CALL = 5;
 
 let channels = 0;
 
@@ -89,14 +93,13 @@ export class Intake implements Source {
     return { live, orphans };
   }
 
-  /** Nothing is acknowledged until the promise of `change` is settled. */
-  async guard<T>(change: () => Promise<T>): Promise<T> {
+  /** Nothing is settled with the broker until `release`. */
+  holdBack(): void {
     this.#settlements.holdBack();
-    try {
-      return await change();
-    } finally {
-      this.#settlements.release();
-    }
+  }
+
+  release(): void {
+    this.#settlements.release();
   }
 
   async setQos(count: number): Promise<void> {
@@ -136,12 +139,12 @@ export class Intake implements Source {
 
   async park(delivery: AmqpDelivery, queue: Queue, seconds: number): Promise<void> {
     if (this.#isLost) throw new ChannelError(this.#lostText());
-    await this.#track(this.#hooks.park(delivery, queue, seconds).then(() => delivery.ack()));
+    await this.#track(this.#hooks.park(delivery, queue, seconds));
   }
 
   /** Puts back what is held and ends the channel. Subscriptions are ended before. */
   async close(): Promise<number> {
-    await Promise.all(this.#copies);
+    await this.#copied();
     if (this.#isLost) return 0;
     await this.#settlements.settled();
     const count = this.#held.size;
@@ -159,6 +162,14 @@ export class Intake implements Source {
       }
     });
     return count;
+  }
+
+  /** Waits for the copies on their way, unless the broker takes none. */
+  async #copied(): Promise<void> {
+    const enough = new AbortController();
+    const timeout = sleep(LAST_CALL, undefined, enough.signal).catch(() => {});
+    await Promise.race([Promise.all(this.#copies), timeout]);
+    enough.abort();
   }
 
   #ask<T>(question: (answer: Answer<T>) => void): Promise<T> {

@@ -53,7 +53,7 @@ export class Settlements {
     return this.#later();
   }
 
-  /** Until `release` nothing is written: a smaller prefetch count must reach the broker before the acks that make room. */
+  /** Until `release` nothing is written. */
   holdBack(): void {
     this.#isHeldBack = true;
   }
