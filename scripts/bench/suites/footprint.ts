@@ -10,7 +10,7 @@ const STARTS = 3;
 const VERSIONS = 10;
 /** Seconds. */
 const SETTLING = 1;
-const IDLE = 10;
+const IDLE = 5;
 const QUICK_IDLE = 2;
 
 export const FOOTPRINT: Suite = {
