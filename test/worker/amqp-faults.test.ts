@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { type Channel, connect } from 'amqplib/callback_api';
 import { Celery, type CeleryConfig } from '../../src/index.ts';
 import { Chance, Fleet, progress } from '../support/chaos.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RabbitmqServer, rabbitmqSurroundings } from '../support/rabbitmq.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-import { lines, type Surroundings } from '../support/worker.ts';
+import { lines, type Surroundings, withWorker } from '../support/worker.ts';
 
 const TASKS = 10_000;
 /** Seconds each task takes, so that faults meet running ones. */
@@ -124,7 +125,63 @@ describe('a fleet on RabbitMQ', () => {
   });
 });
 
+/** Of the library as it is: another program. */
+function foreignChannel(url: string): Promise<Channel> {
+  return new Promise((resolve, reject) => {
+    connect(url, (error, connection) => {
+      if (error) return reject(error);
+      connection.createChannel((_, channel) => {
+        channel.once('close', () => connection.close());
+        resolve(channel);
+      });
+    });
+  });
+}
+
 describe('a worker on RabbitMQ', () => {
+  it('survives messages of any kind, and runs the task that comes after them', async () => {
+    const surroundings = await rabbitmqSurroundings();
+    try {
+      await withWorker(surroundings, {}, async ({ queue, worker, app }) => {
+        const channel = await foreignChannel(surroundings.server.url);
+        const task = { task: 'w.add', id: 'x' };
+        const json = { contentType: 'application/json', contentEncoding: 'utf-8' };
+        let deep: object = {};
+        for (let level = 0; level < 1000; level++) deep = { k: deep };
+        for (const [body, properties] of [
+          ['', {}],
+          ['not json', { ...json, headers: task }],
+          ['[[1, 2]', { ...json, headers: task }],
+          ['[[1, 2], {}, {}]', { ...json, headers: { task: 'w.add' } }],
+          ['[[1, 2], {}, {}]', { ...json, headers: { ...task, eta: 'soon', retries: 'many' } }],
+          ['[[1, 2], {}, {}]', { ...json, headers: { ...task, deep } }],
+          ['\xff\xfe', { ...json, contentEncoding: 'klingon', headers: task }],
+          ['[[1, 2], {}, {}]', { contentType: 'application/x-python-serialize', headers: task }],
+          ['[[1], {}, {}]', { ...json, headers: { ...task, task: ['w.add'] } }],
+          ['{"task": 3}', { ...json, replyTo: 'nowhere', correlationId: 'c' }],
+          [
+            '[[1, 2], {}, {}]',
+            { ...json, headers: { ...task, __proto__: null, 'x-delivery-count': -1 } },
+          ],
+        ] as const) {
+          channel.sendToQueue(queue, Buffer.from(body, 'latin1'), properties);
+        }
+        await new Promise<void>(resolve => channel.close(() => resolve()));
+
+        const result = await app.sendTask('w.add', [20, 22], {});
+
+        assert.equal(await result.get({ timeout: 20 }), 42);
+        await eventually(async () => {
+          assert.equal(await (await app.transport()).size(queue), 0);
+        });
+        assert.equal(worker.child.exitCode, null);
+        assert.doesNotMatch(worker.stderr, /Connection to broker lost|channel was lost/);
+      });
+    } finally {
+      await surroundings.stop();
+    }
+  });
+
   it('runs a late-acked task once that takes longer than the consumer timeout', async () => {
     const surroundings = await rabbitmqSurroundings();
     const { server, settings } = surroundings;
