@@ -126,5 +126,7 @@ function environment(folder: string, port: number, distribution: number, epmd: n
     // The port mapper that Erlang leaves behind: one of our own can be ended.
     ERL_EPMD_PORT: String(epmd),
     ERL_EPMD_ADDRESS: '127.0.0.1',
+    // Even when it has not noticed yet that the node is gone.
+    ERL_EPMD_RELAXED_COMMAND_CHECK: '1',
   };
 }
