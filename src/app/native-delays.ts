@@ -3,6 +3,7 @@
  * queues, RabbitMQ keeps messages with an ETA, because consumers of such queues could not make
  * room for them (Celery: `celery.utils.quorum_queues`).
  */
+import type { Clock } from '../base/clock.ts';
 import type { Transport } from '../messaging/contract.ts';
 import type { Exchange, Queue } from '../messaging/entities.ts';
 import { ChannelError } from '../messaging/errors.ts';
@@ -13,6 +14,7 @@ import type { Settings } from './settings.ts';
 export interface NativeDelaysHost {
   readonly conf: Settings;
   readonly queues: () => Queues;
+  clock(): Clock;
   warn(message: string): void;
 }
 
@@ -48,9 +50,9 @@ export class NativeDelays {
     transport: Transport,
     { queue, exchange }: { readonly queue: Queue | undefined; readonly exchange: Exchange },
     eta: number | string,
-    now: number,
   ): Promise<number | undefined> {
-    const seconds = Math.floor((typeof eta === 'string' ? fromIso(eta) : eta) - now);
+    const due = typeof eta === 'string' ? fromIso(eta) : eta;
+    const seconds = Math.floor(due - this.#host.clock().now());
     if (seconds < 1 || !this.isActive(transport)) return undefined;
     if (exchange.type === 'direct') {
       this.#warnOnce(

@@ -274,9 +274,10 @@ export class Publisher {
 
   async #send(
     unranked: UnrankedCall,
-    { queue, exchange, routingKey }: Route,
+    route: Route,
     options: Pick<ApplyOptions, 'retry' | 'retryPolicy' | 'mandatory'>,
   ): Promise<void> {
+    const { queue, exchange, routingKey } = route;
     const isNamed = typeof unranked.priority === 'string';
     const call = isNamed ? await this.#ranked(unranked, queue) : (unranked as TaskCall);
     const message = buildTaskMessage(call);
@@ -290,9 +291,7 @@ export class Publisher {
       // the queue has to be there before the first result is sent to it
       const listening = isAnswered ? this.#host.expectReply() : undefined;
       if (listening) await listening;
-      const now = this.#host.clock().now();
-      const to = { queue, exchange };
-      const delay = eta == null ? undefined : await this.#delays.delay(transport, to, eta, now);
+      const delay = eta == null ? undefined : await this.#delays.delay(transport, route, eta);
       const how = delay === undefined ? atOnce : { mandatory, delay };
       await transport.publish(message, { exchange, routingKey }, how);
     };

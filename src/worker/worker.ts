@@ -254,9 +254,9 @@ export class Worker {
   /** Without them messages with an ETA wait here; that is no reason not to work. */
   async #setUpDelays(): Promise<void> {
     const logger = this.#logger;
-    const { conf, queues } = this.app;
+    const { conf, queues, clock } = this.app;
     const warn = (message: string) => logger.warning(message);
-    const delays = new NativeDelays({ conf, queues: () => queues, warn });
+    const delays = new NativeDelays({ conf, queues: () => queues, clock: () => clock, warn });
     try {
       await delays.setUp(this.#transport!, this.queues);
     } catch (error) {
