@@ -128,6 +128,8 @@ export type TransportEvent =
   | { readonly type: 'consuming'; readonly queues: readonly string[] }
   /** Messages of a dead or silent consumer went back to their queues. */
   | { readonly type: 'restored'; readonly count: number; readonly consumer: string }
+  /** What the connection led to is no more; nothing will heal it. */
+  | { readonly type: 'gone'; readonly error: Error }
   /** Something a person should hear of that changes nothing: a misspelt option, a late ack. */
   | { readonly type: 'warning'; readonly message: string };
 

@@ -28,6 +28,8 @@ export interface ConsumerOptions {
   /** As `ConsumeOptions.acksOnArrival`. */
   acksOnArrival(delivery: Delivery): boolean;
   onLost(): void;
+  /** The broker is gone for good. */
+  onGone(error: Error): void;
 }
 
 /** Waits between attempts to connect at start, in seconds, as kombu does. */
@@ -138,6 +140,8 @@ export class Consumer {
         `consumer: Connection to broker lost. Trying to re-establish the connection...\n${event.error.message}`,
       );
       this.#options.onLost();
+    } else if (event.type === 'gone') {
+      this.#options.onGone(event.error);
     } else if (event.type === 'retrying') {
       logger.error(this.#cannotConnect(event.error, event.delay, event.attempt));
     } else if (event.type === 'connected') {

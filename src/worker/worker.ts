@@ -242,6 +242,7 @@ export class Worker {
         this.#dispatcher.pump();
       },
       acksOnArrival: delivery => this.#dispatcher.isReady && this.#receiver.startsAtOnce(delivery),
+      onGone: error => this.#fatal.resolve(error),
       onLost: () => {
         if (!conf.get('worker_cancel_long_running_tasks_on_connection_loss')) return;
         this.#dispatcher.cancelLate('the connection to the broker was lost');

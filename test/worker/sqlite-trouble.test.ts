@@ -1,7 +1,7 @@
-/** A worker whose SQLite file is on a disk that is full, or may only be read. */
+/** A worker whose SQLite file is on a disk that is full, may only be read, or is deleted. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -95,6 +95,40 @@ describe('a worker on an SQLite file', () => {
       /^Error: The SQLite database \S+celery\.sqlite .*(read-?only|only be read)/im,
     );
     assert.doesNotMatch(stderr, /\n {4}at /);
+  });
+
+  it('that is deleted ends with one clear line, and clients go on with the next file', async t => {
+    const folder = mkdtempSync(join(tmpdir(), 'tscelery-deleted-'));
+    const settings = settingsFor(folder);
+    const app = new Celery('client', settings);
+    const workers = [startWorker(settings, ['-c', '1'])];
+    t.after(async () => {
+      await app.close();
+      for (const worker of workers) worker.kill('SIGKILL');
+      for (const worker of workers) await worker.ended();
+      rmSync(folder, { recursive: true });
+    });
+    await workers[0]!.sees(/ ready\./);
+    const before = await app.sendTask('w.add', [1, 2]);
+    assert.equal(await before.get({ timeout: 20 }), 3);
+    const lost = app.AsyncResult('of the old file').get({ timeout: 60 });
+    lost.catch(() => {});
+
+    for (const file of readdirSync(folder)) rmSync(join(folder, file));
+
+    const { code, stderr } = await workers[0]!.ended();
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /CRITICAL\/MainProcess\] Unrecoverable error: .*celery\.sqlite was deleted or replaced while it was in use/,
+    );
+    assert.doesNotMatch(stderr, /\n {4}at /);
+
+    const after = await app.sendTask('w.add', [2, 2]);
+    workers.push(startWorker(settings, ['-c', '1']));
+    assert.equal(await after.get({ timeout: 20 }), 4);
+    await app.sendTask('w.add', [5, 5], { taskId: 'of the old file' });
+    assert.equal(await lost, 10);
   });
 });
 

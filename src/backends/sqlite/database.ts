@@ -11,9 +11,11 @@ import { ConnectionClosed } from '../../messaging/errors.ts';
 import {
   openSqlite,
   type SqliteDatabase,
+  type SqliteStatement,
   sqliteError,
   whileBusy,
 } from '../../messaging/sqlite/driver.ts';
+import { FileIdentity } from '../../messaging/sqlite/file-identity.ts';
 import { MEMORY, type SqliteLocation } from '../../messaging/sqlite/location.ts';
 import type { ResultMeta } from '../../wire/result-meta.ts';
 import { BackendGetMetaError } from '../errors.ts';
@@ -40,10 +42,13 @@ const databases = new Map<string, ResultDatabase>();
 export class ResultDatabase {
   readonly path: string;
   readonly #key: string;
-  readonly #timeout: number;
-  readonly #database: SqliteDatabase;
-  readonly #tables: Tables;
+  readonly #location: SqliteLocation;
+  readonly #names: TableNames;
   readonly #watch: RowWatch;
+  #file!: FileIdentity;
+  #database!: SqliteDatabase;
+  #tables!: Tables;
+  #version!: SqliteStatement;
   readonly #writes: TurnBatch<Write>;
   /** Each with the way in which it reads. */
   readonly #users = new Map<Listeners, ResultCodec>();
@@ -69,26 +74,14 @@ export class ResultDatabase {
   private constructor(key: string, location: SqliteLocation, names: TableNames) {
     this.path = location.path;
     this.#key = key;
-    this.#timeout = location.timeout;
-    const database = openSqlite(location.path, {
-      busyTimeout: location.timeout,
-      readOnly: location.readOnly,
-    });
-    try {
-      if (!location.readOnly) createTables(database, names);
-      this.#tables = new Tables(database, names);
-      database.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT * 1000}`);
-    } catch (error) {
-      database.close();
-      throw sqliteError(error, location.path);
-    }
-    const version = database.prepare('PRAGMA data_version');
-    this.#database = database;
+    this.#location = location;
+    this.#names = names;
+    this.#open();
     this.#watch = new RowWatch(
       {
         log: location.path === MEMORY ? undefined : `${resolve(location.path)}-wal`,
-        tables: this.#tables,
-        version: () => (version.get() as { data_version: number }).data_version,
+        tables: () => this.#tables,
+        version: () => this.#changes(),
       },
       row => this.#announce(row),
     );
@@ -97,6 +90,42 @@ export class ResultDatabase {
       MAX_BATCH_BYTES,
       ({ row }) => (row.result?.length ?? 0) + ROW_OVERHEAD,
     );
+  }
+
+  #open(): void {
+    const location = this.#location;
+    const database = openSqlite(location.path, {
+      busyTimeout: location.timeout,
+      readOnly: location.readOnly,
+    });
+    try {
+      if (!location.readOnly) createTables(database, this.#names);
+      this.#tables = new Tables(database, this.#names);
+      database.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT * 1000}`);
+    } catch (error) {
+      database.close();
+      throw sqliteError(error, location.path);
+    }
+    this.#version = database.prepare('PRAGMA data_version');
+    this.#database = database;
+    this.#file = new FileIdentity(location.path);
+  }
+
+  /** Somebody replaced the file: go on with the one that is there now. */
+  #followFile(): void {
+    if (this.#file.isReplaced) this.#reopen();
+  }
+
+  #reopen(): void {
+    const old = this.#database;
+    this.#open();
+    old.close();
+    this.#watch.reset();
+  }
+
+  #changes(): number {
+    this.#followFile();
+    return (this.#version.get() as { data_version: number }).data_version;
   }
 
   /** Resolves when everything this process stored is stored and, after the last user, closed. */
@@ -137,8 +166,9 @@ export class ResultDatabase {
     try {
       return await whileBusy(() => {
         if (this.#closed) throw new ConnectionClosed('The result backend was closed.');
+        this.#followFile();
         return run();
-      }, this.#timeout);
+      }, this.#location.timeout);
     } catch (error) {
       throw error instanceof ConnectionClosed ? error : sqliteError(error, this.path);
     }
@@ -157,6 +187,8 @@ export class ResultDatabase {
   /** @returns the rows that changed something */
   #transaction(writes: readonly Write[]): TaskRow[] {
     const stored: TaskRow[] = [];
+    // nobody would find what goes into a file that was deleted
+    if (!this.#file.isCurrent) this.#reopen();
     this.#database.exec('BEGIN IMMEDIATE');
     try {
       for (const { row } of writes) if (this.#tables.putTask(row)) stored.push(row);

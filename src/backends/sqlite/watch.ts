@@ -11,7 +11,8 @@ import type { Tables, TaskRow } from './tables.ts';
 export interface WatchedDatabase {
   /** The file that grows with every commit; undefined when nobody else can write. */
   readonly log: string | undefined;
-  readonly tables: Tables;
+  /** Those of the file that is open now. */
+  tables(): Tables;
   /** Changes when another connection has committed. */
   version(): number;
 }
@@ -35,7 +36,7 @@ export class RowWatch {
 
   add(taskId: string): void {
     if (this.#awaited.has(taskId)) return;
-    const { tables } = this.#database;
+    const tables = this.#database.tables();
     if (this.#awaited.size === 0) {
       this.#lastId = tables.lastId();
       this.#watcher = this.#startWatching();
@@ -58,6 +59,14 @@ export class RowWatch {
 
   has(taskId: string): boolean {
     return this.#awaited.has(taskId);
+  }
+
+  /** The tables are others now: nothing that was read counts any more. */
+  reset(): void {
+    this.#lastId = 0;
+    this.#unfinished.clear();
+    for (const taskId of this.#awaited.keys()) this.#awaited.set(taskId, undefined);
+    this.#isBehind = true;
   }
 
   stop(): void {
@@ -90,7 +99,7 @@ export class RowWatch {
   #look(): void {
     try {
       const changed = new Set(this.#unfinished);
-      const fresh = this.#database.tables.newerThan(this.#lastId);
+      const fresh = this.#database.tables().newerThan(this.#lastId);
       for (const { task_id: taskId } of fresh) if (this.#awaited.has(taskId)) changed.add(taskId);
       for (const taskId of changed) this.#compare(taskId);
       this.#lastId = fresh.at(-1)?.id ?? this.#lastId;
@@ -104,7 +113,7 @@ export class RowWatch {
   #compare(taskId: string): void {
     // hearing of another row may have ended this wait
     if (!this.#awaited.has(taskId)) return;
-    const row = this.#database.tables.task(taskId);
+    const row = this.#database.tables().task(taskId);
     const before = this.#awaited.get(taskId);
     this.saw(taskId, row);
     if (row && !(before && isSame(before, row))) this.#onRow(row);

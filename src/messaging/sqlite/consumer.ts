@@ -138,6 +138,8 @@ export class SqliteConsumer implements Consumer, Taker {
   close(): Promise<number> {
     const closing = this.#closing ?? this.#close();
     this.#closing = closing.then(() => 0);
+    // the caller of the first close hears of it
+    this.#closing.catch(() => {});
     return closing;
   }
 
@@ -148,11 +150,23 @@ export class SqliteConsumer implements Consumer, Taker {
       this.#held.clear();
       // First what was settled: removing the holder puts back everything else.
       if (this.#settled.length > 0) await this.#session.commit();
+    } catch (error) {
+      if (!this.#session.isGone) throw error;
     } finally {
       this.#session.leave(this);
       this.#onClose(this);
     }
-    return await this.#session.write(store => store.removeHolder(this.holder));
+    return await this.#putBack();
+  }
+
+  /** What nobody settled is visible again. @returns messages */
+  async #putBack(): Promise<number> {
+    try {
+      return await this.#session.write(store => store.removeHolder(this.holder));
+    } catch (error) {
+      if (this.#session.isGone) return 0;
+      throw error;
+    }
   }
 
   get isWaiting(): boolean {

@@ -8,7 +8,7 @@
 import { resolve } from 'node:path';
 import { type Deferred, deferred } from '../../base/deferred.ts';
 import type { CeleryError } from '../../base/errors.ts';
-import { ConnectionClosed } from '../errors.ts';
+import { ConnectionClosed, OperationalError } from '../errors.ts';
 import { ChangeWatcher } from './change-watcher.ts';
 import {
   closeSqlite,
@@ -19,6 +19,7 @@ import {
   sqliteError,
   whileBusy,
 } from './driver.ts';
+import { FileIdentity } from './file-identity.ts';
 import { Janitor } from './janitor.ts';
 import { MEMORY, type SqliteLocation } from './location.ts';
 import type { TableNames } from './schema.ts';
@@ -47,6 +48,7 @@ export interface Taker {
 export interface SessionListener {
   restored(count: number, consumer: string): void;
   lost(error: CeleryError): void;
+  gone(error: CeleryError): void;
   recovered(): void;
 }
 
@@ -64,6 +66,8 @@ export class SqliteSession {
   readonly #database: SqliteDatabase;
   readonly #timeout: number;
   readonly #version: SqliteStatement;
+  readonly #file: FileIdentity;
+  #isGone = false;
   #work: ((store: SqliteStore) => void)[] = [];
   /** Settled when what is wanted now has been written. */
   #pending: Deferred<void> | undefined;
@@ -81,6 +85,7 @@ export class SqliteSession {
     this.#timeout = location.timeout;
     this.#database = database;
     this.#version = database.prepare('PRAGMA data_version');
+    this.#file = new FileIdentity(location.path);
     this.store = new SqliteStore(database, names);
   }
 
@@ -96,6 +101,11 @@ export class SqliteSession {
       database.close();
       throw sqliteError(error, path);
     }
+  }
+
+  /** The file was deleted or replaced: what is written here nobody would find. */
+  get isGone(): boolean {
+    return this.#isGone;
   }
 
   /** Runs `work` in the next transaction; rejects with OperationalError when that fails. */
@@ -184,6 +194,8 @@ export class SqliteSession {
 
   #exchange(): void {
     const { store } = this;
+    this.#isGone ||= !this.#file.isCurrent;
+    if (this.#isGone) throw new OperationalError(this.#file.complaint);
     this.#transaction(() => {
       for (const work of this.#work) work(store);
       if (store.hasNews) for (const taker of this.takers) taker.stir();
@@ -227,9 +239,14 @@ export class SqliteSession {
     this.#work = [];
     pending?.reject(failure);
     if (this.takers.size === 0) return;
-    if (!this.#isLost) for (const listener of this.listeners) listener.lost(failure);
+    if (!this.#isLost) {
+      for (const listener of this.listeners) {
+        if (this.#isGone) listener.gone(failure);
+        else listener.lost(failure);
+      }
+    }
     this.#isLost = true;
-    this.#tryAgainIn(FAILURE_RETRY_MS);
+    if (!this.#isGone) this.#tryAgainIn(FAILURE_RETRY_MS);
   }
 
   #tryAgainIn(delayMs: number): void {

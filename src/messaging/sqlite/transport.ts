@@ -31,6 +31,7 @@ export const createSqliteTransport = (url: ServerUrl, options: TransportOptions)
 
 interface SharedSession {
   readonly opening: Promise<SqliteSession>;
+  session?: SqliteSession;
   users: number;
 }
 
@@ -48,6 +49,7 @@ export class SqliteTransport implements Transport {
   readonly #listeners = new Set<(event: TransportEvent) => void>();
   #connecting: Promise<SqliteSession> | undefined;
   #session: SqliteSession | undefined;
+  #shared: SharedSession | undefined;
 
   /** Throws ImproperlyConfigured for a URL or option that cannot be used; opens nothing yet. */
   constructor(url: string, options: Readonly<Record<string, unknown>> = {}) {
@@ -102,7 +104,7 @@ export class SqliteTransport implements Transport {
     refuseHeaders(exchange, 'SQLite');
     const address = { exchange: exchange.name, routingKey, deliveryTag: randomUUID() };
     const raw = encodeEnvelope(message, address);
-    const session = this.#session ?? (await this.#open());
+    const session = await this.#open();
     let isRouted = true;
     await session.enqueue(store => {
       isRouted = send(store, raw, destination);
@@ -140,6 +142,7 @@ export class SqliteTransport implements Transport {
   }
 
   #open(): Promise<SqliteSession> {
+    if (this.#session?.isGone && this.#consumers.size === 0) this.#leaveGone(this.#session);
     this.#connecting ??= this.#connect().catch(error => {
       this.#connecting = undefined;
       throw error;
@@ -147,15 +150,25 @@ export class SqliteTransport implements Transport {
     return this.#connecting;
   }
 
+  /** Somebody took the file away; the next use makes or finds another one. */
+  #leaveGone(session: SqliteSession): void {
+    session.listeners.delete(this.#listener);
+    this.#session = undefined;
+    this.#connecting = undefined;
+    void this.#release(session);
+  }
+
   async #connect(): Promise<SqliteSession> {
     let shared = sessions.get(this.#key);
-    if (shared === undefined) {
+    if (shared === undefined || shared.session?.isGone) {
       shared = { opening: SqliteSession.open(this.#location, this.#tables), users: 0 };
       sessions.set(this.#key, shared);
     }
     shared.users++;
     try {
       this.#session = await shared.opening;
+      shared.session = this.#session;
+      this.#shared = shared;
     } catch (error) {
       if (sessions.get(this.#key) === shared) sessions.delete(this.#key);
       throw error;
@@ -166,16 +179,17 @@ export class SqliteTransport implements Transport {
   }
 
   async #release(session: SqliteSession): Promise<void> {
-    const shared = sessions.get(this.#key);
+    const shared = this.#shared;
     // A database in memory lives as long as the process, as kombu's does.
     if (shared === undefined || --shared.users > 0 || this.#location.path === MEMORY) return;
-    sessions.delete(this.#key);
+    if (sessions.get(this.#key) === shared) sessions.delete(this.#key);
     await session.close();
   }
 
   readonly #listener: SessionListener = {
     restored: (count, consumer) => this.#emit({ type: 'restored', count, consumer }),
     lost: (error: CeleryError) => this.#emit({ type: 'lost', error }),
+    gone: (error: CeleryError) => this.#emit({ type: 'gone', error }),
     recovered: () => {
       for (const { queues } of this.#consumers) this.#emit({ type: 'consuming', queues });
     },
