@@ -165,17 +165,19 @@ export const REDIS_SETTINGS = {
     null,
     'How long connecting to Redis may take.',
   ),
-  redis_retry_on_timeout: later(
+  redis_retry_on_timeout: noEffect(
     'CELERY_REDIS_RETRY_ON_TIMEOUT',
     bool,
     false,
     'Repeat a Redis command that timed out.',
+    '`result_backend_always_retry` decides about every command that failed',
   ),
-  redis_socket_keepalive: later(
+  redis_socket_keepalive: noEffect(
     'CELERY_REDIS_SOCKET_KEEPALIVE',
     bool,
     false,
     'TCP keepalive on the Redis connection.',
+    'it is always on',
   ),
   redis_backend_health_check_interval: used(
     null,
@@ -183,7 +185,7 @@ export const REDIS_SETTINGS = {
     null,
     'Seconds between pings on an idle Redis connection.',
   ),
-  redis_client_name: later(null, string, null, 'Name of the Redis connection in `CLIENT LIST`.'),
+  redis_client_name: used(null, string, null, 'Name of the Redis connection in `CLIENT LIST`.'),
   redis_backend_credential_provider: later(
     null,
     classPath,

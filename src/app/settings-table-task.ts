@@ -59,7 +59,7 @@ export const GENERAL_SETTINGS = {
 };
 
 export const TASK_SETTINGS = {
-  task_annotations: later(
+  task_annotations: used(
     'CELERY_ANNOTATIONS',
     any,
     null,
@@ -95,19 +95,19 @@ export const TASK_SETTINGS = {
     { max_retries: 3, interval_start: 0, interval_max: 1, interval_step: 0.2 },
     'How often and how long to try: `max_retries`, `interval_start`, `interval_step`, `interval_max` (seconds).',
   ),
-  task_always_eager: later(
+  task_always_eager: used(
     'CELERY_ALWAYS_EAGER',
     bool,
     false,
     "Run tasks in the caller's process instead of sending them.",
   ),
-  task_eager_propagates: later(
+  task_eager_propagates: used(
     'CELERY_EAGER_PROPAGATES_EXCEPTIONS',
     bool,
     false,
     'An eager task throws its error instead of keeping it in the result.',
   ),
-  task_store_eager_result: later(
+  task_store_eager_result: used(
     'CELERY_STORE_EAGER_RESULT',
     bool,
     false,

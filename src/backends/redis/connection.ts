@@ -50,7 +50,7 @@ export function healingClient(
         DEFAULT_CONNECT_TIMEOUT,
       socketTimeout: seconds(option('socket_timeout'), 'redis_socket_timeout'),
       useSsl: settings.redis_backend_use_ssl as boolean | Record<string, unknown> | undefined,
-      clientName: textSetting({ client_name: option('client_name') }, 'client_name'),
+      clientName: textSetting({ redis_client_name: option('client_name') }, 'redis_client_name'),
       masterName: masterName(urls, transportOptions),
       sentinelKwargs: transportOptions.sentinel_kwargs as Record<string, unknown> | undefined,
     }),
