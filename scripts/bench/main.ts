@@ -56,6 +56,8 @@ async function measureAll(
   const stop = () => lab.close().finally(() => process.exit(EXIT_INTERRUPTED));
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+  // Whoever read the output is gone.
+  process.stdout.on('error', stop);
   try {
     const machine = await describeMachine(lab);
     const runs: Run[] = [];
