@@ -72,6 +72,8 @@ export async function startRabbitmq({
     // the port mapper that Erlang leaves behind: one of our own can be ended
     ERL_EPMD_PORT: String(epmd),
     ERL_EPMD_ADDRESS: '127.0.0.1',
+    // or it refuses to end while a killed node is still registered
+    ERL_EPMD_RELAXED_COMMAND_CHECK: '1',
   };
   await mkdir(join(dir, 'mnesia'), { recursive: true });
   await writeFile(join(dir, 'enabled_plugins'), '[].');
@@ -92,7 +94,12 @@ export async function startRabbitmq({
       detached: true,
     });
     child.stdin!.on('error', () => {});
-    await eventually(() => accepts(port), { seconds: START_SECONDS, everyMs: 100 });
+    const started = child;
+    await eventually(() => started.exitCode !== null || accepts(port), {
+      seconds: START_SECONDS,
+      everyMs: 100,
+    });
+    if (started.exitCode !== null) throw new Error(`RabbitMQ ended with ${started.exitCode}`);
     await eventually(() => ctl('await_startup').then(() => true), { seconds: START_SECONDS });
   };
   const kill = async () => {
