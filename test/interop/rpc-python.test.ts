@@ -19,6 +19,7 @@ const PYTHON = process.env.TSCELERY_TEST_PYTHON ?? '/usr/bin/python3';
 
 const CLIENT = `
 from celery import Celery
+from celery.result import ResultSet
 app = Celery('py', broker=data['broker'], backend='rpc://')
 app.conf.update(task_default_queue=data['queue'], broker_connection_timeout=5)
 def send(name, *args, kwargs=None, **options):
@@ -78,7 +79,7 @@ describe('results over RabbitMQ shared with Python Celery', { skip }, () => {
       ...extra,
     });
   const get = async (name: string, args: unknown[] = []) =>
-    (await app.sendTask(name, args)).get({ timeout: 30 });
+    (await app.sendTask(name, args)).get({ timeout: 60 });
 
   it('reach Python from our worker: values, errors and states on the way', async () => {
     const [values, error, seen, many] = await client<unknown[]>(
@@ -95,7 +96,7 @@ seen = []
 r = send('w.progress')
 r.get(timeout=20, on_message=lambda m: seen.append([m['status'], m['result']]))
 results = [send('w.add', i, i) for i in range(200)]
-out = [values, error, seen, [r.get(timeout=20) for r in results]]
+out = [values, error, seen, ResultSet(results, app=app).get(timeout=20)]
 `,
     );
 
@@ -185,6 +186,6 @@ for r in [send('w.add', 1, 1, countdown=0.5, expires=0.1), send('w.dies', data['
     assert.deepEqual(values, ['python', 'typescript']);
     // and the connections are good for more
     assert.equal(await get('py.add', [2, 3]), 5);
-    assert.equal(await client(`out = send('w.add', 2, 3).get(timeout=30)`), 5);
+    assert.equal(await client(`out = send('w.add', 2, 3).get(timeout=50)`), 5);
   });
 });
