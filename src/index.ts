@@ -1,6 +1,7 @@
 /** The public names of tscelery. */
-export { Celery, type CeleryOptions, type LoadOptions, type TaskRegistry } from './app/app.ts';
+export { Celery, type CeleryOptions, type TaskRegistry } from './app/app.ts';
 export { AsyncResult, type GetOptions } from './app/async-result.ts';
+export type { LoadOptions } from './app/configuration.ts';
 export { EagerResult } from './app/eager-result.ts';
 export {
   AlreadyRegistered,

@@ -2,44 +2,35 @@
  * The app: where tasks, settings and connections meet. Always explicit; there is no
  * current app.
  */
-import { randomUUID } from 'node:crypto';
 import type { ResultBackend } from '../backends/contract.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { SignatureRoute } from '../canvas/signature.ts';
 import { Control } from '../control/control.ts';
 import { Mailbox } from '../control/mailbox.ts';
 import type { TaskHandlers } from '../execute/handlers.ts';
-import type { Errback, ExecutionPorts } from '../execute/ports.ts';
-import { directRequest } from '../execute/request.ts';
-import { currentTask, runInContext, TaskContext } from '../execute/task-context.ts';
+import type { ExecutionPorts } from '../execute/ports.ts';
+import type { TaskContext } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
-import { decodeException } from '../wire/exception.ts';
-import type { TaskCall } from '../wire/task-message.ts';
-import { AsyncResult } from './async-result.ts';
+import type { AsyncResult } from './async-result.ts';
 import { discoverTasks } from './autodiscover.ts';
 import { APP_BRAND } from './brand.ts';
-import { loadConfig, readConfig, readConfigFromEnv } from './config-source.ts';
+import { Calls } from './calls.ts';
+import { Configuration, type LoadOptions } from './configuration.ts';
 import { Connections } from './connections.ts';
-import { runEagerly, SILENT } from './eager.ts';
-import { EagerResult } from './eager-result.ts';
-import { executionSignals } from './execution-signals.ts';
-import { type ErrorMaker, knownErrors } from './known-errors.ts';
+import { KnownErrors } from './known-errors.ts';
 import { loadModule } from './load-module.ts';
-import { checkCallOptions, checkEagerOptions } from './option-checks.ts';
 import { Publisher } from './publisher.ts';
 import { Queues } from './queues.ts';
 import { Registry } from './registry.ts';
-import { type SecurityOptions, setUpSecurity } from './security.ts';
+import type { SecurityOptions } from './security.ts';
 import { Settings } from './settings.ts';
-import { parseCommandLineSetting, type SettingsSource } from './settings-names.ts';
 import type { CeleryConfig } from './settings-table.ts';
 import { createSignals, type Signals } from './signals.ts';
-import type { AnyTask, EagerOptions, Task } from './task.ts';
+import type { AnyTask, Task } from './task.ts';
 import type { ClassTask } from './task-base.ts';
-import type { TaskDefinition, TaskFunction } from './task-definition.ts';
+import type { TaskFunction } from './task-definition.ts';
 import type { ApplyOptions, ErrorClass, TaskOptions } from './task-options.ts';
 
 /** Settings by name, and Celery's short words for three of them. */
@@ -50,12 +41,6 @@ export interface CeleryOptions extends CeleryConfig {
   readonly backend?: string;
   /** Base class of all tasks that name no other `base`. Celery: `task_cls` */
   readonly taskBase?: new () => TaskHandlers;
-}
-
-export interface LoadOptions {
-  /** A config file or module; without it the environment and then the working directory decide. */
-  readonly config?: string;
-  readonly cwd?: string;
 }
 
 type Awaitable<T> = T | Promise<T>;
@@ -83,14 +68,13 @@ export class Celery {
   clock: Clock = systemClock;
   /** Commands to running workers. */
   readonly control: Control;
+  readonly #configuration: Configuration;
   readonly #registry: Registry;
-  readonly #publisher: Publisher;
   readonly #connections: Connections;
-  readonly #errors = knownErrors();
+  readonly #publisher: Publisher;
+  readonly #calls: Calls;
+  readonly #errors = new KnownErrors();
   readonly #discoveries: (() => Promise<void>)[] = [];
-  #loading: Promise<void> | undefined;
-  #loaded = false;
-  #security: SecurityOptions | undefined;
   #queues: Queues | undefined;
 
   /**
@@ -109,6 +93,7 @@ export class Celery {
     this.signals = createSignals((signal, error) => {
       warn(`A receiver of ${signal} failed: ${(error as Error)?.stack ?? String(error)}`);
     });
+    this.#configuration = new Configuration(this.conf, this.signals);
     this.#connections = new Connections(this.conf, { oid: () => this.#publisher.oid, warn });
     this.#publisher = new Publisher({
       conf: this.conf,
@@ -121,15 +106,18 @@ export class Celery {
       warn,
     });
     this.control = new Control(() => this.#mailbox());
-    this.#registry = new Registry(
-      this.conf,
-      {
-        callDirectly: (definition, args) => this.#callDirectly(definition, args),
-        applyHere: (definition, args, call) => this.#applyHere(definition, args, call),
-        apply: (definition, args, call, asTuple) => this.#publish(definition, args, call, asTuple),
-      },
-      taskBase,
-    );
+    this.#calls = new Calls({
+      conf: this.conf,
+      signals: this.signals,
+      control: this.control,
+      publisher: this.#publisher,
+      clock: () => this.clock,
+      definition: name => this.tasks.get(name)?.definition,
+      loading: () => (this.#configuration.isLoaded ? undefined : this.load()),
+      backend: () => this.backend(),
+      decodeError: (data, traceback) => this.errorOf(data, traceback),
+    });
+    this.#registry = new Registry(this.conf, this.#calls, taskBase);
   }
 
   /** Tasks declared so far, by name. */
@@ -249,25 +237,22 @@ export class Celery {
     if (definition && this.conf.get('task_always_eager')) {
       warn('task_always_eager has no effect on sendTask');
     }
-    return this.#send(name, args, options, definition, false);
+    return this.#calls.send(name, args, options, definition, false);
   }
 
   /** The handle of a task that was sent before. */
   AsyncResult<R = unknown>(id: string): AsyncResult<R> {
-    return this.#result(id, false);
+    return this.#calls.result(id);
   }
 
   /** Teach the app to make errors of this class again when a result holds one. */
   registerError(Class: ErrorClass & { readonly excModule?: string }): void {
-    const make: ErrorMaker = args =>
-      new (Class as unknown as new (...args: readonly unknown[]) => Error)(...args);
-    const key = Class.excModule === undefined ? Class.name : `${Class.excModule}.${Class.name}`;
-    this.#errors.set(key, make);
+    this.#errors.add(Class);
   }
 
   /** The error that a stored failure stands for, with the remote stack in its own. */
   errorOf(data: unknown, traceback: string | null = null): Error {
-    return withRemoteStack(decodeException(data, this.#errors), traceback);
+    return this.#errors.decode(data, traceback);
   }
 
   /**
@@ -280,11 +265,7 @@ export class Celery {
     source: CeleryConfig | Readonly<Record<string, unknown>> | (abstract new () => object) | string,
     options: { namespace?: string; cwd?: string } = {},
   ): Promise<void> {
-    const found: SettingsSource =
-      typeof source === 'string'
-        ? await readConfig(source, options.cwd)
-        : { values: withInherited(source), origin: 'configFromObject' };
-    this.#configure({ ...found, namespace: options.namespace });
+    await this.#configuration.fromObject(source, options);
   }
 
   /**
@@ -293,17 +274,12 @@ export class Celery {
    * @throws ImproperlyConfigured when it is not set, unless `silent`
    */
   async configFromEnvvar(variable: string, options: { silent?: boolean } = {}): Promise<boolean> {
-    if (options.silent && !process.env[variable]) return false;
-    this.#configure(await readConfigFromEnv(variable));
-    return true;
+    return this.#configuration.fromEnvvar(variable, options.silent ?? false);
   }
 
   /** Change settings from words such as `worker.prefetch_multiplier=1`. Celery: `config_from_cmdline`. */
   configFromCmdline(words: readonly string[], namespace = 'celery'): void {
-    for (const word of words) {
-      const { name, value } = parseCommandLineSetting(word, namespace);
-      this.conf.update({ [name]: value } as CeleryConfig, 'the command line');
-    }
+    this.#configuration.fromCommandLine(words, namespace);
   }
 
   /** Values for settings that nothing else sets. Celery: `add_defaults`. */
@@ -318,20 +294,12 @@ export class Celery {
    * `setup_security`.
    */
   setupSecurity(options: SecurityOptions = {}): void {
-    if (this.#loaded) setUpSecurity(this.conf, options);
-    this.#security = options;
+    this.#configuration.setUpSecurity(options);
   }
 
   /** Read the config file, once. `delay` and the commands do it by themselves. */
   async load(options: LoadOptions = {}): Promise<void> {
-    if (this.#loaded) return;
-    this.#loading ??= this.#load(options);
-    try {
-      await this.#loading;
-    } catch (error) {
-      this.#loading = undefined;
-      throw error;
-    }
+    await this.#configuration.load(options);
   }
 
   /**
@@ -359,7 +327,7 @@ export class Celery {
 
   /** The app's connection for publishing; opened when first asked for. */
   async transport(): Promise<Transport> {
-    if (!this.#loaded) await this.load();
+    if (!this.#configuration.isLoaded) await this.load();
     return this.#connections.transport();
   }
 
@@ -371,7 +339,7 @@ export class Celery {
 
   /** The app's result backend; opened when first asked for. */
   async backend(): Promise<ResultBackend> {
-    if (!this.#loaded) await this.load();
+    if (!this.#configuration.isLoaded) await this.load();
     return this.#connections.backend();
   }
 
@@ -399,165 +367,11 @@ export class Celery {
   }
 
   /** What running tasks needs of this app. */
-  async executionPorts(node: { hostname: string; logger: Logger }): Promise<ExecutionPorts> {
-    const backend = await this.backend();
-    return {
-      ...this.#localPorts(),
-      ...node,
-      store: (meta, replyTo) => backend.store(meta, replyTo),
-      publish: (call, route) => this.#publishCall(call, route),
-      storesResults: backend.name !== 'disabled',
-    };
+  executionPorts(node: { hostname: string; logger: Logger }): Promise<ExecutionPorts> {
+    return this.#calls.ports.ofWorker(node);
   }
-
-  /** Ports of a run that stores and publishes nothing. */
-  #localPorts(): ExecutionPorts {
-    return {
-      hostname: '',
-      logger: SILENT,
-      store: async () => {},
-      publish: async () => {},
-      newId: randomUUID,
-      clock: this.clock,
-      storesResults: false,
-      extended: this.conf.get('result_extended'),
-      accept: acceptedContentTypes(this.conf.get('accept_content')),
-      signals: executionSignals(this.signals),
-      errback: name => this.#errback(name),
-    };
-  }
-
-  async #load({ config, cwd = process.cwd() }: LoadOptions): Promise<void> {
-    const source = await loadConfig({ cwd, config });
-    if (this.#loaded) return;
-    this.#configure(source);
-  }
-
-  #configure(source: SettingsSource | undefined): void {
-    void this.signals.onConfigure.send(undefined, {});
-    if (source) this.conf.setSource(source);
-    if (this.#security) setUpSecurity(this.conf, this.#security);
-    this.#loaded = true;
-    void this.signals.onAfterConfigure.send(undefined, {});
-  }
-
-  async #publish(
-    definition: TaskDefinition,
-    args: readonly unknown[],
-    options: ApplyOptions,
-    argsAsTuple: boolean,
-  ): Promise<AsyncResult<unknown>> {
-    if (!this.#loaded) await this.load();
-    if (!this.conf.task_always_eager) {
-      return this.#send(definition.name, args, options, definition, argsAsTuple);
-    }
-    const checked = definition.checkArguments(args, options.kwargs ?? {});
-    if (checked) await checked;
-    return this.#applyHere(definition, args, options) as unknown as AsyncResult<unknown>;
-  }
-
-  async #send(
-    name: string,
-    args: readonly unknown[],
-    options: ApplyOptions,
-    definition: TaskDefinition | undefined,
-    argsAsTuple: boolean,
-  ): Promise<AsyncResult<unknown>> {
-    checkCallOptions(options);
-    const checked = definition?.checkArguments(args, options.kwargs ?? {});
-    if (checked) await checked;
-    if (!this.#loaded) await this.load();
-    const sent = await this.#publisher.publish(name, args, options, definition, argsAsTuple);
-    return this.#result(sent.id, sent.ignoreResult);
-  }
-
-  async #applyHere(
-    definition: TaskDefinition,
-    args: readonly unknown[],
-    options: EagerOptions,
-  ): Promise<EagerResult> {
-    checkEagerOptions(options);
-    if (!this.#loaded) await this.load();
-    const { retries = 0 } = options;
-    const made = this.#publisher.call(definition.name, args, options, definition, true);
-    // a priority's name means a number only to a broker
-    const priority = typeof made.priority === 'number' ? made.priority : undefined;
-    const call = { ...made, retries, priority };
-    const outcome = await runEagerly(definition, call, await this.#eagerPorts());
-    const result = new EagerResult(definition.name, outcome, id => this.#result(id, false));
-    if (options.throw ?? this.conf.get('task_eager_propagates')) await result.get();
-    return result;
-  }
-
-  async #eagerPorts(): Promise<ExecutionPorts> {
-    const stores = this.conf.get('task_store_eager_result');
-    const ports = stores
-      ? await this.executionPorts({ hostname: '', logger: SILENT })
-      : this.#localPorts();
-    return { ...ports, publish: (call, route) => this.#publishNext(call, route) };
-  }
-
-  /** What an eager task sends on: run here too when everything is eager, else published. */
-  async #publishNext(call: TaskCall, route: SignatureRoute): Promise<void> {
-    const definition = this.tasks.get(call.task)?.definition;
-    if (!definition || !this.conf.get('task_always_eager')) {
-      return this.#publishCall(call, route);
-    }
-    await runEagerly(definition, call, await this.#eagerPorts());
-  }
-
-  #publishCall(call: TaskCall, route: SignatureRoute): Promise<void> {
-    return this.#publisher.publishCall(call, route, this.tasks.get(call.task)?.definition);
-  }
-
-  /** The task as an errback that is called with the error here, if it is one. */
-  #errback(name: string): Errback | undefined {
-    const definition = this.tasks.get(name)?.definition;
-    if (!definition?.takesError) return undefined;
-    return (args, kwargs) => this.#callDirectly(definition, args, kwargs);
-  }
-
-  #result<R>(id: string, ignored: boolean): AsyncResult<R> {
-    const host = {
-      backend: () => this.backend(),
-      decodeError: (data: unknown, traceback: string | null) => this.errorOf(data, traceback),
-      result: (other: string) => this.#result(other, false),
-      control: this.control,
-    };
-    return new AsyncResult<R>(id, host, { ignored });
-  }
-
-  async #callDirectly(
-    definition: TaskDefinition,
-    args: readonly unknown[],
-    kwargs: Readonly<Record<string, unknown>> = {},
-  ): Promise<unknown> {
-    const request = directRequest(definition.name, randomUUID(), args, currentTask()?.request);
-    const context = new TaskContext(request, {
-      clock: this.clock,
-      signal: currentTask()?.signal ?? new AbortController().signal,
-      maxRetries: definition.maxRetries,
-      defaultRetryDelay: definition.defaultRetryDelay,
-      updateState: async () => {},
-    });
-    return runInContext(context, () => definition.invoke(context, args, kwargs));
-  }
-}
-
-/** Own and inherited members, so that one configuration can be made from another. */
-function withInherited(source: object): Record<string, unknown> {
-  const values: Record<string, unknown> = {};
-  for (const name in source) values[name] = source[name as keyof typeof source];
-  return values;
 }
 
 function warn(message: string): void {
   process.emitWarning(message, 'TsceleryWarning');
-}
-
-/** The stack says where `get` was called and where the task failed. */
-function withRemoteStack(error: Error, traceback: string | null): Error {
-  if (!traceback) return error;
-  error.stack = `${error.stack ?? String(error)}\n\nThe task failed with:\n${traceback}`;
-  return error;
 }

@@ -1,4 +1,7 @@
-/** Errors of ours that another process may send: how they are made again from their arguments. */
+/**
+ * Errors that come from another process and are made again here from their arguments: ours, and
+ * those that the user names.
+ */
 
 import { TimeoutError } from '../backends/errors.ts';
 import { ImproperlyConfigured, SecurityError } from '../base/errors.ts';
@@ -22,9 +25,9 @@ import {
   InvalidTaskError,
   SerializerNotInstalled,
 } from '../wire/errors.ts';
+import { decodeException, type ErrorFactory } from '../wire/exception.ts';
 import { NotRegistered, QueueNotFound, TaskRevokedError } from './errors.ts';
-
-export type ErrorMaker = (args: readonly unknown[]) => Error;
+import type { ErrorClass } from './task-options.ts';
 
 type MessageError = new (message?: string) => Error;
 
@@ -48,9 +51,27 @@ const BY_MESSAGE: Readonly<Record<string, readonly MessageError[]>> = {
   ],
 };
 
+export class KnownErrors {
+  readonly #makers = errorsOfOurs();
+
+  add(Class: ErrorClass & { readonly excModule?: string }): void {
+    const Known = Class as unknown as new (...args: readonly unknown[]) => Error;
+    const key = Class.excModule === undefined ? Class.name : `${Class.excModule}.${Class.name}`;
+    this.#makers.set(key, args => new Known(...args));
+  }
+
+  /** The error that a stored failure stands for. Its stack says where `get` was called and where the task failed. */
+  decode(data: unknown, traceback: string | null): Error {
+    const error = decodeException(data, this.#makers);
+    if (!traceback) return error;
+    error.stack = `${error.stack ?? String(error)}\n\nThe task failed with:\n${traceback}`;
+    return error;
+  }
+}
+
 /** By `module.Class`, as on the wire. */
-export function knownErrors(): Map<string, ErrorMaker> {
-  const makers = new Map<string, ErrorMaker>([
+function errorsOfOurs(): Map<string, ErrorFactory> {
+  const makers = new Map<string, ErrorFactory>([
     ['celery.exceptions.NotRegistered', args => new NotRegistered(text(args))],
     ['celery.exceptions.Reject', ([reason, requeue]) => new Reject(reason, requeue === true)],
     [

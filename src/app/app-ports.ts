@@ -1,0 +1,92 @@
+/**
+ * What runs of an app's tasks get from the app (`ExecutionPorts`): a worker stores and publishes,
+ * an eager run keeps to this process unless the settings say otherwise.
+ */
+import { randomUUID } from 'node:crypto';
+import type { ResultBackend } from '../backends/contract.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { SignatureRoute } from '../canvas/signature.ts';
+import type { Errback, ExecutionPorts } from '../execute/ports.ts';
+import { acceptedContentTypes } from '../wire/content.ts';
+import type { TaskCall } from '../wire/task-message.ts';
+import { callDirectly } from './direct-call.ts';
+import { runEagerly, SILENT } from './eager.ts';
+import { executionSignals } from './execution-signals.ts';
+import type { Publisher } from './publisher.ts';
+import type { Settings } from './settings.ts';
+import type { Signals } from './signals.ts';
+import type { TaskDefinition } from './task-definition.ts';
+
+export interface AppPortsHost {
+  readonly conf: Settings;
+  readonly signals: Signals;
+  readonly publisher: Publisher;
+  clock(): Clock;
+  backend(): Promise<ResultBackend>;
+  /** The task of that name, if it is known here. */
+  definition(name: string): TaskDefinition | undefined;
+}
+
+export class AppPorts {
+  readonly #host: AppPortsHost;
+
+  constructor(host: AppPortsHost) {
+    this.#host = host;
+  }
+
+  async ofWorker(node: { hostname: string; logger: Logger }): Promise<ExecutionPorts> {
+    const backend = await this.#host.backend();
+    return {
+      ...this.#local(),
+      ...node,
+      store: (meta, replyTo) => backend.store(meta, replyTo),
+      publish: (call, route) => this.#publish(call, route),
+      storesResults: backend.name !== 'disabled',
+    };
+  }
+
+  async ofEagerRun(): Promise<ExecutionPorts> {
+    const stores = this.#host.conf.get('task_store_eager_result');
+    const ports = stores ? await this.ofWorker({ hostname: '', logger: SILENT }) : this.#local();
+    return { ...ports, publish: (call, route) => this.#publishNext(call, route) };
+  }
+
+  /** For a run that stores and publishes nothing. */
+  #local(): ExecutionPorts {
+    const { conf, signals } = this.#host;
+    return {
+      hostname: '',
+      logger: SILENT,
+      store: async () => {},
+      publish: async () => {},
+      newId: randomUUID,
+      clock: this.#host.clock(),
+      storesResults: false,
+      extended: conf.get('result_extended'),
+      accept: acceptedContentTypes(conf.get('accept_content')),
+      signals: executionSignals(signals),
+      errback: name => this.#errback(name),
+    };
+  }
+
+  #publish(call: TaskCall, route: SignatureRoute): Promise<void> {
+    return this.#host.publisher.publishCall(call, route, this.#host.definition(call.task));
+  }
+
+  /** What an eager task sends on: run here too when everything is eager, else published. */
+  async #publishNext(call: TaskCall, route: SignatureRoute): Promise<void> {
+    const definition = this.#host.definition(call.task);
+    if (!definition || !this.#host.conf.get('task_always_eager')) {
+      return this.#publish(call, route);
+    }
+    await runEagerly(definition, call, await this.ofEagerRun());
+  }
+
+  /** The task as an errback that is called with the error here, if it is one. */
+  #errback(name: string): Errback | undefined {
+    const definition = this.#host.definition(name);
+    if (!definition?.takesError) return undefined;
+    return (args, kwargs) => callDirectly(definition, args, kwargs, this.#host.clock());
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * What becomes of a call, from its arguments to the handle of its result: published, run eagerly
+ * with everything a worker does around it, or just called.
+ */
+import { AppPorts, type AppPortsHost } from './app-ports.ts';
+import { AsyncResult, type ResultHost } from './async-result.ts';
+import { callDirectly } from './direct-call.ts';
+import { runEagerly } from './eager.ts';
+import { EagerResult } from './eager-result.ts';
+import { checkCallOptions, checkEagerOptions } from './option-checks.ts';
+import type { Args, EagerOptions, TaskHost } from './task.ts';
+import type { TaskDefinition } from './task-definition.ts';
+import type { ApplyOptions } from './task-options.ts';
+
+export interface CallsHost extends AppPortsHost, Omit<ResultHost, 'result'> {
+  /** Reads the settings when that was not done; undefined when there is nothing to wait for. */
+  loading(): Promise<void> | undefined;
+}
+
+export class Calls implements TaskHost {
+  /** For runs of the tasks in this process. */
+  readonly ports: AppPorts;
+  readonly #host: CallsHost;
+  readonly #results: ResultHost;
+
+  constructor(host: CallsHost) {
+    this.#host = host;
+    this.ports = new AppPorts(host);
+    this.#results = { ...host, result: id => this.result(id) };
+  }
+
+  /** The handle of a task that was sent. */
+  result<R>(id: string, ignored = false): AsyncResult<R> {
+    return new AsyncResult<R>(id, this.#results, { ignored });
+  }
+
+  async apply(
+    definition: TaskDefinition,
+    args: Args,
+    options: ApplyOptions,
+    argsAsTuple: boolean,
+  ): Promise<AsyncResult<unknown>> {
+    const loading = this.#host.loading();
+    if (loading) await loading;
+    if (!this.#host.conf.task_always_eager) {
+      return this.send(definition.name, args, options, definition, argsAsTuple);
+    }
+    const checked = definition.checkArguments(args, options.kwargs ?? {});
+    if (checked) await checked;
+    return this.applyHere(definition, args, options) as unknown as AsyncResult<unknown>;
+  }
+
+  /** Publish, whatever `task_always_eager` says. */
+  async send(
+    name: string,
+    args: Args,
+    options: ApplyOptions,
+    definition: TaskDefinition | undefined,
+    argsAsTuple: boolean,
+  ): Promise<AsyncResult<unknown>> {
+    checkCallOptions(options);
+    const checked = definition?.checkArguments(args, options.kwargs ?? {});
+    if (checked) await checked;
+    const loading = this.#host.loading();
+    if (loading) await loading;
+    const { publisher } = this.#host;
+    const sent = await publisher.publish(name, args, options, definition, argsAsTuple);
+    return this.result(sent.id, sent.ignoreResult);
+  }
+
+  async applyHere(
+    definition: TaskDefinition,
+    args: Args,
+    options: EagerOptions,
+  ): Promise<EagerResult> {
+    checkEagerOptions(options);
+    const loading = this.#host.loading();
+    if (loading) await loading;
+    const { conf, publisher } = this.#host;
+    const { retries = 0 } = options;
+    const made = publisher.call(definition.name, args, options, definition, true);
+    // a priority's name means a number only to a broker
+    const priority = typeof made.priority === 'number' ? made.priority : undefined;
+    const call = { ...made, retries, priority };
+    const outcome = await runEagerly(definition, call, await this.ports.ofEagerRun());
+    const result = new EagerResult(definition.name, outcome, id => this.result(id));
+    if (options.throw ?? conf.get('task_eager_propagates')) await result.get();
+    return result;
+  }
+
+  callDirectly(definition: TaskDefinition, args: Args): Promise<unknown> {
+    return callDirectly(definition, args, {}, this.#host.clock());
+  }
+}

@@ -1,0 +1,23 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import { directRequest } from '../execute/request.ts';
+import { currentTask, runInContext, TaskContext } from '../execute/task-context.ts';
+import type { TaskDefinition } from './task-definition.ts';
+
+/** Calls a task's function here and now, with a context but nothing else of what a worker does. */
+export async function callDirectly(
+  definition: TaskDefinition,
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+  clock: Clock,
+): Promise<unknown> {
+  const request = directRequest(definition.name, randomUUID(), args, currentTask()?.request);
+  const context = new TaskContext(request, {
+    clock,
+    signal: currentTask()?.signal ?? new AbortController().signal,
+    maxRetries: definition.maxRetries,
+    defaultRetryDelay: definition.defaultRetryDelay,
+    updateState: async () => {},
+  });
+  return runInContext(context, () => definition.invoke(context, args, kwargs));
+}
