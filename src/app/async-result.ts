@@ -2,6 +2,7 @@ import type { ResultBackend } from '../backends/contract.ts';
 import { waitForResult } from '../backends/wait.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Control, RevokeOptions } from '../control/control.ts';
+import { currentTask } from '../execute/task-context.ts';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import * as states from '../wire/states.ts';
 
@@ -55,12 +56,19 @@ export class AsyncResult<R = unknown> {
    */
   async get(options: GetOptions = {}): Promise<R> {
     if (this.ignored) return undefined as R;
-    if (this.#final === undefined) {
-      const backend = await this.#host.backend();
-      this.#final = await waitForResult(backend, this.id, options);
-      backend.release?.(this.id);
-    }
-    const { status, result, traceback } = this.#final;
+    if (this.#final === undefined) await noted(this.id, this.#wait(options));
+    return this.#outcome(options);
+  }
+
+  async #wait(options: GetOptions): Promise<ResultMeta> {
+    const backend = await this.#host.backend();
+    this.#final = await waitForResult(backend, this.id, options);
+    backend.release?.(this.id);
+    return this.#final;
+  }
+
+  #outcome(options: GetOptions): R {
+    const { status, result, traceback } = this.#final!;
     if (!states.PROPAGATE_STATES.has(status)) return result as R;
     const error = this.#host.decodeError(result, traceback);
     if (options.propagate === false) return error as R;
@@ -84,7 +92,7 @@ export class AsyncResult<R = unknown> {
       const stored = await backend.fetch(this.id);
       if (stored && seen.length === 0) hear(stored);
       for (;;) {
-        await wake.promise;
+        await noted(this.id, wake.promise);
         wake = deferred();
         for (const meta of seen.splice(0)) {
           const isFinal = states.READY_STATES.has(meta.status);
@@ -100,8 +108,9 @@ export class AsyncResult<R = unknown> {
 
   /** Call `callback` with the final state as soon as there is one; what it throws is reported. */
   onReady(callback: (meta: ResultMeta) => void | Promise<void>): void {
-    this.get({ propagate: false })
-      .then(() => callback(this.#final!))
+    if (this.ignored) return;
+    Promise.resolve(this.#final ?? this.#wait({}))
+      .then(callback)
       .catch(error => process.emitWarning(error as Error));
   }
 
@@ -176,6 +185,11 @@ export class AsyncResult<R = unknown> {
     }
     return meta;
   }
+}
+
+/** A task that waits long is known to its worker. */
+function noted<T>(taskId: string, waiting: Promise<T>): Promise<T> {
+  return currentTask()?.waitFor(taskId, waiting) ?? waiting;
 }
 
 /** Ids of the tasks that a stored document names as its children. */

@@ -11,10 +11,12 @@ export async function callDirectly(
   kwargs: Readonly<Record<string, unknown>>,
   clock: Clock,
 ): Promise<unknown> {
-  const request = directRequest(definition.name, randomUUID(), args, currentTask()?.request);
+  const caller = currentTask();
+  const request = directRequest(definition.name, randomUUID(), args, caller?.request);
   const context = new TaskContext(request, {
     clock,
-    signal: currentTask()?.signal ?? new AbortController().signal,
+    caller,
+    signal: caller?.signal ?? new AbortController().signal,
     maxRetries: definition.maxRetries,
     defaultRetryDelay: definition.defaultRetryDelay,
     updateState: async () => {},

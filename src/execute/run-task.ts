@@ -185,6 +185,10 @@ class ExecutionHost implements ContextHost {
     return this.#x.task.defaultRetryDelay;
   }
 
+  waits(taskId: string | undefined): void {
+    this.#x.control.waits?.(taskId);
+  }
+
   async updateState(update: StateUpdate): Promise<void> {
     const { ports, control } = this.#x;
     if (ports.storesResults && !control.isAbandoned)

@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { sleep } from '../base/backoff.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { processWide } from '../base/process-wide.ts';
 import { argsRepr, saferepr } from '../base/saferepr.ts';
@@ -43,7 +43,14 @@ export interface ContextHost {
   readonly maxRetries: number | null;
   readonly defaultRetryDelay: number;
   updateState(update: StateUpdate): Promise<void>;
+  /** The task has waited for long for the result of `taskId`; undefined when that is over. */
+  waits?(taskId: string | undefined): void;
+  /** The task whose code called this one like a function: it has the place. */
+  readonly caller?: TaskContext | undefined;
 }
+
+/** Seconds for which a task may wait for another one's result before the worker hears of it. */
+const LONG_WAIT = 5;
 
 const storage = processWide('current-task', () => new AsyncLocalStorage<TaskContext>());
 
@@ -73,6 +80,8 @@ export class TaskContext {
   readonly request: TaskRequest;
   readonly #host: ContextHost;
   #maxRetries: number | null | undefined;
+  /** Ids of the tasks whose results it has been waiting for for long, several at once perhaps. */
+  #awaited: string[] | undefined;
 
   constructor(request: TaskRequest, host: ContextHost) {
     this.request = request;
@@ -109,6 +118,35 @@ export class TaskContext {
    */
   updateState(update: StateUpdate): Promise<void> {
     return this.#host.updateState(update);
+  }
+
+  /**
+   * Wait for `result`, that of another task. The worker hears of it when that takes long, as
+   * this task keeps its place meanwhile.
+   */
+  async waitFor<R>(taskId: string, result: Promise<R>): Promise<R> {
+    if (this.#host.caller) return this.#host.caller.waitFor(taskId, result);
+    let isLong = false;
+    const note = () => {
+      isLong = true;
+      this.#awaited ??= [];
+      if (this.#awaited.push(taskId) === 1) this.#host.waits?.(taskId);
+    };
+    // by the real clock: this is about what really stands still
+    const timer = systemClock.after(LONG_WAIT, note, { unref: true });
+    try {
+      return await result;
+    } finally {
+      timer.cancel();
+      if (isLong) this.#received(taskId);
+    }
+  }
+
+  #received(taskId: string): void {
+    const awaited = this.#awaited!;
+    const place = awaited.indexOf(taskId);
+    awaited.splice(place, 1);
+    if (place === 0) this.#host.waits?.(awaited[0]);
   }
 
   /**

@@ -31,6 +31,8 @@ export interface PoolEvents {
   onSoftTimeout(jobId: number, seconds: number): void;
   /** An event loop that runs jobs does not turn: one of them computes without a pause. */
   onBlocked(blockage: Blockage): void;
+  /** The job has done nothing for long but wait for `what`, and keeps its place; undefined: it goes on. */
+  onWaits?(jobId: number, what: string | undefined): void;
   /** There is room again after `free` was 0. */
   onRoom(): void;
   /** Something an operator should read. */
@@ -104,6 +106,8 @@ export interface JobControl {
    */
   readonly isAbandoned?: boolean;
   release(): void;
+  /** Say for what the job has waited for long, idle; undefined when that is over. */
+  waits?(what: string | undefined): void;
 }
 
 /**

@@ -105,6 +105,7 @@ export class InProcessPool implements Pool {
       onStarted: held => this.#onStarted(held),
       onPaused: held => this.#watchdog.look(() => [held.job.id]),
       onReleased: held => this.#onReleased(held),
+      onWaits: (held, what) => this.#events.onWaits?.(held.job.id, what),
       onDone: (held, reply) => this.#onDone(held, reply),
       onThrown: (held, error) => this.#onThrown(held, error),
       onLate: held => this.#onLate(held),

@@ -61,6 +61,8 @@ export type FromChild =
   | { readonly type: 'broken'; readonly message: string; readonly stack: string }
   | TurnMessage
   | { readonly type: 'threw'; readonly ticket: number; readonly error: string }
+  /** See `PoolEvents.onWaits`. */
+  | { readonly type: 'waits'; readonly ticket: number; readonly what: string | undefined }
   /** Nothing more will be started here; the child exits after what it runs. */
   | { readonly type: 'leaving'; readonly note: string | undefined }
   | { readonly type: 'log'; readonly level: 'warning' | 'error'; readonly message: string }

@@ -14,7 +14,8 @@ import { cancelTask, failTask } from '../execute/run-task.ts';
 import type { Blockage, Pool, PoolEvents } from '../pool/contract.ts';
 import { type PoolError, Terminated, TimeLimitExceeded } from '../pool/errors.ts';
 import { exceptionRepr } from '../wire/exception.ts';
-import type { Request } from './request.ts';
+import { AwaitingTasks } from './awaiting-tasks.ts';
+import type { Request, RequestState } from './request.ts';
 import type { WorkerState } from './worker-state.ts';
 
 /** Work that a child may have waiting behind the job it runs, in seconds. */
@@ -24,6 +25,8 @@ export const MOST_AHEAD_PER_CHILD = 200;
 const MOST_SUSPECTS = 5;
 /** A run this long (seconds) ends the time of handing out jobs ahead at once. */
 const SLOW_RUN = 0.02;
+/** A request that would start if a place were free. */
+const STUCK: ReadonlySet<RequestState | undefined> = new Set(['reserved', 'starting', 'submitted']);
 
 export interface DispatcherPorts {
   /** Whether the request expired or was revoked; then it is settled. */
@@ -47,6 +50,7 @@ export class Dispatcher {
   readonly #logger: Logger;
   readonly #ports: DispatcherPorts;
   readonly #options: DispatcherOptions;
+  readonly #awaiting: AwaitingTasks;
   #pool!: Pool;
   readonly #waiting = new Fifo<Request>();
   readonly #submitted = new SequenceMap<Request>();
@@ -73,6 +77,11 @@ export class Dispatcher {
     this.#logger = execution.logger;
     this.#ports = ports;
     this.#options = options;
+    this.#awaiting = new AwaitingTasks(execution.logger, {
+      places: () => this.#pool.size,
+      request: jobId => this.#submitted.get(jobId),
+      isStuckHere: taskId => STUCK.has(state.requests.withId(taskId)?.state),
+    });
   }
 
   attach(pool: Pool): void {
@@ -178,6 +187,7 @@ export class Dispatcher {
       request?.onTimeout(true, seconds);
     },
     onBlocked: blockage => this.#onBlocked(blockage),
+    onWaits: (jobId, taskId) => this.#awaiting.note(jobId, taskId),
     onRoom: () => this.pump(),
   };
 

@@ -15,6 +15,8 @@ export interface LoopPorts<J extends LoopJob> {
   /** The job's code has come to its first pause, or its end. */
   onPaused?(job: J): void;
   onReleased(job: J): void;
+  /** See `PoolEvents.onWaits`. */
+  onWaits?(job: J, what: string | undefined): void;
   onDone(job: J, reply: unknown): void;
   /** The runner rejected, which it must not. */
   onThrown(job: J, error: unknown): void;
@@ -27,13 +29,19 @@ const MOST_RELEASED = 64;
 /** Jobs are started within one turn for this long; then I/O has its turn. */
 const TURN_MS = 1;
 
+/** What a job that runs tells its loop. */
+interface LoopEars {
+  release(job: LoopJob): void;
+  waits(job: LoopJob, what: string | undefined): void;
+}
+
 export class LoopJob implements JobControl {
   readonly ticket: number;
   readonly payload: unknown;
   /** What was answered so far has to leave the process before this one starts. */
   readonly careful: boolean;
   state: 'waiting' | 'running' | 'released' | 'abandoned' | 'ended' = 'waiting';
-  #onRelease: ((job: LoopJob) => void) | undefined;
+  #loop: LoopEars | undefined;
   #controller: AbortController | undefined;
   #reason: Error | undefined;
 
@@ -56,15 +64,19 @@ export class LoopJob implements JobControl {
     return this.state === 'abandoned';
   }
 
-  start(onRelease: (job: LoopJob) => void): void {
+  start(loop: LoopEars): void {
     this.state = 'running';
-    this.#onRelease = onRelease;
+    this.#loop = loop;
   }
 
   release(): void {
     if (this.state !== 'running') return;
     this.state = 'released';
-    this.#onRelease?.(this);
+    this.#loop?.release(this);
+  }
+
+  waits(what: string | undefined): void {
+    if (this.state === 'running') this.#loop?.waits(this, what);
   }
 
   abort(reason: Error): void {
@@ -177,7 +189,7 @@ export class JobLoop<J extends LoopJob = LoopJob> {
 
   #start(job: J): void {
     if (!this.#ports.claim(job)) return;
-    job.start(this.#onRelease);
+    job.start(this.#ears);
     this.#running.set(job.ticket, job);
     this.#inUse++;
     this.#ports.onStarted(job);
@@ -200,12 +212,15 @@ export class JobLoop<J extends LoopJob = LoopJob> {
     );
   }
 
-  readonly #onRelease = (job: LoopJob): void => {
-    this.#inUse--;
-    this.#ports.onReleased(job as J);
-    if (this.waiting === 0 || this.#pumpIsDue) return;
-    this.#pumpIsDue = true;
-    queueMicrotask(this.#pumpOutside);
+  readonly #ears: LoopEars = {
+    release: job => {
+      this.#inUse--;
+      this.#ports.onReleased(job as J);
+      if (this.waiting === 0 || this.#pumpIsDue) return;
+      this.#pumpIsDue = true;
+      queueMicrotask(this.#pumpOutside);
+    },
+    waits: (job, what) => this.#ports.onWaits?.(job as J, what),
   };
 
   /** False when nobody wants to know. */

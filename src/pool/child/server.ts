@@ -89,6 +89,7 @@ class Worker {
         if (++this.#started === init.maxTasks) this.#leave(EXIT_RECYCLE, undefined);
       },
       onReleased: job => outbox.released(job),
+      onWaits: (job, what) => outbox.add({ type: 'waits', ticket: job.ticket, what }),
       onDone: (job, reply) => {
         outbox.done(job, reply);
         if (init.maxMemory !== undefined) this.#checkMemory(init.maxMemory);

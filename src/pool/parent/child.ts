@@ -33,6 +33,7 @@ export interface ChildEvents {
   onReady(child: Child): void;
   onTurn(child: Child, turn: TurnMessage): void;
   onThrew(child: Child, ticket: number, error: string): void;
+  onWaits(held: HeldJob, what: string | undefined): void;
   onLeaving(child: Child, note: string | undefined): void;
   onLog(level: 'warning' | 'error', message: string): void;
   /** The child is gone and everything it said was heard. */
@@ -313,6 +314,11 @@ export class Child {
       case 'threw':
         this.#events.onThrew(this, message.ticket, message.error);
         break;
+      case 'waits': {
+        const held = this.held.get(message.ticket);
+        if (held !== undefined) this.#events.onWaits(held, message.what);
+        break;
+      }
       case 'leaving':
         if (this.state !== 'ready') return;
         this.state = 'leaving';

@@ -63,6 +63,7 @@ export class ChildrenPool implements Pool {
         onReady: () => this.#afterNews(),
         onTurn: (child, turn) => this.#onTurn(child, turn),
         onThrew: (child, ticket, error) => this.#onThrew(child, ticket, error),
+        onWaits: (held, what) => this.#events.onWaits?.(held.job.id, what),
         onLeaving: (child, note) => this.#onLeaving(child, note),
         onLog: (level, message) => this.#events.onLog(level, message),
         onGone: (child, exit) => this.#onGone(child, exit),

@@ -110,6 +110,25 @@ describe('a run', () => {
     assert.equal(atStore, 1);
   });
 
+  it('tells its worker when it waits long for the result of another task, and when that is over', async () => {
+    const waits: unknown[] = [];
+    const { task, ports, control } = setup(() => 1);
+    const result = new Promise(resolve => setTimeout(resolve, 5200));
+    const waiting: RunnableTask = {
+      ...task,
+      invoke: async context => {
+        await context.waitFor('quick', Promise.resolve());
+        await Promise.all([context.waitFor('slow', result), context.waitFor('slow too', result)]);
+        waits.push('goes on');
+      },
+    };
+
+    const waitingControl = { ...control, waits: (what: unknown) => void waits.push(what) };
+    await runTask(waiting, source(), ports, waitingControl);
+
+    assert.deepEqual(waits, ['slow', 'slow too', undefined, 'goes on']);
+  });
+
   it('stores nothing when the result is ignored, or there is no backend', async () => {
     for (const ignored of [true, false]) {
       const { task, ports, control, stored } = setup(() => 1);
