@@ -1,8 +1,8 @@
 /**
- * Every SQL statement of the broker. Methods work within the caller's transaction, except
+ * What the broker does with its file. Methods work within the caller's transaction, except
  * those that only read.
  *
- * A message waits (visible, usually ranked in `ready`), is held (invisible, in `lease`) or is
+ * A message waits (visible, usually in line), is held (invisible, in `lease`) or is
  * gone. kombu knows only visible and invisible, and never deletes what it consumed: rows that
  * are invisible without a lease are its leftovers and nobody's business.
  */
@@ -11,8 +11,8 @@ import { markRedelivered } from '../../wire/envelope.ts';
 import type { BindingRow } from '../contract.ts';
 import { Broadcasts } from './broadcasts.ts';
 import type { SqliteDatabase, SqliteValue } from './driver.ts';
+import { Line } from './line.ts';
 import type { ProcessIdentity } from './liveness.ts';
-import { type Candidate, pickInTurn } from './pick.ts';
 import { lastTable, schema, type TableNames } from './schema.ts';
 import { Statements } from './statements.ts';
 
@@ -27,19 +27,11 @@ export interface Holder extends ProcessIdentity {
   readonly beat: number;
 }
 
-/** Ranking reads every payload once; more at a time would keep other writers waiting. */
-const RANKED_AT_ONCE = 5000;
-
-/** SQL for the priority step of a payload whose `properties.priority` is `p`. */
-const STEP = 'CASE WHEN p >= 9 THEN 9 WHEN p >= 6 THEN 6 WHEN p >= 3 THEN 3 ELSE 0 END';
-/** Payloads that are not JSON have no priority; 2 also admits Python's NaN. */
-const PRIORITY = `CASE WHEN json_valid(payload, 2)
-  THEN CAST(json_extract(payload, '$.properties.priority') AS INTEGER) END`;
-
 export class SqliteStore {
   readonly #database: SqliteDatabase;
   readonly #names: TableNames;
   readonly #statements: Statements;
+  readonly #line: Line;
   readonly broadcasts: Broadcasts;
   /** Set by everything that may give a consumer something to take or to hear. */
   hasNews = false;
@@ -48,6 +40,7 @@ export class SqliteStore {
     this.#database = database;
     this.#names = names;
     this.#statements = new Statements(database);
+    this.#line = new Line(this.#statements, names);
     this.broadcasts = new Broadcasts(this.#statements, names);
   }
 
@@ -78,21 +71,16 @@ export class SqliteStore {
 
   /** Whether `claim` or `take` might find something. Reads only. */
   hasWaiting(queues: readonly string[]): boolean {
-    const t = this.#names;
-    const unranked = `SELECT 1 FROM ${t.message} WHERE id > (SELECT up_to FROM ${t.ranked}) LIMIT 1`;
-    if (this.#get(unranked) !== undefined) return true;
-    const ready = `SELECT 1 FROM ${t.ready}
-      WHERE queue_id = (SELECT id FROM ${t.queue} WHERE name = ?) LIMIT 1`;
-    return queues.some(queue => this.#get(ready, queue) !== undefined);
+    return this.#line.hasAny(queues);
   }
 
   /** Takes up to `limit` messages, with a lease for `holder` or, without one, for good. */
   claim(order: string[], limit: number, holder: number | undefined): ClaimedRow[] {
-    this.#rank();
+    this.#line.update();
     const claimed: ClaimedRow[] = [];
-    // Rows that a Python consumer was faster to get are dropped from `ready` on the way.
+    // Rows that a Python consumer was faster to get leave the line on the way.
     while (claimed.length < limit) {
-      const chosen = this.#choose(order, limit - claimed.length);
+      const chosen = this.#line.next(order, limit - claimed.length);
       if (chosen.size === 0) break;
       for (const [queue, ids] of chosen) claimed.push(...this.#obtain(queue, ids, holder));
     }
@@ -123,7 +111,7 @@ export class SqliteStore {
         id,
       );
     }
-    this.#rankRows('id IN (SELECT value FROM json_each(?))', JSON.stringify(ended));
+    this.#line.putBack(ended);
     this.hasNews = true;
     return ended.length;
   }
@@ -163,7 +151,7 @@ export class SqliteStore {
       `DELETE FROM ${t.message} WHERE queue_id = ? AND id NOT IN (SELECT message_id FROM ${t.lease})`,
       queueId,
     );
-    this.#run(`DELETE FROM ${t.ready} WHERE queue_id = ?`, queueId);
+    this.#line.clear(queue);
     return count;
   }
 
@@ -178,7 +166,7 @@ export class SqliteStore {
       queueId,
     );
     this.#run(`DELETE FROM ${t.message} WHERE queue_id = ?`, queueId);
-    this.#run(`DELETE FROM ${t.ready} WHERE queue_id = ?`, queueId);
+    this.#line.clear(queue);
     this.#run(`DELETE FROM ${t.queue} WHERE id = ?`, queueId);
   }
 
@@ -216,36 +204,14 @@ export class SqliteStore {
     for (const { queue } of expired) this.deleteQueue(queue);
   }
 
-  /** Drops from `ready` what other consumers, Python's above all, took from queues of theirs. */
+  /** Takes out of line what other consumers, Python's above all, took from queues of theirs. */
   dropTaken(): void {
-    const t = this.#names;
-    for (const { id } of this.#all(`SELECT id FROM ${t.queue}`) as { id: number }[]) {
-      for (const step of [0, 3, 6, 9]) {
-        this.#run(
-          `DELETE FROM ${t.ready} WHERE queue_id = ?1 AND step = ?2 AND message_id < coalesce((
-            SELECT message_id FROM ${t.ready} WHERE queue_id = ?1 AND step = ?2 AND EXISTS (
-              SELECT 1 FROM ${t.message} WHERE id = message_id AND visible = 1)
-            ORDER BY message_id LIMIT 1), 9e18)`,
-          id,
-          step,
-        );
-      }
-    }
+    this.#line.dropTaken();
   }
 
   /** Ranks everything anew if messages wait that are not ranked: somebody made them visible by hand. */
   findLost(): void {
-    const t = this.#names;
-    const { visible, ready } = this.#get(`
-      SELECT (SELECT count(*) FROM ${t.ready}) AS ready, (
-        SELECT count(*) FROM ${t.message}
-        WHERE visible = 1 AND id <= (SELECT up_to FROM ${t.ranked})) AS visible`) as {
-      visible: number;
-      ready: number;
-    };
-    if (visible <= ready) return;
-    this.#run(`UPDATE ${t.ranked} SET up_to = 0`);
-    this.hasNews = true;
+    if (this.#line.findLost()) this.hasNews = true;
   }
 
   addHolder({ host, pid, started }: ProcessIdentity): number {
@@ -285,62 +251,6 @@ export class SqliteStore {
     this.broadcasts.unsubscribeAll(id);
     this.#run(`DELETE FROM ${t.holder} WHERE id = ?`, id);
     return count;
-  }
-
-  /** Rows published since the last time, by whomever, get their places in `ready`. */
-  #rank(): void {
-    const t = this.#names;
-    const { up_to: from } = this.#get(`SELECT up_to FROM ${t.ranked}`) as { up_to: number };
-    const { to } = this.#get(
-      `SELECT max(id) AS 'to' FROM (SELECT id FROM ${t.message} WHERE id > ? ORDER BY id LIMIT ?)`,
-      from,
-      RANKED_AT_ONCE,
-    ) as { to: number | null };
-    if (to === null) return;
-    this.#rankRows('visible = 1 AND id > ? AND id <= ?', from, to);
-    this.#run(`UPDATE ${t.ranked} SET up_to = ?`, to);
-  }
-
-  #rankRows(condition: string, ...values: SqliteValue[]): void {
-    const t = this.#names;
-    this.#run(
-      `INSERT OR IGNORE INTO ${t.ready}
-        SELECT queue_id, ${STEP}, id FROM (
-          SELECT queue_id, id, ${PRIORITY} AS p FROM ${t.message}
-          WHERE queue_id IS NOT NULL AND ${condition})`,
-      ...values,
-    );
-  }
-
-  /** The next candidates, off `ready`: what is not obtained now was taken by somebody else. */
-  #choose(order: string[], limit: number): Map<string, number[]> {
-    const t = this.#names;
-    const queueIds = new Map<string, number>();
-    const waiting = new Map<string, readonly Candidate[]>();
-    for (const queue of order) {
-      const queueId = this.#queueId(queue);
-      if (queueId === undefined) continue;
-      queueIds.set(queue, queueId);
-      const sql = `SELECT step, message_id AS id FROM ${t.ready} WHERE queue_id = ?
-        ORDER BY step, message_id LIMIT ?`;
-      waiting.set(queue, this.#all(sql, queueId, limit) as Candidate[]);
-    }
-    const chosen = new Map<string, number[]>();
-    for (const [queue, count] of pickInTurn(order, waiting, limit)) {
-      const candidates = waiting.get(queue)!.slice(0, count);
-      const last = candidates.at(-1)!;
-      this.#run(
-        `DELETE FROM ${t.ready} WHERE queue_id = ? AND (step, message_id) <= (?, ?)`,
-        queueIds.get(queue)!,
-        last.step,
-        last.id,
-      );
-      chosen.set(
-        queue,
-        candidates.map(candidate => candidate.id),
-      );
-    }
-    return chosen;
   }
 
   #obtain(queue: string, ids: readonly number[], holder: number | undefined): ClaimedRow[] {
