@@ -10,7 +10,7 @@ import type { Queue } from '../entities.ts';
 import { ChannelError } from '../errors.ts';
 import type { AmqpDelivery } from './delivery.ts';
 import type { AmqpChannel } from './driver.ts';
-import { isUnsupported, RESOURCE_LOCKED, replyCode } from './errors.ts';
+import { RESOURCE_LOCKED, replyCode } from './errors.ts';
 import { Intake, type IntakeHooks, type QosScope } from './intake.ts';
 
 /** What a consumer needs of its transport. */
@@ -76,6 +76,8 @@ export class AmqpConsumer implements Consumer {
   #qos: number | undefined;
   #intake: Intake | undefined;
   #needsConsumerQos = false;
+  /** There is more than one queue, or there will be. */
+  #isShared: boolean;
   /** With scope `consumer`: more could be taken than the subscriptions bring. */
   #hasSpareRoom = false;
   #isDirty = false;
@@ -88,8 +90,10 @@ export class AmqpConsumer implements Consumer {
   #isCancelled = false;
   #closing: Promise<number> | undefined;
 
-  constructor(host: ConsumerHost, options: ConsumeOptions) {
+  /** @param isShared several queues will be added */
+  constructor(host: ConsumerHost, options: ConsumeOptions, isShared: boolean) {
     this.#host = host;
+    this.#isShared = isShared;
     this.#prefetch = options.prefetch;
     this.#hooks = {
       onDeliveries: deliveries => {
@@ -141,6 +145,7 @@ export class AmqpConsumer implements Consumer {
     entry.error = await this.#declareFirst(entry);
     this.#entries.set(queue.name, entry);
     if (isQuorum(queue)) this.#needsConsumerQos = true;
+    if (this.#entries.size > 1) this.#isShared = true;
     this.#touch();
     await this.#reconciled();
     const { error } = entry;
@@ -182,6 +187,11 @@ export class AmqpConsumer implements Consumer {
     if (this.#closing) return this.#closing.then(() => 0);
     this.#closing = this.#close();
     return this.#closing;
+  }
+
+  /** A queue turned out to be one whose broker has no prefetch counts for channels. */
+  countPerConsumer(): void {
+    this.#needsConsumerQos = true;
   }
 
   /** There is a new connection. Resolves when everything is consumed again, or cannot be for now. */
@@ -252,9 +262,14 @@ export class AmqpConsumer implements Consumer {
     }
   }
 
+  /** A count for a whole channel costs the broker much more, and is only needed for several queues. */
+  get #scope(): QosScope {
+    const perChannel = this.#isShared && this.#host.hasChannelQos && !this.#needsConsumerQos;
+    return perChannel ? 'channel' : 'consumer';
+  }
+
   async #currentIntake(): Promise<Intake | undefined> {
-    const scope: QosScope =
-      this.#needsConsumerQos || !this.#host.hasChannelQos ? 'consumer' : 'channel';
+    const scope = this.#scope;
     if (this.#intake?.scope === scope || (this.#intake && this.#intake.held > 0)) {
       return this.#intake;
     }
@@ -345,11 +360,6 @@ export class AmqpConsumer implements Consumer {
     try {
       await question();
     } catch (error) {
-      if (isUnsupported(error) && !this.#needsConsumerQos) {
-        // a quorum queue by the broker's own policy
-        this.#needsConsumerQos = true;
-        return;
-      }
       const known = this.#host.toError(
         error,
         `consuming queue ${JSON.stringify(entry.queue.name)}`,

@@ -28,7 +28,7 @@ import { Declarations } from './declarations.ts';
 import { DelayedDelivery, type DelaySetup, delayedDestination } from './delayed.ts';
 import type { AmqpDelivery } from './delivery.ts';
 import type { AmqpChannel } from './driver.ts';
-import { NOT_FOUND, operationError, replyCode } from './errors.ts';
+import { isUnsupported, NOT_FOUND, operationError, replyCode } from './errors.ts';
 import { Link } from './link.ts';
 import { amqpUrlForPeople, misspeltOptions, type Urls } from './options.ts';
 import { ParkingQueues } from './parking.ts';
@@ -156,7 +156,7 @@ export class AmqpTransport implements Transport {
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
     await this.connect();
-    const consumer = new AmqpConsumer(this.#host, options);
+    const consumer = new AmqpConsumer(this.#host, options, queues.length > 1);
     this.#consumers.add(consumer);
     try {
       for (const queue of queues) await consumer.addQueue(queue);
@@ -282,6 +282,9 @@ export class AmqpTransport implements Transport {
 
   #down(error: Error): void {
     this.#isLost = true;
+    // a queue is a quorum queue by the broker's own policy
+    if (isUnsupported(error.cause))
+      for (const consumer of this.#consumers) consumer.countPerConsumer();
     // Closing is no loss.
     if (!this.#closing) this.#emit({ type: 'lost', error });
   }
