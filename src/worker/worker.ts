@@ -7,17 +7,14 @@ import type { Celery } from '../app/app.ts';
 import { TaskRevokedError } from '../app/errors.ts';
 import { NativeDelays } from '../app/native-delays.ts';
 import { refusePickleAsRoot } from '../app/security.ts';
-import { sleep } from '../base/backoff.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { TaskReply } from '../execute/outcome.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
-import { failTask } from '../execute/run-task.ts';
 import type { Transport } from '../messaging/contract.ts';
 import { type Queue, workerDirect } from '../messaging/entities.ts';
 import type { Pool, RunnerFactory } from '../pool/contract.ts';
-import { WorkerLostError } from '../pool/errors.ts';
 import { createPool, poolKind, runsInProcess } from '../pool/open.ts';
 import { toIso } from '../wire/dates.ts';
 import { encodeException } from '../wire/exception.ts';
@@ -35,6 +32,7 @@ import { RateLimits } from './rate-limits.ts';
 import { Receiver, type ReceiverPolicies, type ReceiverPorts } from './receiver.ts';
 import type { Request } from './request.ts';
 import { RevokedTasks } from './revoked-tasks.ts';
+import { type StopMode, Stopping } from './stopping.ts';
 import { SuccessfulTasks } from './successful-tasks.ts';
 import { UnknownTasks } from './unknown-tasks.ts';
 import { WorkerState } from './worker-state.ts';
@@ -66,9 +64,6 @@ function refuseMemoryAcrossProcesses(app: Celery, pool: string): void {
   }
 }
 
-/** How a worker is stopped, from patient to not at all. */
-export type StopMode = 'warm' | 'cold' | 'now';
-
 function noteSuccess(successful: SuccessfulTasks) {
   return (request: Request, reply: TaskReply) => {
     if (reply.kind === 'success') successful.add(request.id);
@@ -97,12 +92,8 @@ export class Worker {
   #prefetch!: PrefetchOptions;
   #scheduled = 0;
   #unknown = 0;
-  #stopping: Promise<void> | undefined;
-  #cold = false;
-  readonly #coldRequested: Deferred<void> = deferred();
-  /** The wait of a soft shutdown is over. */
-  readonly #now = new AbortController();
-  #onKill: (() => void) | undefined;
+  readonly #stopping: Stopping;
+  #ending: Promise<void> | undefined;
 
   /** @throws ImproperlyConfigured for queues that are not defined, SecurityError for pickle as root */
   constructor(app: Celery, options: WorkerOptions) {
@@ -111,6 +102,7 @@ export class Worker {
     this.#options = options;
     this.#logger = options.logger;
     this.#revoked = new RevokedTasks(app.clock);
+    this.#stopping = new Stopping(app, options.logger);
     refusePickleAsRoot(app.conf.get('accept_content'));
     refuseMemoryAcrossProcesses(app, this.poolName);
     if (options.queues) app.queues.select(options.queues);
@@ -166,15 +158,15 @@ export class Worker {
       await this.#assemble();
       const pool = this.#pool!;
       await Promise.all([pool.start(), this.#consumer!.connect()]);
-      if (this.#stopping) return;
+      if (this.#ending) return;
       await this.#setUpDelays();
       await this.#consumer!.start();
       await this.#pidbox?.start();
-      if (this.#stopping) return;
+      if (this.#ending) return;
       this.#logger.info(`${this.hostname} ready.`);
       await workerReady.send(this.hostname, event);
     } catch (error) {
-      if (this.#stopping) return;
+      if (this.#ending) return;
       await this.stop('cold');
       throw error;
     }
@@ -187,14 +179,9 @@ export class Worker {
    * early acks fail. Idempotent. `onKill` is called when running tasks are about to be killed.
    */
   async stop(how: StopMode = 'warm', onKill?: () => void): Promise<void> {
-    if (onKill) this.#onKill = onKill;
-    if (how === 'now') this.#now.abort();
-    if (how !== 'warm' && !this.#cold) {
-      this.#cold = true;
-      this.#coldRequested.resolve();
-    }
-    this.#stopping ??= this.#shutDown();
-    await this.#stopping;
+    this.#stopping.request(how, onKill);
+    this.#ending ??= this.#shutDown();
+    await this.#ending;
   }
 
   async #assemble(): Promise<void> {
@@ -395,59 +382,16 @@ export class Worker {
   async #shutDown(): Promise<void> {
     const { workerShuttingDown, workerShutdown } = this.app.signals;
     const event = { hostname: this.hostname };
-    const how = this.#cold ? 'cold' : 'warm';
-    await workerShuttingDown.send(this.hostname, { ...event, how });
+    await workerShuttingDown.send(this.hostname, { ...event, how: this.#stopping.how });
     await this.#consumer?.cancel();
     this.#receiver?.cancelScheduled();
-    if (this.#pool) {
-      if (!this.#cold) await this.#drain(this.#pool);
-      if (this.#cold) {
-        await this.#soften();
-        this.#onKill?.();
-        await this.#kill(this.#pool);
-      }
-    }
+    const [pool, dispatcher, execution] = [this.#pool, this.#dispatcher, this.#execution];
+    if (pool) await this.#stopping.endTasks({ pool, dispatcher, execution });
     await this.#pidbox?.stop();
     await this.#deadLetters?.stop();
     await this.#consumer?.stop();
     await this.#transport?.close();
     await workerShutdown.send(this.hostname, event);
     await this.app.close();
-  }
-
-  async #drain(pool: Pool): Promise<void> {
-    await this.#dispatcher.close();
-    await Promise.race([pool.drain(), this.#coldRequested.promise]);
-  }
-
-  /** Before a cold shutdown: time in which running tasks may still end. */
-  async #soften(): Promise<void> {
-    const { conf, clock } = this.app;
-    const seconds = conf.get('worker_soft_shutdown_timeout');
-    const waitsIdle = conf.get('worker_enable_soft_shutdown_on_idle');
-    await this.#dispatcher.close();
-    if (seconds <= 0 || (this.#dispatcher.active === 0 && !waitsIdle)) return;
-    this.#logger.warning(`Initiating Soft Shutdown, terminating in ${seconds} seconds`);
-    const time = sleep(seconds, clock, this.#now.signal).catch(() => {});
-    await (waitsIdle ? time : Promise.race([time, this.#dispatcher.whenIdle()]));
-    this.#now.abort();
-  }
-
-  async #kill(pool: Pool): Promise<void> {
-    const running = this.#dispatcher.running;
-    await pool.stop();
-    const lost = running.filter(request => !request.acksLate && request.state !== 'done');
-    await Promise.all(lost.map(request => this.#failKilled(request)));
-  }
-
-  /** The message is gone, so its client must hear of it. */
-  async #failKilled(request: Request): Promise<void> {
-    const error = new WorkerLostError('The worker was stopped before the task ended.', {
-      exitCode: null,
-      signal: 'SIGKILL',
-    });
-    await failTask(request.task, request.delivery, this.#execution, error).catch(cause => {
-      this.#logger.error(`${request.label}: ${(cause as Error).message}`);
-    });
   }
 }
