@@ -230,10 +230,11 @@ export class Queues {
     );
   }
 
-  #fromDeclaration(name: string, declaration: QueueDeclaration): Queue {
+  /** `key` is the routing key when it says none; as in Celery the queue's own name. */
+  #fromDeclaration(name: string, declaration: QueueDeclaration, key = name): Queue {
     const where = `task_queues, queue ${JSON.stringify(name)}`;
     const given = snakeCased<QueueDeclaration>(declaration, DECLARATION_KEYS, where);
-    const bindings = given.bindings?.map(each => this.#toBinding(each, where));
+    const bindings = given.bindings?.map(each => this.#toBinding(each, key, where));
     const isBoundOnlyBy = bindings && bindings.length > 0 && !given.exchange;
     const { exchange: target, routingKey } = this.#toBinding(
       {
@@ -241,6 +242,7 @@ export class Queues {
         exchange_type: given.exchange_type ?? null,
         routing_key: given.routing_key || given.binding_key || null,
       },
+      key,
       where,
     );
     return queue(name, {
@@ -250,7 +252,11 @@ export class Queues {
     });
   }
 
-  #toBinding(declaration: BindingDeclaration | QueueBinding, where: string): QueueBinding {
+  #toBinding(
+    declaration: BindingDeclaration | QueueBinding,
+    key: string,
+    where: string,
+  ): QueueBinding {
     if ('routingKey' in declaration && isExchange(declaration.exchange)) {
       return declaration as QueueBinding;
     }
@@ -260,7 +266,7 @@ export class Queues {
     const name = given.exchange || settings.task_default_exchange || settings.task_default_queue;
     return {
       exchange: isExchange(name) ? name : exchange(name, exchangeType(type, where)),
-      routingKey: given.routing_key || given.binding_key || this.#defaultRoutingKey,
+      routingKey: given.routing_key || given.binding_key || key,
       ...(given.binding_arguments && { arguments: given.binding_arguments }),
     };
   }
@@ -273,7 +279,7 @@ export class Queues {
   #default(name: string): Queue {
     const { task_default_queue_type: type } = this.#settings;
     return queue(name, {
-      ...this.#fromDeclaration(name, {}),
+      ...this.#fromDeclaration(name, {}, this.#defaultRoutingKey),
       queueArguments: type === 'classic' ? {} : { 'x-queue-type': type },
     });
   }

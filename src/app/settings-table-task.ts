@@ -260,19 +260,19 @@ export const ROUTING_SETTINGS = {
     'CELERY_DEFAULT_EXCHANGE',
     string,
     null,
-    "Exchange of queues that name none; unset means the default queue's name.",
+    "Exchange of queues in `task_queues` that name none; unset means the default queue's name.",
   ),
   task_default_exchange_type: used(
     'CELERY_DEFAULT_EXCHANGE_TYPE',
     string,
     'direct',
-    'Exchange type of queues that name none.',
+    'Type of the exchange of queues in `task_queues` that name none.',
   ),
   task_default_routing_key: used(
     'CELERY_DEFAULT_ROUTING_KEY',
     string,
     null,
-    "Routing key of queues that name none; unset means the default queue's name.",
+    "Routing key of the default queue when `task_queues` does not declare it; unset means its name.",
   ),
   task_default_delivery_mode: used(
     'CELERY_DEFAULT_DELIVERY_MODE',

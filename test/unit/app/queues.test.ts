@@ -68,6 +68,16 @@ describe('declared queues', () => {
     );
   });
 
+  test('a declaration without routing key has the name of its queue as key', () => {
+    const queues = queuesOf({
+      task_default_routing_key: 'other',
+      task_queues: { mail: {}, video: { exchange: 'media' } },
+    });
+    assert.deepEqual(ways(queues.get('mail')), ['celery mail']);
+    assert.deepEqual(ways(queues.get('video')), ['media video']);
+    assert.deepEqual(ways(queuesOf({ task_queues: ['mail'] }).get('mail')), ['celery mail']);
+  });
+
   test('several bindings can be declared', () => {
     const bindings = [
       { exchange: 'media', exchange_type: 'topic', routing_key: 'video.#' },
@@ -76,8 +86,8 @@ describe('declared queues', () => {
     const queues = queuesOf({
       task_queues: { av: { bindings }, more: { exchange: 'own', bindings } },
     });
-    assert.deepEqual(ways(queues.get('av')), ['media video.#', 'raw celery']);
-    assert.deepEqual(ways(queues.get('more')), ['own celery', 'media video.#', 'raw celery']);
+    assert.deepEqual(ways(queues.get('av')), ['media video.#', 'raw av']);
+    assert.deepEqual(ways(queues.get('more')), ['own more', 'media video.#', 'raw more']);
     assert.equal(queues.get('av').exchange.type, 'topic');
   });
 

@@ -223,7 +223,7 @@ describe('queues', () => {
 
     assert.deepEqual(queues.names, ['a', 'b', 'c']);
     assert.deepEqual(queues.get('a').exchange, exchange('tasks', 'topic'));
-    assert.equal(queues.get('a').routingKey, 'task.default');
+    assert.equal(queues.get('a').routingKey, 'a');
     assert.equal(queues.get('b').routingKey, 'b.#');
     assert.equal(queues.get('b').maxPriority, 9);
     assert.equal(queues.get('c').exchange.name, 'c');
