@@ -272,7 +272,7 @@ export const ROUTING_SETTINGS = {
     'CELERY_DEFAULT_ROUTING_KEY',
     string,
     null,
-    "Routing key of the default queue when `task_queues` does not declare it; unset means its name.",
+    'Routing key of the default queue when `task_queues` does not declare it; unset means its name.',
   ),
   task_default_delivery_mode: used(
     'CELERY_DEFAULT_DELIVERY_MODE',
