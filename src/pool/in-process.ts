@@ -8,7 +8,6 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import { JobLoop, LoopJob } from './child/job-loop.ts';
 import type { Job, JobRunner, Pool, PoolEvents, RunnerFactory } from './contract.ts';
-import { Deadlines, type Limited } from './deadlines.ts';
 import {
   type PoolError,
   PoolFailure,
@@ -18,10 +17,11 @@ import {
 } from './errors.ts';
 import { LoopWatchdog } from './loop-watchdog.ts';
 import { checkOptions, type PoolOptions } from './options.ts';
+import { type LimitedJob, TimeLimits } from './time-limits.ts';
 
 const DEFAULT_PREFETCH = 8;
 
-class InProcessJob extends LoopJob implements Limited {
+class InProcessJob extends LoopJob implements LimitedJob {
   readonly job: Job;
   softAt = Number.POSITIVE_INFINITY;
   hardAt = Number.POSITIVE_INFINITY;
@@ -43,7 +43,7 @@ export class InProcessPool implements Pool {
   readonly #events: PoolEvents;
   readonly #clock: Clock;
   readonly #room: number;
-  readonly #deadlines: Deadlines<InProcessJob>;
+  readonly #limits: TimeLimits<InProcessJob>;
   #lastTicket = 0;
   /** Jobs not answered, also those released. */
   #held = 0;
@@ -67,10 +67,14 @@ export class InProcessPool implements Pool {
     this.#events = options.events;
     this.#clock = options.clock ?? systemClock;
     this.#room = this.size + (options.prefetchPerChild ?? DEFAULT_PREFETCH);
-    this.#deadlines = new Deadlines(this.#clock, {
-      soft: held => this.#onSoftLimit(held),
-      hard: held => this.#abandon(held, new TimeLimitExceeded(this.#hardLimit(held))),
-    });
+    const { softTimeLimit, timeLimit } = options;
+    this.#limits = new TimeLimits(
+      { clock: this.#clock, softTimeLimit, timeLimit, enforcesHard: this.#abandons },
+      {
+        onSoft: (held, seconds) => this.#onSoftLimit(held, seconds),
+        onHard: (held, seconds) => this.#abandon(held, new TimeLimitExceeded(seconds)),
+      },
+    );
     const watch = {
       isNeeded: () => this.#held > 0,
       suspects: () => this.#runningIds(),
@@ -193,7 +197,7 @@ export class InProcessPool implements Pool {
     this.#isOpen = false;
     this.#isStopped = true;
     this.#watchdog.stop();
-    this.#deadlines.clear();
+    this.#limits.clear();
     this.#loop?.takeBack();
     const reason = new Terminated('the worker was stopped');
     for (const held of this.#loop?.running ?? []) {
@@ -242,18 +246,12 @@ export class InProcessPool implements Pool {
 
   #onStarted(held: InProcessJob): void {
     this.#events.onStarted(held.job.id, process.pid);
-    const soft = this.#softLimit(held);
-    const hard = this.#abandons ? this.#hardLimit(held) : 0;
-    if (soft <= 0 && hard <= 0) return;
-    const now = this.#clock.monotonic();
-    if (soft > 0) held.softAt = now + soft;
-    if (hard > 0) held.hardAt = now + hard;
-    this.#deadlines.watch(held);
+    this.#limits.start(held);
   }
 
   #onReleased(held: InProcessJob): void {
     if (held.isClosed) return;
-    this.#deadlines.forget(held);
+    this.#limits.forget(held);
     held.takesRoom = false;
     this.#load--;
     this.#afterNews();
@@ -282,16 +280,7 @@ export class InProcessPool implements Pool {
     );
   }
 
-  #softLimit(held: InProcessJob): number {
-    return held.job.softTimeLimit ?? this.#options.softTimeLimit ?? 0;
-  }
-
-  #hardLimit(held: InProcessJob): number {
-    return held.job.timeLimit ?? this.#options.timeLimit ?? 0;
-  }
-
-  #onSoftLimit(held: InProcessJob): void {
-    const seconds = this.#softLimit(held);
+  #onSoftLimit(held: InProcessJob, seconds: number): void {
     this.#loop!.expire(held.ticket, seconds);
     this.#events.onSoftTimeout(held.job.id, seconds);
   }
@@ -319,7 +308,7 @@ export class InProcessPool implements Pool {
     if (held.isClosed) return false;
     held.isClosed = true;
     this.#held--;
-    this.#deadlines.forget(held);
+    this.#limits.forget(held);
     if (held.takesRoom) this.#load--;
     return true;
   }

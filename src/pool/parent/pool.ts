@@ -6,16 +6,17 @@
  */
 
 import { constants } from 'node:os';
-import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
 import { type Deferred, deferred } from '../../base/deferred.ts';
 import type { Launcher } from '../carrier.ts';
 import type { Job, Pool, PoolEvents } from '../contract.ts';
-import { Deadlines } from '../deadlines.ts';
 import { type PoolError, Terminated, TimeLimitExceeded, WorkerLostError } from '../errors.ts';
 import type { TurnMessage } from '../messages.ts';
 import { checkOptions, type PoolOptions } from '../options.ts';
+import { TimeLimits } from '../time-limits.ts';
 import { type Child, type ChildExit, exitText, HeldJob } from './child.ts';
-import { Dispatcher, PATIENCE } from './dispatcher.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Rounds } from './rounds.ts';
 import { Staff } from './staff.ts';
 
 const DEFAULT_PREFETCH = 32;
@@ -32,9 +33,10 @@ export class ChildrenPool implements Pool {
   readonly #clock: Clock;
   readonly #slots: number;
   readonly #prefetch: number;
-  readonly #deadlines: Deadlines<HeldJob>;
+  readonly #limits: TimeLimits<HeldJob>;
   readonly #staff: Staff;
   readonly #dispatcher: Dispatcher;
+  readonly #rounds: Rounds;
   /** Jobs that take up room: those not released and not answered. */
   #load = 0;
   #wasFull = false;
@@ -44,7 +46,6 @@ export class ChildrenPool implements Pool {
   #draining: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #restarting: Promise<void> = Promise.resolve();
-  #watch: Timer | undefined;
 
   constructor(name: 'prefork' | 'threads', launcher: Launcher, options: PoolOptions) {
     checkOptions(options);
@@ -54,10 +55,14 @@ export class ChildrenPool implements Pool {
     this.#options = { ...options, prefetchPerChild: this.#prefetch };
     this.#events = options.events;
     this.#clock = options.clock ?? systemClock;
-    this.#deadlines = new Deadlines(this.#clock, {
-      soft: held => this.#onSoftLimit(held),
-      hard: held => this.#onHardLimit(held),
-    });
+    const { softTimeLimit, timeLimit } = options;
+    this.#limits = new TimeLimits(
+      { clock: this.#clock, softTimeLimit, timeLimit, enforcesHard: true },
+      {
+        onSoft: (held, seconds) => this.#onSoftLimit(held, seconds),
+        onHard: held => this.#onHardLimit(held),
+      },
+    );
     this.#staff = new Staff(launcher, this.#options, {
       children: {
         onReady: () => this.#afterNews(),
@@ -75,10 +80,14 @@ export class ChildrenPool implements Pool {
       { clock: this.#clock, slots: this.#slots, prefetch: this.#prefetch },
       {
         children: () => this.#staff.serving,
-        hasHardLimit: held => this.#hardLimit(held) > 0,
+        hasHardLimit: held => this.#limits.hard(held) > 0,
         onStarted: (held, child) => this.#markStarted(held, child),
       },
     );
+    this.#rounds = new Rounds(this.#clock, this.#dispatcher, {
+      children: () => this.#staff.all,
+      onBlocked: blockage => this.#events.onBlocked(blockage),
+    });
   }
 
   get size(): number {
@@ -117,7 +126,7 @@ export class ChildrenPool implements Pool {
     this.#dispatcher.add(new HeldJob(job));
     this.#load++;
     if (this.free === 0) this.#wasFull = true;
-    this.#watch ??= this.#clock.every(PATIENCE, () => this.#look(), { unref: true });
+    this.#rounds.begin();
   }
 
   terminate(jobId: number, signal: NodeJS.Signals = 'SIGTERM'): boolean {
@@ -216,8 +225,8 @@ export class ChildrenPool implements Pool {
 
   async #stop(): Promise<void> {
     this.#state = 'stopped';
-    this.#watch?.cancel();
-    this.#deadlines.clear();
+    this.#rounds.end();
+    this.#limits.clear();
     this.#dispatcher.clear();
     this.#load = 0;
     this.#idle?.resolve();
@@ -233,33 +242,6 @@ export class ChildrenPool implements Pool {
   }
 
   // What children report
-
-  /** Regular look at children that may be stuck: no messages come then, but their ledger can be read. */
-  #look(): void {
-    const now = this.#clock.monotonic();
-    let isBusy = this.#dispatcher.waiting.length > 0;
-    for (const child of this.#staff.all) {
-      if (child.held.size === 0) continue;
-      isBusy = true;
-      if (child.state !== 'ready') continue;
-      this.#dispatcher.takeBackOverdue(child, now);
-      const seconds = child.blockedFor(now);
-      if (seconds !== undefined) this.#reportBlocked(child, seconds);
-    }
-    if (isBusy) return;
-    this.#watch?.cancel();
-    this.#watch = undefined;
-  }
-
-  #reportBlocked(child: Child, seconds: number): void {
-    const running = [...child.held.values()].filter(held => held.state === 'started');
-    this.#events.onBlocked({
-      where: `${child.name} pid:${child.pid}`,
-      seconds,
-      isOver: false,
-      jobs: running.map(held => held.job.id),
-    });
-  }
 
   #onTurn(child: Child, turn: TurnMessage): void {
     if (this.#state === 'stopped') return;
@@ -280,13 +262,7 @@ export class ChildrenPool implements Pool {
   #markStarted(held: HeldJob, child: Child): void {
     held.state = 'started';
     this.#announce(held, child);
-    const soft = held.job.softTimeLimit ?? this.#options.softTimeLimit ?? 0;
-    const hard = this.#hardLimit(held);
-    if (soft <= 0 && hard <= 0) return;
-    const now = this.#clock.monotonic();
-    if (soft > 0) held.softAt = now + soft;
-    if (hard > 0) held.hardAt = now + hard;
-    this.#deadlines.watch(held);
+    this.#limits.start(held);
   }
 
   #announce(held: HeldJob, child: Child): void {
@@ -295,15 +271,11 @@ export class ChildrenPool implements Pool {
     this.#events.onStarted(held.job.id, child.pid!);
   }
 
-  #hardLimit(held: HeldJob): number {
-    return held.job.timeLimit ?? this.#options.timeLimit ?? 0;
-  }
-
   #onReleased(child: Child, ticket: number): void {
     const held = child.held.get(ticket);
     if (held === undefined) return;
     this.#announce(held, child);
-    this.#deadlines.forget(held);
+    this.#limits.forget(held);
     held.state = 'released';
     child.releasedCount++;
     this.#load--;
@@ -325,7 +297,7 @@ export class ChildrenPool implements Pool {
     for (const ticket of tickets) {
       const held = child.held.get(ticket);
       if (held === undefined) continue;
-      this.#deadlines.forget(held);
+      this.#limits.forget(held);
       child.forget(held);
       back.push(held);
     }
@@ -359,7 +331,7 @@ export class ChildrenPool implements Pool {
       const isInnocent = isDoomed && held.doom === undefined && held.state !== 'released';
       // with one slot nothing else can have been running, it was done but for its reply
       if (!wasStarted || (isInnocent && this.#slots > 1)) {
-        this.#deadlines.forget(held);
+        this.#limits.forget(held);
         child.forget(held);
         back.push(held);
       } else {
@@ -372,14 +344,13 @@ export class ChildrenPool implements Pool {
   }
 
   #errorFor(held: HeldJob, exit: ChildExit): PoolError {
-    if (held.doom === 'time limit') return new TimeLimitExceeded(this.#hardLimit(held));
+    if (held.doom === 'time limit') return new TimeLimitExceeded(this.#limits.hard(held));
     const text = exitText(exit);
     if (held.doom === 'request') return new Terminated(text);
     return new WorkerLostError(`Worker exited prematurely: ${text} Job: ${held.job.id}.`, exit);
   }
 
-  #onSoftLimit(held: HeldJob): void {
-    const seconds = held.job.softTimeLimit ?? this.#options.softTimeLimit ?? 0;
+  #onSoftLimit(held: HeldJob, seconds: number): void {
     held.child!.tell({ type: 'soft-limit', ticket: held.ticket, seconds });
     this.#events.onSoftTimeout(held.job.id, seconds);
   }
@@ -399,7 +370,7 @@ export class ChildrenPool implements Pool {
   }
 
   #close(held: HeldJob): void {
-    this.#deadlines.forget(held);
+    this.#limits.forget(held);
     if (held.state !== 'released') this.#load--;
     held.child?.forget(held);
   }
