@@ -1,4 +1,4 @@
-/** What a sub-command is: a row of the command table, and the function that it loads. */
+/** What a sub-command is: its declaration (declarations/), and the code that runs it (commands/). */
 import type { GlobalValues } from './global-options.ts';
 import type { Options, Values } from './option.ts';
 
@@ -23,12 +23,15 @@ export interface CommandModule<O extends Options = Options> {
   run(invocation: Invocation<O>): Promise<number>;
 }
 
-export interface Command<O extends Options = Options> {
+/** All that parsing, help and docs/cli.md know of it. */
+export interface Declaration<O extends Options = Options> {
   readonly name: string;
   readonly summary: string;
   readonly arguments: readonly Argument[];
   readonly options: O;
-  /** Imports the code only when the command runs: help must not cost a driver. */
+}
+
+export interface Command<O extends Options = Options> extends Declaration<O> {
   load(): Promise<CommandModule<O>>;
 }
 

@@ -1,7 +1,7 @@
 import type { ApplyOptions } from '../../app/task-options.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import type { Invocation } from '../command.ts';
-import type { CALL_OPTIONS } from '../command-options.ts';
+import type { CALL_OPTIONS } from '../declarations/call.ts';
 import { loadApp } from '../load-app.ts';
 
 /** Sends a task by name; it need not be registered here. */

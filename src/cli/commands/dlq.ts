@@ -10,7 +10,6 @@ import { deadLetterQueue } from '../../worker/dead-letters.ts';
 import { wantsColor } from '../color.ts';
 import type { Invocation } from '../command.ts';
 import { CommandError, UsageError } from '../command-error.ts';
-import type { DLQ_OPTIONS } from '../command-options.ts';
 import { confirm } from '../confirm.ts';
 import {
   details,
@@ -22,6 +21,7 @@ import {
   listLine,
   matcher,
 } from '../dead-letters.ts';
+import type { DLQ_OPTIONS } from '../declarations/dlq.ts';
 import { interruption } from '../interrupt.ts';
 import { loadApp } from '../load-app.ts';
 import type { Values } from '../option.ts';

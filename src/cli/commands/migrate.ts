@@ -11,7 +11,7 @@ import { bodyBytes } from '../../wire/message.ts';
 import { isTaskMessage, readTaskHeaders } from '../../wire/task-message.ts';
 import type { Invocation } from '../command.ts';
 import { CommandError, UsageError } from '../command-error.ts';
-import type { MIGRATE_OPTIONS } from '../command-options.ts';
+import type { MIGRATE_OPTIONS } from '../declarations/migrate.ts';
 import { interruption } from '../interrupt.ts';
 import { loadApp } from '../load-app.ts';
 import type { Values } from '../option.ts';

@@ -2,8 +2,8 @@ import type { Celery } from '../../app/app.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import { wantsColor } from '../color.ts';
 import type { Invocation } from '../command.ts';
-import type { PURGE_OPTIONS } from '../command-options.ts';
 import { confirm } from '../confirm.ts';
+import type { PURGE_OPTIONS } from '../declarations/purge.ts';
 import { loadApp } from '../load-app.ts';
 
 /** Deletes what waits in queues, after asking. */

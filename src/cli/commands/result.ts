@@ -5,7 +5,7 @@ import { saferepr } from '../../base/saferepr.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import type { Invocation } from '../command.ts';
 import { CommandError } from '../command-error.ts';
-import type { RESULT_OPTIONS } from '../command-options.ts';
+import type { RESULT_OPTIONS } from '../declarations/result.ts';
 import { loadApp } from '../load-app.ts';
 
 /** Waits for a result and prints it, or what the task failed with. */

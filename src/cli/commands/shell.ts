@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import { Celery } from '../../app/app.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import type { Invocation } from '../command.ts';
-import type { SHELL_OPTIONS } from '../command-options.ts';
+import type { SHELL_OPTIONS } from '../declarations/shell.ts';
 import { loadApp } from '../load-app.ts';
 import { version } from '../version.ts';
 

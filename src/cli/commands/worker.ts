@@ -17,7 +17,7 @@ import { type BannerFacts, banner } from '../banner.ts';
 import { refusesColor, wantsColor } from '../color.ts';
 import type { Invocation } from '../command.ts';
 import { UsageError } from '../command-error.ts';
-import { WORKER_OPTIONS } from '../command-options.ts';
+import { WORKER_OPTIONS } from '../declarations/worker.ts';
 import type { GlobalValues } from '../global-options.ts';
 import { type AppSource, loadApp } from '../load-app.ts';
 import type { Options } from '../option.ts';

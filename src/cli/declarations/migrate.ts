@@ -1,0 +1,52 @@
+import type { Declaration } from '../command.ts';
+import type { Options } from '../option.ts';
+import { flag, float, integer, list } from '../value-type.ts';
+
+export const MIGRATE_OPTIONS = {
+  limit: {
+    flags: ['-n', '--limit'],
+    type: integer(1),
+    section: 'Migration Options',
+    help: 'Number of messages; all unless given.',
+  },
+  timeout: {
+    flags: ['-t', '--timeout'],
+    type: float(0),
+    section: 'Migration Options',
+    help: 'Stop after so many seconds without a message (1).',
+  },
+  ackMessages: {
+    flags: ['-a', '--ack-messages'],
+    type: flag,
+    section: 'Migration Options',
+    help: 'Move: delete each message at the source when the destination has it. Otherwise they are copied.',
+  },
+  tasks: {
+    flags: ['-T', '--tasks'],
+    type: list,
+    section: 'Migration Options',
+    help: 'Only tasks of these names.',
+  },
+  queues: {
+    flags: ['-Q', '--queues'],
+    type: list,
+    section: 'Migration Options',
+    help: 'These queues, by default all of the app; old:new gives a queue another name.',
+  },
+  forever: {
+    flags: ['-F', '--forever'],
+    type: flag,
+    section: 'Migration Options',
+    help: 'Go on with what comes in, until the command is interrupted.',
+  },
+} as const satisfies Options;
+
+export const MIGRATE: Declaration<typeof MIGRATE_OPTIONS> = {
+  name: 'migrate',
+  summary: 'Copy or move tasks from one broker to another.',
+  arguments: [
+    { name: 'SOURCE', help: 'URL of the broker that has the messages.' },
+    { name: 'DESTINATION', help: 'URL of the broker that is to get them.' },
+  ],
+  options: MIGRATE_OPTIONS,
+};

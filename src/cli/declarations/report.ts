@@ -1,0 +1,8 @@
+import type { Declaration } from '../command.ts';
+
+export const REPORT: Declaration = {
+  name: 'report',
+  summary: 'Print what a bug report needs: versions and settings, without secrets.',
+  arguments: [],
+  options: {},
+};
