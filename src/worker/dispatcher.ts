@@ -4,6 +4,7 @@
  * An early ack is confirmed by the broker before the job leaves for the pool: whatever
  * dies after that, the task cannot start a second time.
  */
+import { sleep } from '../base/backoff.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import { Fifo } from '../base/fifo.ts';
 import type { Logger } from '../base/logger.ts';
@@ -21,12 +22,16 @@ import type { WorkerState } from './worker-state.ts';
 /** Work that a child may have waiting behind the job it runs, in seconds. */
 const AHEAD_SECONDS = 0.004;
 export const MOST_AHEAD_PER_CHILD = 200;
+/** Seconds for the broker to confirm the last early acks when the worker stops. */
+const LAST_ACKS = 5;
 /** Names shown of tasks that may be blocking an event loop. */
 const MOST_SUSPECTS = 5;
 /** A run this long (seconds) ends the time of handing out jobs ahead at once. */
 const SLOW_RUN = 0.02;
 /** A request that would start if a place were free. */
 const STUCK: ReadonlySet<RequestState | undefined> = new Set(['reserved', 'starting', 'submitted']);
+
+const TOO_LATE = new Error('the broker confirmed it when the pool had stopped');
 
 export interface DispatcherPorts {
   /** Whether the request expired or was revoked; then it is settled. */
@@ -59,12 +64,16 @@ export class Dispatcher {
   #starting = 0;
   /** Of the submitted, those with late acks. */
   #late = 0;
+  /** Resolved when none is. */
+  #allStarted: Deferred<void> | undefined;
   #idle: Deferred<void> | undefined;
   /** Moving mean of run times in seconds; undefined until the first job is done. */
   #meanRuntime: number | undefined;
   /** When a job was answered, by the monotonic clock. */
   #lastAnswer = Number.NEGATIVE_INFINITY;
   #closed = false;
+  /** Nothing goes to the pool any more, whatever the broker confirms. */
+  #isShut = false;
 
   constructor(
     state: WorkerState,
@@ -170,6 +179,8 @@ export class Dispatcher {
       else this.#state.requests.delete(request);
     }
     for (const id of await this.#pool.recall()) this.#takeBack(id);
+    this.pump();
+    await this.#lastAcks();
   }
 
   /** Requests that are with the pool; after `close` also those that still have to go there. */
@@ -203,6 +214,18 @@ export class Dispatcher {
     return perChild * this.#pool.size;
   }
 
+  /** What the broker has from us is not delivered again, so it has to reach the pool while that takes jobs. */
+  async #lastAcks(): Promise<void> {
+    if (this.#starting > 0) {
+      this.#allStarted ??= deferred();
+      const enough = new AbortController();
+      const time = sleep(LAST_ACKS, this.#execution.clock, enough.signal).catch(() => {});
+      await Promise.race([this.#allStarted.promise, time]);
+      enough.abort();
+    }
+    this.#isShut = true;
+  }
+
   #start(request: Request): void {
     if (request.acksLate || request.delivery.settled) {
       this.#submit(request);
@@ -213,18 +236,24 @@ export class Dispatcher {
     const { delivery } = request;
     request.ack().then(
       () => {
-        this.#starting -= 1;
+        this.#endStarting();
+        if (this.#isShut) return this.#dropUnacknowledged(request, TOO_LATE);
         this.#submit(request);
         // one that came while the ack was on its way
         if (request.delivery !== delivery) this.#tell(request.ack(), request);
       },
       error => {
-        this.#starting -= 1;
+        this.#endStarting();
         if (request.delivery === delivery) this.#dropUnacknowledged(request, error as Error);
         else if (!this.#closed) this.#start(request);
         this.pump();
       },
     );
+  }
+
+  #endStarting(): void {
+    this.#starting -= 1;
+    if (this.#starting === 0) this.#allStarted?.resolve();
   }
 
   #dropUnacknowledged(request: Request, error: Error): void {

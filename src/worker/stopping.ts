@@ -61,7 +61,8 @@ export class Stopping {
 
   async #drain({ pool, dispatcher }: RunningTasks): Promise<void> {
     await dispatcher.close();
-    await Promise.race([pool.drain(), this.#coldRequested.promise]);
+    const drained = dispatcher.whenIdle().then(() => pool.drain());
+    await Promise.race([drained, this.#coldRequested.promise]);
   }
 
   /** Before a cold shutdown: time in which running tasks may still end. */
