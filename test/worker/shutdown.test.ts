@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { WorkerLostError } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { rabbitmqSurroundings } from '../support/rabbitmq.ts';
 import {
   redisSurroundings,
   type Surroundings,
@@ -177,6 +178,46 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
           assert.throws(() => process.kill(who.pid, 0), { code: 'ESRCH' });
         });
       });
+    });
+  });
+}
+
+for (const surround of [redisSurroundings, sqliteSurroundings, rabbitmqSurroundings]) {
+  describe(`stopping a busy worker on ${surround.name.replace('Surroundings', '')}`, () => {
+    let surroundings: Surroundings;
+    before(async () => {
+      surroundings = await surround();
+    });
+    after(() => surroundings.stop());
+
+    it('loses none of thousands of short tasks, and starts none twice', async () => {
+      const args = ['--prefetch-multiplier', '100'];
+      await withWorker(
+        surroundings,
+        { args },
+        async ({ app, worker, another, file, lines, queue }) => {
+          const notes = file();
+          const transport = await app.transport();
+          const names = Array.from({ length: 4000 }, (_, i) => String(i));
+          await Promise.all(names.map(name => app.sendTask('w.work', [notes, name, 0])));
+
+          let busy = worker;
+          for (const left of [3000, 2000, 1000]) {
+            await eventually(async () => assert.ok((await transport.size(queue)) < left));
+            busy.kill('SIGTERM');
+            const { code, stderr } = await busy.ended();
+            assert.equal(code, 0);
+            assert.doesNotMatch(stderr, /ERROR|WARNING|Error:/);
+            const done = (await lines(notes)).length;
+            assert.equal(done + (await transport.size(queue)), names.length);
+            busy = await another(args);
+          }
+
+          await eventually(async () => assert.ok((await lines(notes)).length >= names.length));
+          assert.deepEqual(new Set(await lines(notes)), new Set(names));
+          assert.equal((await lines(notes)).length, names.length);
+        },
+      );
     });
   });
 }
