@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { runCli, startCli } from '../support/cli.ts';
+import { program } from '../support/program.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-const TSCELERY = new URL('../../src/index.ts', import.meta.url).href;
 const APP = `
-import { Celery } from ${JSON.stringify(TSCELERY)};
+import { Celery } from ${JSON.stringify(program.library)};
 export const app = new Celery('proj');
 app.task('proj.echo', value => value);
 app.task('proj.kw', (x, y) => [x, y]);

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { runCli } from '../support/cli.ts';
+import { program } from '../support/program.ts';
 import { startRedis } from '../support/servers.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-const TSCELERY = new URL('../../src/index.ts', import.meta.url).href;
 const APP = `
-import { Celery, exchange, queue } from ${JSON.stringify(TSCELERY)};
+import { Celery, exchange, queue } from ${JSON.stringify(program.library)};
 export const app = new Celery('proj', {
   task_queues: [
     queue('media', { exchange: exchange('media', 'topic'), routingKey: 'media.#' }),

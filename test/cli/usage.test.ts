@@ -48,7 +48,7 @@ describe('version', () => {
 });
 
 describe('help', SIDE_BY_SIDE, () => {
-  const noNetwork = ['--import', new URL('../fixtures/no-network.ts', import.meta.url).href];
+  const noNetwork = ['--import', new URL('../fixtures/no-network.mjs', import.meta.url).href];
   const deadBroker = { CELERY_BROKER_URL: 'redis://127.0.0.1:1/0' };
 
   it('without arguments the commands are listed', async () => {

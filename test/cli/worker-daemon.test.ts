@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type CliOptions, runCli, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
+import { program } from '../support/program.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-const TSCELERY = new URL('../../src/index.ts', import.meta.url).href;
 const app = (result: string) => `
-import { Celery } from ${JSON.stringify(TSCELERY)};
+import { Celery } from ${JSON.stringify(program.library)};
 export const app = new Celery('proj');
 export const word = app.task('proj.word', () => ${JSON.stringify(result)});
 export const whoAmI = app.task('proj.whoAmI', () => [process.getuid(), process.getgid(), process.umask()]);

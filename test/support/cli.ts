@@ -1,12 +1,9 @@
-/** Runs `tscelery` as a process of its own, from its sources. */
+/** Runs `tscelery` as a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.ts';
+import { program } from './program.ts';
 
-const ENTRY = fileURLToPath(new URL('./cli-entry.ts', import.meta.url));
-const LOADER = import.meta.resolve('tsx');
-const THREAD_LOADER = new URL('./tsx-in-threads.mjs', import.meta.url).href;
 /** What would change the meaning of a command line. */
 const OWN_VARIABLES =
   /^(TSCELERY_|CELERY_|REMAP_SIGTERM|NODE_TEST_CONTEXT)|^(APP|BROKER_URL|RESULT_BACKEND|CONFIG_MODULE|NO_COLOR|FORCE_COLOR)$/;
@@ -41,11 +38,10 @@ export interface RunningCli {
 }
 
 export function startCli(args: readonly string[], options: CliOptions = {}): RunningCli {
-  const loaders = ['--import', LOADER, '--import', THREAD_LOADER];
-  const nodeArgs = [...loaders, ...(options.nodeOptions ?? []), ENTRY, ...args];
+  const nodeArgs = [...program.nodeArgs, ...(options.nodeOptions ?? []), program.entry, ...args];
   const child = spawn(process.execPath, nodeArgs, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    env: { ...cleanEnvironment(), ...options.env },
+    env: { ...cleanEnvironment(), ...program.env, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let stdout = '';

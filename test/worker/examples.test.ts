@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -174,6 +174,8 @@ describe('the example in the README', () => {
   it('runs', async t => {
     const files = readmeFiles();
     const cwd = temporaryProject(t, files);
+    mkdirSync(join(cwd, 'node_modules'));
+    symlinkSync(ROOT, join(cwd, 'node_modules/tscelery'));
     const worker = await startWorker(t, ['-A', 'tasks'], { cwd });
 
     const printed = await runTs('order.ts', cwd);

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { runCli, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
+import { program } from '../support/program.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-const TSCELERY = new URL('../../src/index.ts', import.meta.url).href;
 const APP = `
 import { appendFileSync } from 'node:fs';
-import { Celery } from ${JSON.stringify(TSCELERY)};
+import { Celery } from ${JSON.stringify(program.library)};
 export const app = new Celery('proj');
 for (const name of ['celeryInit', 'celeryAfterSetup', 'workerInit', 'workerBeforeCreateProcess', 'workerReady',
   'workerShuttingDown', 'workerShutdown', 'workerProcessInit', 'workerProcessShutdown']) {
@@ -58,7 +58,7 @@ describe('signals of a worker with children', () => {
 
 const LOGGING_APP = `
 import { appendFileSync } from 'node:fs';
-import { Celery } from ${JSON.stringify(TSCELERY)};
+import { Celery } from ${JSON.stringify(program.library)};
 export const app = new Celery('proj');
 app.task('proj.log', { bind: true }, self => self.logger.info('from the task'));
 app.signals.setupLogging.connect(({ processName, loglevel, use }) => {
