@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import { type AmqpTransport, createAmqpTransport } from '../../src/messaging/amqp/transport.ts';
 import type { TransportEvent, TransportOptions } from '../../src/messaging/contract.ts';
 import { parseUrls } from '../../src/messaging/url.ts';
+import { consoleProgram, evaluate } from './erlang-console.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './servers.ts';
 import { redisSurroundings, type Surroundings } from './worker.ts';
@@ -19,6 +20,8 @@ import { redisSurroundings, type Surroundings } from './worker.ts';
 const run = promisify(execFile);
 const INSTALLED = '/usr/lib/rabbitmq/lib';
 const START_SECONDS = 60;
+/** A port that was free may be taken a moment later. */
+const TRIES = 3;
 /**
  * Runs `$0`, and when the test process is gone, which closes stdin, ends it with all its
  * processes, and then the port mapper, which does not end while it knows a node.
@@ -36,13 +39,22 @@ export interface RabbitmqServer {
   vhost(): Promise<string>;
   /** `rabbitmqctl`; returns what it prints. */
   ctl(...args: string[]): Promise<string>;
-  /** Erlang in the node; returns what it evaluates to, as Erlang prints it. */
+  /** Erlang in the node; returns what it evaluates to, as Erlang prints it, a binary as it is. */
   eval(code: string): Promise<string>;
+  /** What `rabbitmqctl list_queues` lists. */
+  queues(vhost?: string): Promise<QueueInfo[]>;
   /** SIGKILL: nothing is said to anybody; what was confirmed is on disk. */
   kill(): Promise<void>;
   /** Starts it again after `kill`, or kills and starts it, with everything it had on disk. */
   restart(): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface QueueInfo {
+  readonly name: string;
+  readonly type: 'classic' | 'quorum';
+  /** Waiting and held ones. */
+  readonly messages: number;
 }
 
 export interface RabbitmqOptions {
@@ -60,10 +72,26 @@ function program(name: string): string {
 }
 
 /** `TSCELERY_TEST_AMQP_URL` is of no use here: a node is stopped and killed by its tests. */
-export async function startRabbitmq({
-  config = [],
-}: RabbitmqOptions = {}): Promise<RabbitmqServer> {
-  const [port, distribution, epmd] = [await freePort(), await freePort(), await freePort()];
+export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<RabbitmqServer> {
+  for (let tries = 1; ; tries++) {
+    const node = await createNode(options);
+    try {
+      await node.start();
+      return node.server;
+    } catch (error) {
+      await node.server.stop();
+      if (tries === TRIES) throw error;
+    }
+  }
+}
+
+async function createNode({ config = [] }: RabbitmqOptions) {
+  const [port, distribution, epmd, consolePort] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
   const dir = await mkdtemp(join(tmpdir(), 'tscelery-rabbitmq-'));
   const name = `tscelery-${randomUUID().slice(0, 8)}@localhost`;
   const env = {
@@ -77,6 +105,7 @@ export async function startRabbitmq({
   };
   await mkdir(join(dir, 'mnesia'), { recursive: true });
   await writeFile(join(dir, 'enabled_plugins'), '[].');
+  await writeFile(join(dir, 'console'), consoleProgram(consolePort));
   await writeFile(
     join(dir, 'rabbitmq.conf'),
     ['loopback_users = none', 'log.console = false', ...config].join('\n'),
@@ -87,6 +116,7 @@ export async function startRabbitmq({
     const { stdout } = await run(program('rabbitmqctl'), ['-q', ...args], { env });
     return stdout.trim();
   };
+  const evaluateHere = (code: string) => evaluate(consolePort, code);
   const start = async () => {
     child = spawn('/bin/sh', ['-c', GUARDED, program('rabbitmq-server')], {
       env,
@@ -95,12 +125,10 @@ export async function startRabbitmq({
     });
     child.stdin!.on('error', () => {});
     const started = child;
-    await eventually(() => started.exitCode !== null || accepts(port), {
-      seconds: START_SECONDS,
-      everyMs: 100,
-    });
-    if (started.exitCode !== null) throw new Error(`RabbitMQ ended with ${started.exitCode}`);
-    await eventually(() => ctl('await_startup').then(() => true), { seconds: START_SECONDS });
+    const isOver = () => started.exitCode !== null || started.signalCode !== null;
+    const isRunning = async () => (await evaluateHere('rabbit:is_running().')) === 'true';
+    await eventually(() => isOver() || isRunning(), { seconds: START_SECONDS, everyMs: 50 });
+    if (isOver()) throw new Error(`RabbitMQ ended with ${started.exitCode ?? started.signalCode}`);
   };
   const kill = async () => {
     const started = child;
@@ -112,21 +140,15 @@ export async function startRabbitmq({
     await exited;
     await eventually(async () => !(await accepts(port)), { seconds: 10 });
   };
-  try {
-    await start();
-  } catch (error) {
-    await kill();
-    throw error;
-  }
-  return {
+  const server: RabbitmqServer = {
     port,
     url: `amqp://guest:guest@127.0.0.1:${port}//`,
     ctl,
-    eval: code => ctl('eval', code),
+    eval: evaluateHere,
+    queues: async (vhost = '/') => JSON.parse(await evaluateHere(listQueues(vhost))),
     vhost: async () => {
       const vhost = `v-${randomUUID().slice(0, 8)}`;
-      await ctl(
-        'eval',
+      await evaluateHere(
         `rabbit_vhost:add(<<"${vhost}">>, <<"tests">>), rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"${vhost}">>, <<".*">>, <<".*">>, <<".*">>, <<"tests">>).`,
       );
       return `amqp://guest:guest@127.0.0.1:${port}/${vhost}`;
@@ -142,7 +164,12 @@ export async function startRabbitmq({
       await rm(dir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+  return { server, start };
 }
+
+const listQueues = (vhost: string) => `rabbit_json:encode([
+  maps:from_list([case Item of {name, {resource, _, queue, Name}} -> {name, Name}; _ -> Item end || Item <- Queue])
+  || Queue <- rabbit_amqqueue:info_all(<<"${vhost}">>, [name, type, messages])]).`;
 
 function environment(dir: string, name: string, port: number) {
   return {
@@ -158,7 +185,8 @@ function environment(dir: string, name: string, port: number) {
     RABBITMQ_CONF_ENV_FILE: join(dir, 'rabbitmq-env.conf'),
     RABBITMQ_ENABLED_PLUGINS_FILE: join(dir, 'enabled_plugins'),
     // one node on two processors: schedulers that spin cost the tests their time
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+sbwt none +sbwtdcpu none +sbwtdio none +S 2:2',
+    // (evaluated when the node has booted)
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `+sbwt none +sbwtdcpu none +sbwtdio none +S 2:2 -eval file:eval("${join(dir, 'console')}")`,
   };
 }
 

@@ -20,12 +20,10 @@ after(() => surroundings.stop());
 
 /** What rabbitmqctl knows about the parking queues of a queue: name, type, messages. */
 async function parked(name: string): Promise<{ name: string; type: string; count: number }[]> {
-  const listed = await surroundings.server.ctl('list_queues', 'name', 'type', 'messages');
-  return listed
-    .split('\n')
-    .map(line => line.split('\t'))
-    .filter(([queue = '']) => queue.startsWith(`tscelery.parked.${name}.`))
-    .map(([queue = '', type = '', count]) => ({ name: queue, type, count: Number(count) }));
+  const queues = await surroundings.server.queues();
+  return queues
+    .filter(queue => queue.name.startsWith(`tscelery.parked.${name}.`))
+    .map(queue => ({ name: queue.name, type: queue.type, count: queue.messages }));
 }
 
 describe('a worker on RabbitMQ', () => {
