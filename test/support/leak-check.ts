@@ -8,16 +8,19 @@ import { after } from 'node:test';
 /** From the end of the tests: closing sockets and reaping children takes a moment. */
 const GRACE_MS = 5000;
 
-// A pool child that a test forks must not run this: it has no tests.
-const own = process.execArgv.findIndex(word => word.includes('leak-check'));
-if (own > 0) process.execArgv.splice(own - (process.execArgv[own] === '--import' ? 0 : 1), 2);
-
 const isTestFile = process.env.NODE_TEST_CONTEXT !== undefined;
 if (isTestFile) {
+  forgetOption();
   // This hook runs before the file's own ones, so it only starts the clock; a process that has
   // nothing left ends before the timer, which does not hold it, fires.
   after(() => void setTimeout(failOnHeldProcess, GRACE_MS).unref());
   process.on('exit', failOnForgottenChildren);
+}
+
+/** A pool child that a test forks must not run this: it has no tests. */
+function forgetOption(): void {
+  const own = process.execArgv.findIndex(word => word.includes('leak-check'));
+  if (own > 0) process.execArgv.splice(own - (process.execArgv[own] === '--import' ? 0 : 1), 2);
 }
 
 function failOnHeldProcess(): void {
