@@ -16,18 +16,14 @@ import type { Blockage, Pool, PoolEvents } from '../pool/contract.ts';
 import { type PoolError, Terminated, TimeLimitExceeded } from '../pool/errors.ts';
 import { exceptionRepr } from '../wire/exception.ts';
 import { AwaitingTasks } from './awaiting-tasks.ts';
+import { Pace } from './pace.ts';
 import type { Request, RequestState } from './request.ts';
 import type { WorkerState } from './worker-state.ts';
 
-/** Work that a child may have waiting behind the job it runs, in seconds. */
-const AHEAD_SECONDS = 0.004;
-export const MOST_AHEAD_PER_CHILD = 200;
 /** Seconds for the broker to confirm the last early acks when the worker stops. */
 const LAST_ACKS = 5;
 /** Names shown of tasks that may be blocking an event loop. */
 const MOST_SUSPECTS = 5;
-/** A run this long (seconds) ends the time of handing out jobs ahead at once. */
-const SLOW_RUN = 0.02;
 /** A request that would start if a place were free. */
 const STUCK: ReadonlySet<RequestState | undefined> = new Set(['reserved', 'starting', 'submitted']);
 
@@ -40,6 +36,8 @@ export interface DispatcherPorts {
   terminated(request: Request, signal: string): Promise<void>;
   /** A task answered. */
   onDone?(request: Request, reply: TaskReply): void;
+  /** `isShort` has changed. */
+  onPace?(): void;
   /** After every change of how many places are taken. */
   onLoad?(): void;
 }
@@ -67,10 +65,7 @@ export class Dispatcher {
   /** Resolved when none is. */
   #allStarted: Deferred<void> | undefined;
   #idle: Deferred<void> | undefined;
-  /** Moving mean of run times in seconds; undefined until the first job is done. */
-  #meanRuntime: number | undefined;
-  /** When a job was answered, by the monotonic clock. */
-  #lastAnswer = Number.NEGATIVE_INFINITY;
+  readonly #pace: Pace;
   #closed = false;
   /** Nothing goes to the pool any more, whatever the broker confirms. */
   #isShut = false;
@@ -86,6 +81,7 @@ export class Dispatcher {
     this.#logger = execution.logger;
     this.#ports = ports;
     this.#options = options;
+    this.#pace = new Pace(execution.clock);
     this.#awaiting = new AwaitingTasks(execution.logger, {
       places: () => this.#pool.size,
       request: jobId => this.#submitted.get(jobId),
@@ -109,6 +105,11 @@ export class Dispatcher {
   /** Places that nothing was given to. */
   get free(): number {
     return Math.max(0, this.#pool.size - this.#submitted.size - this.#starting);
+  }
+
+  /** As `Pace.isShort`. */
+  get isShort(): boolean {
+    return this.#pace.isShort;
   }
 
   /** Tasks with the pool whose messages are not acknowledged yet. */
@@ -202,16 +203,9 @@ export class Dispatcher {
     onRoom: () => this.pump(),
   };
 
-  /** Jobs that may wait in children beyond those that run: none before tasks proved to be short. */
+  /** Jobs that may wait in children beyond those that run. */
   #ahead(): number {
-    if (this.#options.fair || this.#meanRuntime === undefined) return 0;
-    // nothing was answered lately: what runs is long, and what is behind it would be stuck
-    if (this.#execution.clock.monotonic() - this.#lastAnswer > SLOW_RUN) return 0;
-    const perChild = Math.min(
-      MOST_AHEAD_PER_CHILD,
-      Math.floor(AHEAD_SECONDS / Math.max(this.#meanRuntime, 1e-6)),
-    );
-    return perChild * this.#pool.size;
+    return this.#options.fair ? 0 : this.#pace.ahead * this.#pool.size;
   }
 
   /** What the broker has from us is not delivered again, so it has to reach the pool while that takes jobs. */
@@ -321,8 +315,7 @@ export class Dispatcher {
   #onDone(jobId: number, reply: TaskReply): void {
     const request = this.#finish(jobId);
     if (!request) return;
-    this.#learn(reply.runtime);
-    this.#lastAnswer = this.#execution.clock.monotonic();
+    if (this.#pace.learn(reply.runtime)) this.#ports.onPace?.();
     this.#ports.onDone?.(request, reply);
     request.onDone(reply);
     const settled = request.settle(reply);
@@ -378,13 +371,6 @@ export class Dispatcher {
   #checkIdle(): void {
     const count = this.#waiting.length + this.#submitted.size + this.#starting;
     if (this.#idle && count === 0) this.#idle.resolve();
-  }
-
-  #learn(runtime: number): void {
-    this.#meanRuntime =
-      this.#meanRuntime === undefined || runtime >= SLOW_RUN
-        ? runtime
-        : this.#meanRuntime * 0.9 + runtime * 0.1;
   }
 
   #tell(settled: Promise<unknown>, request: Request): void {

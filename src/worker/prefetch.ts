@@ -20,18 +20,28 @@ export interface Load {
   readonly lateRunning: number;
   /** Messages that wait for their time; they must not starve the pool. */
   readonly scheduled: number;
+  /** Tasks are so short that messages are on the way from the broker for longer than they run. */
+  readonly isShort: boolean;
 }
+
+/** Messages for each place that may be on their way beyond the count, while tasks are short. */
+const MOST_ON_THE_WAY = 4;
 
 /** The count for `Consumer.setPrefetch`: 0 is no limit, `TAKE_NOTHING` none. */
 export function prefetchCount(
   { multiplier, etaLimit, onlyFree }: PrefetchOptions,
-  { size, free, lateRunning, scheduled }: Load,
+  { size, free, lateRunning, scheduled, isShort }: Load,
 ): number {
   const wanted = onlyFree
     ? free + lateRunning + scheduled || TAKE_NOTHING
     : multiplier === 0
       ? 0
-      : size * multiplier + scheduled;
+      : size * (multiplier + onTheWay(multiplier, isShort)) + scheduled;
   if (etaLimit === null || etaLimit === 0) return wanted;
   return wanted === 0 ? etaLimit : Math.min(wanted, etaLimit);
+}
+
+/** A multiplier of 1 is somebody's wish that each worker has as little as possible. */
+function onTheWay(multiplier: number, isShort: boolean): number {
+  return isShort && multiplier > 1 ? Math.min(multiplier, MOST_ON_THE_WAY) : 0;
 }

@@ -24,7 +24,8 @@ import type { ChildConfig } from './child.ts';
 import { Consumer } from './consumer.ts';
 import { controlCommands } from './control-commands.ts';
 import { DeadLetters, refuseOwnDeadLetters } from './dead-letters.ts';
-import { Dispatcher, MOST_AHEAD_PER_CHILD } from './dispatcher.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { MOST_AHEAD_PER_CHILD } from './pace.ts';
 import { EtaParking } from './parking.ts';
 import { Pidbox } from './pidbox.ts';
 import { type PrefetchOptions, prefetchCount } from './prefetch.ts';
@@ -197,6 +198,7 @@ export class Worker {
     this.#deadLetters = this.#createDeadLetters(transport);
     const policies = await this.#policies();
     const onlyFree = conf.get('worker_disable_prefetch');
+    const fair = onlyFree || (this.#options.fair ?? false);
     this.#prefetch = {
       multiplier: conf.get('worker_prefetch_multiplier'),
       etaLimit: conf.get('worker_eta_task_limit'),
@@ -209,9 +211,10 @@ export class Worker {
         discard: request => this.#receiver.discard(request),
         terminated: (request, signal) => this.#receiver.terminated(request, signal),
         ...(onlyFree && { onLoad: () => this.#setPrefetch() }),
+        ...(!fair && { onPace: () => this.#setPrefetch() }),
         ...(policies.successful && { onDone: noteSuccess(policies.successful) }),
       },
-      { fair: onlyFree || (this.#options.fair ?? false) },
+      { fair },
     );
     this.#receiver = new Receiver(this.state, this.#receiverPorts(), policies, this.#execution);
     this.#pool = await createPool(this.poolName, this.#poolOptions());
@@ -340,10 +343,10 @@ export class Worker {
 
   #setPrefetch(): void {
     const { size } = this.#pool!;
-    const { free, lateRunning } = this.#dispatcher;
+    const { free, lateRunning, isShort } = this.#dispatcher;
     const scheduled = this.#scheduled + this.#unknown;
     this.#consumer?.setPrefetch(
-      prefetchCount(this.#prefetch, { size, free, lateRunning, scheduled }),
+      prefetchCount(this.#prefetch, { size, free, lateRunning, scheduled, isShort }),
     );
   }
 

@@ -1,4 +1,5 @@
 import { sleep } from '../../base/backoff.ts';
+import { SequenceMap } from '../../base/sequence-map.ts';
 import type { Queue } from '../entities.ts';
 import { ChannelError } from '../errors.ts';
 import type { Settlement } from '../held-delivery.ts';
@@ -39,7 +40,7 @@ export class Intake implements Source {
   readonly scope: QosScope;
   readonly #channel: AmqpChannel;
   readonly #hooks: IntakeHooks;
-  readonly #held = new Map<number, AmqpDelivery>();
+  readonly #held = new SequenceMap<AmqpDelivery>();
   /** Copies on their way that take the place of a delivery. */
   readonly #copies = new Set<Promise<unknown>>();
   readonly #settlements: Settlements;

@@ -4,7 +4,7 @@ import { TAKE_NOTHING } from '../../../src/messaging/contract.ts';
 import { type Load, type PrefetchOptions, prefetchCount } from '../../../src/worker/prefetch.ts';
 
 const options: PrefetchOptions = { multiplier: 4, etaLimit: null, onlyFree: false };
-const load: Load = { size: 2, free: 2, lateRunning: 0, scheduled: 0 };
+const load: Load = { size: 2, free: 2, lateRunning: 0, scheduled: 0, isShort: false };
 
 const count = (given: Partial<PrefetchOptions>, now: Partial<Load> = {}) =>
   prefetchCount({ ...options, ...given }, { ...load, ...now });
@@ -19,6 +19,15 @@ describe('prefetch count', () => {
   it('without a multiplier is no limit', () => {
     assert.equal(count({ multiplier: 0 }), 0);
     assert.equal(count({ multiplier: 0 }, { scheduled: 7 }), 0);
+  });
+
+  it('has room for what is on its way while tasks are short, unless it is as low as can be', () => {
+    assert.equal(count({}, { isShort: true }), 16);
+    assert.equal(count({ multiplier: 2 }, { isShort: true }), 8);
+    assert.equal(count({ multiplier: 100 }, { isShort: true }), 208);
+    assert.equal(count({ multiplier: 1 }, { isShort: true }), 2);
+    assert.equal(count({ multiplier: 0 }, { isShort: true }), 0);
+    assert.equal(count({ onlyFree: true }, { isShort: true }), 2);
   });
 
   it('grows by one for each message that waits for its time', () => {
