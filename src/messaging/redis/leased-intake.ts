@@ -19,6 +19,7 @@ import { Held } from './held.ts';
 import type { RedisHub } from './hub.ts';
 import { readHeld, restoreTags } from './restore.ts';
 import { givenAway, type Settlement, Settlements, unheard } from './settlements.ts';
+import { callTurn, type TurnReply } from './turn.ts';
 import { Waits } from './waits.ts';
 
 /** Tags settled or messages claimed by one script call; Lua's `unpack` ends at about 8000. */
@@ -322,29 +323,24 @@ export class LeasedIntake implements Settler {
     this.#claiming = claim ? first : Number.POSITIVE_INFINITY;
     const prompt = claim ? this.#promptly(first) : undefined;
     this.#unheardOf = prompt;
-    const reply = (await client.tsceleryTurn(
-      4 + (claim ? lists.keys.length : 0),
-      keys.unacked,
-      keys.unackedIndex,
-      this.#heldKey,
-      keys.consumers,
-      ...(claim ? lists.keys : []),
-      acks.length,
-      ...acks.map(entry => entry.delivery.tag),
+    const reply = await callTurn(client, {
+      keys,
+      heldKey: this.#heldKey,
+      consumerId: this.#id,
+      acks: acks.map(entry => entry.delivery.tag),
       want,
-      this.#id,
       first,
-      ...(claim ? lists.endings : []),
-      prompt?.raw ?? '',
-    )) as unknown[];
+      lists: claim ? lists : undefined,
+      prompt: prompt?.raw,
+    });
     this.#unheardOf = undefined;
-    if (reply[0] === -1) {
+    if (reply === 'expelled') {
       this.#claiming = Number.POSITIVE_INFINITY;
       this.expel();
       if (!this.#closing) this.#options.onExpelled();
       return;
     }
-    this.#confirm(acks, reply[0] as number);
+    this.#confirm(acks, reply.settled);
     if (claim) this.#deliver(reply, first, want, lists);
     this.#claiming = Number.POSITIVE_INFINITY;
   }
@@ -355,25 +351,21 @@ export class LeasedIntake implements Settler {
     this.#unconfirmed.confirm(acks);
   }
 
-  #deliver(reply: readonly unknown[], first: number, want: number, lists: QueueCycle['lists']) {
+  #deliver(reply: TurnReply, first: number, want: number, lists: QueueCycle['lists']) {
     const deliveries: RedisDelivery[] = [];
     const unwanted: RedisDelivery[] = [];
     const served = new Set<string>();
     let number = first;
-    const isFirstAcked = reply[1] === 1;
-    for (let i = 2; i < reply.length; i += 2) {
-      const index = reply[i] as number;
-      const text = reply[i + 1] as string;
-      if (index < 0) {
-        this.#hub.warn(`Cannot read the list ${lists.keys[-index - 1]}: ${text}`);
-        continue;
-      }
-      const queue = lists.queues[index - 1]!;
+    for (const { list, error } of reply.unreadable) {
+      this.#hub.warn(`Cannot read the list ${lists.keys[list]}: ${error}`);
+    }
+    for (const { list, text } of reply.claimed) {
+      const queue = lists.queues[list]!;
       const tag = `${this.#id}-${number++}`;
-      const delivery = new RedisDelivery(text, tag, queue, lists.keys[index - 1]!, this);
+      const delivery = new RedisDelivery(text, tag, queue, lists.keys[list]!, this);
       this.#averageLength += (text.length - this.#averageLength) / 16;
       served.add(queue);
-      if (isFirstAcked && tagNumber(tag) === first) this.#ackedOnArrival(delivery);
+      if (reply.isFirstAcked && tagNumber(tag) === first) this.#ackedOnArrival(delivery);
       if (this.#cancelled || !this.#cycle.has(queue)) unwanted.push(delivery);
       else deliveries.push(delivery);
     }
