@@ -113,6 +113,6 @@ export function progress(notes: string, count: number, seconds = 60): Promise<un
       const { length } = await lines(notes);
       assert.ok(length >= count, `${length} of ${count} ran`);
     },
-    { seconds, everyMs: 20 },
+    { seconds, everyMs: 50 },
   );
 }
