@@ -1,4 +1,4 @@
-/** How long tasks run lately, and what that allows: work ahead only while they are short. */
+/** How long and how often tasks run lately, and what that allows: work ahead only while they are short. */
 import type { Clock } from '../base/clock.ts';
 
 /** Work that a child may have waiting behind the job it runs, in seconds. */
@@ -8,11 +8,18 @@ export const MOST_AHEAD_PER_CHILD = 200;
 const SLOW_RUN = 0.02;
 /** Below this mean run time (seconds) tasks count as short, until it is above `AHEAD_SECONDS`. */
 const SHORT_RUN = 0.0005;
+/** Mean seconds between answers: few enough to begin to count as short, and too many for that. */
+const BUSY_INTERVAL = 0.005;
+const IDLE_INTERVAL = 0.02;
+/** A pause counts as no more than this many seconds. */
+const LONGEST_INTERVAL = 0.2;
 
 export class Pace {
   readonly #clock: Clock;
   /** Moving mean of run times in seconds; undefined until the first job is done. */
   #mean: number | undefined;
+  /** Moving mean of the seconds between answers: rate limits make it long, and having nothing to do. */
+  #interval = LONGEST_INTERVAL;
   #isShort = false;
   /** When a job was answered, by the monotonic clock. */
   #lastAnswer = Number.NEGATIVE_INFINITY;
@@ -21,7 +28,7 @@ export class Pace {
     this.#clock = clock;
   }
 
-  /** Whether a message takes longer from the broker to here than its task runs. */
+  /** Whether many tasks run, each shorter than its message is on the way from the broker. */
   get isShort(): boolean {
     return this.#isShort;
   }
@@ -36,11 +43,17 @@ export class Pace {
 
   /** A task ran for so many seconds. Returns whether `isShort` has changed. */
   learn(runtime: number): boolean {
-    this.#lastAnswer = this.#clock.monotonic();
+    const now = this.#clock.monotonic();
+    const interval = Math.min(now - this.#lastAnswer, LONGEST_INTERVAL);
+    this.#lastAnswer = now;
+    this.#interval = this.#interval * 0.9 + interval * 0.1;
     this.#mean =
       this.#mean === undefined || runtime >= SLOW_RUN ? runtime : this.#mean * 0.9 + runtime * 0.1;
     const was = this.#isShort;
-    this.#isShort = this.#mean < (was ? AHEAD_SECONDS : SHORT_RUN);
+    const [mostRun, mostInterval] = was
+      ? [AHEAD_SECONDS, IDLE_INTERVAL]
+      : [SHORT_RUN, BUSY_INTERVAL];
+    this.#isShort = this.#mean < mostRun && this.#interval < mostInterval;
     return this.#isShort !== was;
   }
 }

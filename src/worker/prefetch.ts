@@ -20,12 +20,15 @@ export interface Load {
   readonly lateRunning: number;
   /** Messages that wait for their time; they must not starve the pool. */
   readonly scheduled: number;
-  /** Tasks are so short that messages are on the way from the broker for longer than they run. */
+  /** Many tasks run that are so short that their messages are longer on the way from the broker. */
   readonly isShort: boolean;
 }
 
-/** Messages for each place that may be on their way beyond the count, while tasks are short. */
-const MOST_ON_THE_WAY = 4;
+/**
+ * Messages that may be on their way beyond the count while tasks are short: as many as come in
+ * the time that a question to the broker takes, so not a matter of how many places there are.
+ */
+const MOST_ON_THE_WAY = 50;
 
 /** The count for `Consumer.setPrefetch`: 0 is no limit, `TAKE_NOTHING` none. */
 export function prefetchCount(
@@ -36,12 +39,12 @@ export function prefetchCount(
     ? free + lateRunning + scheduled || TAKE_NOTHING
     : multiplier === 0
       ? 0
-      : size * (multiplier + onTheWay(multiplier, isShort)) + scheduled;
+      : size * multiplier + (isShort ? onTheWay(size, multiplier) : 0) + scheduled;
   if (etaLimit === null || etaLimit === 0) return wanted;
   return wanted === 0 ? etaLimit : Math.min(wanted, etaLimit);
 }
 
 /** A multiplier of 1 is somebody's wish that each worker has as little as possible. */
-function onTheWay(multiplier: number, isShort: boolean): number {
-  return isShort && multiplier > 1 ? Math.min(multiplier, MOST_ON_THE_WAY) : 0;
+function onTheWay(size: number, multiplier: number): number {
+  return multiplier > 1 ? Math.min(6 * size * multiplier, MOST_ON_THE_WAY) : 0;
 }

@@ -22,9 +22,10 @@ describe('prefetch count', () => {
   });
 
   it('has room for what is on its way while tasks are short, unless it is as low as can be', () => {
-    assert.equal(count({}, { isShort: true }), 16);
-    assert.equal(count({ multiplier: 2 }, { isShort: true }), 8);
-    assert.equal(count({ multiplier: 100 }, { isShort: true }), 208);
+    assert.equal(count({}, { isShort: true }), 8 + 48);
+    assert.equal(count({}, { isShort: true, size: 16 }), 64 + 50);
+    assert.equal(count({ multiplier: 2 }, { isShort: true }), 4 + 24);
+    assert.equal(count({ multiplier: 100 }, { isShort: true }), 200 + 50);
     assert.equal(count({ multiplier: 1 }, { isShort: true }), 2);
     assert.equal(count({ multiplier: 0 }, { isShort: true }), 0);
     assert.equal(count({ onlyFree: true }, { isShort: true }), 2);
