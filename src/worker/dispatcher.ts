@@ -36,7 +36,7 @@ export interface DispatcherPorts {
   terminated(request: Request, signal: string): Promise<void>;
   /** A task answered. */
   onDone?(request: Request, reply: TaskReply): void;
-  /** `isShort` has changed. */
+  /** `onTheWay` has changed. */
   onPace?(): void;
   /** After every change of how many places are taken. */
   onLoad?(): void;
@@ -107,9 +107,9 @@ export class Dispatcher {
     return Math.max(0, this.#pool.size - this.#submitted.size - this.#starting);
   }
 
-  /** As `Pace.isShort`. */
-  get isShort(): boolean {
-    return this.#pace.isShort;
+  /** As `Pace.onTheWay`. */
+  get onTheWay(): number {
+    return this.#pace.onTheWay;
   }
 
   /** Tasks with the pool whose messages are not acknowledged yet. */

@@ -20,7 +20,7 @@ export class Pace {
   #mean: number | undefined;
   /** Moving mean of the seconds between answers: rate limits make it long, and having nothing to do. */
   #interval = LONGEST_INTERVAL;
-  #isShort = false;
+  #onTheWay = 0;
   /** When a job was answered, by the monotonic clock. */
   #lastAnswer = Number.NEGATIVE_INFINITY;
 
@@ -28,9 +28,12 @@ export class Pace {
     this.#clock = clock;
   }
 
-  /** Whether many tasks run, each shorter than its message is on the way from the broker. */
-  get isShort(): boolean {
-    return this.#isShort;
+  /**
+   * Messages for each place of the pool that may be on their way from the broker beyond the
+   * prefetch count: none unless many tasks run, each shorter than that way.
+   */
+  get onTheWay(): number {
+    return this.#onTheWay;
   }
 
   /** Jobs that may wait in each child behind those that run: none before tasks proved to be short. */
@@ -38,10 +41,10 @@ export class Pace {
     if (this.#mean === undefined) return 0;
     // nothing was answered lately: what runs is long, and what is behind it would be stuck
     if (this.#clock.monotonic() - this.#lastAnswer > SLOW_RUN) return 0;
-    return Math.min(MOST_AHEAD_PER_CHILD, Math.floor(AHEAD_SECONDS / Math.max(this.#mean, 1e-6)));
+    return this.#fitting(this.#mean);
   }
 
-  /** A task ran for so many seconds. Returns whether `isShort` has changed. */
+  /** A task ran for so many seconds. Returns whether `onTheWay` has changed. */
   learn(runtime: number): boolean {
     const now = this.#clock.monotonic();
     const interval = Math.min(now - this.#lastAnswer, LONGEST_INTERVAL);
@@ -49,11 +52,22 @@ export class Pace {
     this.#interval = this.#interval * 0.9 + interval * 0.1;
     this.#mean =
       this.#mean === undefined || runtime >= SLOW_RUN ? runtime : this.#mean * 0.9 + runtime * 0.1;
-    const was = this.#isShort;
-    const [mostRun, mostInterval] = was
-      ? [AHEAD_SECONDS, IDLE_INTERVAL]
-      : [SHORT_RUN, BUSY_INTERVAL];
-    this.#isShort = this.#mean < mostRun && this.#interval < mostInterval;
-    return this.#isShort !== was;
+    return this.#adjustOnTheWay(this.#mean);
+  }
+
+  /** By factors of two or more: brokers have to be told each time. */
+  #adjustOnTheWay(mean: number): boolean {
+    const now = this.#onTheWay;
+    const [mostRun, mostInterval] =
+      now > 0 ? [AHEAD_SECONDS, IDLE_INTERVAL] : [SHORT_RUN, BUSY_INTERVAL];
+    const isShort = mean < mostRun && this.#interval < mostInterval;
+    const wanted = isShort ? this.#fitting(mean) : 0;
+    if (wanted > 0 && wanted > now / 2 && wanted < now * 2) return false;
+    this.#onTheWay = wanted;
+    return wanted !== now;
+  }
+
+  #fitting(mean: number): number {
+    return Math.min(MOST_AHEAD_PER_CHILD, Math.floor(AHEAD_SECONDS / Math.max(mean, 1e-6)));
   }
 }

@@ -20,31 +20,28 @@ export interface Load {
   readonly lateRunning: number;
   /** Messages that wait for their time; they must not starve the pool. */
   readonly scheduled: number;
-  /** Many tasks run that are so short that their messages are longer on the way from the broker. */
-  readonly isShort: boolean;
+  /** Messages for each place that may be on their way beyond the count, while tasks are very short. */
+  readonly onTheWay: number;
 }
 
-/**
- * Messages that may be on their way beyond the count while tasks are short: as many as come in
- * the time that a question to the broker takes, so not a matter of how many places there are.
- */
-const MOST_ON_THE_WAY = 50;
+/** Of all places together. */
+const MOST_ON_THE_WAY = 200;
 
 /** The count for `Consumer.setPrefetch`: 0 is no limit, `TAKE_NOTHING` none. */
 export function prefetchCount(
   { multiplier, etaLimit, onlyFree }: PrefetchOptions,
-  { size, free, lateRunning, scheduled, isShort }: Load,
+  { size, free, lateRunning, scheduled, onTheWay }: Load,
 ): number {
   const wanted = onlyFree
     ? free + lateRunning + scheduled || TAKE_NOTHING
     : multiplier === 0
       ? 0
-      : size * multiplier + (isShort ? onTheWay(size, multiplier) : 0) + scheduled;
+      : size * multiplier + ahead(multiplier, size * onTheWay) + scheduled;
   if (etaLimit === null || etaLimit === 0) return wanted;
   return wanted === 0 ? etaLimit : Math.min(wanted, etaLimit);
 }
 
 /** A multiplier of 1 is somebody's wish that each worker has as little as possible. */
-function onTheWay(size: number, multiplier: number): number {
-  return multiplier > 1 ? Math.min(6 * size * multiplier, MOST_ON_THE_WAY) : 0;
+function ahead(multiplier: number, onTheWay: number): number {
+  return multiplier > 1 ? Math.min(onTheWay, MOST_ON_THE_WAY) : 0;
 }

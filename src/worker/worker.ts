@@ -343,10 +343,10 @@ export class Worker {
 
   #setPrefetch(): void {
     const { size } = this.#pool!;
-    const { free, lateRunning, isShort } = this.#dispatcher;
+    const { free, lateRunning, onTheWay } = this.#dispatcher;
     const scheduled = this.#scheduled + this.#unknown;
     this.#consumer?.setPrefetch(
-      prefetchCount(this.#prefetch, { size, free, lateRunning, scheduled, isShort }),
+      prefetchCount(this.#prefetch, { size, free, lateRunning, scheduled, onTheWay }),
     );
   }
 

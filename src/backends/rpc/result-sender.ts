@@ -46,15 +46,14 @@ export class ResultSender {
   async #send(items: Sending[]): Promise<void> {
     let left = items;
     for (let failures = 1; left.length > 0; failures++) {
-      const outcomes = await this.#publish(left);
-      const from = outcomes.findIndex(isPassing);
-      settle(from < 0 ? left : left.slice(0, from), outcomes);
+      const errors = await this.#publish(left);
+      const from = errors.findIndex(isPassing);
+      settle(from < 0 ? left : left.slice(0, from), errors);
       if (from < 0) return;
       // what came after is sent again too: an older state must not be the last to arrive
       const again = left.slice(from);
-      const { reason } = outcomes[from] as PromiseRejectedResult;
       const pause = this.#retry(failures);
-      if (pause === undefined) return rejectAll(again, reason);
+      if (pause === undefined) return rejectAll(again, errors[from]);
       try {
         await sleep(pause, undefined, this.#stop.signal);
       } catch (closed) {
@@ -64,31 +63,51 @@ export class ResultSender {
     }
   }
 
-  async #publish(items: readonly Sending[]): Promise<PromiseSettledResult<void>[]> {
+  /** Resolves with the error of each, undefined for those that the broker has. */
+  async #publish(items: readonly Sending[]): Promise<unknown[]> {
+    const errors = new Array<unknown>(items.length).fill(undefined);
     try {
       const transport = await this.#transport();
-      return await Promise.allSettled(
-        items.map(({ message, replyTo }) =>
-          transport.publish(message, { exchange: DEFAULT_EXCHANGE, routingKey: replyTo }),
-        ),
-      );
-    } catch (reason) {
-      return items.map(() => ({ status: 'rejected', reason }));
+      await publishAll(transport, items, errors);
+    } catch (error) {
+      errors.fill(error);
     }
+    return errors;
   }
+}
+
+/** As `Promise.allSettled`, which is slower. */
+function publishAll(
+  transport: Transport,
+  items: readonly Sending[],
+  errors: unknown[],
+): Promise<void> {
+  return new Promise(resolve => {
+    let left = items.length;
+    const countDown = () => {
+      left -= 1;
+      if (left === 0) resolve();
+    };
+    items.forEach(({ message, replyTo }, i) => {
+      const destination = { exchange: DEFAULT_EXCHANGE, routingKey: replyTo };
+      transport.publish(message, destination).then(countDown, error => {
+        errors[i] = error;
+        countDown();
+      });
+    });
+  });
 }
 
 /** The connection's fault, which heals. */
-function isPassing(outcome: PromiseSettledResult<void>): boolean {
-  return outcome.status === 'rejected' && outcome.reason instanceof OperationalError;
+function isPassing(error: unknown): boolean {
+  return error instanceof OperationalError;
 }
 
-function settle(items: readonly Sending[], outcomes: readonly PromiseSettledResult<void>[]): void {
-  for (const [i, { done }] of items.entries()) {
-    const outcome = outcomes[i]!;
-    if (outcome.status === 'fulfilled') done.resolve();
-    else done.reject(outcome.reason);
-  }
+function settle(items: readonly Sending[], errors: readonly unknown[]): void {
+  items.forEach(({ done }, i) => {
+    if (errors[i] === undefined) done.resolve();
+    else done.reject(errors[i]);
+  });
 }
 
 function rejectAll(items: readonly Sending[], reason: unknown): void {

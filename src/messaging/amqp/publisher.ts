@@ -41,26 +41,29 @@ export class Publisher {
   }
 
   /** See `Transport.publish`. @throws EncodeError for headers that AMQP cannot carry */
-  async publish(
+  publish(
     message: Message,
     destination: Destination,
     { mandatory = false }: PublishOptions = {},
   ): Promise<void> {
-    const channel = this.#channel ?? (await this.#open());
     const { exchange, routingKey } = destination;
-    if (exchange.name === '') {
-      // somebody may have deleted a queue that we declared; its messages would just vanish
-      const ours = this.#declarations.hasQueue(routingKey) ? 'declare' : 'ignore';
-      return this.#send(channel, message, destination, mandatory ? 'reject' : ours);
+    const isReady = exchange.name === '' || this.#provided.has(exchange.name);
+    if (!this.#channel || !isReady) return this.#prepare(message, destination, mandatory);
+    // somebody may have deleted a queue that we declared; its messages would just vanish
+    const isOurs = exchange.name === '' && this.#declarations.hasQueue(routingKey);
+    const unroutable = mandatory ? 'reject' : isOurs ? 'declare' : 'ignore';
+    return this.#send(this.#channel, message, destination, unroutable);
+  }
+
+  async #prepare(message: Message, destination: Destination, mandatory: boolean): Promise<void> {
+    const { exchange } = destination;
+    if (!this.#channel) await this.#open();
+    if (exchange.name !== '') {
+      await this.#declarations.provide(exchange);
+      this.#provided.add(exchange.name);
     }
-    const unroutable = mandatory ? 'reject' : 'ignore';
-    if (this.#provided.has(exchange.name)) {
-      return this.#send(channel, message, destination, unroutable);
-    }
-    await this.#declarations.provide(exchange);
-    this.#provided.add(exchange.name);
     // the channel may have gone meanwhile
-    return this.#send(this.#channel ?? (await this.#open()), message, destination, unroutable);
+    return this.publish(message, destination, { mandatory });
   }
 
   /** Milliseconds for which the oldest message has not been confirmed. */

@@ -1,60 +1,63 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { FakeClock } from '../../../src/testing/fake-clock.ts';
 import { Pace } from '../../../src/worker/pace.ts';
+import { ManualClock } from '../../fixtures/pool-clock.ts';
 
 describe('pace', () => {
-  let clock: FakeClock;
+  let clock: ManualClock;
   let pace: Pace;
 
   beforeEach(() => {
-    clock = new FakeClock();
+    clock = new ManualClock();
     pace = new Pace(clock);
   });
 
-  /** Tasks of so many seconds, one answer each `interval` seconds. Returns how often `isShort` changed. */
-  async function answers(count: number, runtime: number, interval: number): Promise<number> {
+  /** Tasks of so many seconds, one answer each `interval` seconds. Returns how often `onTheWay` changed. */
+  function answers(count: number, runtime: number, interval: number): number {
     let changes = 0;
     for (let i = 0; i < count; i++) {
-      await clock.advance(interval);
+      clock.advance(interval);
       if (pace.learn(runtime)) changes += 1;
     }
     return changes;
   }
 
-  it('is short when many very short tasks come one after the other', async () => {
-    assert.equal(pace.isShort, false);
-    assert.equal(await answers(100, 0.0001, 0.001), 1);
-    assert.equal(pace.isShort, true);
+  it('has as much on its way as runs in four milliseconds, when many very short tasks come', () => {
+    assert.equal(pace.onTheWay, 0);
+    answers(200, 0.0001, 0.001);
+    assert.ok(pace.onTheWay >= 20 && pace.onTheWay <= 40, String(pace.onTheWay));
   });
 
-  it('is not short when tasks are short but few, as with a rate limit', async () => {
-    assert.equal(await answers(100, 0.0001, 0.1), 0);
-    assert.equal(pace.isShort, false);
+  it('has nothing more on its way when tasks are short but few, as with a rate limit', () => {
+    assert.equal(answers(100, 0.0001, 0.1), 0);
+    assert.equal(pace.onTheWay, 0);
   });
 
-  it('is not short when tasks take a millisecond', async () => {
-    assert.equal(await answers(100, 0.001, 0.001), 0);
+  it('has nothing more on its way when tasks take a millisecond', () => {
+    assert.equal(answers(100, 0.001, 0.001), 0);
+    assert.equal(pace.onTheWay, 0);
   });
 
-  it('stays short while tasks get somewhat longer, and ends with the first long one', async () => {
-    await answers(100, 0.0001, 0.001);
-    assert.equal(await answers(100, 0.002, 0.002), 0);
-    assert.equal(await answers(1, 0.03, 0.03), 1);
-    assert.equal(pace.isShort, false);
+  it('follows the length of tasks in few steps, down to nothing with the first long one', () => {
+    answers(200, 0.0001, 0.001);
+    assert.equal(answers(200, 0.00011, 0.001), 0);
+    assert.ok(answers(200, 0.002, 0.002) <= 5);
+    assert.ok(pace.onTheWay >= 1 && pace.onTheWay <= 4, String(pace.onTheWay));
+    assert.equal(answers(1, 0.03, 0.03), 1);
+    assert.equal(pace.onTheWay, 0);
   });
 
-  it('ends to be short with a pause', async () => {
-    await answers(100, 0.0001, 0.001);
-    assert.equal(await answers(1, 0.0001, 0.5), 1);
-    assert.equal(pace.isShort, false);
+  it('has nothing more on its way after a pause', () => {
+    answers(100, 0.0001, 0.001);
+    assert.equal(answers(1, 0.0001, 0.5), 1);
+    assert.equal(pace.onTheWay, 0);
   });
 
-  it('allows work ahead for four milliseconds, and none when nothing was answered lately', async () => {
+  it('allows work ahead for four milliseconds, and none when nothing was answered lately', () => {
     assert.equal(pace.ahead, 0);
-    await answers(1, 0.001, 0.001);
+    answers(1, 0.001, 0.001);
     assert.equal(pace.ahead, 4);
-    await clock.advance(0.03);
+    clock.advance(0.03);
     assert.equal(pace.ahead, 0);
   });
 });

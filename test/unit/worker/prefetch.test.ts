@@ -4,7 +4,7 @@ import { TAKE_NOTHING } from '../../../src/messaging/contract.ts';
 import { type Load, type PrefetchOptions, prefetchCount } from '../../../src/worker/prefetch.ts';
 
 const options: PrefetchOptions = { multiplier: 4, etaLimit: null, onlyFree: false };
-const load: Load = { size: 2, free: 2, lateRunning: 0, scheduled: 0, isShort: false };
+const load: Load = { size: 2, free: 2, lateRunning: 0, scheduled: 0, onTheWay: 0 };
 
 const count = (given: Partial<PrefetchOptions>, now: Partial<Load> = {}) =>
   prefetchCount({ ...options, ...given }, { ...load, ...now });
@@ -22,13 +22,12 @@ describe('prefetch count', () => {
   });
 
   it('has room for what is on its way while tasks are short, unless it is as low as can be', () => {
-    assert.equal(count({}, { isShort: true }), 8 + 48);
-    assert.equal(count({}, { isShort: true, size: 16 }), 64 + 50);
-    assert.equal(count({ multiplier: 2 }, { isShort: true }), 4 + 24);
-    assert.equal(count({ multiplier: 100 }, { isShort: true }), 200 + 50);
-    assert.equal(count({ multiplier: 1 }, { isShort: true }), 2);
-    assert.equal(count({ multiplier: 0 }, { isShort: true }), 0);
-    assert.equal(count({ onlyFree: true }, { isShort: true }), 2);
+    assert.equal(count({}, { onTheWay: 10 }), 8 + 20);
+    assert.equal(count({}, { onTheWay: 200 }), 8 + 200);
+    assert.equal(count({ multiplier: 100 }, { onTheWay: 10 }), 200 + 20);
+    assert.equal(count({ multiplier: 1 }, { onTheWay: 10 }), 2);
+    assert.equal(count({ multiplier: 0 }, { onTheWay: 10 }), 0);
+    assert.equal(count({ onlyFree: true }, { onTheWay: 10 }), 2);
   });
 
   it('grows by one for each message that waits for its time', () => {
