@@ -1,6 +1,6 @@
 /** Python Celery as Debian packages it. */
 import type { Broker } from './brokers/broker.ts';
-import { RABBITMQ } from './brokers/rabbitmq.ts';
+import { RABBITMQ, RABBITMQ_TASKS } from './brokers/rabbitmq.ts';
 import { REDIS } from './brokers/redis.ts';
 import type { Lab } from './lab.ts';
 import type { Command } from './processes.ts';
@@ -43,7 +43,7 @@ function producer(lab: Lab, what: string, results: boolean): Command {
 
 function drain(broker: Broker, flags: readonly string[] = []): DrainSubject {
   return {
-    tasks: TASKS,
+    tasks: broker === RABBITMQ ? RABBITMQ_TASKS : TASKS,
     fill: (lab, tasks) => broker.fill(lab, tasks, true),
     openCounter: broker.openCounter,
     worker: lab => worker(lab, broker, { flags }),

@@ -1,6 +1,6 @@
 /** tscelery as it is built in this repository. */
 import type { Broker } from './brokers/broker.ts';
-import { RABBITMQ } from './brokers/rabbitmq.ts';
+import { RABBITMQ, RABBITMQ_TASKS } from './brokers/rabbitmq.ts';
 import { REDIS } from './brokers/redis.ts';
 import { SQLITE } from './brokers/sqlite.ts';
 import type { Lab } from './lab.ts';
@@ -77,8 +77,8 @@ export const TSCELERY_SYSTEMS: readonly System[] = [
     name: 'tscelery prefork -c 2',
     drain: drain(REDIS, 100_000, PREFORK),
     results: results(REDIS, 60_000, PREFORK),
-    rabbitmq: drain(RABBITMQ, 60_000, PREFORK),
-    rpc: results(RABBITMQ, 40_000, PREFORK),
+    rabbitmq: drain(RABBITMQ, RABBITMQ_TASKS, PREFORK),
+    rpc: results(RABBITMQ, RABBITMQ_TASKS, PREFORK),
     ...prefork(REDIS),
   },
   {
@@ -86,7 +86,7 @@ export const TSCELERY_SYSTEMS: readonly System[] = [
     drain: drain(REDIS, 200_000, [...PREFORK, ...MULTIPLIER]),
     results: results(REDIS, 100_000, [...PREFORK, ...MULTIPLIER]),
     rabbitmq: drain(RABBITMQ, 100_000, [...PREFORK, ...MULTIPLIER]),
-    rpc: results(RABBITMQ, 60_000, [...PREFORK, ...MULTIPLIER]),
+    rpc: results(RABBITMQ, RABBITMQ_TASKS, [...PREFORK, ...MULTIPLIER]),
   },
   {
     name: 'tscelery solo',
