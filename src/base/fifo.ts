@@ -13,6 +13,11 @@ export class Fifo<T> implements Iterable<T> {
     return this.#items.length - this.#head;
   }
 
+  /** The oldest; undefined when it is empty. */
+  get first(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   push(item: T): void {
     this.#items.push(item);
   }

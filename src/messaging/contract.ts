@@ -69,6 +69,8 @@ export interface Delivery {
 export interface RequeueOptions {
   /** The delivery came to harm, and so may the next one. */
   readonly counted?: boolean;
+  /** Where it came from, first in line, instead of last. Not together with `counted`. */
+  readonly first?: boolean;
 }
 
 /** A prefetch count with which nothing is taken. */

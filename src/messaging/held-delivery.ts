@@ -2,8 +2,8 @@ import type { DecodeError } from '../wire/errors.ts';
 import type { Message } from '../wire/message.ts';
 import type { Delivery, RequeueOptions } from './contract.ts';
 
-/** `recount` is `requeue` with one more in `x-delivery-count`. */
-export type Settlement = 'ack' | 'drop' | 'requeue' | 'recount';
+/** `recount` is `requeue` with one more in `x-delivery-count`, `putBack` with the first place in line. */
+export type Settlement = 'ack' | 'drop' | 'requeue' | 'recount' | 'putBack';
 
 /** What a delivery is made of, without the promises a consumer keeps about it. */
 export interface DeliveryContent {
@@ -65,7 +65,9 @@ export class HeldDelivery<Place> implements Delivery {
   }
 
   reject(requeue: boolean, options?: RequeueOptions): Promise<void> {
-    return this.#settleOnce(requeue ? (options?.counted ? 'recount' : 'requeue') : 'drop');
+    if (!requeue) return this.#settleOnce('drop');
+    if (options?.first) return this.#settleOnce('putBack');
+    return this.#settleOnce(options?.counted ? 'recount' : 'requeue');
   }
 
   #settleOnce(how: Settlement): Promise<void> {

@@ -38,6 +38,8 @@ export interface DispatcherPorts {
   onDone?(request: Request, reply: TaskReply): void;
   /** `onTheWay` has changed. */
   onPace?(): void;
+  /** Requests that may wait here when tasks are not short. */
+  readonly mostWaiting: () => number;
   /** After every change of how many places are taken. */
   onLoad?(): void;
 }
@@ -109,7 +111,7 @@ export class Dispatcher {
 
   /** As `Pace.onTheWay`. */
   get onTheWay(): number {
-    return this.#pace.onTheWay;
+    return this.#options.fair ? 0 : this.#pace.onTheWay;
   }
 
   /** Tasks with the pool whose messages are not acknowledged yet. */
@@ -126,6 +128,7 @@ export class Dispatcher {
 
   reserve(request: Request): void {
     if (!this.#closed || request.delivery.settled) this.#waiting.push(request);
+    if (this.#pace.meet(request.headers.task)) this.#ports.onPace?.();
   }
 
   /** Whether a request that came now would start now. */
@@ -135,16 +138,12 @@ export class Dispatcher {
 
   /** Give the pool as much as it takes. */
   pump(): void {
-    const limit = this.#pool.size + this.#ahead();
-    while (
-      this.#waiting.length > 0 &&
-      this.#pool.free > this.#starting &&
-      this.#submitted.size + this.#starting < limit
-    ) {
+    while (this.#canStart(this.#waiting.first)) {
       const request = this.#waiting.shift()!;
       if (request.delivery.lost) this.#forgetLost(request);
       else if (!this.#ports.discard(request)) this.#start(request);
     }
+    if (this.#pace.isWary) this.#giveBackSurplus();
     this.#ports.onLoad?.();
   }
 
@@ -203,9 +202,32 @@ export class Dispatcher {
     onRoom: () => this.pump(),
   };
 
-  /** Jobs that may wait in children beyond those that run. */
-  #ahead(): number {
-    return this.#options.fair ? 0 : this.#pace.ahead * this.#pool.size;
+  #canStart(request: Request | undefined): boolean {
+    if (!request || this.#pool.free <= this.#starting) return false;
+    // jobs that may wait in each child beside the one that runs
+    const ahead = this.#options.fair ? 0 : this.#pace.ahead(request.headers.task);
+    return this.#submitted.size + this.#starting < this.#pool.size * (1 + ahead);
+  }
+
+  /** What came because tasks were short is for other workers too when they are not. */
+  #giveBackSurplus(): void {
+    const most = this.#ports.mostWaiting();
+    if (this.#waiting.length <= most) return;
+    const all = [...this.#waiting];
+    this.#waiting.clear();
+    const surplus: Request[] = [];
+    let long = 0;
+    for (const request of all) {
+      const isKept = request.delivery.settled || this.#pace.isShort(request.headers.task);
+      if (isKept || ++long <= most) this.#waiting.push(request);
+      else surplus.push(request);
+    }
+    if (surplus.length === 0) return;
+    this.#logger.debug(`Giving back ${surplus.length} messages, as tasks are not short any more`);
+    for (const request of surplus.reverse()) {
+      this.#state.requests.delete(request);
+      this.#tell(request.giveBack(), request);
+    }
   }
 
   /** What the broker has from us is not delivered again, so it has to reach the pool while that takes jobs. */
@@ -315,7 +337,7 @@ export class Dispatcher {
   #onDone(jobId: number, reply: TaskReply): void {
     const request = this.#finish(jobId);
     if (!request) return;
-    if (this.#pace.learn(reply.runtime)) this.#ports.onPace?.();
+    if (this.#pace.learn(request.headers.task, reply.runtime)) this.#ports.onPace?.();
     this.#ports.onDone?.(request, reply);
     request.onDone(reply);
     const settled = request.settle(reply);

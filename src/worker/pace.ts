@@ -13,14 +13,19 @@ const BUSY_INTERVAL = 0.005;
 const IDLE_INTERVAL = 0.02;
 /** A pause counts as no more than this many seconds. */
 const LONGEST_INTERVAL = 0.2;
+/** Seconds without messages on the way after one came that may be long: more like it may follow. */
+const WARY_SECONDS = 10;
 
 export class Pace {
   readonly #clock: Clock;
   /** Moving mean of run times in seconds; undefined until the first job is done. */
   #mean: number | undefined;
+  /** The same by task. */
+  readonly #means = new Map<string, number>();
   /** Moving mean of the seconds between answers: rate limits make it long, and having nothing to do. */
   #interval = LONGEST_INTERVAL;
   #onTheWay = 0;
+  #waryUntil = Number.NEGATIVE_INFINITY;
   /** When a job was answered, by the monotonic clock. */
   #lastAnswer = Number.NEGATIVE_INFINITY;
 
@@ -36,22 +41,42 @@ export class Pace {
     return this.#onTheWay;
   }
 
-  /** Jobs that may wait in each child behind those that run: none before tasks proved to be short. */
-  get ahead(): number {
-    if (this.#mean === undefined) return 0;
+  /** A task came not long ago that may be long, and ended `onTheWay`. */
+  get isWary(): boolean {
+    return this.#clock.monotonic() < this.#waryUntil;
+  }
+
+  /** Jobs of a task that may wait in each child behind those that run: none before it proved to be short. */
+  ahead(task: string): number {
+    const mean = this.#means.get(task);
+    if (mean === undefined) return 0;
     // nothing was answered lately: what runs is long, and what is behind it would be stuck
     if (this.#clock.monotonic() - this.#lastAnswer > SLOW_RUN) return 0;
-    return this.#fitting(this.#mean);
+    return fitting(mean);
+  }
+
+  /** Whether a task has proved to be short. */
+  isShort(task: string): boolean {
+    const mean = this.#means.get(task);
+    return mean !== undefined && mean < AHEAD_SECONDS;
+  }
+
+  /** A message of a task came. Returns whether `onTheWay` has changed: it ends unless the task is short. */
+  meet(task: string): boolean {
+    if (this.#onTheWay === 0 || this.isShort(task)) return false;
+    this.#onTheWay = 0;
+    this.#waryUntil = this.#clock.monotonic() + WARY_SECONDS;
+    return true;
   }
 
   /** A task ran for so many seconds. Returns whether `onTheWay` has changed. */
-  learn(runtime: number): boolean {
+  learn(task: string, runtime: number): boolean {
     const now = this.#clock.monotonic();
     const interval = Math.min(now - this.#lastAnswer, LONGEST_INTERVAL);
     this.#lastAnswer = now;
     this.#interval = this.#interval * 0.9 + interval * 0.1;
-    this.#mean =
-      this.#mean === undefined || runtime >= SLOW_RUN ? runtime : this.#mean * 0.9 + runtime * 0.1;
+    this.#mean = moved(this.#mean, runtime);
+    this.#means.set(task, moved(this.#means.get(task), runtime));
     return this.#adjustOnTheWay(this.#mean);
   }
 
@@ -60,14 +85,19 @@ export class Pace {
     const now = this.#onTheWay;
     const [mostRun, mostInterval] =
       now > 0 ? [AHEAD_SECONDS, IDLE_INTERVAL] : [SHORT_RUN, BUSY_INTERVAL];
-    const isShort = mean < mostRun && this.#interval < mostInterval;
-    const wanted = isShort ? this.#fitting(mean) : 0;
+    const isShort = mean < mostRun && this.#interval < mostInterval && !this.isWary;
+    const wanted = isShort ? fitting(mean) : 0;
     if (wanted > 0 && wanted > now / 2 && wanted < now * 2) return false;
     this.#onTheWay = wanted;
     return wanted !== now;
   }
+}
 
-  #fitting(mean: number): number {
-    return Math.min(MOST_AHEAD_PER_CHILD, Math.floor(AHEAD_SECONDS / Math.max(mean, 1e-6)));
-  }
+function moved(mean: number | undefined, runtime: number): number {
+  return mean === undefined || runtime >= SLOW_RUN ? runtime : mean * 0.9 + runtime * 0.1;
+}
+
+/** How many jobs are done in `AHEAD_SECONDS`. */
+function fitting(mean: number): number {
+  return Math.min(MOST_AHEAD_PER_CHILD, Math.floor(AHEAD_SECONDS / Math.max(mean, 1e-6)));
 }

@@ -45,3 +45,8 @@ export function prefetchCount(
 function ahead(multiplier: number, onTheWay: number): number {
   return multiplier > 1 ? Math.min(onTheWay, MOST_ON_THE_WAY) : 0;
 }
+
+/** Requests that may wait for a place when nothing more is to be on its way. */
+export function mostWaiting({ multiplier, onlyFree }: PrefetchOptions, size: number): number {
+  return multiplier > 1 && !onlyFree ? size * multiplier : Number.POSITIVE_INFINITY;
+}

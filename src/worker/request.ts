@@ -123,6 +123,12 @@ export class Request {
     return this.#settle(delivery => delivery.reject(true, options));
   }
 
+  /** It does not start here after all: somebody else may have it next. Of several, the newest first. */
+  giveBack(): Promise<void> {
+    this.state = 'done';
+    return this.#settle(delivery => delivery.reject(true, { first: true }));
+  }
+
   /** Settle after an answer of the task's own. Early acks have settled the message before. */
   settle(reply: TaskReply): Promise<void> | undefined {
     this.state = 'done';

@@ -28,7 +28,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { MOST_AHEAD_PER_CHILD } from './pace.ts';
 import { EtaParking } from './parking.ts';
 import { Pidbox } from './pidbox.ts';
-import { type PrefetchOptions, prefetchCount } from './prefetch.ts';
+import { mostWaiting, type PrefetchOptions, prefetchCount } from './prefetch.ts';
 import { RateLimits } from './rate-limits.ts';
 import { Receiver, type ReceiverPolicies, type ReceiverPorts } from './receiver.ts';
 import type { Request } from './request.ts';
@@ -211,7 +211,8 @@ export class Worker {
         discard: request => this.#receiver.discard(request),
         terminated: (request, signal) => this.#receiver.terminated(request, signal),
         ...(onlyFree && { onLoad: () => this.#setPrefetch() }),
-        ...(!fair && { onPace: () => this.#setPrefetch() }),
+        onPace: () => this.#setPrefetch(),
+        mostWaiting: () => mostWaiting(this.#prefetch, this.#pool?.size ?? 0),
         ...(policies.successful && { onDone: noteSuccess(policies.successful) }),
       },
       { fair },

@@ -291,6 +291,23 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
       assert.equal(got[isAmqp ? 1 : 2]!.redelivered, true);
     });
 
+    test('messages given back to be first, newest first, are served before others and in order', async t => {
+      const { transport, open, work, send } = await start(t);
+      await send('a', 'b', 'c', 'd');
+      const { reaches, got, consumer } = await collect(transport, [work], 3);
+      await reaches(3);
+      consumer.setPrefetch(TAKE_NOTHING);
+
+      const [a, b, c] = got;
+      await Promise.all([c!.reject(true, { first: true }), b!.reject(true, { first: true })]);
+      await a!.ack();
+      const next = await collect(open(), [work]);
+
+      await next.reaches(3);
+      assert.deepEqual(next.texts(), ['b', 'c', 'd']);
+      assert.equal(next.got[0]!.redelivered, true);
+    });
+
     test('a message given back because it came to harm counts that in x-delivery-count', async t => {
       const { transport, work, send } = await start(t);
       await send('a');

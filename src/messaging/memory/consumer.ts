@@ -95,6 +95,7 @@ export class MemoryConsumer implements Consumer {
   async #settle(delivery: HeldDelivery<Stored>, how: Settlement): Promise<void> {
     this.#held.delete(delivery);
     if (how === 'requeue') this.#broker.putBack([delivery.place], 'last');
+    else if (how === 'putBack') this.#broker.putBack([delivery.place], 'first');
     else if (how === 'recount') this.#broker.putBackCounted(delivery.place);
     else this.#broker.wake();
   }

@@ -3,8 +3,8 @@ import { DecodeError } from '../../wire/errors.ts';
 import type { Message } from '../../wire/message.ts';
 import type { Delivery, RequeueOptions } from '../contract.ts';
 
-/** How a delivery was given back; `recount` is `requeue` with one more in `x-delivery-count`. */
-export type Verdict = 'ack' | 'requeue' | 'recount';
+/** As `Settlement`; what is dropped is acked. */
+export type Verdict = 'ack' | 'requeue' | 'recount' | 'putBack';
 
 /** Where settled deliveries go; without it (noAck) they are settled from the start. */
 export interface Settler {
@@ -80,7 +80,7 @@ export class RedisDelivery implements Delivery {
   }
 
   reject(requeue: boolean, options?: RequeueOptions): Promise<void> {
-    const back = options?.counted ? 'recount' : 'requeue';
+    const back = options?.first ? 'putBack' : options?.counted ? 'recount' : 'requeue';
     this.#settled ??= this.#settler!.settle(this, requeue ? back : 'ack');
     return this.#settled;
   }

@@ -434,12 +434,16 @@ export class LeasedIntake implements Settler {
 
   async #requeue(entries: readonly Settlement[]): Promise<void> {
     if (entries.length === 0) return;
-    const restorable = entries.map(({ delivery: { tag, list, raw }, verdict }) => ({
-      tag,
-      list,
-      text: redeliveredText(raw, { counted: verdict === 'recount' }),
-    }));
-    await restoreTags(this.#hub, restorable, { heldKey: this.#heldKey, command: 'LPUSH' });
+    for (const command of ['LPUSH', 'RPUSH'] as const) {
+      const restorable = entries
+        .filter(({ verdict }) => (verdict === 'putBack') === (command === 'RPUSH'))
+        .map(({ delivery: { tag, list, raw }, verdict }) => ({
+          tag,
+          list,
+          text: redeliveredText(raw, { counted: verdict === 'recount' }),
+        }));
+      await restoreTags(this.#hub, restorable, { heldKey: this.#heldKey, command });
+    }
     this.#unconfirmed.confirm(entries);
     this.#hungry = true;
   }

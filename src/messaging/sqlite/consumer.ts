@@ -252,7 +252,11 @@ export class SqliteConsumer implements Consumer, Taker {
     }
     if (done.length > 0) this.#noteTooLate(done, store.forget(done, this.holder));
     for (const { id, how } of back) {
-      if (!store.requeue(id, this.holder, how === 'recount')) this.#tooLate.add(id);
+      const isBack =
+        how === 'putBack'
+          ? store.putBack([id], this.holder) > 0
+          : store.requeue(id, this.holder, how === 'recount');
+      if (!isBack) this.#tooLate.add(id);
     }
   }
 

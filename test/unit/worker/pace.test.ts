@@ -13,11 +13,11 @@ describe('pace', () => {
   });
 
   /** Tasks of so many seconds, one answer each `interval` seconds. Returns how often `onTheWay` changed. */
-  function answers(count: number, runtime: number, interval: number): number {
+  function answers(count: number, runtime: number, interval: number, task = 'noop'): number {
     let changes = 0;
     for (let i = 0; i < count; i++) {
       clock.advance(interval);
-      if (pace.learn(runtime)) changes += 1;
+      if (pace.learn(task, runtime)) changes += 1;
     }
     return changes;
   }
@@ -54,10 +54,28 @@ describe('pace', () => {
   });
 
   it('allows work ahead for four milliseconds, and none when nothing was answered lately', () => {
-    assert.equal(pace.ahead, 0);
+    assert.equal(pace.ahead('noop'), 0);
     answers(1, 0.001, 0.001);
-    assert.equal(pace.ahead, 4);
+    assert.equal(pace.ahead('noop'), 4);
     clock.advance(0.03);
-    assert.equal(pace.ahead, 0);
+    assert.equal(pace.ahead('noop'), 0);
+  });
+
+  it('allows no work ahead of a task that has not proved to be short', () => {
+    answers(100, 0.0001, 0.001);
+    assert.equal(pace.ahead('noop'), 40);
+    assert.equal(pace.ahead('new'), 0);
+  });
+
+  it('has nothing more on its way for ten seconds when a task comes that may be long', () => {
+    answers(100, 0.0001, 0.001);
+    assert.equal(pace.meet('noop'), false);
+    assert.equal(pace.isWary, false);
+    assert.equal(pace.meet('new'), true);
+    assert.equal(pace.onTheWay, 0);
+    assert.equal(pace.isWary, true);
+    assert.equal(answers(100, 0.0001, 0.001), 0);
+    answers(10_000, 0.0001, 0.001);
+    assert.ok(pace.onTheWay > 0);
   });
 });
