@@ -5,6 +5,13 @@ import type { Delivery, RequeueOptions } from './contract.ts';
 /** `recount` is `requeue` with one more in `x-delivery-count`, `putBack` with the first place in line. */
 export type Settlement = 'ack' | 'drop' | 'requeue' | 'recount' | 'putBack';
 
+/** What the arguments of `Delivery.reject` ask for. */
+export function rejection(requeue: boolean, options?: RequeueOptions): Settlement {
+  if (!requeue) return 'drop';
+  if (options?.first) return 'putBack';
+  return options?.counted ? 'recount' : 'requeue';
+}
+
 /** What a delivery is made of, without the promises a consumer keeps about it. */
 export interface DeliveryContent {
   readonly queue: string;
@@ -65,9 +72,7 @@ export class HeldDelivery<Place> implements Delivery {
   }
 
   reject(requeue: boolean, options?: RequeueOptions): Promise<void> {
-    if (!requeue) return this.#settleOnce('drop');
-    if (options?.first) return this.#settleOnce('putBack');
-    return this.#settleOnce(options?.counted ? 'recount' : 'requeue');
+    return this.#settleOnce(rejection(requeue, options));
   }
 
   #settleOnce(how: Settlement): Promise<void> {

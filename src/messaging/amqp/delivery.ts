@@ -4,7 +4,7 @@ import type { DecodeError } from '../../wire/errors.ts';
 import type { Message } from '../../wire/message.ts';
 import type { Delivery, RequeueOptions } from '../contract.ts';
 import type { Queue } from '../entities.ts';
-import type { Settlement } from '../held-delivery.ts';
+import { rejection, type Settlement } from '../held-delivery.ts';
 import type { AmqpMessage } from './driver.ts';
 import { readMessage } from './message.ts';
 import { type Arrival, canPark, PARKED, unparked } from './parking.ts';
@@ -85,7 +85,7 @@ export class AmqpDelivery implements Delivery {
   }
 
   reject(requeue: boolean, options?: RequeueOptions): Promise<void> {
-    return this.#settle(requeue ? (options?.counted ? 'recount' : 'requeue') : 'drop');
+    return this.#settle(rejection(requeue, options));
   }
 
   #settle(how: Settlement): Promise<void> {

@@ -2,9 +2,10 @@ import { decodeEnvelope, markRedelivered } from '../../wire/envelope.ts';
 import { DecodeError } from '../../wire/errors.ts';
 import type { Message } from '../../wire/message.ts';
 import type { Delivery, RequeueOptions } from '../contract.ts';
+import { rejection, type Settlement } from '../held-delivery.ts';
 
 /** As `Settlement`; what is dropped is acked. */
-export type Verdict = 'ack' | 'requeue' | 'recount' | 'putBack';
+export type Verdict = Exclude<Settlement, 'drop'>;
 
 /** Where settled deliveries go; without it (noAck) they are settled from the start. */
 export interface Settler {
@@ -80,8 +81,8 @@ export class RedisDelivery implements Delivery {
   }
 
   reject(requeue: boolean, options?: RequeueOptions): Promise<void> {
-    const back = options?.first ? 'putBack' : options?.counted ? 'recount' : 'requeue';
-    this.#settled ??= this.#settler!.settle(this, requeue ? back : 'ack');
+    const how = rejection(requeue, options);
+    this.#settled ??= this.#settler!.settle(this, how === 'drop' ? 'ack' : how);
     return this.#settled;
   }
 }
