@@ -28,25 +28,27 @@ export interface Load {
 const MOST_ON_THE_WAY = 200;
 
 /** The count for `Consumer.setPrefetch`: 0 is no limit, `TAKE_NOTHING` none. */
-export function prefetchCount(
-  { multiplier, etaLimit, onlyFree }: PrefetchOptions,
-  { size, free, lateRunning, scheduled, onTheWay }: Load,
-): number {
-  const wanted = onlyFree
-    ? free + lateRunning + scheduled || TAKE_NOTHING
-    : multiplier === 0
-      ? 0
-      : size * multiplier + ahead(multiplier, size * onTheWay) + scheduled;
+export function prefetchCount(options: PrefetchOptions, load: Load): number {
+  const wanted = wantedCount(options, load);
+  const { etaLimit } = options;
   if (etaLimit === null || etaLimit === 0) return wanted;
   return wanted === 0 ? etaLimit : Math.min(wanted, etaLimit);
 }
 
-/** A multiplier of 1 is somebody's wish that each worker has as little as possible. */
-function ahead(multiplier: number, onTheWay: number): number {
-  return multiplier > 1 ? Math.min(onTheWay, MOST_ON_THE_WAY) : 0;
+function wantedCount(options: PrefetchOptions, load: Load): number {
+  const { size, free, lateRunning, scheduled, onTheWay } = load;
+  if (options.onlyFree) return free + lateRunning + scheduled || TAKE_NOTHING;
+  if (options.multiplier === 0) return 0;
+  const more = letsMoreCome(options) ? Math.min(size * onTheWay, MOST_ON_THE_WAY) : 0;
+  return size * options.multiplier + more + scheduled;
 }
 
 /** Requests that may wait for a place when nothing more is to be on its way. */
-export function mostWaiting({ multiplier, onlyFree }: PrefetchOptions, size: number): number {
-  return multiplier > 1 && !onlyFree ? size * multiplier : Number.POSITIVE_INFINITY;
+export function mostWaiting(options: PrefetchOptions, size: number): number {
+  return letsMoreCome(options) ? size * options.multiplier : Number.POSITIVE_INFINITY;
+}
+
+/** A multiplier of 1 is somebody's wish that each worker has as little as possible. */
+function letsMoreCome({ multiplier, onlyFree }: PrefetchOptions): boolean {
+  return multiplier > 1 && !onlyFree;
 }
