@@ -1,6 +1,7 @@
 /** A worker from its start until it is told to stop: signals, the end of the process, restarts. */
 import { CeleryError } from '../base/errors.ts';
 import { maskUrl } from '../base/mask-url.ts';
+import { openDebugger } from '../process/debugger.ts';
 import { reportToLauncher } from '../process/detach.ts';
 import { diagnostics } from '../process/diagnostics.ts';
 import { EXIT } from '../process/exit-codes.ts';
@@ -41,6 +42,7 @@ export async function runUntilStopped(worker: Worker, logger: ProcessLogger): Pr
     remapTerm({
       ...shutdown.signals(),
       SIGUSR1: dump,
+      SIGUSR2: () => logger.warning(openDebugger()),
       // On a terminal HUP means that it was closed; a watcher starts us again itself.
       ...(!process.stdout.isTTY && !startedBy?.watched && { SIGHUP: restart }),
     }),

@@ -59,6 +59,7 @@ export class Successor {
       SIGINT: pass('SIGINT'),
       SIGQUIT: pass('SIGQUIT'),
       SIGUSR1: () => void this.#child.kill('SIGUSR1'),
+      SIGUSR2: () => void this.#child.kill('SIGUSR2'),
       SIGHUP: () => this.replace(),
     });
     const [code] = await once(this.#child, 'exit');

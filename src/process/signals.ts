@@ -1,6 +1,6 @@
 /** Which signal does what: one table for worker, beat and multi. */
 
-export type HandledSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGUSR1' | 'SIGHUP';
+export type HandledSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGUSR1' | 'SIGUSR2' | 'SIGHUP';
 
 /** A row without a function leaves the signal to Node's default. */
 export type SignalTable = Readonly<Partial<Record<HandledSignal, () => void>>>;

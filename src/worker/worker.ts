@@ -115,6 +115,7 @@ export class Worker {
 
   /** Children (or places) of the pool; `worker_concurrency`, by default one per processor. */
   get concurrency(): number {
+    if (this.poolName === 'solo') return 1;
     return this.app.conf.get('worker_concurrency') || availableParallelism();
   }
 

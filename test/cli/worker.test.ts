@@ -114,11 +114,11 @@ describe('worker', { concurrency: 2 }, () => {
     const { worker } = setup(t, {
       'celeryconfig.json': '{"worker_concurrency": 3, "task_default_queue": "orders"}',
     });
-    const fromFile = worker(['worker', '-P', 'solo']);
+    const fromFile = worker(['worker', '-P', 'async']);
     const fromOption = worker(['worker', '-c', '1']);
     const fromWord = worker(['worker', '.concurrency=2', 'task.default_queue=x']);
 
-    await fromFile.sees(/concurrency: 3 \(solo\)[\s\S]*\.> orders /);
+    await fromFile.sees(/concurrency: 3 \(async\)[\s\S]*\.> orders /);
     await fromOption.sees(/concurrency: 1 \(prefork\)[\s\S]*\.> orders /);
     await fromWord.sees(/concurrency: 2 \(prefork\)[\s\S]*\.> x /);
   });
@@ -155,6 +155,37 @@ describe('worker', { concurrency: 2 }, () => {
     cli.kill('SIGUSR1');
 
     await cli.sees(/MainProcess \(pid \d+\)[\s\S]*ACTIVE TASKS/);
+  });
+
+  it('USR2 is survived, and opens a debugger when that was allowed', async t => {
+    const { worker } = setup(t);
+    const refusing = worker(['worker', '-c', '1']);
+    const allowing = worker(['worker', '-l', 'info', '-P', 'solo'], {
+      env: { CELERY_RDBSIG: '1' },
+    });
+    await Promise.all([refusing.sees(/\[queues\]/), allowing.sees(/ ready\./)]);
+
+    allowing.kill('SIGUSR2');
+    await allowing.sees(/WARNING\/MainProcess\] The debugger listens at ws:\/\/127\.0\.0\.1:\d+\//);
+    refusing.kill('SIGUSR2');
+    await refusing.sees(/only when CELERY_RDBSIG=1 was set at the start\. Nothing was done\./);
+  });
+
+  it('the solo pool has one place, whatever the concurrency is', async t => {
+    const { worker } = setup(t);
+
+    const cli = worker(['worker', '-P', 'solo', '-c', '4']);
+
+    await cli.sees(/concurrency: 1 \(solo\)/);
+  });
+
+  it('gossip, mingle and heartbeat may be switched off', async t => {
+    const { worker } = setup(t);
+
+    const flags = ['--without-gossip', '--without-mingle', '--without-heartbeat'];
+    const cli = worker(['worker', '-l', 'info', '-P', 'solo', ...flags]);
+
+    await cli.sees(/ ready\./);
   });
 
   it('HUP starts it again under the same pid, as often as it comes', async t => {

@@ -103,6 +103,24 @@ export const WORKER_OPTIONS = {
     setting: 'worker_max_memory_per_child',
     help: 'Resident memory in KiB above which a child is replaced.',
   },
+  withoutGossip: {
+    flags: ['--without-gossip'],
+    type: flag,
+    section: 'Features',
+    help: 'Workers do not listen to each other; they do not yet without it either.',
+  },
+  withoutMingle: {
+    flags: ['--without-mingle'],
+    type: flag,
+    section: 'Features',
+    help: 'Do not ask other workers for what is revoked; nobody is asked yet without it either.',
+  },
+  withoutHeartbeat: {
+    flags: ['--without-heartbeat'],
+    type: flag,
+    section: 'Features',
+    help: 'Send no heartbeat events; none are sent yet without it either.',
+  },
   purge: {
     flags: ['--purge', '--discard'],
     type: flag,
