@@ -102,7 +102,7 @@ function unavailable(scheme: string, url: string): ImproperlyConfigured {
   const base = scheme.split('+').slice(0, 2).join('+');
   if (NOT_YET.has(scheme) || NOT_YET.has(base)) {
     return new ImproperlyConfigured(
-      `The result backend ${shown} is not available in tscelery yet. Available: ${AVAILABLE}.`,
+      `The result backend ${shown} is not in tscelery yet. Available: ${AVAILABLE}.`,
     );
   }
   if (base === 'amqp' || base === 'pyamqp' || base === 'amqps') {

@@ -8,6 +8,7 @@ import type { Command, Invocation } from './command.ts';
 import { usageOf } from './command.ts';
 import { UsageError } from './command-error.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
+import { isCommandNotYet, optionNotYet } from './not-yet.ts';
 import { envNames, isFlag, type Option, type Options, optionTerm, type Values } from './option.ts';
 
 const HELP = '--help';
@@ -80,6 +81,10 @@ function usageError(message: string, command: string | undefined, explanation?: 
 }
 
 function unknownOption(word: string, options: Options, command: string | undefined): UsageError {
+  const missing = optionNotYet(word, command);
+  if (missing !== undefined) {
+    return usageError(`The option ${missing} is not in tscelery yet.`, command);
+  }
   const [name = word] = word.split('=');
   const flags = Object.values(options).flatMap(option => option.flags);
   const close = name.startsWith('--') ? nearest(name, [...flags, HELP]) : undefined;
@@ -102,6 +107,7 @@ function misplaced(name: string, command: string): string | undefined {
 }
 
 function unknownCommand(name: string, commands: readonly Command[]): UsageError {
+  if (isCommandNotYet(name)) return new UsageError(`The command '${name}' is not in tscelery yet.`);
   const close = nearest(
     name,
     commands.map(command => command.name),
@@ -114,6 +120,8 @@ function checkArguments(command: Command, words: readonly string[]): void {
   const fixed = command.arguments.filter(({ rest }) => !rest);
   const missing = fixed[words.length];
   if (missing) throw usageError(`Missing argument '${missing.name}'.`, command.name);
+  const empty = fixed.find((_, i) => words[i]!.trim() === '');
+  if (empty) throw usageError(`Invalid value for '${empty.name}': it is empty.`, command.name);
   if (fixed.length < command.arguments.length) return;
   const extra = words.slice(fixed.length);
   if (extra.length === 0) return;

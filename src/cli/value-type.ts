@@ -1,6 +1,7 @@
 /** What the text after an option may be, and what it becomes. Error texts are Celery's. */
 import { type LogLevel, levelNamed } from '../base/logger.ts';
 import { fromIso } from '../wire/dates.ts';
+import { parsePythonJson } from '../wire/json-parser.ts';
 
 export interface ValueType<T> {
   /** Shown in help, for example `INTEGER`; empty for a flag, which takes no value. */
@@ -13,9 +14,15 @@ export type ValueOf<Type> = Type extends ValueType<infer T> ? T : never;
 
 const quoted = (text: string) => `'${text}'`;
 
-export const text: ValueType<string> = { metavar: 'TEXT', parse: given => given };
-export const path: ValueType<string> = { metavar: 'PATH', parse: given => given };
-export const url: ValueType<string> = { metavar: 'URL', parse: given => given };
+export const text: ValueType<string> = { metavar: 'TEXT', parse: notEmpty };
+export const path: ValueType<string> = { metavar: 'PATH', parse: notEmpty };
+export const url: ValueType<string> = { metavar: 'URL', parse: notEmpty };
+
+/** Nothing that an option stands for is called nothing: a variable of a script was not set. */
+function notEmpty(given: string): string {
+  if (given.trim() === '') throw new RangeError('it is empty.');
+  return given;
+}
 
 const TRUE_WORDS = new Set(['1', 'true', 't', 'yes', 'y', 'on']);
 const FALSE_WORDS = new Set(['0', 'false', 'f', 'no', 'n', 'off', '']);
@@ -66,7 +73,13 @@ function inRange(value: number, least: number): number {
 /** Split at commas, nothing trimmed. */
 export const list: ValueType<string[]> = {
   metavar: 'LIST',
-  parse: given => given.split(','),
+  parse: given => {
+    const names = given.split(',');
+    if (names.some(name => name.trim() === '')) {
+      throw new RangeError(`${quoted(given)} has an empty name in it.`);
+    }
+    return names;
+  },
 };
 
 export function choice<const C extends string>(...choices: C[]): ValueType<C> {
@@ -115,9 +128,10 @@ export const jsonObject: ValueType<Record<string, unknown>> = {
   },
 };
 
+/** As Python reads it: integers of any size stay exact. */
 function json(given: string): unknown {
   try {
-    return JSON.parse(given);
+    return parsePythonJson(given);
   } catch (error) {
     throw new RangeError(`${quoted(given)} is not valid JSON: ${(error as Error).message}`);
   }

@@ -1,4 +1,5 @@
 /** Choosing and loading a transport by the scheme of its URL. */
+import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Transport, TransportOptions } from './contract.ts';
 import { parseUrls, type ServerUrl, unknownScheme } from './url.ts';
 
@@ -42,6 +43,22 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   librabbitmq: openAmqp,
 };
 
+/** kombu's others, so that the answer is "not yet" rather than "unknown". */
+const NOT_YET: readonly string[] = [
+  ...['sqs', 'mongodb', 'mongodb+srv', 'beanstalk', 'zookeeper', 'filesystem', 'consul', 'etcd'],
+  ...[
+    'azurestoragequeues',
+    'azureservicebus',
+    'pyro',
+    'slmq',
+    'qpid',
+    'gcpubsub',
+    'confluentkafka',
+  ],
+  ...['sqla', 'sqlalchemy', 'sqla+postgresql', 'sqla+mysql', 'sqla+oracle', 'sqla+mssql'],
+  'sqla+mariadb',
+];
+
 /** The schemes `broker_url` may have. */
 export const TRANSPORT_SCHEMES: readonly string[] = Object.keys(MAKERS);
 
@@ -52,7 +69,18 @@ export const TRANSPORT_SCHEMES: readonly string[] = Object.keys(MAKERS);
  */
 export async function openTransport(url: string, options: TransportOptions): Promise<Transport> {
   const urls = parseUrls(url);
-  const make = MAKERS[urls[0].scheme];
-  if (!make) throw unknownScheme('transport', urls[0].scheme, TRANSPORT_SCHEMES);
-  return make(urls, options);
+  const [{ scheme, masked }] = urls;
+  const make = Object.hasOwn(MAKERS, scheme) ? MAKERS[scheme] : undefined;
+  if (make) return make(urls, options);
+  if (isNotYet(scheme)) {
+    throw new ImproperlyConfigured(
+      `The transport of ${JSON.stringify(masked)} is not in tscelery yet. Available: ${TRANSPORT_SCHEMES.join(', ')}.`,
+    );
+  }
+  throw unknownScheme('transport', scheme, TRANSPORT_SCHEMES);
+}
+
+/** A driver may follow the database: `sqla+postgresql+psycopg2`. */
+function isNotYet(scheme: string): boolean {
+  return NOT_YET.includes(scheme) || NOT_YET.includes(scheme.split('+').slice(0, 2).join('+'));
 }

@@ -62,7 +62,7 @@ describe('result_backend', () => {
     it(`${url} is refused as not available yet, with what is`, async () => {
       const message = await messageOf(url);
 
-      assert.match(message, /not available in tscelery yet\. Available: redis,/);
+      assert.match(message, /is not in tscelery yet\. Available: redis,/);
       assert.doesNotMatch(message, /secret/);
     });
   }

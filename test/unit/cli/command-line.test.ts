@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Env, readCommandLine } from '../../../src/cli/command-line.ts';
 import { COMMANDS } from '../../../src/cli/command-table.ts';
+import { isCommandNotYet, optionNotYet } from '../../../src/cli/not-yet.ts';
+import { isFlag } from '../../../src/cli/option.ts';
 import { errorReport } from '../../../src/cli/report-error.ts';
 
 /** What a person sees for a wrong command line. */
@@ -118,6 +120,62 @@ describe('wrong command line', () => {
 
   it('a missing argument is refused', () =>
     refuses(['call'], frame('call [OPTIONS] NAME', ' call', "Missing argument 'NAME'.")));
+
+  it("Celery's commands that do not exist here yet are named as such", () => {
+    for (const name of ['beat', 'inspect', 'control', 'status', 'multi', 'events', 'graph']) {
+      refuses([name, '--any'], globalFrame(`The command '${name}' is not in tscelery yet.`));
+    }
+  });
+
+  const notYet: [string[], string][] = [
+    [['worker', '--autoscale=3,1'], '--autoscale'],
+    [['worker', '-EB'], '-E'],
+    [['worker', '-c', '2', '--statedb', 'x'], '--statedb'],
+    [['--loader', 'x', 'worker'], '--loader'],
+    [['shell', '--ipython'], '--ipython'],
+  ];
+  for (const [args, name] of notYet) {
+    it(`${name}, which does not exist here yet, is named as such`, () => {
+      assert.throws(() => accepts(args), { message: `The option ${name} is not in tscelery yet.` });
+    });
+  }
+
+  it('what exists is not said to be missing', () => {
+    for (const { name, options } of COMMANDS) {
+      assert.equal(isCommandNotYet(name), false, name);
+      for (const flag of Object.values(options).flatMap(option => option.flags)) {
+        assert.equal(optionNotYet(flag, name), undefined, `${name} ${flag}`);
+      }
+    }
+  });
+
+  it('no option of any command takes an empty value', () => {
+    for (const { name, options, arguments: words } of COMMANDS) {
+      const given = words.filter(({ rest }) => !rest).map(() => 'x');
+      for (const option of Object.values(options).filter(candidate => !isFlag(candidate))) {
+        const line = [name, ...given, option.flags[0]!, ''];
+        assert.throws(() => accepts(line), /Invalid value for/, line.join(' '));
+      }
+    }
+  });
+
+  it('no name of a list is empty', () =>
+    refuses(
+      ['worker', '-Q', 'a,,b'],
+      workerFrame("Invalid value for '-Q' / '--queues': 'a,,b' has an empty name in it."),
+    ));
+
+  it('an empty argument is refused', () =>
+    refuses(
+      ['call', ''],
+      frame('call [OPTIONS] NAME', ' call', "Invalid value for 'NAME': it is empty."),
+    ));
+
+  it('integers in JSON stay exact', () => {
+    const { values } = accepts(['call', 'x', '--args', '[9007199254740993, 1, 1.5]']);
+
+    assert.deepEqual(values, { args: [9007199254740993n, 1, 1.5] });
+  });
 
   it('extra arguments are refused', () =>
     refuses(

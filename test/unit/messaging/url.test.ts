@@ -96,6 +96,16 @@ describe('opening a transport', () => {
     await assert.rejects(openTransport('reddis://localhost', OPTIONS), /Did you mean "redis"/);
   });
 
+  test("kombu's other transports are named as missing", async () => {
+    const urls = ['sqs://k:secret@', 'sqla+postgresql+psycopg2://h/db', 'filesystem://'];
+
+    for (const url of urls) {
+      const message = await openTransport(url, OPTIONS).then(() => '', String);
+      assert.match(message, /is not in tscelery yet\. Available: memory, sqla\+sqlite, /);
+      assert.ok(!message.includes('secret'));
+    }
+  });
+
   test('Redis URLs give a Redis transport that is not connected', async () => {
     for (const url of ['redis://', 'rediss://h/1', 'redis+socket:///tmp/x.sock', 'redis']) {
       const transport = await openTransport(url, OPTIONS);

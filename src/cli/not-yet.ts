@@ -1,0 +1,45 @@
+/**
+ * Celery's commands and options that do not exist here yet, so that the answer to them is "not
+ * yet" and not "no such option". What comes to exist loses its row; a test holds the two apart.
+ */
+
+const COMMANDS: readonly string[] = [
+  'beat',
+  'control',
+  'events',
+  'flower',
+  'graph',
+  'inspect',
+  'logtool',
+  'multi',
+  'status',
+  'upgrade',
+];
+
+/** By command; `undefined` stands for the options before it. */
+const OPTIONS: ReadonlyMap<string | undefined, readonly string[]> = new Map([
+  [undefined, ['--loader', '--skip-checks']],
+  [
+    'worker',
+    [
+      ...['-S', '--statedb'],
+      ...['-E', '--task-events', '--events'],
+      ...['--autoscale', '--heartbeat-interval'],
+      ...['-B', '--beat', '-s', '--schedule-filename', '--schedule', '--scheduler'],
+    ],
+  ],
+  ['shell', ['-I', '--ipython', '-B', '--bpython', '--python', '--eventlet', '--gevent']],
+]);
+
+/** Whether Celery has this command and we do not. */
+export function isCommandNotYet(name: string): boolean {
+  return COMMANDS.includes(name);
+}
+
+/** The option that Celery has and we do not, as it was typed: `-EB` holds `-E`. */
+export function optionNotYet(word: string, command: string | undefined): string | undefined {
+  const missing = OPTIONS.get(command) ?? [];
+  const [name = word] = word.split('=');
+  if (name.startsWith('--')) return missing.find(candidate => candidate === name);
+  return missing.find(candidate => candidate === name.slice(0, 2));
+}
