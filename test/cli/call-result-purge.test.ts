@@ -56,6 +56,39 @@ describe('call and result', { concurrency: 2 }, () => {
     }
   });
 
+  it('integers beyond 2^53 go out and come back exactly', async t => {
+    const { run, call, work } = setup(t);
+    work();
+
+    const { stdout } = await run('result', await call('proj.echo', '-a', '[9007199254740993]'));
+
+    assert.equal(stdout, '9007199254740993\n');
+  });
+
+  it('options that make no sense together are refused without a stack', async t => {
+    const { run } = setup(t);
+
+    const { code, stdout, stderr } = await run('call', 'proj.echo', '--eta', '2027-02-30');
+
+    assert.match(stderr, /\n\nError: .*2027-02-30/);
+    assert.doesNotMatch(stderr, /\n {4}at /);
+    assert.equal(stdout, '');
+    assert.equal(code, 2);
+  });
+
+  it('a failure without a traceback is shown by its text', async t => {
+    const { run, call, work } = setup(t);
+    work();
+    const id = await call('proj.nosuch');
+
+    const { code, stderr } = await run('result', id);
+    const traceback = await run('result', '--traceback', id);
+
+    assert.match(stderr, /^Error: NotRegistered: .*proj\.nosuch/);
+    assert.equal(code, 1);
+    assert.equal(traceback.stderr, 'No traceback is stored; the state is FAILURE.\n');
+  });
+
   it('results sent over the broker cannot be read, which is said at once', async t => {
     const { run } = setup(t);
 
@@ -99,12 +132,13 @@ describe('call and result', { concurrency: 2 }, () => {
     assert.match(stderr, /^Error: .*\n$/);
   });
 
-  it('--traceback of an unknown task is an empty line', async t => {
+  it('--traceback of an unknown task says that there is none', async t => {
     const { run } = setup(t);
 
-    const { code, stdout } = await run('result', '--traceback', 'nobody');
+    const { code, stdout, stderr } = await run('result', '--traceback', 'nobody');
 
-    assert.deepEqual([code, stdout], [0, '\n']);
+    assert.deepEqual([code, stdout], [0, '']);
+    assert.equal(stderr, 'No traceback is stored; the state is PENDING.\n');
   });
 
   it('an unknown task name of result -t is refused with the nearest one', async t => {

@@ -19,6 +19,17 @@ describe('report', { concurrency: 3 }, () => {
     assert.match(stdout, /^task_default_queue: 'orders'$/m);
   });
 
+  for (const [url, driver] of [
+    ['amqp://', 'amqplib'],
+    ['redis://', 'ioredis'],
+  ] as const) {
+    it(`the version of ${driver} is shown with ${url}`, async () => {
+      const { stdout } = await runCli(['-b', url, 'report']);
+
+      assert.match(stdout, new RegExp(`\\n {12}${driver}:\\d+\\.\\d+\\.\\d+\\n`));
+    });
+  }
+
   it('no password is shown, wherever it was given', async t => {
     const cwd = temporaryProject(t, {
       'celeryconfig.json': JSON.stringify({

@@ -1,5 +1,7 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
+import { dirname, join } from 'node:path';
 import type { Celery } from '../../app/app.ts';
 import { maskUrl } from '../../base/mask-url.ts';
 import { EXIT } from '../../process/exit-codes.ts';
@@ -51,8 +53,18 @@ function driver(scheme: string): string {
 
 function packageVersion(name: string): string | undefined {
   try {
-    return (createRequire(import.meta.url)(`${name}/package.json`) as { version: string }).version;
+    return ownVersion(name, createRequire(import.meta.url).resolve(name));
   } catch {
     return undefined;
   }
+}
+
+/** A package need not export its package.json, so it is looked for above the main module. */
+function ownVersion(name: string, file: string): string | undefined {
+  const folder = dirname(file);
+  if (folder === file) return undefined;
+  const manifest = join(folder, 'package.json');
+  if (!existsSync(manifest)) return ownVersion(name, folder);
+  const found = JSON.parse(readFileSync(manifest, 'utf8')) as { name?: string; version?: string };
+  return found.name === name ? found.version : ownVersion(name, folder);
 }

@@ -41,7 +41,9 @@ async function requireTask(app: Celery, name: string): Promise<void> {
 }
 
 async function printTraceback(result: AsyncResult): Promise<number> {
-  process.stdout.write(`${(await result.traceback()) ?? ''}\n`);
+  const traceback = await result.traceback();
+  if (traceback) process.stdout.write(`${traceback.trimEnd()}\n`);
+  else process.stderr.write(`No traceback is stored; the state is ${await result.state()}.\n`);
   return EXIT.ok;
 }
 
@@ -60,8 +62,9 @@ async function printValue(result: AsyncResult, timeout: number | undefined): Pro
 }
 
 async function failureText(result: AsyncResult, error: Error): Promise<string> {
-  const traceback = await result.traceback();
-  return (traceback ?? `Error: ${String(error)}`).trimEnd();
+  // what ended without running (lost, killed, unknown) has none, or an empty one
+  const traceback = (await result.traceback())?.trimEnd();
+  return traceback || `Error: ${String(error)}`;
 }
 
 const UNLIMITED = { maxLength: Number.POSITIVE_INFINITY, maxDepth: Number.POSITIVE_INFINITY };
