@@ -1,4 +1,5 @@
 /** The measurement as a whole: each round, every system in turn, so that all meet the same weather. */
+import { againstTable, besideBefore, systemsAt } from './against.ts';
 import { BARE_SYSTEMS } from './bare.ts';
 import { BULLMQ_SYSTEMS } from './bullmq.ts';
 import { writeDocs } from './docs.ts';
@@ -52,6 +53,8 @@ async function measureAll(
   options: Options,
 ): Promise<number> {
   const startedAt = new Date().toISOString();
+  const before = options.against === undefined ? [] : await systemsAt(options.against);
+  const systems = besideBefore(SYSTEMS, before).filter(system => isChosen(system, options));
   const lab = await Lab.open();
   const stop = () => lab.close().finally(() => process.exit(EXIT_INTERRUPTED));
   process.once('SIGINT', stop);
@@ -65,7 +68,7 @@ async function measureAll(
     for (const suite of suites) {
       if (suite.onRabbitmq) await lab.startRabbitmq();
       else await lab.stopRabbitmq();
-      await measureSuite(lab, suite, options, runs, failures);
+      await measureSuite(lab, suite, systems, options, runs, failures);
     }
     const report = {
       startedAt,
@@ -77,7 +80,8 @@ async function measureAll(
       leftOut,
       failures,
     };
-    say(`\n${tables(report, SUITES)}\n\nWritten to ${await writeReport(report)}\n`);
+    const shown = [tables(report, SUITES), ...againstTable(runs, suites)].join('\n\n');
+    say(`\n${shown}\n\nWritten to ${await writeReport(report)}\n`);
     return failures.length === 0 ? 0 : 1;
   } finally {
     await lab.close();
@@ -87,11 +91,12 @@ async function measureAll(
 async function measureSuite(
   lab: Lab,
   suite: Suite,
+  chosen: readonly System[],
   options: Options,
   runs: Run[],
   failures: string[],
 ): Promise<void> {
-  const systems = SYSTEMS.filter(system => suite.takesPart(system) && isChosen(system, options));
+  const systems = chosen.filter(system => suite.takesPart(system));
   for (let round = 1; round <= options.rounds; round++) {
     // Backwards every second time: nobody always runs after the same neighbour.
     for (const system of round % 2 === 1 ? systems : systems.toReversed()) {

@@ -14,6 +14,8 @@ export interface Options {
   readonly tasks: number | undefined;
   readonly quick: boolean;
   readonly profile: boolean;
+  /** A commit whose figures are measured beside. */
+  readonly against: string | undefined;
 }
 
 export class OptionError extends Error {}
@@ -29,6 +31,8 @@ servers of its own (Redis, RabbitMQ). Prints tables and writes bench-results/<da
   --tasks N          tasks per drain instead of the number that suits each system
   --retries N        repeat a run up to N times while other processes disturb it (default 2)
   --quick            one round, a tenth of the tasks in drains, no repeating: to see that it works
+  --against COMMIT   measure that commit beside, in the same rounds, and show what became of each
+                     figure (its checkout is built under bench-results/)
   --profile          in drains, workers that run on Node write CPU profiles to bench-results/
   --write-docs       do not measure: put the tables of the last run into docs/performance.md
   --list             show suites and systems
@@ -56,6 +60,7 @@ export function readOptions(args: readonly string[], suiteNames: readonly string
     systems: list(values.systems)?.map(word => word.toLowerCase()),
     quick,
     profile: values.profile ?? false,
+    against: values.against,
   };
 }
 
@@ -74,6 +79,7 @@ function parse(args: readonly string[]) {
         retries: { type: 'string' },
         quick: { type: 'boolean' },
         profile: { type: 'boolean' },
+        against: { type: 'string' },
       },
     }).values;
   } catch (error) {

@@ -6,7 +6,7 @@ import type { Column, Suite } from './suites/suite.ts';
 import { BASELINE } from './system.ts';
 import { checkTargets } from './targets.ts';
 
-type Row = readonly string[];
+export type Row = readonly string[];
 
 /** All suites that were run, then the targets. */
 export function tables({ runs }: Report, suites: readonly Suite[]): string {
@@ -31,9 +31,9 @@ function suiteTable({ name, columns }: Suite, runs: readonly Run[]): string {
 
 function cells(column: Column, runs: readonly Run[], suite: string, system: string): Row {
   const { metric, digits = 0, ratioTo } = column;
-  const value = format(summary(runs, suite, system, metric), digits);
+  const value = formatSpread(summary(runs, suite, system, metric), digits);
   if (!ratioTo) return [value];
-  return [value, format(ratio(runs, suite, system, BASELINE, metric, ratioTo), 1)];
+  return [value, formatSpread(ratio(runs, suite, system, BASELINE, metric, ratioTo), 1)];
 }
 
 /** How many runs the row rests on; an exclamation mark when all of them were disturbed. */
@@ -45,7 +45,7 @@ function runCount(runs: readonly Run[], suite: string, system: string): string {
 function targetTable(runs: readonly Run[]): string[] {
   const rows = checkTargets(runs).map(({ text, spread, digits, met }) => [
     text,
-    format(spread, digits),
+    formatSpread(spread, digits),
     met ? 'yes' : 'NO',
   ]);
   if (rows.length === 0) return [];
@@ -53,7 +53,7 @@ function targetTable(runs: readonly Run[]): string[] {
 }
 
 /** `median (min–max)`. */
-function format(value: Spread | undefined, digits: number): string {
+export function formatSpread(value: Spread | undefined, digits: number): string {
   if (value === undefined || Number.isNaN(value.median)) return '';
   const text = (number: number) =>
     number.toLocaleString('en-US', {
@@ -65,7 +65,7 @@ function format(value: Spread | undefined, digits: number): string {
   return `${middle} (${text(value.min)}–${text(value.max)})`;
 }
 
-function markdown(head: Row, rows: readonly Row[]): string {
+export function markdown(head: Row, rows: readonly Row[]): string {
   const widths = head.map((title, i) =>
     Math.max(title.length, ...rows.map(row => row[i]?.length ?? 0)),
   );

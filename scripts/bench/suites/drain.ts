@@ -28,7 +28,7 @@ function drainSuite(
     name,
     title,
     columns: [
-      { metric: 'rate', label: 'tasks/s', ratioTo: 'rate' },
+      { metric: 'rate', label: 'tasks/s', isRate: true, ratioTo: 'rate' },
       { metric: 'workerCpu', label: 'worker CPU s / 10 000', digits: 2 },
       { metric: 'brokerCpu', label: `${broker} CPU s / 10 000`, digits: 2 },
       { metric: 'rss', label: 'worker RSS MB' },

@@ -6,9 +6,9 @@ export const ENQUEUE: Suite = {
   name: 'enqueue',
   title: 'Enqueue: tasks per second sent by one program',
   columns: [
-    { metric: 'oneByOne', label: 'each awaited, /s', ratioTo: 'oneByOne' },
-    { metric: 'concurrent', label: '1000 in flight, /s', ratioTo: 'oneByOne' },
-    { metric: 'bulk', label: 'lists of 1000, /s' },
+    { metric: 'oneByOne', label: 'each awaited, /s', isRate: true, ratioTo: 'oneByOne' },
+    { metric: 'concurrent', label: '1000 in flight, /s', isRate: true, ratioTo: 'oneByOne' },
+    { metric: 'bulk', label: 'lists of 1000, /s', isRate: true },
   ],
   takesPart: system => system.enqueue !== undefined,
   async run(lab, system) {

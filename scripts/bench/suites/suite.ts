@@ -24,6 +24,8 @@ export interface Column {
   readonly label: string;
   /** Digits after the point. */
   readonly digits?: number;
+  /** More of it is better; otherwise less is. */
+  readonly isRate?: boolean;
   /** Also show how many times as much it is as this metric of the baseline. */
   readonly ratioTo?: string;
 }
