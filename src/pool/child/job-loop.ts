@@ -4,6 +4,7 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
+import { Fifo } from '../../base/fifo.ts';
 import { SequenceMap } from '../../base/sequence-map.ts';
 import type { JobControl, JobRunner } from '../contract.ts';
 import { SoftTimeLimitExceeded } from '../errors.ts';
@@ -91,9 +92,7 @@ export class JobLoop<J extends LoopJob = LoopJob> {
   readonly #ports: LoopPorts<J>;
   /** Also those released. */
   readonly #running = new SequenceMap<J>(MOST_RELEASED);
-  #waiting: J[] = [];
-  /** Index of the first in `#waiting`. */
-  #next = 0;
+  readonly #waiting = new Fifo<J>();
   #inUse = 0;
   #turnStart = 0;
   #pumpIsDue = false;
@@ -113,7 +112,7 @@ export class JobLoop<J extends LoopJob = LoopJob> {
   }
 
   get waiting(): number {
-    return this.#waiting.length - this.#next;
+    return this.#waiting.length;
   }
 
   /** Those that have started and not ended; abandoned ones are forgotten. */
@@ -148,9 +147,8 @@ export class JobLoop<J extends LoopJob = LoopJob> {
   }
 
   takeBack(): J[] {
-    const jobs = this.#waiting.slice(this.#next);
-    this.#waiting = [];
-    this.#next = 0;
+    const jobs = [...this.#waiting];
+    this.#waiting.clear();
     return jobs;
   }
 
@@ -162,11 +160,7 @@ export class JobLoop<J extends LoopJob = LoopJob> {
   }
 
   #pump(): void {
-    while (this.#canStart()) this.#start(this.#waiting[this.#next++]!);
-    if (this.#next === this.#waiting.length) {
-      this.#waiting = [];
-      this.#next = 0;
-    }
+    while (this.#canStart()) this.#start(this.#waiting.shift()!);
   }
 
   #canStart(): boolean {

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { type Deferred, deferred } from '../../../src/base/deferred.ts';
 import { JobLoop, LoopJob } from '../../../src/pool/child/job-loop.ts';
 import type { JobControl } from '../../../src/pool/contract.ts';
+import { collector } from '../../support/collector.ts';
 import { eventually } from '../../support/eventually.ts';
 
 function setup(places = 1, run?: (payload: unknown, control: JobControl) => Promise<unknown>) {
@@ -46,6 +47,29 @@ describe('job loop', () => {
     await end('a', 'x');
 
     assert.deepEqual(events, ['started 1', 'started 2', 'done 1 x', 'started 3']);
+  });
+
+  test('lets go of jobs that have run although others always wait', async () => {
+    const collect = collector();
+    const ran: WeakRef<JobControl>[] = [];
+    const add = () => loop.add(new LoopJob(++ticket, 'x', false));
+    const run = async (_: unknown, control: JobControl) => {
+      ran.push(new WeakRef(control));
+      add();
+    };
+    const silent = { claim: () => true, onStarted() {}, onReleased() {}, onDone() {} };
+    const loop = new JobLoop({ run, stop: async () => {} }, 1, { ...silent, onThrown() {} });
+    let ticket = 0;
+
+    for (let i = 0; i < 100; i++) add();
+    loop.run();
+    await eventually(() => ran.length > 2000);
+    loop.close(() => {});
+    collect();
+
+    assert.ok(loop.waiting > 0);
+    const kept = ran.slice(0, 1000).filter(job => job.deref()).length;
+    assert.ok(kept < 10, `${kept} of 1000`);
   });
 
   test('leaves out a job that was taken back', async () => {
