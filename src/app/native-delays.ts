@@ -18,6 +18,9 @@ export interface NativeDelaysHost {
   warn(message: string): void;
 }
 
+/** Different warnings remembered. */
+const MOST_WARNINGS = 1000;
+
 const isQuorum = ({ queueArguments }: Queue) => queueArguments['x-queue-type'] === 'quorum';
 
 export class NativeDelays {
@@ -83,6 +86,8 @@ export class NativeDelays {
 
   #warnOnce(message: string): void {
     if (this.#warned.has(message)) return;
+    // a message names its queue, and callers may name ever new ones
+    if (this.#warned.size >= MOST_WARNINGS) this.#warned.clear();
     this.#warned.add(message);
     this.#host.warn(message);
   }

@@ -2,6 +2,7 @@
 
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import {
   type Exchange,
   type ExchangeType,
@@ -116,11 +117,16 @@ function snakeCased<T>(declaration: object, known: readonly string[], where: str
   return result as T;
 }
 
+/** Queues that nobody declared, remembered at most. */
+const MOST_CREATED = 10_000;
+
 export class Queues {
   readonly #settings: QueueSettings;
   readonly #known = new Map<string, Queue>();
   /** Names of broadcast queues, whose own names nobody knows. */
   readonly #aliases = new Map<string, Queue>();
+  /** Created because somebody named them; a caller may name ever new ones. */
+  readonly #created = new RecentMap<string, Queue>(MOST_CREATED);
   #consumed: Map<string, Queue> | undefined;
 
   /** @throws ImproperlyConfigured when `task_queues` cannot be understood */
@@ -130,17 +136,17 @@ export class Queues {
   }
 
   has(name: string): boolean {
-    return this.#known.has(name) || this.#aliases.has(name);
+    return this.#known.has(name) || this.#aliases.has(name) || this.#created.has(name);
   }
 
   /** What all queues known so far are called. */
   get names(): string[] {
-    return [...this.#known.values()].map(({ name, alias }) => alias ?? name);
+    return [...this.#all()].map(({ name, alias }) => alias ?? name);
   }
 
   /** The exchange of that name, as far as the queues known so far tell. */
   exchange(name: string): Exchange | undefined {
-    for (const each of this.#known.values()) {
+    for (const each of this.#all()) {
       const bound = bindingsOf(each).find(({ exchange }) => exchange.name === name);
       if (bound) return bound.exchange;
     }
@@ -149,25 +155,28 @@ export class Queues {
 
   /** The queues a worker takes messages from: the selected ones, or all. */
   get consumed(): Queue[] {
-    return [...(this.#consumed ?? this.#known).values()];
+    return [...(this.#consumed?.values() ?? this.#all())];
   }
 
   /** The queue of that name; an unknown one is created. @throws QueueNotFound when that is not allowed */
   get(name: string): Queue {
-    const known = this.#known.get(name) ?? this.#aliases.get(name);
+    const known = this.#known.get(name) ?? this.#aliases.get(name) ?? this.#created.get(name);
     if (known) return known;
     if (!this.#settings.task_create_missing_queues) {
       throw new QueueNotFound(
         `Queue ${JSON.stringify(name)} is not in task_queues (${this.names.join(', ')}).${didYouMean(name, this.names)}`,
       );
     }
-    return this.add(this.#missing(name));
+    const created = this.#withDefaults(this.#missing(name));
+    this.#created.set(name, created);
+    return created;
   }
 
   /** Know a queue, in place of another of that name. */
   add(each: Queue): Queue {
     const added = this.#withDefaults(each);
     this.#known.set(each.name, added);
+    this.#created.delete(each.name);
     if (added.alias !== undefined) this.#aliases.set(added.alias, added);
     return added;
   }
@@ -183,7 +192,7 @@ export class Queues {
           'To create queues that are not declared, enable the `task_create_missing_queues` setting.',
       );
     }
-    const selected = names.map(name => this.get(name));
+    const selected = names.map(name => this.#keep(name));
     this.#consumed = new Map(selected.map(each => [each.name, each]));
   }
 
@@ -199,9 +208,20 @@ export class Queues {
 
   /** Consume from one more queue. */
   selectAdd(each: Queue | string): Queue {
-    const added = typeof each === 'string' ? this.get(each) : this.add(each);
+    const added = typeof each === 'string' ? this.#keep(each) : this.add(each);
     this.#consumed?.set(added.name, added);
     return added;
+  }
+
+  /** Like `get`, and not to be forgotten. */
+  #keep(name: string): Queue {
+    const found = this.get(name);
+    return this.#created.has(name) ? this.add(found) : found;
+  }
+
+  *#all(): IterableIterator<Queue> {
+    yield* this.#known.values();
+    yield* this.#created.values();
   }
 
   #declared(): Queue[] {

@@ -318,7 +318,7 @@ export class Dispatcher {
     request.state = 'active';
     request.pid = pid;
     request.onAccepted(pid);
-    this.#state.count(request.headers.shadow ?? request.headers.task);
+    this.#state.count(request.headers);
     if (this.#logger.isEnabledFor('debug')) {
       this.#logger.debug(`Task accepted: ${request.label} pid:${pid}`);
     }

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../base/clock.ts';
+import { Fifo } from '../base/fifo.ts';
 
 const SECONDS_PER: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
 /**
@@ -20,7 +21,7 @@ export class RateBucket<T> {
   readonly #clock: Clock;
   readonly #release: (item: T, isLate: boolean) => void;
   #rate: number;
-  #waiting: T[] = [];
+  readonly #waiting = new Fifo<T>();
   #tokens = 1;
   #filledAt: number;
   #timer: Timer | undefined;
@@ -37,7 +38,7 @@ export class RateBucket<T> {
   }
 
   get waiting(): readonly T[] {
-    return this.#waiting;
+    return [...this.#waiting];
   }
 
   /** Another rate from now on; what waits goes on waiting at that rate. */
@@ -59,8 +60,8 @@ export class RateBucket<T> {
   clear(): T[] {
     this.#timer?.cancel();
     this.#timer = undefined;
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
     return waiting;
   }
 

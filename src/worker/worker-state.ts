@@ -1,3 +1,4 @@
+import type { TaskHeaders } from '../wire/task-headers.ts';
 import type { Request } from './request.ts';
 
 /**
@@ -46,14 +47,18 @@ export class Requests implements Iterable<Request> {
   }
 }
 
+const MOST_NAMES = 1000;
+
 /** What a worker holds and has done. One instance per worker. */
 export class WorkerState {
   readonly requests = new Requests();
-  /** Accepted by the pool so far, by the name shown. */
+  /** Accepted by the pool so far, by the name shown: of those that callers made up, the first 1000. */
   readonly totals = new Map<string, number>();
   total = 0;
 
-  count(name: string): void {
+  count({ task, shadow }: Pick<TaskHeaders, 'task' | 'shadow'>): void {
+    const isCounted = !shadow || this.totals.has(shadow) || this.totals.size < MOST_NAMES;
+    const name = isCounted ? (shadow ?? task) : task;
     this.totals.set(name, (this.totals.get(name) ?? 0) + 1);
     this.total += 1;
   }

@@ -1,5 +1,6 @@
 /** Creating exchanges, queues and bindings; what was created on a connection is remembered. */
 
+import { RecentMap } from '../../base/recent-map.ts';
 import type { Exchange, Queue, QueueBinding } from '../entities.ts';
 import { ChannelError } from '../errors.ts';
 import type { Admin } from './admin.ts';
@@ -26,13 +27,16 @@ function isFleeting(queue: Queue): boolean {
   return queue.autoDelete || queue.exclusive || 'x-expires' in queueArguments(queue);
 }
 
+/** Of what was declared, the last: a client may name ever new queues. What was forgotten is declared again. */
+const MOST_REMEMBERED = 10_000;
+
 export class Declarations {
   readonly #admin: Admin;
   /** By what was declared, in full: two declarations of a name may differ, and the broker shall say so. */
-  readonly #done = new Map<string, Promise<void>>();
+  readonly #done = new RecentMap<string, Promise<void>>(MOST_REMEMBERED);
   #known = new WeakSet<Queue>();
   /** Those that stay until somebody deletes them. */
-  readonly #lasting = new Map<string, Queue>();
+  readonly #lasting = new RecentMap<string, Queue>(MOST_REMEMBERED);
 
   constructor(admin: Admin) {
     this.#admin = admin;

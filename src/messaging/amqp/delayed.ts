@@ -1,4 +1,5 @@
 /** Native delayed delivery: RabbitMQ keeps a message until its time, as kombu arranges it. */
+import { RecentMap } from '../../base/recent-map.ts';
 import {
   DELAY_EXCHANGE,
   DELIVERY_EXCHANGE,
@@ -25,6 +26,9 @@ export function delayedDestination(to: Destination, seconds: number | undefined)
   return { exchange: ENTRANCE, routingKey };
 }
 
+/** Queues that were bound, at most: a client may name ever new ones. */
+const MOST_REMEMBERED = 10_000;
+
 export interface DelaySetup {
   readonly queueType: DelayQueueType;
   /** Be content with a topology that is there. */
@@ -36,7 +40,7 @@ export class DelayedDelivery {
   readonly #declarations: Declarations;
   /** What was set up on this connection. */
   #topology: Promise<void> | undefined;
-  readonly #bound = new Map<string, Promise<void>>();
+  readonly #bound = new RecentMap<string, Promise<void>>(MOST_REMEMBERED);
   /** What a worker asked for, to be there after a reconnect too. */
   #wanted: { readonly queues: readonly Queue[]; readonly setup: DelaySetup } | undefined;
 

@@ -9,6 +9,9 @@ import type { Link } from './link.ts';
 import { amqpProperties } from './message.ts';
 import type { Urls } from './options.ts';
 
+/** Exchanges known to be there, at most; which ones, the declarations know as well. */
+const MOST_PROVIDED = 1000;
+
 interface Sent {
   readonly message: Message;
   readonly destination: Destination;
@@ -60,6 +63,7 @@ export class Publisher {
     if (!this.#channel) await this.#open();
     if (exchange.name !== '') {
       await this.#declarations.provide(exchange);
+      if (this.#provided.size >= MOST_PROVIDED) this.#provided.clear();
       this.#provided.add(exchange.name);
     }
     // the channel may have gone meanwhile

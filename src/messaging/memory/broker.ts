@@ -32,7 +32,7 @@ export interface Taker {
 
 /** First in, first out, without moving the rest on every take. */
 class Line {
-  #items: Stored[] = [];
+  #items: (Stored | undefined)[] = [];
   #head = 0;
 
   get length(): number {
@@ -49,11 +49,12 @@ class Line {
   }
 
   get items(): readonly Stored[] {
-    return this.#items.slice(this.#head);
+    return this.#items.slice(this.#head) as Stored[];
   }
 
   shift(): Stored {
-    const item = this.#items[this.#head++]!;
+    const item = this.#items[this.#head]!;
+    this.#items[this.#head++] = undefined;
     if (this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;

@@ -4,6 +4,7 @@
  * Better than the original in three ways: a message is always to be found in Redis, a held
  * one stays with its holder for as long as that lives, and every lost connection heals.
  */
+import { RecentMap } from '../../base/recent-map.ts';
 import type { Message } from '../../wire/message.ts';
 import type {
   BindingRow,
@@ -32,6 +33,13 @@ export function createRedisTransport(urls: Urls, options: TransportOptions): Red
 
 /** Seconds after which a binding is written down again: somebody may have deleted it. */
 const DECLARED_FOR = 10;
+/** Queues of which that is remembered, at most: a client may name ever new ones. */
+const MOST_DECLARED = 10_000;
+
+interface Declared {
+  readonly queue: Queue;
+  readonly at: number;
+}
 
 export class RedisTransport implements Transport {
   readonly name = 'redis';
@@ -42,7 +50,7 @@ export class RedisTransport implements Transport {
   readonly #sweep: VisibilitySweep;
   readonly #consumers = new Set<RedisConsumer>();
   readonly #host: ConsumerHost;
-  readonly #declared = new Map<string, { readonly queue: Queue; readonly at: number }>();
+  readonly #declared = new RecentMap<string, Declared>(MOST_DECLARED);
   #lost = false;
   #warned = false;
   #closing: Promise<void> | undefined;

@@ -139,4 +139,15 @@ describe('declared queues', () => {
       ['a', 'w@h.dq2'],
     );
   });
+
+  test('queues that callers make up are forgotten in the end, declared ones are not', () => {
+    const queues = queuesOf({ task_queues: ['celery', 'mail'] });
+    queues.selectAdd('chosen');
+    for (let i = 0; i < 30_000; i++) assert.equal(queues.get(`user.${i}`).name, `user.${i}`);
+
+    assert.ok(queues.names.length <= 10_003, `${queues.names.length}`);
+    assert.equal(queues.has('user.0'), false);
+    assert.equal(queues.get('user.29999'), queues.get('user.29999'));
+    for (const name of ['celery', 'mail', 'chosen']) assert.equal(queues.has(name), true);
+  });
 });
