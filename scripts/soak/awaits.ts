@@ -41,7 +41,7 @@ async function main(results: number): Promise<boolean> {
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
   try {
-    const env = { SOAK_REDIS: server.url, SOAK_RESULTS: 'yes' };
+    const env = { SOAK_BROKER: server.url, SOAK_BACKEND: server.url };
     const worker = await SoakedWorker.start(['-P', 'async', '-c', '100'], env);
     await awaitResults(noop, WARM_UP, stop.signal);
     const before = await look(server, stop.signal);

@@ -5,16 +5,13 @@
  *
  * Starts a Redis server of its own. Prints a table; exit code 1 when memory grew.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { Celery } from '../../src/index.ts';
 import { startRedis } from '../../test/support/servers.ts';
+import { LivingMemory, residentMemory } from './living-memory.ts';
 import { SoakedWorker } from './soaked-worker.ts';
 
-const PROBE = new URL('memory-probe.js', import.meta.url).href;
 const WORKER_ARGS = ['-l', 'WARNING', '-c', '2', '--prefetch-multiplier', '100'];
 const QUEUE = 'celery';
 const SENT_AT_ONCE = 1000;
@@ -23,9 +20,6 @@ const TENTHS = 10;
 /** Share of the value at the first tenth by which each later one may differ. */
 const TOLERANCE = 0.1;
 const POLL_MS = 20;
-/** Memory after a collection depends on what was under way: the least of so many counts. */
-const PROBES = 5;
-const MB = 2 ** 20;
 
 interface Tenth {
   readonly seconds: number;
@@ -37,18 +31,17 @@ interface Tenth {
 
 async function main(tasks: number): Promise<boolean> {
   const server = await startRedis();
-  const folder = await mkdtemp(join(tmpdir(), 'tscelery-soak-'));
-  const file = join(folder, 'memory');
+  const memory = await LivingMemory.open();
   try {
     await fill(server.url, tasks);
-    const env = { SOAK_REDIS: server.url, PROBE_FILE: file };
-    const worker = await SoakedWorker.start(WORKER_ARGS, env, ['--import', PROBE]);
-    const tenths = await watch(worker, server.client(), file, tasks);
+    const env = { SOAK_BROKER: server.url, ...memory.env };
+    const worker = await SoakedWorker.start(WORKER_ARGS, env, memory.nodeArgs);
+    const tenths = await watch(worker, server.client(), memory, tasks);
     await worker.stop();
     return report(tenths, tasks);
   } finally {
     await server.stop();
-    await rm(folder, { recursive: true });
+    await memory.close();
   }
 }
 
@@ -65,7 +58,7 @@ async function fill(url: string, tasks: number): Promise<void> {
 async function watch(
   worker: SoakedWorker,
   redis: Redis,
-  file: string,
+  memory: LivingMemory,
   tasks: number,
 ): Promise<Tenth[]> {
   const tenths: Tenth[] = [];
@@ -76,7 +69,7 @@ async function watch(
     seen.push(await residentMemory(worker.pid));
     const done = tasks - (await redis.llen(QUEUE)) - (await redis.hlen('unacked'));
     if (done >= ((tenths.length + 1) * tasks) / TENTHS) {
-      const heap = await livingMemory(worker.pid, file);
+      const heap = heapOfMain(await memory.measure());
       const seconds = (performance.now() - start) / 1000;
       // its first half may have seen the worker start
       tenths.push({ seconds, rss: median(seen.slice(seen.length / 2)), heap });
@@ -87,26 +80,9 @@ async function watch(
   return tenths;
 }
 
-async function residentMemory(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
-}
-
-/** Has the worker's main process collect garbage and say what is left. */
-async function livingMemory(pid: number, file: string): Promise<number> {
-  const read = async () => (await readFile(file, 'utf8').catch(() => '')).trim().split('\n');
-  const heaps: number[] = [];
-  for (let i = 0; i < PROBES; i++) {
-    const before = (await read()).filter(line => line !== '').length;
-    process.kill(pid, 'SIGUSR2');
-    let lines: string[];
-    do {
-      await sleep(POLL_MS);
-      lines = (await read()).filter(line => line !== '');
-    } while (lines.length === before);
-    heaps.push((JSON.parse(lines.at(-1)!) as { heapUsed: number }).heapUsed);
-  }
-  return Math.min(...heaps) / MB;
+function heapOfMain(heaps: ReadonlyMap<string, number>): number {
+  for (const [name, heap] of heaps) if (name.startsWith('main')) return heap;
+  throw new Error('The main process did not answer');
 }
 
 function median(values: readonly number[]): number {

@@ -1,12 +1,25 @@
-/** The app of the soak tests: on the Redis server that SOAK_REDIS names, with results when asked for. */
+/**
+ * The app of the soak tests: on the broker that SOAK_BROKER names, with results when SOAK_BACKEND
+ * is given, from the queue SOAK_QUEUE, with late acks when SOAK_LATE is.
+ */
 import { Celery } from '../../dist/index.js';
 
-const { SOAK_REDIS: broker, SOAK_RESULTS: results } = process.env;
+const { SOAK_BROKER, SOAK_BACKEND, SOAK_QUEUE = 'celery', SOAK_LATE } = process.env;
+/** Seconds: nobody reads the results of a worker that is soaked for long. */
+const KEPT = 10;
 
 export const app = new Celery('soak', {
-  broker,
-  ...(results && { backend: broker }),
-  task_ignore_result: !results,
+  broker: SOAK_BROKER,
+  ...(SOAK_BACKEND && { backend: SOAK_BACKEND }),
+  result_expires: KEPT,
+  task_ignore_result: !SOAK_BACKEND,
+  task_default_queue: SOAK_QUEUE,
+  task_acks_late: SOAK_LATE !== undefined,
 });
 
 export const noop = app.task('soak.noop', () => 42);
+
+export const retried = app.task('soak.retried', { bind: true }, self => {
+  if (self.request.retries === 0) throw self.retry({ countdown: 0 });
+  return 42;
+});
