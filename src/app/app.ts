@@ -102,6 +102,7 @@ export class Celery {
       queues: () => this.queues,
       transport: () => this.transport(),
       expectReply: () => this.#connections.expectReply(),
+      closing: () => this.#connections.closing,
       clock: () => this.clock,
       warn,
     });
@@ -115,6 +116,7 @@ export class Celery {
       definition: name => this.tasks.get(name)?.definition,
       loading: () => (this.#configuration.isLoaded ? undefined : this.load()),
       backend: () => this.backend(),
+      closing: () => this.#connections.closing,
       decodeError: (data, traceback) => this.errorOf(data, traceback),
     });
     this.#registry = new Registry(this.conf, this.#calls, taskBase);
@@ -343,9 +345,17 @@ export class Celery {
     return this.#connections.backend();
   }
 
-  /** Close every connection of the app. It can be used again afterwards. */
+  /**
+   * Close every connection of the app. Whatever still waits (`get`, a call that is being sent)
+   * rejects with ConnectionClosed. The app can be used again afterwards. Idempotent.
+   */
   close(): Promise<void> {
     return this.#connections.close();
+  }
+
+  /** `await using app = new Celery(…)`: closes it. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** The task of that name. @throws NotRegistered naming the nearest one */
@@ -363,6 +373,7 @@ export class Celery {
       ttl: conf.get('control_queue_ttl'),
       expires: conf.get('control_queue_expires'),
       transport: () => this.transport(),
+      closing: () => this.#connections.closing,
     });
   }
 

@@ -1,12 +1,22 @@
+import { arm, bounded } from '../backends/bounded.ts';
 import type { ResultBackend } from '../backends/contract.ts';
 import { waitForResult } from '../backends/wait.ts';
+import type { Closing } from '../base/closing.ts';
 import { deferred } from '../base/deferred.ts';
 import type { Control, RevokeOptions } from '../control/control.ts';
 import { currentTask } from '../execute/task-context.ts';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import * as states from '../wire/states.ts';
 
-export interface GetOptions {
+/** How long a method of a result may ask its backend. */
+export interface ResultBounds {
+  /** Seconds; default as long as the backend takes. */
+  readonly timeout?: number;
+  /** Gives up, with the signal's reason, when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
+export interface GetOptions extends ResultBounds {
   /** Seconds to wait; default for ever. */
   readonly timeout?: number;
   /** Throw the task's error (default). `false` returns the error instead. */
@@ -17,13 +27,13 @@ export interface GetOptions {
   readonly onInterval?: () => void | Promise<void>;
   /** Seconds, default 0.5. */
   readonly interval?: number;
-  /** Gives up waiting when it aborts. */
-  readonly signal?: AbortSignal;
 }
 
 /** What a result needs from its app. */
 export interface ResultHost {
   backend(): Promise<ResultBackend>;
+  /** For those who wait: hears of the app's next `close`. */
+  closing(): Closing;
   decodeError(data: unknown, traceback: string | null): Error;
   readonly control: Control;
   /** The handle of another task. */
@@ -32,7 +42,9 @@ export interface ResultHost {
 
 /**
  * The handle of a published task. No property does I/O: everything that asks the backend
- * is a method. Celery: `AsyncResult`.
+ * is a method, which takes `timeout` and `signal`: it rejects with TimeoutError or the signal's
+ * reason, with BackendGetMetaError when the backend cannot be read, and with ConnectionClosed
+ * when the app is closed meanwhile. Celery: `AsyncResult`.
  */
 export class AsyncResult<R = unknown> {
   readonly id: string;
@@ -52,7 +64,8 @@ export class AsyncResult<R = unknown> {
    * Wait for the task and return what it returned.
    *
    * @throws the task's error (see `propagate`), TimeoutError after `timeout` seconds,
-   *   TaskRevokedError for a revoked or expired task
+   *   TaskRevokedError for a revoked or expired task, ConnectionClosed when the app is closed
+   *   meanwhile
    */
   async get(options: GetOptions = {}): Promise<R> {
     if (this.ignored) return undefined as R;
@@ -61,8 +74,9 @@ export class AsyncResult<R = unknown> {
   }
 
   async #wait(options: GetOptions): Promise<ResultMeta> {
+    const closing = this.#host.closing();
     const backend = await this.#host.backend();
-    this.#final = await waitForResult(backend, this.id, options);
+    this.#final = await waitForResult(backend, this.id, { ...options, closing });
     backend.release?.(this.id);
     return this.#final;
   }
@@ -79,20 +93,33 @@ export class AsyncResult<R = unknown> {
    * Every state that is stored from now on, the final one last:
    * `for await (const meta of result) …`. Does not throw when the task fails.
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<ResultMeta, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<ResultMeta, void, undefined> {
+    return this.updates();
+  }
+
+  /** The same within bounds: `for await (const meta of result.updates({ signal })) …`. */
+  async *updates(options: ResultBounds = {}): AsyncGenerator<ResultMeta, void, undefined> {
+    const closing = this.#host.closing();
     const backend = await this.#host.backend();
     const seen: ResultMeta[] = [];
     let wake = deferred();
+    const over = deferred<never>();
+    over.promise.catch(() => {});
     const hear = (meta: ResultMeta) => {
       seen.push(meta);
       wake.resolve();
     };
-    const unsubscribe = await backend.subscribe(this.id, hear);
+    const disarm = arm({ ...options, closing }, over.reject);
+    const subscribing = backend.subscribe(this.id, hear, over.reject);
+    const unsubscribe = () => subscribing.then(end => end()).catch(() => {});
     try {
-      const stored = await backend.fetch(this.id);
+      options.signal?.throwIfAborted();
+      closing.throwIfClosed();
+      await Promise.race([subscribing, over.promise]);
+      const stored = await Promise.race([backend.fetch(this.id), over.promise]);
       if (stored && seen.length === 0) hear(stored);
       for (;;) {
-        await noted(this.id, wake.promise);
+        await noted(this.id, Promise.race([wake.promise, over.promise]));
         wake = deferred();
         for (const meta of seen.splice(0)) {
           const isFinal = states.READY_STATES.has(meta.status);
@@ -102,39 +129,43 @@ export class AsyncResult<R = unknown> {
         }
       }
     } finally {
-      await unsubscribe();
+      disarm();
+      void unsubscribe();
     }
   }
 
-  /** Call `callback` with the final state as soon as there is one; what it throws is reported. */
-  onReady(callback: (meta: ResultMeta) => void | Promise<void>): void {
+  /**
+   * Call `callback` with the final state as soon as there is one. What it throws is reported as a
+   * warning of the process, and so is what ends the wait.
+   */
+  onReady(callback: (meta: ResultMeta) => void | Promise<void>, options: ResultBounds = {}): void {
     if (this.ignored) return;
-    Promise.resolve(this.#final ?? this.#wait({}))
+    Promise.resolve(this.#final ?? this.#wait(options))
       .then(callback)
       .catch(error => process.emitWarning(error as Error));
   }
 
   /** The state now; PENDING also for ids that nobody knows. */
-  async state(): Promise<string> {
-    return (await this.#meta())?.status ?? states.PENDING;
+  async state(options: ResultBounds = {}): Promise<string> {
+    return (await this.#meta(options))?.status ?? states.PENDING;
   }
 
   /** Whether the state is final. */
-  async ready(): Promise<boolean> {
-    return states.READY_STATES.has(await this.state());
+  async ready(options: ResultBounds = {}): Promise<boolean> {
+    return states.READY_STATES.has(await this.state(options));
   }
 
-  async successful(): Promise<boolean> {
-    return (await this.state()) === states.SUCCESS;
+  async successful(options: ResultBounds = {}): Promise<boolean> {
+    return (await this.state(options)) === states.SUCCESS;
   }
 
-  async failed(): Promise<boolean> {
-    return (await this.state()) === states.FAILURE;
+  async failed(options: ResultBounds = {}): Promise<boolean> {
+    return (await this.state(options)) === states.FAILURE;
   }
 
   /** Return value, error, or the meta of a custom state; undefined while nothing is stored. */
-  async info(): Promise<unknown> {
-    const meta = await this.#meta();
+  async info(options: ResultBounds = {}): Promise<unknown> {
+    const meta = await this.#meta(options);
     if (!meta) return undefined;
     return states.EXCEPTION_STATES.has(meta.status) && meta.result !== null
       ? this.#host.decodeError(meta.result, meta.traceback)
@@ -142,32 +173,35 @@ export class AsyncResult<R = unknown> {
   }
 
   /** Text of the remote stack, or null. */
-  async traceback(): Promise<string | null> {
-    return (await this.#meta())?.traceback ?? null;
+  async traceback(options: ResultBounds = {}): Promise<string | null> {
+    return (await this.#meta(options))?.traceback ?? null;
   }
 
   /** Handles of the tasks that this one published, once it is over. */
-  async children(): Promise<AsyncResult[]> {
-    return childIds((await this.#meta())?.children).map(id => this.#host.result(id));
+  async children(options: ResultBounds = {}): Promise<AsyncResult[]> {
+    return childIds((await this.#meta(options))?.children).map(id => this.#host.result(id));
   }
 
   /** The whole stored document; undefined while nothing is stored. */
-  meta(): Promise<ResultMeta | undefined> {
-    return this.#meta();
+  meta(options: ResultBounds = {}): Promise<ResultMeta | undefined> {
+    return this.#meta(options);
   }
 
   /**
    * Tell every worker not to run the task; with `terminate`, also to kill what runs it. Resolves
-   * when the broker has the request: workers act on it on their own time.
+   * when the broker has the request, or rejects after `timeout` seconds: workers act on it on their
+   * own time.
    */
-  revoke(options?: RevokeOptions): Promise<void> {
-    return this.#host.control.revoke(this.id, options);
+  revoke(options: RevokeOptions & { readonly timeout?: number } = {}): Promise<void> {
+    const { timeout, ...request } = options;
+    const revoke = () => this.#host.control.revoke(this.id, request);
+    return bounded(revoke, { timeout }, this.#host.closing());
   }
 
   /** Delete the stored result. */
-  async forget(): Promise<void> {
+  async forget(options: ResultBounds = {}): Promise<void> {
     this.#final = undefined;
-    await (await this.#host.backend()).forget(this.id);
+    await this.#ask(backend => backend.forget(this.id), options);
   }
 
   /** `[[id, null], null]`: how results of other tasks name this one. */
@@ -175,15 +209,21 @@ export class AsyncResult<R = unknown> {
     return [[this.id, null], null];
   }
 
-  async #meta(): Promise<ResultMeta | undefined> {
+  async #meta(options: ResultBounds): Promise<ResultMeta | undefined> {
     if (this.#final) return this.#final;
-    const backend = await this.#host.backend();
-    const meta = await backend.fetch(this.id);
-    if (meta && states.READY_STATES.has(meta.status)) {
-      this.#final = meta;
-      backend.release?.(this.id);
-    }
-    return meta;
+    return this.#ask(async backend => {
+      const meta = await backend.fetch(this.id);
+      if (meta && states.READY_STATES.has(meta.status)) {
+        this.#final = meta;
+        backend.release?.(this.id);
+      }
+      return meta;
+    }, options);
+  }
+
+  #ask<T>(question: (backend: ResultBackend) => Promise<T>, bounds: ResultBounds): Promise<T> {
+    const ask = async () => question(await this.#host.backend());
+    return bounded(ask, bounds, this.#host.closing());
   }
 }
 

@@ -2,6 +2,7 @@
  * What becomes of a call, from its arguments to the handle of its result: published, run eagerly
  * with everything a worker does around it, or just called.
  */
+import { bounded } from '../backends/bounded.ts';
 import { AppPorts, type AppPortsHost } from './app-ports.ts';
 import { AsyncResult, type ResultHost } from './async-result.ts';
 import { callDirectly } from './direct-call.ts';
@@ -47,7 +48,10 @@ export class Calls implements TaskHost {
     }
     const checked = definition.checkArguments(args, options.kwargs ?? {});
     if (checked) await checked;
-    return this.applyHere(definition, args, options) as unknown as AsyncResult<unknown>;
+    const run = () => this.applyHere(definition, args, options);
+    const { signal } = options;
+    const ran = signal ? bounded(run, { signal }, this.#host.closing()) : run();
+    return ran as Promise<unknown> as Promise<AsyncResult<unknown>>;
   }
 
   /** Publish, whatever `task_always_eager` says. */
@@ -59,10 +63,25 @@ export class Calls implements TaskHost {
     argsAsTuple: boolean,
   ): Promise<AsyncResult<unknown>> {
     checkCallOptions(options);
+    const { signal } = options;
+    if (!signal) return this.#send(name, args, options, definition, argsAsTuple);
+    const work = () => this.#send(name, args, options, definition, argsAsTuple);
+    return bounded(work, { signal }, this.#host.closing());
+  }
+
+  async #send(
+    name: string,
+    args: Args,
+    options: ApplyOptions,
+    definition: TaskDefinition | undefined,
+    argsAsTuple: boolean,
+  ): Promise<AsyncResult<unknown>> {
+    const closing = this.#host.closing();
     const checked = definition?.checkArguments(args, options.kwargs ?? {});
     if (checked) await checked;
     const loading = this.#host.loading();
     if (loading) await loading;
+    closing.throwIfClosed();
     const { publisher } = this.#host;
     const sent = await publisher.publish(name, args, options, definition, argsAsTuple);
     return this.result(sent.id, sent.ignoreResult);

@@ -1,7 +1,9 @@
 /** The connections of one app: one for publishing, one to the result backend, opened on first use. */
 import type { ResultBackend } from '../backends/contract.ts';
 import { answersSender, openBackend } from '../backends/open.ts';
+import { Closing } from '../base/closing.ts';
 import type { Transport } from '../messaging/contract.ts';
+import { ConnectionClosed } from '../messaging/errors.ts';
 import type { FailoverStrategy } from '../messaging/failover.ts';
 import { openTransport } from '../messaging/open.ts';
 import type { Settings } from './settings.ts';
@@ -16,6 +18,7 @@ export interface ReplyHost {
 export class Connections {
   readonly #conf: Settings;
   readonly #replies: ReplyHost;
+  #closing = new Closing();
   #answersSender: boolean | undefined;
   #revision = -1;
   #transport: Promise<Transport> | undefined;
@@ -24,6 +27,11 @@ export class Connections {
   constructor(conf: Settings, replies: ReplyHost) {
     this.#conf = conf;
     this.#replies = replies;
+  }
+
+  /** For those who wait: hears of the next `close`. */
+  get closing(): Closing {
+    return this.#closing;
   }
 
   /** The shared connection for publishing. */
@@ -78,6 +86,9 @@ export class Connections {
     const [transport, backend] = [this.#transport, this.#backend];
     this.#transport = undefined;
     this.#backend = undefined;
+    const closing = this.#closing;
+    this.#closing = new Closing();
+    closing.close(new ConnectionClosed('The app was closed.'));
     await Promise.all([
       transport?.then(opened => opened.close()).catch(() => {}),
       backend?.then(opened => opened.stop()).catch(() => {}),

@@ -41,6 +41,10 @@ export class EagerResult<R = unknown> implements ResultMethods<R> {
     yield this.#outcome.meta;
   }
 
+  updates(): AsyncGenerator<ResultMeta, void, undefined> {
+    return this[Symbol.asyncIterator]();
+  }
+
   onReady(callback: (meta: ResultMeta) => void | Promise<void>): void {
     Promise.resolve(this.#outcome.meta)
       .then(callback)

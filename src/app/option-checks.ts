@@ -60,6 +60,13 @@ const rate: Kind = {
   accepts: value => number.accepts(value) || text.accepts(value),
 };
 
+/** Also one of another realm. */
+const abortSignal: Kind = {
+  words: 'an AbortSignal',
+  accepts: value =>
+    isMap(value) && typeof (value as Partial<AbortSignal>).throwIfAborted === 'function',
+};
+
 const RETRY_POLICY = { maxRetries: count, intervalStart: seconds, intervalStep: seconds };
 const retryPolicy: Kind = {
   words: 'an object with the numbers maxRetries, intervalStart, intervalStep and intervalMax',
@@ -93,6 +100,7 @@ const CALL: Kinds<ApplyOptions> = {
   shadow: text,
   retry: flag,
   retryPolicy,
+  signal: abortSignal,
   replyTo: text,
   link: calls,
   linkError: calls,

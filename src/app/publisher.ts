@@ -5,8 +5,10 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { v5 as uuid5 } from 'uuid';
-import { type RetryPolicy, withRetries } from '../base/backoff.ts';
+import { arm } from '../backends/bounded.ts';
+import { type RetryPolicy, sleep, withRetries } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Closing } from '../base/closing.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { SignatureData, SignatureRoute } from '../canvas/signature.ts';
 import { currentTask } from '../execute/task-context.ts';
@@ -31,6 +33,8 @@ export interface PublisherHost {
   transport(): Promise<Transport>;
   /** Be ready for the result of a task; undefined when nothing has to be waited for. */
   expectReply(): Promise<unknown> | undefined;
+  /** For those who wait: hears of the app's next `close`. */
+  closing(): Closing;
   readonly signals: Signals;
   clock(): Clock;
   warn(message: string): void;
@@ -62,6 +66,8 @@ const DECLARED_OPTIONS = [
   'softTimeLimit',
 ] as const satisfies readonly (keyof TaskOptions)[];
 
+type SendOptions = Pick<ApplyOptions, 'retry' | 'retryPolicy' | 'mandatory' | 'signal'>;
+
 /** Namespace of the ids that reply queues are named after (an arbitrary, fixed UUID). */
 const OID_NAMESPACE = '7d3f0c52-6f0a-4c2b-9a53-1b7f3a6f2a10';
 
@@ -86,7 +92,8 @@ export class Publisher {
    *
    * @param definition the task when it is known here: its options are defaults of the call
    * @throws TypeError, RangeError, EncodeError for what cannot be sent, QueueNotFound,
-   *   OperationalError when the broker cannot be reached
+   *   OperationalError when the broker cannot be reached, ConnectionClosed when the app is closed
+   *   meanwhile
    */
   async publish(
     name: string,
@@ -95,12 +102,13 @@ export class Publisher {
     definition?: TaskDefinition,
     argsAsTuple = false,
   ): Promise<Published> {
+    const closing = this.#host.closing();
     const router = this.#currentRouter ?? (await this.#makeRouter());
     const route = this.#route(router, name, args, options, definition);
     // a route may say more than where to: `{queue: 'slow', priority: 9}`
     const routed = { ...(route.options as ApplyOptions), kwargs: options.kwargs ?? {} };
     const sent = this.call(name, args, routed, definition, argsAsTuple);
-    await this.#send(sent, route, routed);
+    await this.#send(sent, route, routed, closing);
     if (options.addToParent !== false) {
       currentTask()?.request.children.push([[sent.id, null], null]);
     }
@@ -113,11 +121,12 @@ export class Publisher {
     route: SignatureRoute,
     definition?: TaskDefinition,
   ): Promise<void> {
+    const closing = this.#host.closing();
     const router = this.#currentRouter ?? (await this.#makeRouter());
     const given = { ...route, kwargs: call.kwargs };
     const routed = this.#route(router, call.task, call.args, given, definition);
     const { priority, mandatory = false } = routed.options as ApplyOptions;
-    await this.#send(this.#complete(call, priority, definition), routed, { mandatory });
+    await this.#send(this.#complete(call, priority, definition), routed, { mandatory }, closing);
   }
 
   /** What the call leaves open, from the task's declaration and the settings. */
@@ -275,7 +284,8 @@ export class Publisher {
   async #send(
     unranked: UnrankedCall,
     route: Route,
-    options: Pick<ApplyOptions, 'retry' | 'retryPolicy' | 'mandatory'>,
+    options: SendOptions,
+    closing: Closing,
   ): Promise<void> {
     const { queue, exchange, routingKey } = route;
     const isNamed = typeof unranked.priority === 'string';
@@ -286,12 +296,16 @@ export class Publisher {
     const atOnce = mandatory ? { mandatory } : undefined;
     const isAnswered = call.replyTo === this.oid && !call.ignoreResult;
     const attempt = async () => {
+      // it would open the app again
+      closing.throwIfClosed();
+      options.signal?.throwIfAborted();
       const transport = await this.#host.transport();
       if (queue) await transport.declare(queue);
       // the queue has to be there before the first result is sent to it
       const listening = isAnswered ? this.#host.expectReply() : undefined;
       if (listening) await listening;
       const delay = eta == null ? undefined : await this.#delays.delay(transport, route, eta);
+      options.signal?.throwIfAborted();
       const how = delay === undefined ? atOnce : { mandatory, delay };
       await transport.publish(message, { exchange, routingKey }, how);
     };
@@ -307,18 +321,20 @@ export class Publisher {
       message,
     };
     await signals.beforeTaskPublish.send(call.task, event);
-    await this.#withRetries(attempt, options);
+    await this.#withRetries(attempt, options, closing);
     await signals.afterTaskPublish.send(call.task, event);
   }
 
   async #withRetries(
     attempt: () => Promise<void>,
-    options: Pick<ApplyOptions, 'retry' | 'retryPolicy'>,
+    options: SendOptions,
+    closing: Closing,
   ): Promise<void> {
     const { conf } = this.#host;
     if (!(options.retry ?? conf.get('task_publish_retry'))) return attempt();
     await withRetries(attempt, this.#retryPolicy(options.retryPolicy), {
       isRetryable: error => (error as { recoverable?: boolean }).recoverable === true,
+      pause: seconds => pauseUnless(seconds, options.signal, closing),
     });
   }
 
@@ -334,6 +350,23 @@ export class Publisher {
       intervalMax: policy.interval_max ?? 1,
       ...given,
     };
+  }
+}
+
+/** Rejects at once when the app is closed or the caller gives up. */
+async function pauseUnless(
+  seconds: number,
+  signal: AbortSignal | undefined,
+  closing: Closing,
+): Promise<void> {
+  const givenUp = new AbortController();
+  const disarm = arm({ signal, closing }, reason => givenUp.abort(reason));
+  try {
+    signal?.throwIfAborted();
+    closing.throwIfClosed();
+    await sleep(seconds, undefined, givenUp.signal);
+  } finally {
+    disarm();
   }
 }
 

@@ -201,6 +201,11 @@ export interface ApplyOptions {
   readonly retry?: boolean;
   /** How; parts left out come from `task_publish_retry_policy`. */
   readonly retryPolicy?: Partial<RetryPolicy>;
+  /**
+   * Give up, with the signal's reason, when it aborts: `AbortSignal.timeout(5000)`, or that of a
+   * web request. A message that is on its way then may still arrive.
+   */
+  readonly signal?: AbortSignal;
   readonly replyTo?: string;
   /** Call this with the result after success: the data of a signature, or several. */
   readonly link?: LinkedCall | readonly LinkedCall[];

@@ -21,7 +21,7 @@ export interface ResultBackend {
   readonly onlyForSender?: boolean;
   /** Opens connections and creates what is missing. Idempotent; other calls do it when needed. */
   start(): Promise<void>;
-  /** Idempotent; safe before `start`. Waiting subscribers hear nothing more. */
+  /** Idempotent; safe before `start`. Subscribers hear of it as a problem, ConnectionClosed, and then nothing more. */
   stop(): Promise<void>;
   /**
    * Store one state of a task. A stored SUCCESS is final: later calls for the same task change
@@ -47,7 +47,7 @@ export interface ResultBackend {
    * subscription is in force, so a document stored after that is not missed; documents stored
    * before are read with `fetch`. After a reconnect the newest document is delivered again.
    * The returned function ends it and leaves nothing behind. `onProblem` hears of a stored
-   * document that cannot be read. Neither may throw.
+   * document that cannot be read, and of `stop`. Neither may throw.
    */
   subscribe(
     taskId: string,

@@ -54,7 +54,10 @@ export class Listeners {
     for (const { onProblem } of [...listening]) onProblem?.(error);
   }
 
-  clear(): void {
+  /** Nothing more will be heard: whoever still listens is told so. */
+  close(error: Error): void {
+    const open = [...this.#byTask.values()].flatMap(listening => [...listening]);
     this.#byTask.clear();
+    for (const { onProblem } of open) onProblem?.(error);
   }
 }

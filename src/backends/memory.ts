@@ -1,3 +1,4 @@
+import { ConnectionClosed } from '../messaging/errors.ts';
 import { jsonDecode, jsonEncode } from '../wire/json.ts';
 import { decodeMeta, encodeMeta, type ResultMeta } from '../wire/result-meta.ts';
 import { SUCCESS } from '../wire/states.ts';
@@ -64,7 +65,7 @@ export class MemoryBackend implements ResultBackend {
 
   async stop(): Promise<void> {
     this.#memory.open.delete(this.#listeners);
-    this.#listeners.clear();
+    this.#listeners.close(new ConnectionClosed('The result backend was closed.'));
   }
 
   async store(meta: ResultMeta): Promise<void> {

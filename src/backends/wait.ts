@@ -1,20 +1,20 @@
 import { type Clock, systemClock } from '../base/clock.ts';
+import type { Closing } from '../base/closing.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import { READY_STATES } from '../wire/states.ts';
+import { arm, type Bounds } from './bounded.ts';
 import type { ResultBackend } from './contract.ts';
-import { TimeoutError } from './errors.ts';
 
-export interface WaitOptions {
-  /** Seconds; undefined or null waits for ever. */
-  readonly timeout?: number | null | undefined;
+export interface WaitOptions extends Bounds {
   /** Hears of every state seen while waiting, the final one included. */
   readonly onMessage?: ((meta: ResultMeta) => void) | undefined;
   /** Called every `interval` seconds; what it throws ends the wait. */
   readonly onInterval?: (() => void | Promise<void>) | undefined;
   /** Seconds, 0.5 by default as in Celery. */
   readonly interval?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
+  /** Of the app whose backend it is. */
+  readonly closing?: Closing | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -25,6 +25,7 @@ const DEFAULT_INTERVAL = 0.5;
  * subscription. Whatever happens, no subscription and no timer is left behind.
  *
  * @throws TimeoutError after `timeout` seconds
+ * @throws ConnectionClosed when the backend or its app is closed meanwhile
  * @throws BackendGetMetaError when the store cannot be read
  */
 export function waitForResult(
@@ -51,6 +52,7 @@ class Waiter {
 
   async run(): Promise<ResultMeta> {
     this.#options.signal?.throwIfAborted();
+    this.#options.closing?.throwIfClosed();
     const disarm = this.#arm();
     this.#look().catch(this.#outcome.reject);
     try {
@@ -96,23 +98,18 @@ class Waiter {
   }
 
   #arm(): () => void {
-    const { timeout, onInterval, signal, clock = systemClock } = this.#options;
+    const { timeout, signal, closing, onInterval, clock = systemClock } = this.#options;
     const { reject } = this.#outcome;
-    const limit =
-      timeout === undefined || timeout === null || timeout === Number.POSITIVE_INFINITY
-        ? undefined
-        : clock.after(timeout, () => reject(new TimeoutError('The operation timed out.')));
+    const bounds = { timeout, signal, clock, ...(closing && { closing }) };
+    const disarm = arm(bounds, reject);
     const beat =
       onInterval &&
       clock.every(this.#options.interval ?? DEFAULT_INTERVAL, () => {
         Promise.resolve().then(onInterval).catch(reject);
       });
-    const onAbort = () => reject(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
     return () => {
-      limit?.cancel();
+      disarm();
       beat?.cancel();
-      signal?.removeEventListener('abort', onAbort);
     };
   }
 }

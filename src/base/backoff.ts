@@ -31,7 +31,7 @@ export function sleep(seconds: number, clock: Clock = systemClock, signal?: Abor
 
 /**
  * Run `attempt` until it succeeds, the policy is used up or the error is not worth a retry;
- * the last error is thrown. `onRetry` hears of each wait.
+ * the last error is thrown. `onRetry` hears of each wait, `pause` waits instead of `sleep`.
  */
 export async function withRetries<T>(
   attempt: () => Promise<T>,
@@ -41,6 +41,7 @@ export async function withRetries<T>(
     onRetry?: (error: unknown, interval: number, retry: number) => void;
     clock?: Clock;
     signal?: AbortSignal;
+    pause?: (seconds: number) => Promise<void>;
   },
 ): Promise<T> {
   for (let retry = 0; ; retry++) {
@@ -51,7 +52,8 @@ export async function withRetries<T>(
       if (usedUp || !options.isRetryable(error)) throw error;
       const interval = retryInterval(policy, retry);
       options.onRetry?.(error, interval, retry);
-      await sleep(interval, options.clock, options.signal);
+      if (options.pause) await options.pause(interval);
+      else await sleep(interval, options.clock, options.signal);
     }
   }
 }

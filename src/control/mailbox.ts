@@ -3,7 +3,9 @@
  * Celery: `app.control`, kombu's mailbox.
  */
 import { randomUUID } from 'node:crypto';
+import { bounded } from '../backends/bounded.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
+import type { Closing } from '../base/closing.ts';
 import { deferred } from '../base/deferred.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
@@ -28,6 +30,8 @@ export interface MailboxOptions {
   /** Seconds after which an unused queue of replies is deleted (`control_queue_expires`). */
   readonly expires: number;
   transport(): Promise<Transport>;
+  /** For those who wait: hears of the app's next `close`. */
+  closing(): Closing;
   readonly clock?: Clock;
 }
 
@@ -73,6 +77,8 @@ export class Mailbox {
   /**
    * Send a request and collect the replies, in the order in which they come. Resolves when as
    * many as expected are there, or none came for `timeout` seconds.
+   *
+   * @throws ConnectionClosed when the app is closed meanwhile
    */
   async call(
     method: string,
@@ -84,6 +90,7 @@ export class Mailbox {
     const transport = await this.#transport();
     const replies: ControlReply[] = [];
     const complete = deferred();
+    const closing = this.#options.closing();
     const clock = this.#options.clock ?? systemClock;
     let timer = clock.after(timeout, complete.resolve);
     const consumer = await this.#collect(transport, request.ticket, reply => {
@@ -96,7 +103,7 @@ export class Mailbox {
       timer.cancel();
       await this.#send(transport, request, timeout);
       timer = clock.after(timeout, complete.resolve);
-      await complete.promise;
+      await bounded(() => complete.promise, {}, closing);
     } finally {
       timer.cancel();
       await consumer.close();

@@ -515,6 +515,27 @@ function lifecycle(setup: Setup): void {
     assert.deepEqual(heard, []);
   });
 
+  it('ends every wait when it is stopped', async t => {
+    const { open } = await setup(t);
+    const backend = await open();
+    const id = randomUUID();
+    const problems: string[] = [];
+    await backend.subscribe(
+      id,
+      () => {},
+      error => problems.push(error.name),
+    );
+    const waiting = waitForResult(backend, id);
+    waiting.catch(() => {});
+    await eventually(() => backend.subscriptions === 1);
+
+    await backend.stop();
+
+    await assert.rejects(waiting, { name: /ConnectionClosed|BackendGetMetaError/ });
+    assert.deepEqual(problems, ['ConnectionClosed']);
+    assert.equal(backend.subscriptions, 0);
+  });
+
   it('hides the password in its URL', async t => {
     const { open } = await setup(t);
 

@@ -5,6 +5,8 @@
  * Owns two connections: one for commands, and one for hearing, opened when somebody waits.
  */
 import type { Redis } from 'ioredis';
+import { sleep } from '../../base/backoff.ts';
+import { systemClock } from '../../base/clock.ts';
 import { CeleryError } from '../../base/errors.ts';
 import { ConnectionClosed } from '../../messaging/errors.ts';
 import { redisUrlForPeople, toOperationalError } from '../../messaging/redis/client.ts';
@@ -25,6 +27,9 @@ import {
 } from './connection.ts';
 import { RedisDocuments } from './documents.ts';
 import { Subscriber } from './subscriber.ts';
+
+/** Seconds that what is under way gets when the backend is closed. */
+const CLOSE_GRACE = 2;
 
 interface Open {
   readonly client: Redis;
@@ -77,7 +82,7 @@ export class RedisBackend implements ResultBackend {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#listeners.clear();
+    this.#listeners.close(closed());
     await this.#close();
   }
 
@@ -87,7 +92,10 @@ export class RedisBackend implements ResultBackend {
     const open = this.#open;
     this.#open = undefined;
     if (!open) return;
-    await open.documents.close();
+    const grace = new AbortController();
+    const tooLong = sleep(CLOSE_GRACE, systemClock, grace.signal).catch(() => {});
+    await Promise.race([open.documents.close(), tooLong]);
+    grace.abort();
     open.client.disconnect();
   }
 
@@ -175,7 +183,7 @@ export class RedisBackend implements ResultBackend {
   }
 
   #opened(): Open {
-    if (this.#stopped) throw new ConnectionClosed('The result backend was closed.');
+    if (this.#stopped) throw closed();
     if (!this.#open) {
       const client = healingClient(this.#urls, this.#options);
       const connected = client.connect();
@@ -194,7 +202,7 @@ export class RedisBackend implements ResultBackend {
   }
 
   #subscribing(): Subscriber {
-    if (this.#stopped) throw new ConnectionClosed('The result backend was closed.');
+    if (this.#stopped) throw closed();
     if (!this.#subscriber) {
       const client = healingClient(this.#urls, this.#options);
       this.#subscriber = new Subscriber(client, {
@@ -259,6 +267,10 @@ export class RedisBackend implements ResultBackend {
       ? `Error ${doing}: ${error.message}`
       : toOperationalError(error, this.#urls, doing).message;
   }
+}
+
+function closed(): ConnectionClosed {
+  return new ConnectionClosed('The result backend was closed.');
 }
 
 function readGroup(document: unknown): unknown {

@@ -68,7 +68,7 @@ export class RpcBackend implements ResultBackend {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#listeners.clear();
+    this.#listeners.close(closed());
     await Promise.all([this.#sender.stop(), this.#queue.close()]);
   }
 
@@ -159,8 +159,12 @@ export class RpcBackend implements ResultBackend {
   }
 
   #assertOpen(): void {
-    if (this.#stopped) throw new ConnectionClosed('The result backend was closed.');
+    if (this.#stopped) throw closed();
   }
+}
+
+function closed(): ConnectionClosed {
+  return new ConnectionClosed('The result backend was closed.');
 }
 
 function describe(error: unknown, doing: string): string {

@@ -56,8 +56,11 @@ export class SqliteBackend implements ResultBackend {
     this.#stopped = true;
     const database = this.#database;
     this.#database = undefined;
-    await database?.leave(this.#listeners);
-    this.#listeners.clear();
+    try {
+      await database?.leave(this.#listeners);
+    } finally {
+      this.#listeners.close(new ConnectionClosed('The result backend was closed.'));
+    }
   }
 
   async store(meta: ResultMeta): Promise<void> {
