@@ -135,6 +135,10 @@ export class TaskDefinition implements RunnableTask {
     return this.resolved.trackStarted;
   }
 
+  get acksLate(): boolean {
+    return this.resolved.acksLate;
+  }
+
   get storeErrorsEvenIfIgnored(): boolean {
     return this.resolved.storeErrorsEvenIfIgnored;
   }

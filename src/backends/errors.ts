@@ -13,14 +13,18 @@ export class BackendGetMetaError extends BackendError {
   }
 }
 
-/** A result could not be written. */
+/** A result could not be written; `recoverable` when that may pass, false when the store refuses. */
 export class BackendStoreError extends BackendError {
   readonly code = 'BACKEND_STORE';
-  override readonly recoverable = true;
+  override readonly recoverable: boolean;
   readonly taskId: string;
   readonly state: string;
-  constructor(message: string, options: ErrorOptions & { taskId: string; state: string }) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { taskId: string; state: string; recoverable?: boolean },
+  ) {
     super(message, options);
+    this.recoverable = options.recoverable ?? true;
     this.taskId = options.taskId;
     this.state = options.state;
   }

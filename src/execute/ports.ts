@@ -43,6 +43,8 @@ export interface RunnableTask {
   readonly defaultRetryDelay: number;
   readonly ignoreResult: boolean;
   readonly trackStarted: boolean;
+  /** Whether its message is acknowledged after the run, and can still be given back until then. */
+  readonly acksLate?: boolean;
   readonly storeErrorsEvenIfIgnored: boolean;
   /** Whether a result lists the calls that the task made; undefined is true. */
   readonly trail?: boolean;

@@ -4,6 +4,7 @@
  * The stages are functions over one record, in the order of `STEPS`. Acks are not
  * decided here: the reply tells the worker what happened.
  */
+import { BackendStoreError } from '../backends/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { JobControl } from '../pool/contract.ts';
 import { ContentDisallowed, InvalidTaskError } from '../wire/errors.ts';
@@ -198,7 +199,10 @@ class ExecutionHost implements ContextHost {
 
 function markStarted(x: Execution): Promise<void> | undefined {
   if (!x.task.trackStarted || x.request.ignoreResult || !x.ports.storesResults) return;
-  return keep(x, startedMeta(x));
+  return keep(x, startedMeta(x)).catch((error: Error) => {
+    // no reason not to do the work
+    x.ports.logger.error(`Task ${label(x)}: its start was not stored: ${error.message}`);
+  });
 }
 
 /** Code that is done when it returns costs no promise. */
@@ -260,10 +264,27 @@ function store(x: Execution): Promise<void> | undefined {
 
 /** Something outside the task's own code failed: decoding, publishing what follows, storing. */
 async function failInternally(x: Execution, error: unknown): Promise<void> {
+  if (error instanceof BackendStoreError && keepsMessage(x, error)) return;
   const outcome = failure(error, x, !(error instanceof InvalidTaskError));
   x.outcome = outcome;
   await storeInternalFailure(x, outcome);
   await x.ports.signals?.internalError(x.task.name, x.headers?.id, outcome.error);
+}
+
+/**
+ * The outcome could not be stored, for now: the message is the only thing left that knows of the
+ * work, so with late acks it goes back. A retry has its own message by then.
+ */
+function keepsMessage(x: Execution, error: BackendStoreError): boolean {
+  if (x.outcome?.kind === 'retry') {
+    x.ports.logger.critical(`Task ${label(x)}: the retry was not stored: ${error.message}`);
+    return true;
+  }
+  const hasMessage = x.control !== NO_CONTROL;
+  if (!hasMessage || !error.recoverable || !x.task.acksLate) return false;
+  const reason = `the result was not stored: ${error.message}`;
+  x.outcome = { kind: 'reject', requeue: true, reason };
+  return true;
 }
 
 async function storeInternalFailure(x: Execution, outcome: FailureOutcome): Promise<void> {

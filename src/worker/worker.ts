@@ -19,6 +19,7 @@ import { createPool, poolKind, runsInProcess } from '../pool/open.ts';
 import { toIso } from '../wire/dates.ts';
 import { encodeException } from '../wire/exception.ts';
 import * as states from '../wire/states.ts';
+import { checkBackend } from './check-backend.ts';
 import { checkTasks } from './check-tasks.ts';
 import type { ChildConfig } from './child.ts';
 import { Consumer } from './consumer.ts';
@@ -159,7 +160,11 @@ export class Worker {
       await workerInit.send(this.hostname, event);
       await this.#assemble();
       const pool = this.#pool!;
-      await Promise.all([pool.start(), this.#consumer!.connect()]);
+      await Promise.all([
+        pool.start(),
+        this.#consumer!.connect(),
+        checkBackend(this.app, this.#logger),
+      ]);
       if (this.#ending) return;
       await this.#setUpDelays();
       await this.#consumer!.start();

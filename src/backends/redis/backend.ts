@@ -4,12 +4,11 @@
  *
  * Owns two connections: one for commands, and one for hearing, opened when somebody waits.
  */
-import type { Redis } from 'ioredis';
 import { sleep } from '../../base/backoff.ts';
 import { systemClock } from '../../base/clock.ts';
 import { CeleryError } from '../../base/errors.ts';
 import { ConnectionClosed } from '../../messaging/errors.ts';
-import { redisUrlForPeople, toOperationalError } from '../../messaging/redis/client.ts';
+import { redisError, redisUrlForPeople } from '../../messaging/redis/client.ts';
 import { DecodeError } from '../../wire/errors.ts';
 import { groupMetaKey, resultKeyPrefix, taskMetaKey } from '../../wire/redis-keys.ts';
 import type { ResultMeta } from '../../wire/result-meta.ts';
@@ -20,6 +19,7 @@ import { Listeners } from '../listeners.ts';
 import { type Encoded, ResultCodec } from '../result-codec.ts';
 import { retrySchedule } from '../retry.ts';
 import {
+  type HealingClient,
   healingClient,
   healthCheckInterval,
   type RedisUrls,
@@ -31,8 +31,7 @@ import { Subscriber } from './subscriber.ts';
 /** Seconds that what is under way gets when the backend is closed. */
 const CLOSE_GRACE = 2;
 
-interface Open {
-  readonly client: Redis;
+interface Open extends HealingClient {
   /** The first connection; later losses heal without anybody asking. */
   readonly connected: Promise<void>;
   readonly documents: RedisDocuments;
@@ -66,17 +65,21 @@ export class RedisBackend implements ResultBackend {
     return this.#listeners.size;
   }
 
-  /** @throws OperationalError when the server does not answer; nothing is left behind then */
+  /**
+   * @throws OperationalError when the server does not answer, ChannelError when it refuses (the
+   *   login, the database); nothing is left behind then
+   */
   async start(): Promise<void> {
     this.#stopped = false;
-    const { client, connected } = this.#opened();
+    const { client, connected, trouble } = this.#opened();
     try {
       await connected;
     } catch (error) {
       // opened by an earlier call, and healed since
       if (client.status === 'ready') return;
+      const reason = trouble() ?? error;
       await this.#close();
-      throw toOperationalError(error, this.#urls, `connecting to the result backend ${this.url}`);
+      throw redisError(reason, this.#urls, `connecting to the result backend ${this.url}`);
     }
   }
 
@@ -104,7 +107,7 @@ export class RedisBackend implements ResultBackend {
     try {
       await this.#opened().documents.store(this.#taskPrefix + meta.task_id, document);
     } catch (error) {
-      throw new BackendStoreError(this.#describe(error, `storing the result of ${meta.task_id}`), {
+      throw this.#storeError(error, `storing the result of ${meta.task_id}`, {
         taskId: meta.task_id,
         state: meta.status,
       });
@@ -149,10 +152,7 @@ export class RedisBackend implements ResultBackend {
     try {
       await this.#opened().documents.put(this.#groupPrefix + groupId, document);
     } catch (error) {
-      throw new BackendStoreError(this.#describe(error, `storing the group ${groupId}`), {
-        taskId: groupId,
-        state: '',
-      });
+      throw this.#storeError(error, `storing the group ${groupId}`, { taskId: groupId, state: '' });
     }
   }
 
@@ -185,18 +185,20 @@ export class RedisBackend implements ResultBackend {
   #opened(): Open {
     if (this.#stopped) throw closed();
     if (!this.#open) {
-      const client = healingClient(this.#urls, this.#options);
+      const healing = healingClient(this.#urls, this.#options);
+      const { client, trouble } = healing;
       const connected = client.connect();
-      connected.catch(() => {});
+      connected.catch(() => {}); // whoever needs it waits for it
       const retry = retrySchedule(this.#options);
       const ttl = Math.ceil(this.#options.expires ?? 0);
       const documents = new RedisDocuments(client, {
         ttl,
         retry,
         connected,
+        trouble,
         ...(this.#codec.isJson ? {} : { isFinal: document => this.#isSuccess(document) }),
       });
-      this.#open = { client, connected, documents };
+      this.#open = { ...healing, connected, documents };
     }
     return this.#open;
   }
@@ -204,14 +206,14 @@ export class RedisBackend implements ResultBackend {
   #subscribing(): Subscriber {
     if (this.#stopped) throw closed();
     if (!this.#subscriber) {
-      const client = healingClient(this.#urls, this.#options);
+      const { client } = healingClient(this.#urls, this.#options);
       this.#subscriber = new Subscriber(client, {
         healthCheckInterval: healthCheckInterval(this.#options),
         binary: !this.#codec.isJson,
         onMessage: (channel, document) => this.#hear(channel, document),
         onResubscribed: channels => this.#catchUp(channels),
       });
-      client.connect().catch(() => {});
+      client.connect().catch(() => {}); // it heals, and a refusal reaches whoever subscribes
     }
     return this.#subscriber;
   }
@@ -257,6 +259,15 @@ export class RedisBackend implements ResultBackend {
     return meta.task_id === taskId ? meta : { ...meta, task_id: taskId };
   }
 
+  #storeError(
+    error: unknown,
+    doing: string,
+    document: { taskId: string; state: string },
+  ): BackendStoreError {
+    const { recoverable } = redisError(error, this.#urls, doing);
+    return new BackendStoreError(this.#describe(error, doing), { ...document, recoverable });
+  }
+
   #getError(error: unknown, id: string, doing: string): BackendGetMetaError {
     return new BackendGetMetaError(this.#describe(error, `${doing} ${id}`), { taskId: id });
   }
@@ -265,7 +276,7 @@ export class RedisBackend implements ResultBackend {
   #describe(error: unknown, doing: string): string {
     return error instanceof CeleryError
       ? `Error ${doing}: ${error.message}`
-      : toOperationalError(error, this.#urls, doing).message;
+      : redisError(error, this.#urls, doing).message;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Turns `result_backend` and the `redis_*` settings into a client that heals by itself. */
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { redisClientOptions } from '../../messaging/redis/client.ts';
+import { newRedisClient, redisClientOptions } from '../../messaging/redis/client.ts';
 import { parseUrls, type ServerUrl } from '../../messaging/url.ts';
 import type { BackendOptions } from '../contract.ts';
 
@@ -33,17 +33,43 @@ function withLegacySettings(url: ServerUrl, settings: BackendOptions['settings']
   };
 }
 
+/** A client that reconnects for ever, and why it is not connected now. */
+export interface HealingClient {
+  readonly client: Redis;
+  /** What the last attempt to connect failed with; undefined while the connection is up. */
+  trouble(): Error | undefined;
+}
+
 /**
  * A client, not yet connected, that reconnects for ever. Commands fail at once while the
  * connection is down; trying again is the caller's decision.
  */
-export function healingClient(
+export function healingClient(urls: RedisUrls, options: BackendOptions): HealingClient {
+  const client = newRedisClient(clientOptions(urls, options));
+  let trouble: Error | undefined;
+  let isNew = true;
+  client.on('connecting', () => {
+    isNew = true;
+  });
+  // the first error of an attempt is the reason, what follows are its consequences
+  client.on('error', (error: Error) => {
+    if (isNew) trouble = error;
+    isNew = false;
+  });
+  client.on('ready', () => {
+    trouble = undefined;
+    isNew = true;
+  });
+  return { client, trouble: () => trouble };
+}
+
+function clientOptions(
   urls: RedisUrls,
   { settings, transportOptions }: BackendOptions,
-): Redis {
+): RedisOptions {
   const option = (name: string): unknown =>
     transportOptions[name] ?? settings[`redis_${name}`] ?? undefined;
-  const clientOptions: RedisOptions = {
+  return {
     ...redisClientOptions(urls, {
       connectTimeout:
         seconds(option('socket_connect_timeout'), 'redis_socket_connect_timeout') ??
@@ -59,9 +85,6 @@ export function healingClient(
     maxRetriesPerRequest: 0,
     retryStrategy: times => Math.min((times - 1) * RECONNECT_STEP_MS, LONGEST_RECONNECT_MS),
   };
-  const client = new Redis({ ...clientOptions, replyMapping: 'legacy' });
-  client.on('error', () => {});
-  return client;
 }
 
 /** Seconds; 0 is never. 25 as in Celery. */

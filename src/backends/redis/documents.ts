@@ -1,9 +1,10 @@
 /**
  * Writes and reads result documents: batched per event-loop turn, tried again over a lost
- * connection (every operation here may safely run twice).
+ * connection and while the server says "not now" (every operation here may safely run twice).
  */
 import type { Redis } from 'ioredis';
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import { isPassingReply, isReply } from '../../messaging/redis/replies.ts';
 import type { Encoded } from '../result-codec.ts';
 import type { RetrySchedule } from '../retry.ts';
 import { TurnBatch } from '../turn-batch.ts';
@@ -24,6 +25,8 @@ export interface DocumentOptions {
   readonly retry: RetrySchedule;
   /** Settled when the first connection is there or has failed. */
   readonly connected: Promise<void>;
+  /** Why there is no connection now. */
+  readonly trouble: () => Error | undefined;
   /**
    * Whether a stored document must not be overwritten; given when documents are bytes, in which
    * Redis itself cannot find the state.
@@ -37,9 +40,6 @@ const MAX_BATCH_LENGTH = 512 * 1024;
 const DOCUMENT_OVERHEAD = 1024;
 const MAX_READ_BATCH = 500;
 
-/** Replies that say "not now": the server is starting, failing over or busy. */
-const PASSING_REPLY = /^(LOADING|READONLY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|BUSY|UNKILLABLE)\b/;
-
 export class RedisDocuments {
   readonly #client: Redis;
   readonly #ttl: number;
@@ -47,6 +47,7 @@ export class RedisDocuments {
   readonly #writes: TurnBatch<Write>;
   readonly #reads: TurnBatch<Read>;
   readonly #connected: Promise<void>;
+  readonly #trouble: () => Error | undefined;
   readonly #isFinal: ((document: Buffer) => boolean) | undefined;
   #closed = false;
   /** Ends the pauses between retries early. */
@@ -57,6 +58,7 @@ export class RedisDocuments {
     this.#ttl = options.ttl;
     this.#retry = options.retry;
     this.#connected = options.connected.catch(() => {});
+    this.#trouble = options.trouble;
     this.#isFinal = options.isFinal;
     this.#writes = new TurnBatch<Write>(
       writes => this.#write(writes),
@@ -134,8 +136,10 @@ export class RedisDocuments {
     for (let failures = 1; ; failures++) {
       try {
         return await operation();
-      } catch (error) {
-        const pause = this.#closed || !isPassing(error) ? undefined : this.#retry(failures);
+      } catch (failure) {
+        // without a connection the driver can only say that there is none
+        const error = isReply(failure) ? failure : (this.#trouble() ?? failure);
+        const pause = this.#closed || isRefusal(error) ? undefined : this.#retry(failures);
         if (pause === undefined) throw error;
         await this.#pause(pause);
       }
@@ -160,8 +164,7 @@ export class RedisDocuments {
   }
 }
 
-/** A reply of the server is final unless it says otherwise; anything else is the connection's. */
-function isPassing(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return error.name !== 'ReplyError' || PASSING_REPLY.test(error.message);
+/** The server's last word; anything else is the connection's trouble, or passes. */
+function isRefusal(error: unknown): boolean {
+  return !(error instanceof Error) || (isReply(error) && !isPassingReply(error));
 }

@@ -7,6 +7,7 @@
 import type { Redis } from 'ioredis';
 import { type Deferred, deferred } from '../../base/deferred.ts';
 import { ConnectionClosed } from '../../messaging/errors.ts';
+import { isPassingReply, isReply } from '../../messaging/redis/replies.ts';
 
 interface Channel {
   /** SUBSCRIBE was sent on the present connection. */
@@ -50,6 +51,7 @@ export class Subscriber {
     } else client.on('message', options.onMessage);
     client.on('ready', () => this.#resubscribe());
     client.on('close', () => this.#lose());
+    client.on('error', (error: Error) => this.#refuseConnection(error));
   }
 
   /** Resolves when messages of `channel` arrive; they do until `drop`. */
@@ -170,11 +172,23 @@ export class Subscriber {
 
   /** The server said no (an ACL, say); anything else is the connection's and passes. */
   #refuse(some: readonly [string, Channel][], error: unknown): void {
-    if (!(error instanceof Error && error.name === 'ReplyError')) return;
+    if (!isReply(error)) return;
     for (const [channel, known] of some) {
       if (this.#channels.get(channel) === known) this.#channels.delete(channel);
       known.inForce.reject(error);
     }
+  }
+
+  /** The server lets nobody in (the login, the database): who has just begun to wait is told. */
+  #refuseConnection(error: Error): void {
+    if (!isReply(error) || isPassingReply(error)) return;
+    for (const [channel, known] of this.#channels) {
+      if (known.confirmed) continue;
+      this.#channels.delete(channel);
+      this.#fresh.delete(channel);
+      known.inForce.reject(error);
+    }
+    if (this.#channels.size === 0) this.#stopPinging();
   }
 
   #lose(): void {

@@ -4,7 +4,7 @@
  */
 import { CeleryError, ImproperlyConfigured } from '../../base/errors.ts';
 import type { Delivery } from '../../messaging/contract.ts';
-import { ConnectionClosed } from '../../messaging/errors.ts';
+import { ChannelError, ConnectionClosed } from '../../messaging/errors.ts';
 import type { ResultMeta } from '../../wire/result-meta.ts';
 import type {
   BackendOptions,
@@ -84,6 +84,7 @@ export class RpcBackend implements ResultBackend {
       throw new BackendStoreError(describe(error, `storing the result of ${taskId}`), {
         taskId,
         state,
+        recoverable: !(error instanceof ChannelError),
       });
     }
   }

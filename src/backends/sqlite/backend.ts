@@ -2,8 +2,10 @@
  * Results in an SQLite file, in the tables of Python Celery's database backend, with their
  * limits: children, group_id and parent_id of a task are not kept.
  */
-import { CeleryError } from '../../base/errors.ts';
+import { sleep } from '../../base/backoff.ts';
+import { CeleryError, ImproperlyConfigured } from '../../base/errors.ts';
 import { ConnectionClosed } from '../../messaging/errors.ts';
+import { mayPass } from '../../messaging/sqlite/driver.ts';
 import { parseSqliteUrl, type SqliteLocation } from '../../messaging/sqlite/location.ts';
 import { fromIso } from '../../wire/dates.ts';
 import type { ResultMeta } from '../../wire/result-meta.ts';
@@ -11,6 +13,7 @@ import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } fro
 import { BackendGetMetaError, BackendStoreError } from '../errors.ts';
 import { Listeners } from '../listeners.ts';
 import { ResultCodec } from '../result-codec.ts';
+import { type RetrySchedule, retrySchedule } from '../retry.ts';
 import { ResultDatabase } from './database.ts';
 import { decodeGroup, encodeGroup } from './group-pickle.ts';
 import { fromRow, toDatabaseTime, toRow } from './row.ts';
@@ -30,7 +33,10 @@ export class SqliteBackend implements ResultBackend {
   readonly #codec: ResultCodec;
   readonly #listeners = new Listeners();
   #database: ResultDatabase | undefined;
+  readonly #retry: RetrySchedule;
   #stopped = false;
+  /** Ends the pauses between retries early. */
+  #ending = new AbortController();
   #purgedAt = Number.NEGATIVE_INFINITY;
 
   constructor(url: string, options: BackendOptions) {
@@ -40,6 +46,7 @@ export class SqliteBackend implements ResultBackend {
     this.#expires = options.expires ?? 0;
     // The result itself is a pickle, whatever the serializer is.
     this.#codec = new ResultCodec(options);
+    this.#retry = retrySchedule(options);
   }
 
   get subscriptions(): number {
@@ -48,11 +55,13 @@ export class SqliteBackend implements ResultBackend {
 
   async start(): Promise<void> {
     this.#stopped = false;
+    if (this.#ending.signal.aborted) this.#ending = new AbortController();
     this.#opened();
     this.#purgeSometimes();
   }
 
   async stop(): Promise<void> {
+    this.#ending.abort();
     this.#stopped = true;
     const database = this.#database;
     this.#database = undefined;
@@ -66,12 +75,11 @@ export class SqliteBackend implements ResultBackend {
   async store(meta: ResultMeta): Promise<void> {
     const row = toRow(meta, this.#codec);
     try {
-      await this.#opened().store(row);
+      await this.#retrying(() => this.#opened().store(row));
     } catch (error) {
-      throw new BackendStoreError(describe(error, `storing the result of ${meta.task_id}`), {
+      throw storeError(error, `storing the result of ${meta.task_id}`, {
         taskId: meta.task_id,
         state: meta.status,
-        cause: error,
       });
     }
     this.#purgeSometimes();
@@ -113,13 +121,11 @@ export class SqliteBackend implements ResultBackend {
     const pickle = encodeGroup(tuple);
     const now = toDatabaseTime(Date.now() / 1000);
     try {
-      await this.#opened().query(tables => tables.putGroup(groupId, pickle, now));
+      await this.#retrying(() =>
+        this.#opened().query(tables => tables.putGroup(groupId, pickle, now)),
+      );
     } catch (error) {
-      throw new BackendStoreError(describe(error, `storing the group ${groupId}`), {
-        taskId: groupId,
-        state: '',
-        cause: error,
-      });
+      throw storeError(error, `storing the group ${groupId}`, { taskId: groupId, state: '' });
     }
   }
 
@@ -140,6 +146,21 @@ export class SqliteBackend implements ResultBackend {
   async cleanup(): Promise<number> {
     if (this.#expires <= 0) return 0;
     return this.#opened().query(tables => tables.expire(this.#cutoff(), 'everywhere'));
+  }
+
+  /** A lock that lasts, a full disk or one that is read-only for a while are waited out. */
+  async #retrying(write: () => Promise<void>): Promise<void> {
+    const { signal } = this.#ending;
+    for (let failures = 1; ; failures++) {
+      try {
+        return await write();
+      } catch (error) {
+        const isHopeless = signal.aborted || this.#location.readOnly || !mayPass(error as Error);
+        const pause = isHopeless ? undefined : this.#retry(failures);
+        if (pause === undefined) throw error;
+        await sleep(pause, undefined, signal).catch(() => {}); // then the last try follows at once
+      }
+    }
   }
 
   /** Nobody has to run beat: who stores also throws away, a little at a time. */
@@ -203,4 +224,13 @@ export class SqliteBackend implements ResultBackend {
 function describe(error: unknown, doing: string): string {
   const reason = error instanceof CeleryError ? error.message : String(error);
   return `Error ${doing}: ${reason}`;
+}
+
+function storeError(
+  cause: unknown,
+  doing: string,
+  document: { taskId: string; state: string },
+): BackendStoreError {
+  const recoverable = !(cause instanceof ImproperlyConfigured) || mayPass(cause);
+  return new BackendStoreError(describe(cause, doing), { ...document, cause, recoverable });
 }

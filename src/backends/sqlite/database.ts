@@ -194,10 +194,18 @@ export class ResultDatabase {
       for (const { row } of writes) if (this.#tables.putTask(row)) stored.push(row);
       this.#database.exec('COMMIT');
     } catch (error) {
-      this.#database.exec('ROLLBACK');
+      this.#rollBack();
       throw error;
     }
     return stored;
+  }
+
+  #rollBack(): void {
+    try {
+      this.#database.exec('ROLLBACK');
+    } catch {
+      // SQLite rolled back by itself, as it does when the disk is full.
+    }
   }
 
   #announceOwn(row: TaskRow): void {

@@ -11,8 +11,10 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { maskIn } from '../../base/mask-url.ts';
 import { didYouMean } from '../../base/nearest.ts';
-import { OperationalError } from '../errors.ts';
+import { ChannelError, ConnectionClosed, OperationalError } from '../errors.ts';
 import type { ServerUrl } from '../url.ts';
+import { refuseOtherDatabases } from './handshake.ts';
+import { isPassingReply, isReply } from './replies.ts';
 
 export interface RedisClientOptions {
   /** Seconds for the TCP (and TLS) connection. */
@@ -171,8 +173,8 @@ export function redisClientOptions(
   return {
     ...addressOptions(urls, options),
     db: redisDatabase(url),
-    ...(username && password && { username }),
-    ...(password && { password }),
+    ...(username && { username }),
+    ...((username || password) && { password: password ?? '' }),
     ...(options.clientName && { connectionName: options.clientName }),
     ...(options.socketTimeout && { socketTimeout: options.socketTimeout * 1000 }),
     ...(options.scripts && { scripts: { ...options.scripts } }),
@@ -187,30 +189,50 @@ export function redisClientOptions(
   };
 }
 
+/** A client, not yet connected, that is on the right database or not connected at all. */
+export function newRedisClient(options: RedisOptions): Redis {
+  const client = new Redis({ ...options, replyMapping: 'legacy' });
+  refuseOtherDatabases(client);
+  // Without a listener ioredis prints; whoever makes a client listens too, or sees a rejection.
+  client.on('error', () => {});
+  return client;
+}
+
 /**
  * A client that is not yet connected (`client.connect()`); errors of its connection are
- * reported by rejections, not by an `error` event.
+ * reported by rejections, and by `error` events with the reason.
  */
 export function createRedisClient(
   url: ServerUrl | readonly [ServerUrl, ...ServerUrl[]],
   options: RedisClientOptions,
 ): Redis {
   const urls = 'scheme' in url ? ([url] as const) : url;
-  const client = new Redis({ ...redisClientOptions(urls, options), replyMapping: 'legacy' });
-  client.on('error', () => {});
-  return client;
+  return newRedisClient(redisClientOptions(urls, options));
 }
 
-/** Any driver error as ours, with no password in it. */
-export function toOperationalError(
+/**
+ * Any error of the driver or the server as ours, with no password in it: OperationalError if
+ * trying again may help, ChannelError for what the server will not do.
+ */
+export function redisError(
   error: unknown,
   urls: readonly ServerUrl[],
   doing: string,
-): OperationalError {
+): OperationalError | ChannelError | ConnectionClosed {
   if (error instanceof OperationalError) return error;
-  const cause = error instanceof Error ? error : new Error(String(error));
-  const text = cause.message || (cause as NodeJS.ErrnoException).code || cause.name;
-  const safe = urls.reduce((masked, url) => maskIn(masked, url.text), text);
+  if (error instanceof ChannelError || error instanceof ConnectionClosed) return error;
   // The cause is left out on purpose: ioredis errors carry the command with all its arguments.
-  return new OperationalError(`Error ${doing}: ${safe}`);
+  const message = `Error ${doing}: ${textOf(error, urls)}`;
+  return isReply(error) && !isPassingReply(error)
+    ? new ChannelError(message)
+    : new OperationalError(message);
+}
+
+function textOf(error: unknown, urls: readonly ServerUrl[]): string {
+  const cause = error instanceof Error ? error : new Error(String(error));
+  // several addresses were tried: what the first said is in `errors`
+  const first = (cause as AggregateError).errors?.[0] as Error | undefined;
+  const text =
+    cause.message || first?.message || (cause as NodeJS.ErrnoException).code || cause.name;
+  return urls.reduce((masked, url) => maskIn(masked, url.text), text);
 }

@@ -1,23 +1,19 @@
 /** What the parts of one Redis transport share: connection, names, options, events. */
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import type { TransportEvent, TransportOptions } from '../contract.ts';
-import { ChannelError, ConnectionClosed, OperationalError } from '../errors.ts';
+import type { ChannelError, ConnectionClosed, OperationalError } from '../errors.ts';
 import { type UrlCycle, urlCycle } from '../failover.ts';
 import type { ServerUrl } from '../url.ts';
 import { Bindings } from './bindings.ts';
-import { createRedisClient, redisDatabase, toOperationalError } from './client.ts';
+import { createRedisClient, redisDatabase, redisError } from './client.ts';
 import { RedisKeys } from './keys.ts';
 import { Link, type LinkOptions } from './link.ts';
 import { type RedisOptions, readRedisOptions } from './options.ts';
+import { isReply, isWrongServer } from './replies.ts';
 import { SCRIPTS, type ScriptedRedis } from './scripts.ts';
 import { WAIT_SECONDS } from './waits.ts';
 
 export type Urls = readonly [ServerUrl, ...ServerUrl[]];
-
-/** Replies after which another server (or the same, later) must be asked. */
-const WRONG_SERVER = /^(READONLY|LOADING|MASTERDOWN|UNBLOCKED|CLUSTERDOWN|NOREPLICAS|NOAUTH)/;
-/** Replies that say "not now". */
-const TEMPORARY = /^(OOM|BUSY|MISCONF|TRYAGAIN|ERR max number of clients)/;
 
 export class RedisHub {
   readonly options: RedisOptions;
@@ -147,13 +143,7 @@ export class RedisHub {
 
   /** Any error of the driver or the server as ours: OperationalError if trying again may help. */
   toError(error: unknown, doing: string): OperationalError | ChannelError | ConnectionClosed {
-    if (error instanceof OperationalError) return error;
-    if (error instanceof ChannelError || error instanceof ConnectionClosed) return error;
-    const operational = toOperationalError(error, this.#urls, doing);
-    const refused = isReply(error) && !WRONG_SERVER.test(error.message);
-    return refused && !TEMPORARY.test(error.message)
-      ? new ChannelError(operational.message)
-      : operational;
+    return redisError(error, this.#urls, doing);
   }
 
   /**
@@ -168,8 +158,8 @@ export class RedisHub {
 
   /** Leaves a server that is only a replica now, or not yet ready. */
   dropIfWrong(error: unknown): boolean {
-    if (!isReply(error) || !WRONG_SERVER.test(error.message)) return false;
-    this.link.drop(error);
+    if (!isWrongServer(error)) return false;
+    this.link.drop(error as Error);
     return true;
   }
 
@@ -192,8 +182,4 @@ function databaseOf(urls: Urls): number {
   throw new ImproperlyConfigured(
     `The broker URLs ${urls[0].masked} and ${other.masked} name different databases; one database number must do for all.`,
   );
-}
-
-function isReply(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ReplyError';
 }

@@ -140,7 +140,10 @@ function enterWalMode(database: SqliteDatabase, timeout: number): void {
 
 const BUSY = 5;
 const LOCKED = 6;
+const NO_MEMORY = 7;
 const READ_ONLY = 8;
+const DISK_ERROR = 10;
+const DISK_FULL = 13;
 const CANNOT_OPEN = 14;
 
 /** SQLite's primary result code, or undefined when the error is not SQLite's. */
@@ -155,15 +158,22 @@ export function isBusy(error: unknown): boolean {
   return code === BUSY || code === LOCKED;
 }
 
+const MAY_PASS = new Set([BUSY, LOCKED, NO_MEMORY, READ_ONLY, DISK_ERROR, DISK_FULL]);
+
+/** Whether a write that failed so (an error of `sqliteError`) may succeed later: a lock, a disk. */
+export function mayPass({ cause }: Error): boolean {
+  return MAY_PASS.has(resultCode(cause ?? {}) ?? 0);
+}
+
 /** What to tell a person about each of SQLite's result codes that they can do something about. */
 const TROUBLE: Readonly<Record<number, string>> = {
   [BUSY]: 'is locked by another process',
   [LOCKED]: 'is locked by another connection',
   3: 'may not be used by this user',
   [READ_ONLY]: 'is read-only',
-  10: 'cannot be read or written (disk error)',
+  [DISK_ERROR]: 'cannot be read or written (disk error)',
   11: 'is damaged',
-  13: 'cannot grow: the disk is full',
+  [DISK_FULL]: 'cannot grow: the disk is full',
   [CANNOT_OPEN]: 'cannot be opened',
   26: 'is not an SQLite database',
 };
