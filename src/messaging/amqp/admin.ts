@@ -1,3 +1,4 @@
+import { EncodeError } from '../../wire/errors.ts';
 import { OperationalError } from '../errors.ts';
 import type { AmqpChannel } from './driver.ts';
 import { operationError } from './errors.ts';
@@ -25,13 +26,15 @@ export class Admin {
   }
 
   /**
-   * @throws ChannelError when the broker refuses, OperationalError when it cannot be asked
+   * @throws ChannelError when the broker refuses, EncodeError when AMQP cannot carry the question,
+   * OperationalError when it cannot be asked
    */
   run<T>(doing: string, ask: (channel: AmqpChannel, answer: Answer<T>) => void): Promise<T> {
     const result = this.#last.then(async () => {
       try {
         return await this.#ask(await this.#open(), ask);
       } catch (error) {
+        if (error instanceof EncodeError) throw new EncodeError(`Error ${doing}: ${error.message}`);
         throw operationError(error, doing, this.#urls);
       }
     });
@@ -62,11 +65,20 @@ export class Admin {
         if (this.#channel === channel) this.#channel = undefined;
         reject(new OperationalError(`The broker did not answer within ${ANSWER_SECONDS} s.`));
       }, ANSWER_SECONDS * 1000);
-      ask(channel, (error, value) => {
+      const answer: Answer<T> = (error, value) => {
         clearTimeout(timer);
         if (error) reject(error);
         else resolve(value);
-      });
+      };
+      try {
+        ask(channel, answer);
+      } catch (error) {
+        // nothing was sent, and amqplib waits for the answer to it
+        this.#channel = undefined;
+        channel.close(() => {});
+        const { message } = error as Error;
+        answer(new EncodeError(`AMQP cannot carry it: ${message}.`), undefined as T);
+      }
     });
   }
 }

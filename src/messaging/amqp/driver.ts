@@ -9,6 +9,7 @@
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { dirname, join, sep } from 'node:path';
+import type { Readable } from 'node:stream';
 import type * as CallbackApi from 'amqplib/callback_api';
 import { decodeFields, encodeTable } from './field-table.ts';
 
@@ -33,6 +34,13 @@ interface Mux {
   _readIncoming(): void;
 }
 
+/** Has a stream of frames to be sent for each channel. */
+interface Channels {
+  readonly channels: ({ readonly buffer: Readable } | null)[];
+  readonly freeChannels: { set(number: number): void; clear(number: number): void };
+  releaseChannel(number: number): void;
+}
+
 let driver: Driver | undefined;
 
 /** The library; loaded on first use. */
@@ -46,6 +54,12 @@ export function socketOf(connection: AmqpConnection): Socket {
   return (connection.connection as unknown as { stream: Socket }).stream;
 }
 
+/** What was agreed on as the longest frame, in bytes. */
+export function frameMaxOf(channel: AmqpChannel): number {
+  const { frameMax } = channel.connection as unknown as { frameMax: number };
+  return frameMax;
+}
+
 function load(): Driver {
   const require = createRequire(import.meta.url);
   const main = require.resolve('amqplib/callback_api');
@@ -56,6 +70,10 @@ function load(): Driver {
     codec.encodeTable = encodeTable;
     codec.decodeFields = decodeFields;
     writeTogether((require(join(folder, 'lib', 'mux.js')) as { Mux: { prototype: Mux } }).Mux);
+    const connection = require(join(folder, 'lib', 'connection.js')) as {
+      Connection: { prototype: Channels };
+    };
+    releaseWhenSent(connection.Connection);
     return require(main) as Driver;
   } finally {
     takeOut(require.cache, folder);
@@ -73,6 +91,21 @@ function writeTogether({ prototype }: { readonly prototype: Mux }): void {
     } finally {
       this.out.uncork();
     }
+  };
+}
+
+/**
+ * The number of a closed channel is free when everything was sent that waits behind the
+ * broker's refusal, with the answer to it last: a new channel of that number would be opened
+ * in the midst of the old one, and the broker would not answer.
+ */
+function releaseWhenSent({ prototype }: { readonly prototype: Channels }): void {
+  const release = prototype.releaseChannel;
+  prototype.releaseChannel = function releaseLater(this: Channels, number: number) {
+    const buffer = this.channels[number]!.buffer;
+    release.call(this, number);
+    this.freeChannels.set(number);
+    buffer.once('end', () => this.freeChannels.clear(number));
   };
 }
 

@@ -72,11 +72,15 @@ export function operationError(
   ) {
     return error;
   }
-  const code = replyCode(error);
   const text = serverText(safe(textOf(error), urls));
-  const refused = code !== undefined && !TRANSIENT.has(code);
-  if (refused) return new ChannelError(`Error ${doing}: ${text}.`, { cause: error });
+  if (isRefusal(error)) return new ChannelError(`Error ${doing}: ${text}.`, { cause: error });
   return new OperationalError(`Error ${doing}: ${text}`);
+}
+
+/** Whether the broker said no, and will say it again. */
+export function isRefusal(error: unknown): error is Error {
+  const code = replyCode(error);
+  return code !== undefined && !TRANSIENT.has(code);
 }
 
 export const isUnsupported = (error: unknown) => replyCode(error) === NOT_IMPLEMENTED;

@@ -39,6 +39,8 @@ function writeString(buffer: Buffer, text: string, offset: number): number {
 }
 
 function writeDouble(buffer: Buffer, value: number, offset: number): number {
+  // the broker would close the connection
+  if (!Number.isFinite(value)) throw new RangeError(`the number ${value} cannot be sent`);
   return buffer.writeDoubleBE(value, writeTag(buffer, 'd', offset, 8));
 }
 
@@ -74,6 +76,7 @@ function writeObject(buffer: Buffer, value: object, offset: number, depth: numbe
   if (depth > MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
   if (value instanceof Uint8Array) return writeBytes(buffer, value, offset);
   if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw new RangeError('an invalid date cannot be sent');
     const seconds = BigInt(Math.max(0, Math.floor(value.getTime() / 1000)));
     return buffer.writeBigUInt64BE(seconds, writeTag(buffer, 'T', offset, 8));
   }

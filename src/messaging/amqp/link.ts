@@ -6,6 +6,7 @@
  * connection whose server says nothing any more, long before TCP or a heartbeat would.
  */
 import { sleep } from '../../base/backoff.ts';
+import { type Deferred, deferred } from '../../base/deferred.ts';
 import type { TransportOptions } from '../contract.ts';
 import { ConnectionClosed } from '../errors.ts';
 import { urlCycle } from '../failover.ts';
@@ -41,7 +42,8 @@ export class Link {
   #connection: AmqpConnection | undefined;
   #attempt: Promise<AmqpConnection> | undefined;
   #healing = false;
-  #isBlocked = false;
+  /** While the broker has blocked the connection: why, and until when. */
+  #block: { readonly reason: string; readonly over: Deferred<void> } | undefined;
   #upSince = 0;
   #shortLives = 0;
   #why: Error | undefined;
@@ -65,7 +67,17 @@ export class Link {
 
   /** The broker is short of memory or disk and reads nothing from us. */
   get isBlocked(): boolean {
-    return this.#isBlocked;
+    return this.#block !== undefined;
+  }
+
+  /** What the broker says about that. */
+  get blockedBecause(): string {
+    return this.#block?.reason ?? '';
+  }
+
+  /** Resolves when the connection is not blocked, or no more. */
+  async unblocked(): Promise<void> {
+    await this.#block?.over.promise;
   }
 
   get isClosed(): boolean {
@@ -111,6 +123,7 @@ export class Link {
     this.#ending.abort();
     const connection = this.#connection ?? (await this.#attempt?.catch(() => undefined));
     this.#connection = undefined;
+    this.#unblock();
     this.#watchdog.stop();
     if (!connection) return;
     const socket = socketOf(connection);
@@ -157,7 +170,6 @@ export class Link {
     }
     this.#connection = connection;
     this.#why = undefined;
-    this.#isBlocked = false;
     this.#upSince = performance.now();
     connection.on('error', (error: Error) => {
       this.#why ??= error;
@@ -168,29 +180,35 @@ export class Link {
       socket.destroy();
       this.#lost(connection);
     });
-    connection.on('blocked', (reason: string) => this.#block(reason));
-    connection.on('unblocked', () => this.#unblock());
+    connection.on('blocked', (reason: string) => this.#blocked(reason));
+    connection.on('unblocked', () => this.#taking());
     this.#watchdog.watch(connection);
     this.#hooks.onUp?.();
   }
 
-  #block(reason: string): void {
-    this.#isBlocked = true;
+  #blocked(reason: string): void {
+    this.#block ??= { reason, over: deferred() };
     this.#watchdog.stop();
     this.#hooks.onWarning(
       `The broker has blocked the connection and takes no messages (${reason}).`,
     );
   }
 
-  #unblock(): void {
-    this.#isBlocked = false;
+  #taking(): void {
+    this.#unblock();
     if (this.#connection) this.#watchdog.watch(this.#connection);
     this.#hooks.onWarning('The broker takes messages again.');
+  }
+
+  #unblock(): void {
+    this.#block?.over.resolve();
+    this.#block = undefined;
   }
 
   #lost(connection: AmqpConnection): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
+    this.#unblock();
     this.#watchdog.stop();
     const shortLived = performance.now() - this.#upSince < SHORT_LIFE_MS;
     this.#shortLives = shortLived ? this.#shortLives + 1 : 0;

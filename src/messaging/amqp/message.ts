@@ -19,13 +19,18 @@ const PROPERTIES = [
   ['app_id', 'appId'],
 ] as const;
 
+/** In ms; every version of RabbitMQ takes this much, and 3.x no more. */
+const LONGEST_EXPIRATION = 2 ** 32 - 1;
+
 /** What kombu assumes of a message that does not say. */
 const DEFAULT_TYPE = 'application/data';
 const DEFAULT_ENCODING = 'binary';
 const UTF8 = /^utf-?8$/i;
 
+/** @throws RangeError for values that would make the broker close the channel */
 export function amqpProperties(message: Message, mandatory: boolean): PublishProperties {
   const { properties } = message;
+  check(properties);
   const result: Record<string, unknown> = {
     contentType: message.contentType,
     contentEncoding: message.contentEncoding,
@@ -36,7 +41,36 @@ export function amqpProperties(message: Message, mandatory: boolean): PublishPro
     const value = properties[ours];
     if (value !== undefined && value !== null) result[theirs] = value;
   }
+  // its worker discards it then; a time to live cannot
+  if (isLong(properties.expiration) && typeof message.headers.expires === 'string') {
+    delete result.expiration;
+  }
   return result;
+}
+
+/** Whether it says a time to live that some versions of RabbitMQ do not take. */
+export const hasLongExpiration = ({ headers, properties }: Message): boolean =>
+  isLong(properties.expiration) && typeof headers.expires !== 'string';
+
+const isLong = (expiration: string | null | undefined): boolean =>
+  expiration !== undefined && Number(expiration) > LONGEST_EXPIRATION;
+
+const DIGITS = /^\d+$/;
+
+function check({ delivery_mode: mode, priority, expiration }: MessageProperties): void {
+  if (mode !== undefined && mode !== null && mode !== 1 && mode !== 2) {
+    throw new RangeError(`delivery_mode should be 1 or 2, not ${JSON.stringify(mode)}`);
+  }
+  if (priority !== undefined && priority !== null) {
+    if (!(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
+      throw new RangeError(`priority should be 0 to 255, not ${priority}`);
+    }
+  }
+  if (expiration !== undefined && expiration !== null && !DIGITS.test(expiration)) {
+    throw new RangeError(
+      `expiration should be a text of whole milliseconds, not ${JSON.stringify(expiration)}`,
+    );
+  }
 }
 
 /** A message as it was delivered, and why it cannot be understood if so. */

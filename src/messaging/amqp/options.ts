@@ -49,6 +49,15 @@ export function misspeltOptions(given: Readonly<Record<string, unknown>>): strin
     });
 }
 
+/** `confirm_timeout`, in seconds. @throws ImproperlyConfigured for anything else */
+export function confirmTimeout({ transportOptions }: TransportOptions): number | undefined {
+  const given = transportOptions.confirm_timeout ?? undefined;
+  if (given === undefined || (typeof given === 'number' && given > 0)) return given;
+  throw new ImproperlyConfigured(
+    `broker_transport_options.confirm_timeout should be a number of seconds above 0, not ${JSON.stringify(given)}.`,
+  );
+}
+
 /** kombu: nothing, `/` and `//` at the end of a URL are all the virtual host `/`. */
 export const virtualHost = (url: ServerUrl): string => (url.path === '' ? '/' : url.path);
 

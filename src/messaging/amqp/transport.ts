@@ -30,7 +30,7 @@ import type { AmqpDelivery } from './delivery.ts';
 import type { AmqpChannel } from './driver.ts';
 import { isUnsupported, NOT_FOUND, operationError, replyCode } from './errors.ts';
 import { Link } from './link.ts';
-import { amqpUrlForPeople, misspeltOptions, type Urls } from './options.ts';
+import { amqpUrlForPeople, confirmTimeout, misspeltOptions, type Urls } from './options.ts';
 import { ParkingQueues } from './parking.ts';
 import { Publisher } from './publisher.ts';
 
@@ -96,8 +96,10 @@ export class AmqpTransport implements Transport {
     });
     this.#admin = new Admin(this.#link, urls);
     this.#declarations = new Declarations(this.#admin);
-    this.#publisher = new Publisher(this.#link, this.#declarations, urls);
-    this.#separatePublisher = new Publisher(this.#publishLink, this.#declarations, urls);
+    const publisher = (link: Link) =>
+      new Publisher(link, this.#declarations, urls, confirmTimeout(options));
+    this.#publisher = publisher(this.#link);
+    this.#separatePublisher = publisher(this.#publishLink);
     this.#delayed = new DelayedDelivery(this.#admin, this.#declarations);
     this.#parking = new ParkingQueues(this.#declarations, this.#separatePublisher);
     this.#host = this.#createHost();
