@@ -37,13 +37,21 @@ export class Connections {
   /** The shared connection for publishing. */
   transport(): Promise<Transport> {
     if (!this.#transport) {
-      const opening = this.open('write');
+      const opening = this.#openForPublishing();
       this.#transport = opening;
       opening.catch(() => {
         if (this.#transport === opening) this.#transport = undefined;
       });
     }
     return this.#transport;
+  }
+
+  async #openForPublishing(): Promise<Transport> {
+    const transport = await this.open('write');
+    transport.onEvent(event => {
+      if (event.type === 'warning') this.#replies.warn(event.message);
+    });
+    return transport;
   }
 
   /** A connection of its own, for example for a consumer. Not connected yet. */

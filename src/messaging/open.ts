@@ -23,9 +23,9 @@ const openSqlite: Maker = async ([url], options) => {
   return createSqliteTransport(url, options);
 };
 
-const openMemory: Maker = async ([url]) => {
+const openMemory: Maker = async ([url], options) => {
   const { createMemoryTransport } = await import('./memory/transport.ts');
-  return createMemoryTransport(url);
+  return createMemoryTransport(url, options);
 };
 
 /** Drivers are loaded on first use only: `--help` and the embedded broker never load ioredis. */

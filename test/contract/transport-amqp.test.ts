@@ -2,7 +2,7 @@ import { after, before } from 'node:test';
 import { createAmqpTransport } from '../../src/messaging/amqp/transport.ts';
 import { parseUrls } from '../../src/messaging/url.ts';
 import { type RabbitmqServer, startRabbitmq } from '../support/rabbitmq.ts';
-import { transportContract } from './transport.contract.ts';
+import { textMessage, transportContract } from './transport.contract.ts';
 
 let server: RabbitmqServer;
 before(async () => {
@@ -19,6 +19,8 @@ transportContract('amqp', async () => {
         connectTimeout: 4,
         useSsl: false,
       }),
+    refuseOne: async () =>
+      textMessage('x', { properties: { delivery_mode: 2, user_id: 'somebody else' } }),
     dispose: async () => {},
   };
 });

@@ -4,5 +4,5 @@ import { transportContract } from './transport.contract.ts';
 
 transportContract('memory', async () => {
   const url = `memory://${randomUUID()}`;
-  return { open: () => new MemoryTransport(url), dispose: async () => {} };
+  return { takesAnything: true, open: () => new MemoryTransport(url), dispose: async () => {} };
 });

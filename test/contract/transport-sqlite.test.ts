@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqlite } from '../../src/messaging/sqlite/driver.ts';
 import { SqliteTransport } from '../../src/messaging/sqlite/transport.ts';
-import { transportContract } from './transport.contract.ts';
+import { textMessage, transportContract } from './transport.contract.ts';
 
 transportContract('sqlite file', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tscelery-'));
@@ -24,6 +24,18 @@ transportContract('sqlite file', async () => {
         .run(text, queue);
       database.close();
       await seed.close();
+    },
+    refuseOne: async () => {
+      const tables = new SqliteTransport(`sqla+sqlite:///${file}`);
+      await tables.connect();
+      await tables.close();
+      const database = openSqlite(file);
+      database.exec(
+        `CREATE TRIGGER refuse BEFORE INSERT ON kombu_message WHEN NEW.payload LIKE '%tasks.bad%'
+         BEGIN SELECT RAISE(ABORT, 'refused by a test'); END`,
+      );
+      database.close();
+      return textMessage('x', { headers: { task: 'tasks.bad' } });
     },
     dispose: () => rm(folder, { recursive: true }),
   };

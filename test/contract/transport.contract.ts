@@ -30,6 +30,10 @@ export interface TransportFixture {
    * line, and priorities are the queue's affair. By default as kombu's virtual transports.
    */
   readonly broker?: 'virtual' | 'amqp';
+  /** Keeps messages as they are, whatever is in them. */
+  readonly takesAnything?: boolean;
+  /** Has the broker refuse one message for this queue, which is returned. Without it none is refused. */
+  readonly refuseOne?: (queue: string) => Promise<Message>;
   /** A new transport, not yet connected, to the same broker as the others of this fixture. */
   open(): Transport;
   /** Puts text into a queue that is not a message, as a broken publisher would. */
@@ -95,6 +99,23 @@ export async function collect(
   };
 }
 
+const HUNDRED = Array.from({ length: 100 }, (_, i) => String(i));
+
+/** Publishes a hundred messages in one turn, and the bad one among them; names the errors. */
+async function publishAmid(transport: Transport, own: string, bad: Message): Promise<string[]> {
+  const sent = HUNDRED.map(body => textMessage(body)).toSpliced(50, 0, bad);
+  const outcomes = await Promise.allSettled(sent.map(one => transport.publish(one, to(own))));
+  return outcomes.flatMap(one => (one.status === 'rejected' ? [one.reason.name] : []));
+}
+
+async function assertHundred(transport: Transport, work: Queue): Promise<void> {
+  const { texts, reaches } = await collect(transport, [work]);
+  await reaches(HUNDRED.length);
+  await quiet();
+  const numbers = texts().sort((a, b) => Number(a) - Number(b));
+  assert.deepEqual(numbers, HUNDRED);
+}
+
 export function transportContract(name: string, setup: () => Promise<TransportFixture>): void {
   const start = async (t: TestContext) => {
     const fixture = await setup();
@@ -125,6 +146,29 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
   };
 
   describe(`${name}: publish and consume`, () => {
+    test('a message that cannot be written down fails alone', async t => {
+      const { transport, work, own, takesAnything } = await start(t);
+      if (takesAnything) return t.skip('nothing is written down');
+      const headers: Record<string, unknown> = { task: 'tasks.bad' };
+      headers.self = headers;
+
+      const outcomes = await publishAmid(transport, own, textMessage('x', { headers }));
+
+      assert.deepEqual(outcomes, ['EncodeError']);
+      await assertHundred(transport, work);
+    });
+
+    test('a message that the broker refuses fails alone, and nothing is sent twice', async t => {
+      const { transport, work, own, refuseOne } = await start(t);
+      const bad = await refuseOne?.(own);
+      if (bad === undefined) return t.skip('it takes every message that can be written down');
+
+      const outcomes = await publishAmid(transport, own, bad);
+
+      assert.deepEqual(outcomes, ['ChannelError']);
+      await assertHundred(transport, work);
+    });
+
     test('a message published to a queue arrives in order, with everything it carried', async t => {
       const { transport, work, own } = await start(t);
       const sent = textMessage('[[1, 2], {}, null]', {

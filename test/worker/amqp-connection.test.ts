@@ -41,6 +41,12 @@ async function consuming(
   return { ...opened, work, own: work.name, send, closeConnections };
 }
 
+const isOperational = (text: RegExp) => (error: Error) => {
+  assert.ok(error instanceof OperationalError);
+  assert.match(error.message, text);
+  return true;
+};
+
 /** Resolves when a warning or event matches. */
 const seesEvent = (types: () => string[], type: string, times = 1, seconds = 30) =>
   eventually(() => assert.ok(types().filter(seen => seen === type).length >= times), { seconds });
@@ -308,6 +314,53 @@ describe('a consumer on RabbitMQ', () => {
     await eventually(() =>
       assert.ok(warnings().some(text => text.includes('takes messages again'))),
     );
+  });
+
+  test('that the broker has blocked gives a message up after confirm_timeout, and says why', async t => {
+    const { transport, own, warnings, work } = await consuming(t, {
+      transport: { transportOptions: { confirm_timeout: 1 } },
+    });
+    await transport.declare(work);
+    await transport.publish(textMessage('a'), to(own));
+    await server.ctl('set_vm_memory_high_watermark', '0.00001');
+    const restore = () => server.ctl('set_vm_memory_high_watermark', '0.4');
+    try {
+      const onItsWay = transport.publish(textMessage('b'), to(own));
+      await assert.rejects(
+        onItsWay,
+        isOperational(/blocked.*memory.*within 1 s; whether it will is/),
+      );
+      await assert.rejects(
+        transport.publish(textMessage('c'), to(own)),
+        isOperational(/blocked.*memory.*within 1 s; it was not sent/),
+      );
+      assert.match(warnings().join(), /has blocked the connection.*memory/);
+    } finally {
+      await restore();
+    }
+
+    await transport.publish(textMessage('d'), to(own));
+    const { texts } = await collect(transport, [work]);
+    await eventually(() => assert.deepEqual(texts(), ['a', 'b', 'd']));
+  });
+
+  test('that says everything but the confirmation gives the message up after confirm_timeout', async t => {
+    const { transport, own, work } = await consuming(t, {
+      transport: { transportOptions: { confirm_timeout: 0.5 } },
+    });
+    await transport.declare(work);
+    await transport.publish(textMessage('a'), to(own));
+    const suspend = (verb: string) =>
+      server.eval(`[sys:${verb}(Channel) || Channel <- rabbit_channel:list()].`);
+    await suspend('suspend');
+
+    await assert.rejects(
+      transport.publish(textMessage('b'), to(own)),
+      isOperational(/did not confirm the message within 0.5 s/),
+    );
+
+    await suspend('resume');
+    await transport.publish(textMessage('c'), to(own));
   });
 
   test('settles many messages out of order, each exactly once', async t => {

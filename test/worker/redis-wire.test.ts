@@ -220,14 +220,15 @@ describe('names on Redis', () => {
     assert.equal(await client.llen(`${prefix}work:5`), 1);
   });
 
-  test('a misspelt transport option is reported with the right name', async t => {
+  test('a transport option that does nothing is reported, misspelt with the right name', async t => {
     const { transport, events } = open(t, { visibility_timout: 5, something_else: 1 });
 
     await transport.connect();
 
     const warnings = events.filter(event => event.type === 'warning');
-    assert.equal(warnings.length, 1);
+    assert.equal(warnings.length, 2);
     assert.match(warnings[0]!.message, /visibility_timout.*visibility_timeout/);
+    assert.match(warnings[1]!.message, /something_else has no effect with Redis/);
   });
 });
 

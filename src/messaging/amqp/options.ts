@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { didYouMean, nearest } from '../../base/nearest.ts';
+import { didYouMean } from '../../base/nearest.ts';
 import type { TransportOptions } from '../contract.ts';
+import { unusedOptions } from '../unused-options.ts';
 import type { ServerUrl } from '../url.ts';
 import { amqplib, type ConnectOptions, type SocketOptions } from './driver.ts';
 
@@ -15,38 +16,25 @@ const LOGIN_METHODS = ['PLAIN', 'AMQPLAIN', 'EXTERNAL'] as const;
 /** As py-amqp asks; the server may lower it. */
 const FRAME_MAX = 131_072;
 
-/** `broker_transport_options` that mean something here, or did in kombu. */
-const KNOWN = [
+/** `broker_transport_options` that do something. */
+const USED = [
   'confirm_publish',
   'confirm_timeout',
   'client_properties',
-  'connect_timeout',
   'connection_name',
   'login_method',
-  'heartbeat',
   'frame_max',
   'channel_max',
-  'read_timeout',
-  'write_timeout',
-  'socket_settings',
-  'max_retries',
-  'interval_start',
-  'interval_step',
-  'interval_max',
-  'max_cached_queues',
-  'queue_type',
-  'delayed_delivery_prefix',
 ];
 
-export function misspeltOptions(given: Readonly<Record<string, unknown>>): string[] {
-  return Object.keys(given)
-    .filter(name => !KNOWN.includes(name))
-    .flatMap(name => {
-      const meant = nearest(name, KNOWN);
-      return meant === undefined
-        ? []
-        : [`Unknown broker_transport_options.${name} is ignored. Did you mean ${meant}?`];
-    });
+export function optionWarnings(given: Readonly<Record<string, unknown>>): string[] {
+  const warnings = unusedOptions(given, USED, 'RabbitMQ');
+  if (given.confirm_publish !== undefined && given.confirm_publish !== true) {
+    warnings.push(
+      'broker_transport_options.confirm_publish: publishing always waits for the confirmation.',
+    );
+  }
+  return warnings;
 }
 
 /** `confirm_timeout`, in seconds. @throws ImproperlyConfigured for anything else */

@@ -30,7 +30,7 @@ import type { AmqpDelivery } from './delivery.ts';
 import type { AmqpChannel } from './driver.ts';
 import { isUnsupported, NOT_FOUND, operationError, replyCode } from './errors.ts';
 import { Link } from './link.ts';
-import { amqpUrlForPeople, confirmTimeout, misspeltOptions, type Urls } from './options.ts';
+import { amqpUrlForPeople, confirmTimeout, optionWarnings, type Urls } from './options.ts';
 import { ParkingQueues } from './parking.ts';
 import { Publisher } from './publisher.ts';
 
@@ -269,7 +269,7 @@ export class AmqpTransport implements Transport {
     this.#delayed.forget();
     this.#parking.forget();
     if (!this.#isWarned) {
-      for (const message of misspeltOptions(this.#options.transportOptions)) {
+      for (const message of optionWarnings(this.#options.transportOptions)) {
         this.#emit({ type: 'warning', message });
       }
     }

@@ -7,13 +7,16 @@ import type {
   PublishOptions,
   Transport,
   TransportEvent,
+  TransportOptions,
 } from '../contract.ts';
 import type { Queue } from '../entities.ts';
+import { unusedOptions } from '../unused-options.ts';
 import type { ServerUrl } from '../url.ts';
 import { type MemoryBroker, memoryBroker } from './broker.ts';
 import { MemoryConsumer } from './consumer.ts';
 
-export const createMemoryTransport = (url: ServerUrl): Transport => new MemoryTransport(url.masked);
+export const createMemoryTransport = (url: ServerUrl, options?: TransportOptions): Transport =>
+  new MemoryTransport(url.masked, unusedOptions(options?.transportOptions ?? {}, [], 'memory://'));
 
 /** `memory://name`: for tests and for programs that are one process. */
 export class MemoryTransport implements Transport {
@@ -23,10 +26,12 @@ export class MemoryTransport implements Transport {
   readonly #broker: MemoryBroker;
   readonly #consumers = new Set<Consumer>();
   readonly #listeners = new Set<(event: TransportEvent) => void>();
+  readonly #warnings: readonly string[];
   #connected = false;
 
-  constructor(url: string) {
+  constructor(url: string, warnings: readonly string[] = []) {
     this.url = url;
+    this.#warnings = warnings;
     this.#broker = memoryBroker(url.replace(/^memory:\/*/, ''));
   }
 
@@ -37,7 +42,8 @@ export class MemoryTransport implements Transport {
   async connect(): Promise<void> {
     if (this.#connected) return;
     this.#connected = true;
-    for (const listener of this.#listeners) listener({ type: 'connected' });
+    for (const message of this.#warnings) this.#emit({ type: 'warning', message });
+    this.#emit({ type: 'connected' });
   }
 
   async close(): Promise<void> {
@@ -89,5 +95,9 @@ export class MemoryTransport implements Transport {
 
   async bindings(): Promise<BindingRow[]> {
     return this.#broker.bindings;
+  }
+
+  #emit(event: TransportEvent): void {
+    for (const listener of this.#listeners) listener(event);
   }
 }

@@ -1,7 +1,7 @@
 /** `broker_transport_options` of the Redis transport: names, defaults, checks. */
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { nearest } from '../../base/nearest.ts';
 import type { TransportOptions } from '../contract.ts';
+import { unusedOptions } from '../unused-options.ts';
 
 export type QueueOrder = 'round_robin' | 'priority' | 'sorted';
 
@@ -29,7 +29,7 @@ export interface RedisOptions {
   readonly clientName: string | undefined;
   readonly masterName: string | undefined;
   readonly sentinelKwargs: Readonly<Record<string, unknown>>;
-  /** Things worth telling the user, such as a misspelt option. */
+  /** Options that do nothing. */
   readonly warnings: readonly string[];
 }
 
@@ -39,16 +39,17 @@ export interface RedisOptions {
  */
 const DEFAULT_SOCKET_TIMEOUT = 8;
 
-/** Every option kombu or we know; those without a use here are accepted in silence. */
-const KNOWN = [
+/** Those that do something. */
+const USED = [
+  'unacked_restore_interval',
+  'unacked_restore_throttle',
+  'sentinel_kwargs',
   'visibility_timeout',
   'unacked_key',
   'unacked_index_key',
   'unacked_mutex_key',
   'unacked_mutex_expire',
   'unacked_restore_limit',
-  'unacked_restore_interval',
-  'unacked_restore_throttle',
   'global_keyprefix',
   'sep',
   'priority_steps',
@@ -57,30 +58,9 @@ const KNOWN = [
   'fanout_patterns',
   'socket_timeout',
   'socket_connect_timeout',
-  'socket_keepalive',
-  'socket_keepalive_options',
   'health_check_interval',
   'client_name',
   'master_name',
-  'min_other_sentinels',
-  'sentinel_kwargs',
-  'max_connections',
-  'retry_on_timeout',
-  'ack_emulation',
-  'polling_interval',
-  'brpop_timeout',
-  'credential_provider',
-  'body_encoding',
-  'max_retries',
-  'interval_start',
-  'interval_step',
-  'interval_max',
-  'confirm_publish',
-  'deadletter_queue',
-  'queue_name_prefix',
-  'predefined_queues',
-  'wait_time_seconds',
-  'region',
 ];
 
 class Reader {
@@ -137,17 +117,6 @@ class Reader {
   }
 }
 
-function misspelt(given: Readonly<Record<string, unknown>>): string[] {
-  return Object.keys(given)
-    .filter(name => !KNOWN.includes(name))
-    .flatMap(name => {
-      const meant = nearest(name, KNOWN);
-      return meant === undefined
-        ? []
-        : [`Unknown broker_transport_options.${name} is ignored. Did you mean ${meant}?`];
-    });
-}
-
 export function readRedisOptions(options: TransportOptions): RedisOptions {
   const given = options.transportOptions;
   const read = new Reader(given);
@@ -174,6 +143,6 @@ export function readRedisOptions(options: TransportOptions): RedisOptions {
     clientName: read.text('client_name', '') || undefined,
     masterName: read.text('master_name', '') || undefined,
     sentinelKwargs: typeof kwargs === 'object' && kwargs !== null ? { ...kwargs } : {},
-    warnings: misspelt(given),
+    warnings: unusedOptions(given, USED, 'Redis'),
   };
 }

@@ -165,6 +165,12 @@ export function mayPass({ cause }: Error): boolean {
   return MAY_PASS.has(resultCode(cause ?? {}) ?? 0);
 }
 
+/** Too long, against a constraint, of a wrong type, or out of range. */
+const OF_VALUES = new Set([18, 19, 20, 25]);
+
+/** Whether SQLite refused what was to be written, and nothing is wrong with the database. */
+export const isAboutValues = (error: unknown): boolean => OF_VALUES.has(resultCode(error) ?? 0);
+
 /** What to tell a person about each of SQLite's result codes that they can do something about. */
 const TROUBLE: Readonly<Record<number, string>> = {
   [BUSY]: 'is locked by another process',

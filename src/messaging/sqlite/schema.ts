@@ -37,6 +37,9 @@ function tableName(option: string, value: unknown, fallback: string): string {
   );
 }
 
+/** The `broker_transport_options` there are. */
+export const TABLE_OPTIONS = ['queue_tablename', 'message_tablename'];
+
 /** Names from `queue_tablename` and `message_tablename`, kombu's options. */
 export function tableNames(options: Readonly<Record<string, unknown>>): TableNames {
   const queue = tableName('queue_tablename', options.queue_tablename, DEFAULT_QUEUE_TABLE);

@@ -18,11 +18,14 @@ import type {
   TransportOptions,
 } from '../contract.ts';
 import type { Queue } from '../entities.ts';
+import { ChannelError } from '../errors.ts';
 import { bindingMatches, refuseHeaders, refuseMixedFanout, unroutable } from '../routing.ts';
+import { unusedOptions } from '../unused-options.ts';
 import type { ServerUrl } from '../url.ts';
 import { declareQueue, SqliteConsumer } from './consumer.ts';
+import { isAboutValues } from './driver.ts';
 import { MEMORY, parseSqliteUrl, type SqliteLocation } from './location.ts';
-import { type TableNames, tableNames } from './schema.ts';
+import { TABLE_OPTIONS, type TableNames, tableNames } from './schema.ts';
 import { type SessionListener, SqliteSession } from './session.ts';
 import type { SqliteStore } from './store.ts';
 
@@ -44,6 +47,7 @@ export class SqliteTransport implements Transport {
   readonly url: string;
   readonly #location: SqliteLocation;
   readonly #tables: TableNames;
+  #warnings: readonly string[];
   readonly #key: string;
   readonly #consumers = new Set<SqliteConsumer>();
   readonly #listeners = new Set<(event: TransportEvent) => void>();
@@ -56,6 +60,7 @@ export class SqliteTransport implements Transport {
     this.url = url;
     this.#location = parseSqliteUrl(url);
     this.#tables = tableNames(options);
+    this.#warnings = unusedOptions(options, TABLE_OPTIONS, 'SQLite');
     const { path } = this.#location;
     this.#key = [
       path === MEMORY ? path : resolve(path),
@@ -106,9 +111,17 @@ export class SqliteTransport implements Transport {
     const raw = encodeEnvelope(message, address);
     const session = await this.#open();
     let isRouted = true;
+    let refusal: unknown;
     await session.enqueue(store => {
-      isRouted = send(store, raw, destination);
+      try {
+        isRouted = send(store, raw, destination);
+      } catch (error) {
+        // others write in the same transaction
+        if (!isAboutValues(error)) throw error;
+        refusal = error;
+      }
     });
+    if (refusal !== undefined) throw refused(refusal, message);
     if (options?.mandatory && !isRouted) throw unroutable(exchange, routingKey);
   }
 
@@ -174,6 +187,8 @@ export class SqliteTransport implements Transport {
       throw error;
     }
     this.#session.listeners.add(this.#listener);
+    for (const message of this.#warnings) this.#emit({ type: 'warning', message });
+    this.#warnings = [];
     this.#emit({ type: 'connected' });
     return this.#session;
   }
@@ -198,6 +213,12 @@ export class SqliteTransport implements Transport {
   #emit(event: TransportEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+function refused(error: unknown, { headers }: Message): ChannelError {
+  const what = headers.task === undefined ? 'message' : `task ${headers.task}`;
+  const reason = (error as Error).message;
+  return new ChannelError(`SQLite refuses the ${what}: ${reason}.`, { cause: error });
 }
 
 /** Returns whether anybody gets the message. */

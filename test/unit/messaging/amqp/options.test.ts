@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
   amqpUrlForPeople,
+  confirmTimeout,
   connectArguments,
-  misspeltOptions,
+  optionWarnings,
   virtualHost,
 } from '../../../../src/messaging/amqp/options.ts';
 import type { TransportOptions } from '../../../../src/messaging/contract.ts';
@@ -15,6 +16,8 @@ import { temporaryProject } from '../../../support/temporary-project.ts';
 const DEFAULTS: TransportOptions = { transportOptions: {}, connectTimeout: 4, useSsl: false };
 const read = (url: string, options: Partial<TransportOptions> = {}) =>
   connectArguments(parseUrl(url), { ...DEFAULTS, ...options });
+
+const given = (transportOptions: Record<string, unknown>) => ({ ...DEFAULTS, transportOptions });
 
 describe('an amqp URL', () => {
   test('has user, password, host, port and virtual host of Celery by default', () => {
@@ -98,8 +101,16 @@ describe('amqp settings', () => {
     );
   });
 
-  test('a misspelt transport option is told with what was meant', () => {
-    assert.deepEqual(misspeltOptions({ confirm_publish: true, visibility_timeout: 3600 }), []);
-    assert.match(misspeltOptions({ confirm_publsh: true })[0]!, /Did you mean confirm_publish/);
+  test('a transport option that does nothing is told by name', () => {
+    assert.deepEqual(optionWarnings({ confirm_publish: true, confirm_timeout: 3 }), []);
+    assert.match(optionWarnings({ confirm_publsh: true })[0]!, /Did you mean confirm_publish/);
+    assert.match(optionWarnings({ read_timeout: 3 })[0]!, /read_timeout has no effect with Rabbit/);
+    assert.match(optionWarnings({ confirm_publish: false })[0]!, /always waits/);
+  });
+
+  test('a confirm_timeout that is no time is refused with the value received', () => {
+    assert.throws(() => confirmTimeout(given({ confirm_timeout: '3' })), /above 0, not "3"/);
+    assert.equal(confirmTimeout(given({ confirm_timeout: 0.5 })), 0.5);
+    assert.equal(confirmTimeout(DEFAULTS), undefined);
   });
 });
