@@ -13,6 +13,7 @@ import type { TaskCall } from '../wire/task-message.ts';
 import { callDirectly } from './direct-call.ts';
 import { runEagerly, SILENT } from './eager.ts';
 import { executionSignals } from './execution-signals.ts';
+import type { LocalTime } from './local-time.ts';
 import type { Publisher } from './publisher.ts';
 import type { Settings } from './settings.ts';
 import type { Signals } from './signals.ts';
@@ -23,6 +24,7 @@ export interface AppPortsHost {
   readonly signals: Signals;
   readonly publisher: Publisher;
   clock(): Clock;
+  readonly localTime: LocalTime;
   backend(): Promise<ResultBackend>;
   /** The task of that name, if it is known here. */
   definition(name: string): TaskDefinition | undefined;
@@ -62,6 +64,7 @@ export class AppPorts {
       publish: async () => {},
       newId: randomUUID,
       clock: this.#host.clock(),
+      zone: this.#host.localTime.zone,
       storesResults: false,
       extended: conf.get('result_extended'),
       accept: acceptedContentTypes(conf.get('accept_content')),
@@ -87,6 +90,6 @@ export class AppPorts {
   #errback(name: string): Errback | undefined {
     const definition = this.#host.definition(name);
     if (!definition?.takesError) return undefined;
-    return (args, kwargs) => callDirectly(definition, args, kwargs, this.#host.clock());
+    return (args, kwargs) => callDirectly(definition, args, kwargs, this.#host);
   }
 }

@@ -21,6 +21,7 @@ import { Configuration, type LoadOptions } from './configuration.ts';
 import { Connections } from './connections.ts';
 import { KnownErrors } from './known-errors.ts';
 import { loadModule } from './load-module.ts';
+import { LocalTime } from './local-time.ts';
 import { Publisher } from './publisher.ts';
 import { Queues } from './queues.ts';
 import { Registry } from './registry.ts';
@@ -75,6 +76,7 @@ export class Celery {
   readonly #calls: Calls;
   readonly #errors = new KnownErrors();
   readonly #discoveries: (() => Promise<void>)[] = [];
+  readonly #localTime: LocalTime;
   #queues: Queues | undefined;
 
   /**
@@ -93,6 +95,7 @@ export class Celery {
     this.signals = createSignals((signal, error) => {
       warn(`A receiver of ${signal} failed: ${(error as Error)?.stack ?? String(error)}`);
     });
+    this.#localTime = new LocalTime(this.conf);
     this.#configuration = new Configuration(this.conf, this.signals);
     this.#connections = new Connections(this.conf, { oid: () => this.#publisher.oid, warn });
     this.#publisher = new Publisher({
@@ -104,6 +107,7 @@ export class Celery {
       expectReply: () => this.#connections.expectReply(),
       closing: () => this.#connections.closing,
       clock: () => this.clock,
+      localTime: this.#localTime,
       warn,
     });
     this.control = new Control(() => this.#mailbox());
@@ -113,6 +117,7 @@ export class Celery {
       control: this.control,
       publisher: this.#publisher,
       clock: () => this.clock,
+      localTime: this.#localTime,
       definition: name => this.tasks.get(name)?.definition,
       loading: () => (this.#configuration.isLoaded ? undefined : this.load()),
       backend: () => this.backend(),
@@ -120,6 +125,19 @@ export class Celery {
       decodeError: (data, traceback) => this.errorOf(data, traceback),
     });
     this.#registry = new Registry(this.conf, this.#calls, taskBase);
+  }
+
+  /**
+   * The time zone of ETAs that name none, and in which times are written: setting `timezone`, else
+   * `UTC`, or with `enable_utc` off that of the machine. Celery: `app.timezone`.
+   */
+  get timezone(): string {
+    return this.#localTime.name;
+  }
+
+  /** The moment it is by the app's clock. Celery: `app.now`. */
+  now(): Date {
+    return new Date(Math.round(this.clock.now() * 1000));
   }
 
   /** Tasks declared so far, by name. */

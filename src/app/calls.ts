@@ -108,6 +108,6 @@ export class Calls implements TaskHost {
   }
 
   callDirectly(definition: TaskDefinition, args: Args): Promise<unknown> {
-    return callDirectly(definition, args, {}, this.#host.clock());
+    return callDirectly(definition, args, {}, this.#host);
   }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { directRequest } from '../execute/request.ts';
 import { currentTask, runInContext, TaskContext } from '../execute/task-context.ts';
+import type { LocalTime } from './local-time.ts';
 import type { TaskDefinition } from './task-definition.ts';
 
 /** Calls a task's function here and now, with a context but nothing else of what a worker does. */
@@ -9,12 +10,13 @@ export async function callDirectly(
   definition: TaskDefinition,
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
-  clock: Clock,
+  { clock, localTime }: { clock(): Clock; readonly localTime: LocalTime },
 ): Promise<unknown> {
   const caller = currentTask();
   const request = directRequest(definition.name, randomUUID(), args, caller?.request);
   const context = new TaskContext(request, {
-    clock,
+    clock: clock(),
+    zone: localTime.zone,
     caller,
     signal: caller?.signal ?? new AbortController().signal,
     maxRetries: definition.maxRetries,

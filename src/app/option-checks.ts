@@ -5,6 +5,7 @@
  */
 import { didYouMean } from '../base/nearest.ts';
 import { saferepr } from '../base/saferepr.ts';
+import { LONGEST_SECONDS, millisecondsHint } from '../wire/moments.ts';
 import type { EagerOptions } from './task.ts';
 import type { ApplyOptions, RetryShorthand, TaskOptions } from './task-options.ts';
 
@@ -12,6 +13,8 @@ interface Kind {
   /** Completes "must be …". */
   readonly words: string;
   accepts(value: unknown): boolean;
+  /** A sentence about a value that is not accepted: what was probably meant. */
+  hint?(value: unknown): string;
 }
 
 type Kinds<Options> = Readonly<Record<keyof Options, Kind>>;
@@ -28,10 +31,15 @@ const name: Kind = {
 };
 const number: Kind = { words: 'a number', accepts: value => Number.isFinite(value) };
 /** May lie in the past. */
-const span: Kind = { words: 'a number of seconds', accepts: value => Number.isFinite(value) };
+const span: Kind = {
+  words: 'a number of seconds',
+  accepts: value => Number.isFinite(value) && (value as number) < LONGEST_SECONDS,
+  hint: millisecondsHint,
+};
 const seconds: Kind = {
   words: 'a number of seconds',
-  accepts: value => Number.isFinite(value) && (value as number) >= 0,
+  accepts: value => span.accepts(value) && (value as number) >= 0,
+  hint: millisecondsHint,
 };
 const count: Kind = {
   words: 'a whole number',
@@ -199,6 +207,8 @@ function check(options: object, kinds: Readonly<Record<string, Kind>>, whose: st
     }
     // null is Python's None: not set
     if (value === undefined || value === null || kind.accepts(value)) continue;
-    throw new TypeError(`The option ${option} must be ${kind.words}, got ${saferepr(value)}`);
+    throw new TypeError(
+      `The option ${option} must be ${kind.words}, got ${saferepr(value)}.${kind.hint?.(value) ?? ''}`,
+    );
   }
 }

@@ -14,8 +14,10 @@ import type { SignatureData, SignatureRoute } from '../canvas/signature.ts';
 import { currentTask } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
 import type { Queue } from '../messaging/entities.ts';
-import { fromIso } from '../wire/dates.ts';
+import { toIso } from '../wire/dates.ts';
+import { deadlineOf, keptText, momentAfter, momentOf } from '../wire/moments.ts';
 import { buildTaskMessage, type TaskCall } from '../wire/task-message.ts';
+import type { LocalTime } from './local-time.ts';
 import { NativeDelays } from './native-delays.ts';
 import { type Priority, priorityNumber } from './priority-names.ts';
 import type { Queues } from './queues.ts';
@@ -37,6 +39,7 @@ export interface PublisherHost {
   closing(): Closing;
   readonly signals: Signals;
   clock(): Clock;
+  readonly localTime: LocalTime;
   warn(message: string): void;
 }
 
@@ -142,9 +145,11 @@ export class Publisher {
     return {
       ...call,
       now,
+      utc: conf.enable_utc,
       replyTo: call.replyTo || this.oid,
       shadow: call.shadow ?? declared?.shadowName?.(call.args, call.kwargs),
-      expires: call.expires ?? (isRetry ? null : this.#expires(declared?.expires)),
+      eta: this.#written(call.eta),
+      expires: this.#written(call.expires) ?? (isRetry ? null : this.#expires(declared?.expires)),
       timeLimit: call.timeLimit ?? declared?.timeLimit,
       softTimeLimit: call.softTimeLimit ?? declared?.softTimeLimit,
       ignoreResult: call.ignoreResult ?? definition?.resolved.ignoreResult,
@@ -186,9 +191,10 @@ export class Publisher {
       shadow: options.shadow ?? definition?.options.shadowName?.(args, options.kwargs ?? {}),
       callbacks: signatures(options.link),
       errbacks: signatures(options.linkError),
-      eta: eta(options, this.#host.clock()),
+      eta: this.#eta(options),
       expires: this.#expires(options.expires),
       now: this.#host.clock().now(),
+      utc: conf.enable_utc,
       timeLimit,
       softTimeLimit,
       rootId: options.rootId ?? parent?.rootId ?? parent?.id,
@@ -212,17 +218,30 @@ export class Publisher {
     return currentTask()?.request.deliveryInfo.priority ?? undefined;
   }
 
+  #eta({ eta, countdown }: ApplyOptions): number | string | undefined {
+    const { zone } = this.#host.localTime;
+    if (eta !== undefined && eta !== null) {
+      return this.#written(keptText(eta, momentOf(eta, 'eta', zone), zone));
+    }
+    if (countdown === undefined || countdown === null) return undefined;
+    const due = momentAfter(countdown, 'countdown', this.#host.clock().now());
+    return countdown > 0 ? this.#written(due) : undefined;
+  }
+
   #expires(expires: ApplyOptions['expires']): number | string | undefined {
     if (expires === undefined || expires === null) return undefined;
+    const { zone } = this.#host.localTime;
     const now = this.#host.clock().now();
-    const moment =
-      typeof expires === 'number'
-        ? now + expires
-        : expires instanceof Date
-          ? epochSeconds(expires, 'expires')
-          : fromIso(expires);
+    const moment = deadlineOf(expires, 'expires', now, zone);
     if (moment < now) this.#host.warn('The expiration of a message lies in the past.');
-    return typeof expires === 'string' ? expires : moment;
+    return this.#written(keptText(expires, moment, zone));
+  }
+
+  /** Moments are written as clocks of the app's time zone show them. */
+  #written<T extends number | string | null | undefined>(moment: T): T | string {
+    if (typeof moment !== 'number') return moment;
+    const { zone } = this.#host.localTime;
+    return zone === undefined ? moment : toIso(moment, zone);
   }
 
   /** Undefined before the first call and when a setting has changed. */
@@ -385,21 +404,6 @@ function withTaskOptions(options: ApplyOptions, definition?: TaskDefinition): Ap
     if (value !== undefined) merged[key] = value;
   }
   return merged as ApplyOptions;
-}
-
-function eta({ eta, countdown }: ApplyOptions, clock: Clock): number | string | undefined {
-  if (eta !== undefined) return eta instanceof Date ? epochSeconds(eta, 'eta') : eta;
-  if (countdown === undefined) return undefined;
-  if (typeof countdown !== 'number' || !Number.isFinite(countdown)) {
-    throw new TypeError(`countdown must be a number of seconds, got ${String(countdown)}`);
-  }
-  return countdown > 0 ? clock.now() + countdown : undefined;
-}
-
-function epochSeconds(date: Date, option: string): number {
-  const ms = date.getTime();
-  if (Number.isNaN(ms)) throw new TypeError(`${option} is an invalid Date`);
-  return ms / 1000;
 }
 
 const EMPTY_CALL = { args: [], kwargs: {}, options: {}, subtask_type: null, immutable: false };

@@ -1,6 +1,8 @@
 /** The types a setting may have: what is accepted, what is kept, how text is read. */
 
 import { levelNamed } from '../base/logger.ts';
+import { isTimeZone, nearestTimeZone } from '../base/time-zone.ts';
+import { LONGEST_SECONDS, millisecondsHint } from '../wire/moments.ts';
 import { PRIORITY_NAMES, type Priority, type PriorityName } from './priority-names.ts';
 
 /** Returned by `Kind.read` for a value of the wrong type. */
@@ -15,6 +17,8 @@ export interface Kind<Given, Kept = Given> {
   read(value: unknown): Kept | typeof UNREADABLE;
   /** A word of a command line as a value for `read`; undefined when it cannot be one. */
   fromText(text: string): unknown;
+  /** A sentence about a value that was not read: what was probably meant. */
+  hint?(value: unknown): string;
   readonly '~given'?: Given;
 }
 
@@ -147,7 +151,7 @@ const ISO_UNITS = ['weeks', 'days', 'hours', 'minutes', 'seconds'] as const;
 
 function readDuration(value: unknown): number | typeof UNREADABLE {
   const seconds = isNumber(value) ? value : durationSeconds(value);
-  return seconds >= 0 ? seconds : UNREADABLE;
+  return seconds >= 0 && seconds < LONGEST_SECONDS ? seconds : UNREADABLE;
 }
 
 /** NaN when it is no duration. */
@@ -169,12 +173,27 @@ function durationSeconds(value: unknown): number {
   }, 0);
 }
 
-export const duration = kind<Duration, number>(
-  'seconds',
-  'a number of seconds (0 or more) or a map such as {minutes: 5}',
-  readDuration,
-  text => numberFromText(text) ?? text,
-);
+export const duration: Kind<Duration, number> = {
+  ...kind<Duration, number>(
+    'seconds',
+    'a number of seconds (0 or more) or a map such as {minutes: 5}',
+    readDuration,
+    text => numberFromText(text) ?? text,
+  ),
+  hint: millisecondsHint,
+};
+
+export const timeZone: Kind<string> = {
+  ...kind<string>(
+    'time zone',
+    'an IANA time zone such as "Europe/Berlin"',
+    accepting((value): value is string => isString(value) && isTimeZone(value)),
+  ),
+  hint: value => {
+    const found = nearestTimeZone(String(value));
+    return found === undefined ? '' : ` Did you mean ${JSON.stringify(found)}?`;
+  },
+};
 
 export const classPath = kind<ClassPath>(
   'string or class',
@@ -255,6 +274,7 @@ export const id = kind<string | number>(
 /** The same kind, with null besides (Python's None) although the default is something else. */
 export function orNull<Given, Kept>(inner: Kind<Given, Kept>): Kind<Given | null, Kept | null> {
   return {
+    ...(inner.hint && { hint: inner.hint }),
     name: inner.name,
     expects: `${inner.expects}, or null`,
     read: value => (value === null ? null : inner.read(value)),

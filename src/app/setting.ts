@@ -10,7 +10,7 @@ import type { Kind } from './setting-kinds.ts';
 export type SettingStatus = 'used' | 'later' | 'no effect in Node';
 
 export interface Setting<Given = unknown, Kept = unknown> {
-  /** Upper-case names of Celery 3, still accepted. */
+  /** Upper-case names of Celery 3, still accepted; the first is the one that is shown. */
   readonly oldNames: readonly string[];
   readonly kind: Kind<Given, Kept>;
   /** Null is Python's None: not set. */
@@ -22,7 +22,7 @@ export interface Setting<Given = unknown, Kept = unknown> {
 }
 
 type Row = <Given, Kept, Default extends Kept | null>(
-  oldName: string | null,
+  oldName: string | readonly string[] | null,
   kind: Kind<Given, Kept>,
   fallback: Default,
   meaning: string,
@@ -30,8 +30,8 @@ type Row = <Given, Kept, Default extends Kept | null>(
 ) => Setting<Given | (Default & null), Kept | (Default & null)>;
 
 function row(status: SettingStatus): Row {
-  return (oldName, kind, fallback, meaning, reason = '') => ({
-    oldNames: oldName === null ? [] : [oldName],
+  return (oldNames, kind, fallback, meaning, reason = '') => ({
+    oldNames: oldNames === null ? [] : [oldNames].flat(),
     kind: kind as never,
     default: fallback as never,
     meaning,

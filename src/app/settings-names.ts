@@ -69,7 +69,7 @@ export function checkSetting(name: SettingName, value: unknown, origin?: string)
   if (kept !== UNREADABLE) return kept;
   const where = origin === undefined ? '' : ` (in ${origin})`;
   throw new ImproperlyConfigured(
-    `Setting ${name} must be ${kind.expects}, but ${describe(name, value)} was given${where}.`,
+    `Setting ${name} must be ${kind.expects}, but ${describe(name, value)} was given${where}.${kind.hint?.(value) ?? ''}`,
   );
 }
 

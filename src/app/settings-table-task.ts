@@ -16,6 +16,7 @@ import {
   rate,
   string,
   strings,
+  timeZone,
 } from './setting-kinds.ts';
 
 export const GENERAL_SETTINGS = {
@@ -32,16 +33,16 @@ export const GENERAL_SETTINGS = {
     'The same for results; unset means `accept_content`.',
   ),
   enable_utc: used(
-    'ENABLE_UTC',
+    ['ENABLE_UTC', 'CELERY_ENABLE_UTC'],
     bool,
     true,
-    'Write message times in UTC; off means local time unless `timezone` is set.',
+    'Off, and without `timezone`, the zone of the machine takes the place of UTC.',
   ),
   timezone: used(
     'CELERY_TIMEZONE',
-    string,
+    timeZone,
     null,
-    'IANA zone of schedules and of ETAs given without offset; unset means UTC.',
+    'IANA zone of ETAs given without offset, in which times are written; unset means UTC.',
   ),
   imports: used('CELERY_IMPORTS', strings, [], 'Modules a worker imports at start, in this order.'),
   include: used(
@@ -66,7 +67,7 @@ export const TASK_SETTINGS = {
     "Changes to task options: `{name: {option: value}}`, `'*'` for every task, or a list of such maps.",
   ),
   task_compression: used(
-    'CELERY_MESSAGE_COMPRESSION',
+    ['CELERY_MESSAGE_COMPRESSION', 'CELERY_COMPRESSION'],
     string,
     null,
     'Compression of task bodies: gzip (or zlib), brotli, zstd, bzip2, lzma; see [content](content.md).',
@@ -84,7 +85,7 @@ export const TASK_SETTINGS = {
     'Serializer of task bodies when neither task nor call name one.',
   ),
   task_publish_retry: used(
-    'CELERY_TASK_PUBLISH_RETRY',
+    ['CELERY_TASK_PUBLISH_RETRY', 'CELERY_PUBLISH_RETRY'],
     bool,
     true,
     'Try again when publishing fails because the connection is lost.',
@@ -96,13 +97,13 @@ export const TASK_SETTINGS = {
     'How often and how long to try: `max_retries`, `interval_start`, `interval_step`, `interval_max` (seconds).',
   ),
   task_always_eager: used(
-    'CELERY_ALWAYS_EAGER',
+    ['CELERY_ALWAYS_EAGER', 'CELERY_TASK_ALWAYS_EAGER'],
     bool,
     false,
     "Run tasks in the caller's process instead of sending them.",
   ),
   task_eager_propagates: used(
-    'CELERY_EAGER_PROPAGATES_EXCEPTIONS',
+    ['CELERY_EAGER_PROPAGATES_EXCEPTIONS', 'CELERY_EAGER_PROPAGATES'],
     bool,
     false,
     'An eager task throws its error instead of keeping it in the result.',
@@ -140,7 +141,7 @@ export const TASK_SETTINGS = {
     'Hard limit: the child that runs the task is killed after this time.',
   ),
   task_soft_time_limit: used(
-    'CELERYD_TASK_SOFT_TIME_LIMIT',
+    ['CELERYD_TASK_SOFT_TIME_LIMIT', 'CELERYD_SOFT_TIME_LIMIT'],
     duration,
     null,
     "Soft limit: the task's signal aborts with SoftTimeLimitExceeded after this time.",

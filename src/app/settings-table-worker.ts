@@ -222,7 +222,7 @@ export const WORKER_SETTINGS = {
     'Colour the log; unset means when it goes to a terminal.',
   ),
   worker_log_format: used(
-    'CELERYD_LOG_FORMAT',
+    ['CELERYD_LOG_FORMAT', 'CELERY_WORKER_LOG_FORMAT'],
     string,
     '[%(asctime)s: %(levelname)s/%(processName)s] %(message)s',
     'Log line: `%(asctime)s`, `%(levelname)s`, `%(processName)s`, `%(process)d`, `%(message)s`, `%(name)s`.',

@@ -140,7 +140,7 @@ function json(given: string): unknown {
 const ISO_8601 =
   /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?$/;
 
-/** Kept as text: what a time without zone means is up to `enable_utc` and `timezone`. */
+/** Kept as text: what a time without offset means is up to `timezone` and `enable_utc`. */
 export const isoDate: ValueType<string> = {
   metavar: 'TIME',
   parse: given => {

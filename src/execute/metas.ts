@@ -23,7 +23,7 @@ function meta(x: Execution, stored: Stored): ResultMeta {
     result: stored.result,
     traceback: stored.traceback ?? null,
     children: x.task.trail === false ? [] : (x.request?.children ?? []),
-    date_done: stored.final ? toIso(ports.clock.now()) : null,
+    date_done: stored.final ? toIso(ports.clock.now(), ports.zone) : null,
     ...(headers.group === null ? {} : { group_id: headers.group }),
     ...(headers.parentId === null ? {} : { parent_id: headers.parentId }),
     ...(ports.extended

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { TimeZone } from '../base/time-zone.ts';
 import type { SignatureRoute } from '../canvas/signature.ts';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import type { TaskCall } from '../wire/task-message.ts';
@@ -21,6 +22,8 @@ export interface ExecutionPorts {
   publish(call: TaskCall, route: SignatureRoute): Promise<void>;
   newId(): string;
   readonly clock: Clock;
+  /** In which times are written, and those without offset are read; undefined is UTC. */
+  readonly zone?: TimeZone | undefined;
   readonly logger: Logger;
   /** Node name of the worker. */
   readonly hostname: string;

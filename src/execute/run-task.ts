@@ -6,6 +6,7 @@
  */
 import { BackendStoreError } from '../backends/errors.ts';
 import type { Clock } from '../base/clock.ts';
+import type { TimeZone } from '../base/time-zone.ts';
 import type { JobControl } from '../pool/contract.ts';
 import { ContentDisallowed, InvalidTaskError } from '../wire/errors.ts';
 import { exceptionRepr } from '../wire/exception.ts';
@@ -172,6 +173,10 @@ class ExecutionHost implements ContextHost {
 
   get clock(): Clock {
     return this.#x.ports.clock;
+  }
+
+  get zone(): TimeZone | undefined {
+    return this.#x.ports.zone;
   }
 
   get signal(): AbortSignal {

@@ -8,6 +8,8 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { processWide } from '../base/process-wide.ts';
 import { argsRepr, saferepr } from '../base/saferepr.ts';
+import type { TimeZone } from '../base/time-zone.ts';
+import { deadlineOf, momentAfter, momentOf } from '../wire/moments.ts';
 import { MaxRetriesExceededError, Retry, type RetryPublishOptions } from './errors.ts';
 import type { TaskRequest } from './request.ts';
 import { TaskLogger, taskFields } from './task-logger.ts';
@@ -17,8 +19,8 @@ export interface RetryOptions extends RetryPublishOptions {
   readonly exc?: unknown;
   /** Seconds until the next try. Default: the task's `defaultRetryDelay`. */
   readonly countdown?: number;
-  /** The moment of the next try; wins over `countdown`. */
-  readonly eta?: Date;
+  /** The moment of the next try: a Date, ISO 8601 text or seconds since 1970; wins over `countdown`. */
+  readonly eta?: Date | string | number;
   /** Tries after the first; null is for ever. Default: the task's `maxRetries`. */
   readonly maxRetries?: number | null;
   /** Drop the next try when it has not started by then: seconds from now, a Date or ISO 8601. */
@@ -39,6 +41,8 @@ export interface StateUpdate {
 /** What a context needs from whoever runs the task. */
 export interface ContextHost {
   readonly clock: Clock;
+  /** Of times without offset; undefined is UTC. */
+  readonly zone?: TimeZone | undefined;
   readonly signal: AbortSignal;
   readonly maxRetries: number | null;
   readonly defaultRetryDelay: number;
@@ -153,17 +157,17 @@ export class TaskContext {
    * Decide to run again later: `throw self.retry({exc, countdown})`.
    *
    * @returns the outcome to throw; the message is published by the worker after that
-   * @throws `exc` when no try is left, or MaxRetriesExceededError when there is no `exc`;
+   * @throws TypeError or RangeError for a time that no message can carry; `exc` when no try is left, or MaxRetriesExceededError when there is no `exc`;
    *   called without a worker: `exc`, or the Retry itself
    */
   retry(options: RetryOptions = {}): Retry {
     const { exc, countdown, eta, args, kwargs, maxRetries, expires, ...publish } = options;
     if (maxRetries !== undefined) this.#maxRetries = maxRetries;
     const delay = countdown ?? this.#host.defaultRetryDelay;
-    const now = this.#host.clock.now();
-    const due = eta ? eta.getTime() / 1000 : delay > 0 ? now + delay : null;
-    const plan = { eta: due, expires: moment(expires, now), args, kwargs, options: publish };
-    const retry = new Retry(exc, eta ?? delay, plan);
+    const due = this.#due(eta, delay);
+    const plan = { eta: due, expires: this.#deadline(expires), args, kwargs, options: publish };
+    const when = eta == null ? delay : new Date(due! * 1000);
+    const retry = new Retry(exc, when, plan);
     if (this.request.calledDirectly) throw exc ?? retry;
 
     const limit = maxRetries === undefined ? this.#host.maxRetries : maxRetries;
@@ -173,6 +177,20 @@ export class TaskContext {
     return retry;
   }
 
+  /** Seconds since 1970; null is at once. */
+  #due(eta: RetryOptions['eta'], delay: number): number | null {
+    const { clock, zone } = this.#host;
+    if (eta !== undefined && eta !== null) return momentOf(eta, 'eta of retry', zone);
+    const due = momentAfter(delay, 'countdown of retry', clock.now());
+    return delay > 0 ? due : null;
+  }
+
+  #deadline(expires: RetryOptions['expires']): number | undefined {
+    if (expires === undefined || expires === null) return undefined;
+    const { clock, zone } = this.#host;
+    return deadlineOf(expires, 'expires of retry', clock.now(), zone);
+  }
+
   #maxRetriesExceeded() {
     const { id, task, args, kwargs } = this.request;
     return new MaxRetriesExceededError(
@@ -180,12 +198,4 @@ export class TaskContext {
       { id, args, kwargs },
     );
   }
-}
-
-function moment(
-  expires: number | Date | string | undefined,
-  now: number,
-): number | string | undefined {
-  if (expires instanceof Date) return expires.getTime() / 1000;
-  return typeof expires === 'number' ? now + expires : expires;
 }

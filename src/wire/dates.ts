@@ -1,40 +1,71 @@
 /** Instants as ISO 8601 text, the way Python's `isoformat` writes and its parsers read them. */
+import type { TimeZone } from '../base/time-zone.ts';
 
 const PATTERN =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?)?\s*(Z|z|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?$/;
 
-/** `2026-11-20T11:26:04.633000+00:00`; the fraction is left out when it is zero. */
-export function toIso(epochSeconds: number): string {
-  const micros = Math.round(epochSeconds * 1e6);
-  const date = new Date(Math.floor(micros / 1e6) * 1000);
-  if (Number.isNaN(date.getTime())) {
-    throw new RangeError(`Not a time: ${epochSeconds} (expected seconds since 1970).`);
+/** Python's datetime has the years 1 to 9999: seconds since 1970 of the first moment, and of the first after the last. */
+const FIRST = -62_135_596_800;
+const END = 253_402_300_800;
+
+/** Whether every implementation has a word for the moment: it lies in the years 1 to 9999. */
+export function isWritable(epochSeconds: number): boolean {
+  return epochSeconds >= FIRST && epochSeconds < END;
+}
+
+/**
+ * `2026-11-20T11:26:04.633000+00:00`; the fraction is left out when it is zero. Throws RangeError
+ * for what is not in the years 1 to 9999.
+ *
+ * @param zone writes the time there, with its offset; UTC when left out
+ */
+export function toIso(epochSeconds: number, zone?: TimeZone): string {
+  if (!isWritable(epochSeconds)) {
+    throw new RangeError(
+      `Not a time: ${epochSeconds} (expected seconds since 1970, in the years 1 to 9999).`,
+    );
   }
-  const fraction = micros - Math.floor(micros / 1e6) * 1e6;
-  const seconds = date.toISOString().slice(0, -5);
+  const micros = Math.round(epochSeconds * 1e6);
+  const whole = Math.floor(micros / 1e6);
+  const fraction = micros - whole * 1e6;
+  const offset = zone === undefined ? 0 : zone.offsetAt(whole);
+  const local = isWritable(whole + offset) ? offset : 0;
+  const seconds = new Date((whole + local) * 1000).toISOString().slice(0, -5);
+  const end = local === 0 ? '+00:00' : offsetText(local);
   return fraction === 0
-    ? `${seconds}+00:00`
-    : `${seconds}.${String(fraction).padStart(6, '0')}+00:00`;
+    ? `${seconds}${end}`
+    : `${seconds}.${String(fraction).padStart(6, '0')}${end}`;
+}
+
+function offsetText(offset: number): string {
+  const size = Math.abs(offset);
+  const parts = [Math.floor(size / 3600), Math.floor(size / 60) % 60, size % 60];
+  // seconds only where there are any, as Python writes them
+  const shown = size % 60 === 0 ? parts.slice(0, 2) : parts;
+  return (offset < 0 ? '-' : '+') + shown.map(part => String(part).padStart(2, '0')).join(':');
 }
 
 /**
  * Seconds since 1970 of an ISO 8601 text: date alone, `T` or a space, any fraction, `Z` or an
- * offset. Without an offset it is UTC. Throws RangeError naming the text.
+ * offset. Without an offset it is a time of `zone`, or UTC. Throws RangeError naming the text when
+ * it is no date, or not in the years 1 to 9999.
  */
-export function fromIso(text: string): number {
+export function fromIso(text: string, zone?: TimeZone): number {
   const match = PATTERN.exec(text);
   if (match === null) throw notADate(text);
   const [, year, month, day, hour, minute, second, fraction, offset] = match;
-  const seconds = Date.UTC(
-    Number(year),
-    Number(month) - 1,
-    Number(day),
-    Number(hour ?? 0),
-    Number(minute ?? 0),
-    Number(second ?? 0),
+  const date = new Date(
+    Date.UTC(
+      Number(year),
+      Number(month) - 1,
+      Number(day),
+      Number(hour ?? 0),
+      Number(minute ?? 0),
+      Number(second ?? 0),
+    ),
   );
-  const date = new Date(seconds);
-  // Date.UTC rolls the 31st of April over to May, and reads years below 100 as 19xx.
+  // Date.UTC reads years below 100 as 19xx, and rolls the 31st of April over to May.
+  if (Number(year) < 100) date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
   const kept =
     date.getUTCFullYear() === Number(year) &&
     date.getUTCMonth() === Number(month) - 1 &&
@@ -43,8 +74,12 @@ export function fromIso(text: string): number {
     date.getUTCMinutes() === Number(minute ?? 0) &&
     date.getUTCSeconds() === Number(second ?? 0);
   if (!kept) throw notADate(text);
-  const whole = seconds / 1000 - offsetSeconds(offset, text);
-  return fraction === undefined ? whole : whole + Number(`0.${fraction}`);
+  const wall = date.getTime() / 1000;
+  const isNaive = offset === undefined && zone !== undefined;
+  const whole = isNaive ? zone.instantOf(wall) : wall - offsetSeconds(offset, text);
+  const instant = fraction === undefined ? whole : whole + Number(`0.${fraction}`);
+  if (!isWritable(instant)) throw notADate(text);
+  return instant;
 }
 
 /** Whether the text names an offset; without one Python reads it as a naive time. */

@@ -6,7 +6,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { floatDigits } from '../base/saferepr.ts';
-import { fromIso, hasOffset, toIso } from './dates.ts';
+import { fromIso, hasOffset, isWritable, toIso } from './dates.ts';
 import { DecodeError, EncodeError } from './errors.ts';
 import { MAX_DEPTH, parsePythonJson } from './json-parser.ts';
 import { type RegisteredType, registeredType, registeredTypeOf } from './registered-types.ts';
@@ -334,6 +334,9 @@ class Writer {
 
   #date(date: Date, path: Path): string {
     if (Number.isNaN(date.getTime())) throw cannotWrite('an invalid Date', path);
+    if (!isWritable(date.getTime() / 1000)) {
+      throw cannotWrite(`the Date ${date.toISOString()}, not in the years 1 to 9999,`, path);
+    }
     const iso = toIso(date.getTime() / 1000);
     return this.#typedValue('datetime', iso, iso.replace('+00:00', 'Z'), path);
   }

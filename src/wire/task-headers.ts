@@ -70,6 +70,23 @@ export function readTaskHeaders(
   return readFields(protocol1Fields(message, accept), message, 1);
 }
 
+/**
+ * The headers without `eta` and `expires`, to be told who waits for a task whose dates nobody can
+ * read; undefined when the message has other faults besides.
+ */
+export function headersWithoutDates(
+  message: Message,
+  accept: ReadonlySet<string> = JSON_ONLY,
+): TaskHeaders | undefined {
+  try {
+    const isFirst = !('task' in message.headers);
+    const fields = isFirst ? protocol1Fields(message, accept) : message.headers;
+    return readFields({ ...fields, eta: null, expires: null }, message, isFirst ? 1 : 2);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether somebody meant this to be a task message, however broken. Never throws. */
 export function isTaskMessage(message: Message, accept: ReadonlySet<string> = JSON_ONLY): boolean {
   if ('task' in message.headers) return true;

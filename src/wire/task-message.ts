@@ -14,7 +14,12 @@ import type { Headers, Message, MessageProperties } from './message.ts';
 export type { TaskBody } from './task-body.ts';
 export { readTaskBody } from './task-body.ts';
 export type { TaskHeaders } from './task-headers.ts';
-export { customHeaders, isTaskMessage, readTaskHeaders } from './task-headers.ts';
+export {
+  customHeaders,
+  headersWithoutDates,
+  isTaskMessage,
+  readTaskHeaders,
+} from './task-headers.ts';
 
 /** One call of a task, before it is a message. Durations and instants are in seconds. */
 export interface TaskCall {
@@ -62,6 +67,8 @@ export interface TaskCall {
   readonly argsrepr?: string | null | undefined;
   readonly kwargsrepr?: string | null | undefined;
   readonly protocol?: 1 | 2 | undefined;
+  /** What protocol 1 says of `enable_utc`; default true. */
+  readonly utc?: boolean | undefined;
   /** Further properties. */
   readonly properties?: Readonly<Record<string, unknown>> | undefined;
   /** The present, in seconds since 1970; for `expiration`. */
@@ -232,7 +239,7 @@ function protocol1Body(call: TaskCall, eta: string | null, expires: string | nul
     retries: call.retries ?? 0,
     eta,
     expires,
-    utc: true,
+    utc: call.utc ?? true,
     callbacks: protocol1Callbacks(call),
     errbacks: call.errbacks ?? null,
     timelimit: [call.timeLimit ?? null, call.softTimeLimit ?? null],

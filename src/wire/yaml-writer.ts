@@ -4,7 +4,7 @@
  * writes YAML 1.2's numbers, `1e+21` and the like.)
  */
 
-import { toIso } from './dates.ts';
+import { isWritable, toIso } from './dates.ts';
 import { type PlainFormat, toPlain } from './plain-value.ts';
 import { PyDate, PyDateTime } from './typed-value.ts';
 import { TIMESTAMP } from './yaml-timestamp.ts';
@@ -39,7 +39,8 @@ function binary(value: Uint8Array): Scalar {
 }
 
 function dateScalar(date: Date): Scalar | undefined {
-  return Number.isNaN(date.getTime()) ? undefined : new Scalar(toIso(date.getTime() / 1000));
+  const seconds = date.getTime() / 1000;
+  return isWritable(seconds) ? new Scalar(toIso(seconds)) : undefined;
 }
 
 /** Throws EncodeError naming the place of a value that YAML has no word for. */

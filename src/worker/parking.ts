@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { TimeZone } from '../base/time-zone.ts';
 import { toIso } from '../wire/dates.ts';
 import type { Request } from './request.ts';
 
@@ -8,6 +9,8 @@ export interface ParkingOptions {
   readonly after: number;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** In which the log says ETAs; undefined is UTC. */
+  readonly zone?: TimeZone | undefined;
 }
 
 /** Seconds until it is tried again to park messages of a queue where that failed. */
@@ -72,9 +75,9 @@ export class EtaParking {
   }
 
   #parked({ label, id }: Request, eta: number): void {
-    const { logger } = this.#options;
+    const { logger, zone } = this.#options;
     if (!logger.isEnabledFor('info')) return;
-    logger.info(`Task ${label} waits in the broker, eta: ${toIso(eta)}`, { task_id: id });
+    logger.info(`Task ${label} waits in the broker, eta: ${toIso(eta, zone)}`, { task_id: id });
   }
 
   #refused({ delivery: { queue, lost } }: Request, { message }: Error): void {

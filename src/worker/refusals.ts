@@ -13,7 +13,7 @@ import type { WorkerReason } from '../wire/dead-letter.ts';
 import { ContentDisallowed, DecodeError, InvalidTaskError } from '../wire/errors.ts';
 import { exceptionRepr } from '../wire/exception.ts';
 import { bodyBytes } from '../wire/message.ts';
-import type { TaskHeaders } from '../wire/task-message.ts';
+import { headersWithoutDates, type TaskHeaders } from '../wire/task-message.ts';
 import type { DeadLetters, Refusal } from './dead-letters.ts';
 import { missingTask } from './missing-task.ts';
 import type { UnknownTasks } from './unknown-tasks.ts';
@@ -50,7 +50,7 @@ export class Refusals {
   /** The headers cannot be read. @throws errors that are none of decoding or validation */
   unreadable(delivery: Delivery, error: unknown): void {
     if (error instanceof DecodeError) this.#dropUndecodable(delivery, error);
-    else if (error instanceof InvalidTaskError) this.#rejectInvalid(delivery, error, 'invalid');
+    else if (error instanceof InvalidTaskError) this.#failInvalid(delivery, error);
     else throw error;
   }
 
@@ -104,6 +104,20 @@ export class Refusals {
     const why = { reason: 'undecodable', error: exceptionRepr(error) } as const;
     // Celery acknowledges what it cannot read
     this.settle(deadLetters ? deadLetters.bury(delivery, why) : delivery.ack());
+  }
+
+  /** Whoever waits for a task with dates that cannot be read is told so. */
+  #failInvalid(delivery: Delivery, error: InvalidTaskError): void {
+    const headers = headersWithoutDates(delivery.message, this.#execution.accept);
+    const reject = () => this.#rejectInvalid(delivery, error, 'invalid');
+    if (!headers) {
+      reject();
+      return;
+    }
+    const { message, exchange, routingKey, redelivered } = delivery;
+    const source = { message, exchange, routingKey, redelivered, headers };
+    const stored = failTask(missingTask(headers.task), source, this.#execution, error);
+    this.settle(stored.then(reject));
   }
 
   #rejectInvalid(delivery: Delivery, error: Error, reason: WorkerReason): void {

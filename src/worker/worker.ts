@@ -298,7 +298,7 @@ export class Worker {
   }
 
   async #storeRevoked(id: string): Promise<void> {
-    const { store, storesResults, clock } = this.#execution;
+    const { store, storesResults, clock, zone } = this.#execution;
     if (!storesResults) return;
     await store({
       task_id: id,
@@ -306,7 +306,7 @@ export class Worker {
       result: encodeException(new TaskRevokedError('revoked')),
       traceback: null,
       children: null,
-      date_done: toIso(clock.now()),
+      date_done: toIso(clock.now(), zone),
     });
   }
 
@@ -331,7 +331,7 @@ export class Worker {
       maxDeliveries: conf.get('worker_max_deliveries'),
       deadLetters: this.#deadLetters,
       ...(after !== null && {
-        parking: new EtaParking({ after, logger: this.#logger, clock }),
+        parking: new EtaParking({ after, logger: this.#logger, clock, zone: this.#execution.zone }),
       }),
       ...(!conf.get('worker_disable_rate_limits') && {
         rateLimits: new RateLimits(clock, (request, isLate) => this.#toPool(request, isLate)),

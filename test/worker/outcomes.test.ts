@@ -206,6 +206,21 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
       await bench.worker.sees(/Received unregistered task of type 'w\.unknown'/);
     });
 
+    for (const name of ['eta', 'expires']) {
+      it(`whose ${name} cannot be read fails, and the log says so`, async () => {
+        // as older versions sent it
+        const headers = { [name]: '+058877-11-12T09:57:00+00:00' };
+
+        const result = await send('w.add', [1, 2], { headers });
+
+        await assert.rejects(result.get({ timeout: 20 }), {
+          name: 'InvalidTaskError',
+          message: new RegExp(`${name} is '\\+058877.*not an ISO 8601 date`),
+        });
+        await bench.worker.sees(new RegExp(`Received invalid task message:.* ${name} is`));
+      });
+    }
+
     it('with a result that cannot be written fails and says why', async () => {
       await assert.rejects(get('w.unwritable'), { name: 'EncodeError', message: /function/ });
     });

@@ -19,7 +19,7 @@ export const CALL_OPTIONS = {
     flags: ['--eta'],
     type: isoDate,
     section: 'Calling Options',
-    help: 'Run not before this time; UTC when it names no zone and enable_utc is on.',
+    help: 'Run not before this time; without an offset, a time of the setting timezone.',
   },
   countdown: {
     flags: ['--countdown'],

@@ -344,6 +344,36 @@ describe('self.retry', () => {
     assert.equal(worker.scheduled, 1);
   });
 
+  for (const [options, message] of [
+    [{ eta: Date.now() }, /eta of retry is out of range: \d+ is after the year 9999.*milliseconds/],
+    [{ eta: new Date('never') }, /eta of retry must be a Date.*got an invalid Date/],
+    [{ countdown: Date.now() }, /countdown of retry is out of range.*milliseconds/],
+    [{ countdown: '5' }, /countdown of retry must be a number of seconds, got '5'/],
+    [{ countdown: Number.NaN }, /countdown of retry must be a number of seconds, got nan/],
+    [{ expires: Date.now() }, /expires of retry is out of range.*milliseconds/],
+    [{ expires: 'soon' }, /expires of retry: Not an ISO 8601 date: "soon"/],
+  ] as const) {
+    it(`fails the task when its time cannot be sent: ${Object.keys(options)} ${message}`, async t => {
+      const app = new Celery('retry');
+      const task = app.task('t', { bind: true }, self => {
+        throw self.retry(options as RetryOptions);
+      });
+      await open(t, app);
+
+      const result = await task.delay();
+
+      await assert.rejects(result.get({ timeout: 5 }), { message });
+    });
+  }
+
+  it('takes the moment as text too, in the time zone of the app', async t => {
+    const eta = '2026-01-01T03:00:00+02:00';
+
+    const { retry } = await retried(t, { eta });
+
+    assert.deepEqual(retry.eta, new Date('2026-01-01T01:00:00Z'));
+  });
+
   it('stores RETRY with the error and its stack', async t => {
     const app = new Celery('retry');
     const task = app.task('t', { bind: true }, self => {

@@ -27,7 +27,22 @@ describe('settings table', () => {
     const old = SETTING_NAMES.flatMap(name => SETTINGS[name].oldNames);
 
     assert.equal(new Set(old).size, old.length);
-    assert.equal(old.length, 198);
+    assert.equal(old.length, 205);
+  });
+
+  test('the old names of the manual are known besides those of the code', () => {
+    const settings = fromSource({ CELERY_ENABLE_UTC: false, CELERYD_SOFT_TIME_LIMIT: 5 });
+
+    assert.equal(settings.enable_utc, false);
+    assert.equal(settings.task_soft_time_limit, 5);
+  });
+
+  test('a duration that looks like milliseconds, is endless or negative is refused', () => {
+    const hint = /result_expires must be .*1795173964633 was given.*in seconds.*1795173964\.633\?/;
+    assert.throws(() => fromSource({ result_expires: 1795173964633 }), { message: hint });
+    for (const bad of [Number.POSITIVE_INFINITY, Number.NaN, -1]) {
+      assert.throws(() => fromSource({ task_time_limit: bad }), /task_time_limit must be a number/);
+    }
   });
 
   test('every setting says what it means, and those without effect say why', () => {
@@ -97,26 +112,30 @@ describe('layers', () => {
     const conf = settings({ task_default_queue: 'change' });
 
     conf.setSource({
-      values: { task_default_queue: 'file', timezone: 'file', task_default_exchange: 'file' },
+      values: {
+        task_default_queue: 'file',
+        control_exchange: 'file',
+        task_default_exchange: 'file',
+      },
       origin: 'file',
     });
-    conf.addDefaults({ task_default_queue: 'added', timezone: 'added' });
-    conf.addDefaults(() => ({ timezone: 'added later' }));
+    conf.addDefaults({ task_default_queue: 'added', control_exchange: 'added' });
+    conf.addDefaults(() => ({ control_exchange: 'added later' }));
 
     assert.equal(conf.task_default_queue, 'change');
-    assert.equal(conf.timezone, 'added later');
+    assert.equal(conf.control_exchange, 'added later');
     assert.equal(conf.task_default_exchange, 'file');
     assert.equal(conf.task_default_routing_key, null);
     assert.deepEqual(conf.changes(), { task_default_queue: 'change' });
   });
 
   test('a second config file replaces the first, changes stay', () => {
-    const conf = fromSource({ timezone: 'first', task_default_queue: 'first' });
+    const conf = fromSource({ control_exchange: 'first', task_default_queue: 'first' });
     conf.worker_concurrency = 2;
 
-    conf.setSource({ values: { timezone: 'second' }, origin: 'second' });
+    conf.setSource({ values: { control_exchange: 'second' }, origin: 'second' });
 
-    assert.deepEqual(conf.withoutDefaults(), { timezone: 'second', worker_concurrency: 2 });
+    assert.deepEqual(conf.withoutDefaults(), { control_exchange: 'second', worker_concurrency: 2 });
   });
 
   test('the environment comes first for broker and results', () => {
@@ -195,7 +214,7 @@ describe('broker and results', () => {
 describe('unknown setting', () => {
   const nearest: [string, string][] = [
     ['task_defualt_queue', 'task_default_queue'],
-    ['CELERY_TASK_ALWAYS_EAGER', 'CELERY_ALWAYS_EAGER'],
+    ['CELERY_TASK_ACKS_LATE', 'CELERY_ACKS_LATE'],
     ['celeryd_concurrency', 'CELERYD_CONCURRENCY'],
   ];
   for (const [key, meant] of nearest) {

@@ -171,9 +171,36 @@ describe('an option that cannot be', () => {
   const cases: [options: object, error: RegExp | { name: string }][] = [
     [{ countdown: 'soon' }, /countdown must be a number of seconds, got 'soon'/],
     [{ countdown: Number.NaN }, /countdown must be a number of seconds, got nan/],
-    [{ eta: new Date('never') }, /eta is an invalid Date/],
-    [{ eta: 'never' }, /never/],
-    [{ expires: new Date('never') }, /expires is an invalid Date/],
+    [
+      { eta: new Date('never') },
+      /eta must be a Date, ISO 8601 text or seconds since 1970, got an invalid Date/,
+    ],
+    [{ eta: 'never' }, /eta: Not an ISO 8601 date: "never"/],
+    [
+      { eta: 1795173964633 },
+      /eta is out of range: 1795173964633 is after the year 9999\. .* this looks like milliseconds: 1795173964\.633\?/,
+    ],
+    [{ eta: new Date(8e15) }, /eta is out of range: \+255479-/],
+    [{ eta: -1e12 }, /eta is out of range: -1000000000000(\.0)? is before the year 1/],
+    [{ eta: Number.POSITIVE_INFINITY }, /eta is out of range: inf/],
+    [{ eta: {} }, /eta must be a Date, ISO 8601 text or seconds since 1970, got \{\}/],
+    [
+      { countdown: 1795173964633 },
+      /countdown must be a number of seconds, got 1795173964633\. .*milliseconds/,
+    ],
+    [{ countdown: 3e11 }, /countdown/],
+    [{ expires: 1795173964633 }, /expires is out of range: .*looks like milliseconds/],
+    [{ expires: 'soon' }, /expires: Not an ISO 8601 date: "soon"/],
+    [
+      { expires: true },
+      /expires must be a number of seconds from now, a Date or ISO 8601 text, got True/,
+    ],
+    [{ timeLimit: 1795173964633 }, /timeLimit must be a number of seconds, .*milliseconds/],
+    [
+      { softTimeLimit: Number.POSITIVE_INFINITY },
+      /softTimeLimit must be a number of seconds, got inf/,
+    ],
+    [{ expires: new Date('never') }, /expires must be a Date.*got an invalid Date/],
     [{ serializer: 'jsn' }, /No serializer named "jsn".*"json"/],
     [{ compression: 'gzp' }, /"gzp".*"gzip"/],
     [

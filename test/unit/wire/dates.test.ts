@@ -12,7 +12,7 @@ describe('an instant as text', () => {
   });
 
   test('is refused when it is none', () => {
-    for (const bad of [Number.NaN, Infinity, 1e20]) {
+    for (const bad of [Number.NaN, Infinity, 1e20, 253402300800, -62135596801]) {
       assert.throws(() => toIso(bad), {
         name: 'RangeError',
         message: new RegExp(`Not a time: ${bad}`.replace('+', '\\+')),
@@ -35,7 +35,12 @@ describe('a text as instant', () => {
     ['1970-01-01T00:00:00.123456789+00:00', 0.123456789],
     ['1969-12-31T23:59:59.250Z', -0.75],
     ['2024-02-29T00:00:00Z', 1709164800],
-    ['0099-01-01T00:00:00Z', undefined],
+    ['0099-01-01T00:00:00Z', -59042995200],
+    ['0001-01-01T00:00:00Z', -62135596800],
+    ['0001-01-01T00:00:00+01:00', undefined],
+    ['0000-12-31T23:59:59Z', undefined],
+    ['9999-12-31T23:59:59Z', 253402300799],
+    ['9999-12-31T23:59:59-01:00', undefined],
   ] as const) {
     test(`${text} is read or refused as documented`, () => {
       if (seconds === undefined) assert.throws(() => fromIso(text), RangeError);
