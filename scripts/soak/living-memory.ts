@@ -17,6 +17,7 @@ export class LivingMemory {
   readonly nodeArgs = ['--import', PROBE];
   readonly env: Readonly<Record<string, string>>;
   readonly #folder: string;
+  readonly #ended = new Set<string>();
   #asked = 0;
 
   private constructor(folder: string) {
@@ -42,20 +43,29 @@ export class LivingMemory {
     return least;
   }
 
+  /** The processes and threads that can be asked. */
+  async members(): Promise<string[]> {
+    const names = await this.#files('member.');
+    return names.filter(name => isAlive(name) && !this.#ended.has(name));
+  }
+
   async close(): Promise<void> {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
   async #ask(): Promise<Map<string, number>> {
-    const members = (await this.#files('member.')).filter(isAlive);
+    const members = await this.members();
     const number = ++this.#asked;
     await this.#write('ask', String(number));
     const silent = async () => {
       const answered = await this.#files(`${number}.`);
-      return members.filter(name => !answered.includes(name) && isAlive(name));
+      return members.filter(
+        name => !answered.includes(name) && isAlive(name) && !this.#ended.has(name),
+      );
     };
     for (let left = PATIENCE * 1000; (await silent()).length > 0; left -= POLL_MS) {
-      if (left <= 0) throw new Error(`No answer from ${(await silent()).join(', ')}`);
+      // a thread that was ended: it is missing in what is returned
+      if (left <= 0) for (const name of await silent()) this.#ended.add(name);
       await sleep(POLL_MS);
     }
     const answers = await this.#files(`${number}.`);

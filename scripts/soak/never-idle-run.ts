@@ -8,7 +8,15 @@ import type { BrokerName, Place } from './private-brokers.ts';
 import { SoakedWorker } from './soaked-worker.ts';
 
 export const POOLS = ['prefork', 'threads', 'async', 'solo'] as const;
-export const VARIANTS = ['results', 'no-results', 'late-acks', 'retries', 'etas'] as const;
+export const VARIANTS = [
+  'results',
+  'no-results',
+  'late-acks',
+  'retries',
+  'etas',
+  'failures',
+  'time-limits',
+] as const;
 
 export interface Run {
   readonly pool: (typeof POOLS)[number];
@@ -39,6 +47,10 @@ const POLL_MS = 10;
 const RSS_MS = 250;
 const EARLY = 0.25;
 const LATE = 0.9;
+const TASKS: Readonly<Record<string, string>> = {
+  retries: 'soak.retried',
+  failures: 'soak.failed',
+};
 /** With ETAs one message of so many has one, this many seconds ahead. */
 const ETA_EACH = 10;
 const ETA_SECONDS = 0.5;
@@ -50,22 +62,27 @@ const PLACES: Readonly<Record<Run['pool'], string>> = {
   solo: '1',
 };
 
-/** @param seconds from the moment the worker has taken something */
-export async function soak(run: Run, place: Place, seconds: number): Promise<Found> {
+/** How long a run is: so many seconds from the moment the worker has taken something, or so many tasks. */
+export type Length = { readonly seconds: number } | { readonly tasks: number };
+
+export async function soak(run: Run, place: Place, length: Length): Promise<Found> {
   const memory = await LivingMemory.open();
   const producer = await Producer.open(run, place);
   let worker: SoakedWorker | undefined;
   try {
     await producer.fill();
-    const args = ['-l', 'ERROR', '-P', run.pool, '-c', PLACES[run.pool]];
+    const args = ['-l', 'CRITICAL', '-P', run.pool, '-c', PLACES[run.pool]];
     const env = { ...environment(run, place), ...memory.env };
     worker = await SoakedWorker.start(args, env, memory.nodeArgs);
     await producer.started(worker);
     producer.keepFull();
     const start = performance.now();
-    const at = (share: number) => start + seconds * share * 1000;
-    const early = await lookAt(at(EARLY), worker, memory);
-    const late = await lookAt(at(LATE), worker, memory);
+    const share = () =>
+      'tasks' in length
+        ? producer.taken / length.tasks
+        : (performance.now() - start) / 1000 / length.seconds;
+    const early = await lookWhen(() => share() >= EARLY, worker, memory);
+    const late = await lookWhen(() => share() >= LATE, worker, memory);
     return { early, late, tasks: producer.taken, fewest: producer.fewest };
   } finally {
     await producer.close();
@@ -78,23 +95,30 @@ function environment({ variant }: Run, { broker, backend }: Place): Record<strin
   return {
     SOAK_BROKER: broker,
     SOAK_QUEUE: QUEUE,
-    ...(variant === 'results' && { SOAK_BACKEND: backend }),
+    ...((variant === 'results' || variant === 'failures') && { SOAK_BACKEND: backend }),
+    ...(variant === 'time-limits' && { SOAK_LIMITS: 'yes' }),
     ...(variant === 'late-acks' && { SOAK_LATE: 'yes' }),
   };
 }
 
-/** Resident memory is the median of what it was in the last fifth of the time before. */
-async function lookAt(moment: number, worker: SoakedWorker, memory: LivingMemory): Promise<Look> {
-  const from = moment - (moment - performance.now()) / 5;
-  await sleep(from - performance.now());
-  const names = [...(await memory.measure()).keys()];
-  const seen = new Map(names.map(name => [name, [] as number[]]));
+/** Resident memory is the median of what it was in the last fifth of the time until then. */
+async function lookWhen(
+  isDue: () => boolean,
+  worker: SoakedWorker,
+  memory: LivingMemory,
+): Promise<Look> {
+  const seen = new Map<string, number[]>();
   do {
     worker.check();
-    for (const name of names) seen.get(name)!.push(await residentMemoryOf(name));
+    for (const name of await memory.members()) {
+      const values = seen.get(name) ?? [];
+      values.push(await residentMemoryOf(name));
+      seen.set(name, values);
+    }
     await sleep(RSS_MS);
-  } while (performance.now() < moment);
-  const rss = new Map([...seen].map(([name, values]) => [name, median(values)]));
+  } while (!isDue());
+  const last = (values: readonly number[]) => values.slice(Math.floor(values.length * 0.8));
+  const rss = new Map([...seen].map(([name, values]) => [name, median(last(values))]));
   return { heaps: await memory.measure(), rss };
 }
 
@@ -171,7 +195,7 @@ class Producer {
 
   async #send(): Promise<void> {
     const { variant } = this.#run;
-    const task = variant === 'retries' ? 'soak.retried' : 'soak.noop';
+    const task = TASKS[variant] ?? 'soak.noop';
     const sending = Array.from({ length: SENT_AT_ONCE }, (_, i) => {
       const isLater = variant === 'etas' && i % ETA_EACH === 0;
       return this.#app.sendTask(task, [], isLater ? { countdown: ETA_SECONDS } : {});

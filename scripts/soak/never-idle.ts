@@ -7,15 +7,16 @@
  *
  *   --pools prefork,threads,async,solo    which pools; default all, as with the next two
  *   --brokers redis,rabbitmq,sqlite
- *   --variants results,no-results,late-acks,retries,etas
+ *   --variants results,no-results,late-acks,retries,etas,failures,time-limits
  *   --seconds 30                          of each run
+ *   --tasks 50000                         of each run, instead of seconds
  *   --at-once 1                           runs that go on side by side
  *
  * Starts servers of its own. Prints a table; exit code 1 when something grew, or when a queue was
  * found empty, since then nothing is proved.
  */
 import { parseArgs } from 'node:util';
-import { POOLS, type Run, soak, VARIANTS } from './never-idle-run.ts';
+import { type Found, type Length, POOLS, type Run, soak, VARIANTS } from './never-idle-run.ts';
 import { HEADER, isFlat, rowsOf } from './never-idle-table.ts';
 import { BROKERS, PrivateBrokers } from './private-brokers.ts';
 
@@ -39,6 +40,7 @@ async function main(): Promise<boolean> {
       brokers: { type: 'string' },
       variants: { type: 'string' },
       seconds: { type: 'string', default: '30' },
+      tasks: { type: 'string' },
       'at-once': { type: 'string', default: '1' },
     },
   });
@@ -47,22 +49,28 @@ async function main(): Promise<boolean> {
   const runs = chosen(values.brokers, BROKERS).flatMap(broker =>
     variants.flatMap(variant => pools.map((pool): Run => ({ pool, broker, variant }))),
   );
-  const seconds = positive(values.seconds, 'seconds');
+  const length: Length = values.tasks
+    ? { tasks: positive(values.tasks, 'tasks') }
+    : { seconds: positive(values.seconds, 'seconds') };
   const brokers = new PrivateBrokers();
-  let isClean = true;
+  const waiting = [...runs];
+  const found = new Map<Run, Found>();
   const next = async () => {
-    for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
-      const found = await soak(run, await brokers.place(run.broker), seconds);
-      for (const row of rowsOf(run, found)) console.log(row);
-      isClean &&= isFlat(found);
+    for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) {
+      const result = await soak(run, await brokers.place(run.broker), length);
+      found.set(run, result);
+      // the whole table comes at the end, which may be far away
+      console.log(rowsOf(run, result).join('\n'));
     }
   };
   try {
-    console.log(HEADER);
     await Promise.all(Array.from({ length: positive(values['at-once'], 'at-once') }, next));
   } finally {
     await brokers.stop();
   }
+  const isClean = [...found.values()].every(isFlat);
+  console.log(`\n${HEADER}`);
+  for (const [run, result] of found) console.log(rowsOf(run, result).join('\n'));
   console.log(isClean ? '\nNothing grows.' : '\nNOT CLEAN');
   return isClean;
 }
