@@ -88,12 +88,19 @@ function putToken(sink: Sink, token: string): void {
   sink.left -= token.length;
 }
 
+/** At most `length` characters; half a code point at its end is left out. */
+function startOf(text: string, length: number): string {
+  const end = Math.max(0, length);
+  const last = text.charCodeAt(end - 1);
+  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? end - 1 : end);
+}
+
 function putLiteral(sink: Sink, token: string): void {
   if (token.length < sink.left) {
     putToken(sink, token);
     return;
   }
-  sink.text += `${token.slice(0, Math.max(0, sink.left))}...`;
+  sink.text += `${startOf(token, sink.left)}...`;
   sink.left = 0;
 }
 
@@ -103,7 +110,7 @@ function putQuoted(sink: Sink, prefix: string, content: string): void {
     putToken(sink, `${prefix}'${escaped}'`);
     return;
   }
-  const start = content.slice(0, Math.max(0, sink.left));
+  const start = startOf(content, sink.left);
   const space = start.lastIndexOf(' ');
   const shown = space > 0 ? start.slice(0, space) : start;
   sink.text += `${prefix}'${shown.replaceAll("'", "\\'")}...'`;

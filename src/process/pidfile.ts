@@ -104,7 +104,8 @@ export class Pidfile {
 
 /** As Celery: a process that is not ours to signal counts as gone. */
 function isAlive(pid: number | 'broken'): boolean {
-  if (pid === 'broken') return false;
+  // 0 would ask for our own process group
+  if (pid === 'broken' || pid === 0) return false;
   try {
     process.kill(pid, 0);
     return true;

@@ -3,10 +3,12 @@
  * queue is published and confirmed before the message is acknowledged: whoever dies in between,
  * the message is in one of the two queues.
  */
+
 import { sleep } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { printable } from '../base/printable.ts';
 import type { Delivery, Transport } from '../messaging/contract.ts';
 import { DEFAULT_EXCHANGE, type Queue, queue } from '../messaging/entities.ts';
 import { buryMessage, type Death, type WorkerReason } from '../wire/dead-letter.ts';
@@ -168,5 +170,5 @@ export class DeadLetters {
 
 function labelOf({ headers }: Message): string {
   const { task, id } = headers;
-  return typeof task === 'string' ? `${task}[${String(id)}]` : 'A message';
+  return typeof task === 'string' ? printable(`${task}[${String(id)}]`) : 'A message';
 }

@@ -2,7 +2,9 @@
  * The worker's inbox for remote control: reads requests, runs the command, answers. Commands
  * are a table given by the worker; this file knows none of them.
  */
+
 import type { Logger } from '../base/logger.ts';
+import { printable } from '../base/printable.ts';
 import { controlExchange, replyExchange } from '../control/mailbox.ts';
 import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
 import { queue } from '../messaging/entities.ts';
@@ -94,7 +96,7 @@ export class Pidbox {
     const { commands, logger } = this.#options;
     const command = Object.hasOwn(commands, method) ? commands[method] : undefined;
     if (!command) {
-      logger.error(`No such control command: ${method}`);
+      logger.error(`No such control command: ${printable(method)}`);
       return { error: `KeyError('${method}')` };
     }
     try {

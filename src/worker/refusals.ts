@@ -5,6 +5,7 @@
 import { NotRegistered } from '../app/errors.ts';
 import type { Signals } from '../app/signals.ts';
 import type { Logger } from '../base/logger.ts';
+import { printable } from '../base/printable.ts';
 import { saferepr } from '../base/saferepr.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import { failTask } from '../execute/run-task.ts';
@@ -56,7 +57,7 @@ export class Refusals {
 
   noTask(delivery: Delivery): void {
     this.#logger.warning(
-      `Received and deleted unknown message.  Wrong destination?!?\n\nThe full contents of the message body was: ${describeBody(delivery)}`,
+      `Received and deleted unknown message.  Wrong destination?!?\n\nThe full contents of the message body was: ${printable(describeBody(delivery))}`,
       { queue: delivery.queue },
     );
     this.#reject(delivery, new InvalidTaskError('The message is no task.'), 'no_task');
@@ -97,7 +98,7 @@ export class Refusals {
   #dropUndecodable(delivery: Delivery, error: DecodeError): void {
     const { contentType, contentEncoding, headers } = delivery.message;
     this.#logger.critical(
-      `Can't decode message body: ${error.message} [type:${contentType} encoding:${contentEncoding} headers:${saferepr(headers)}]\n\nbody: ${describeBody(delivery)}`,
+      `Can't decode message body: ${printable(`${error.message} [type:${contentType} encoding:${contentEncoding} headers:${saferepr(headers)}]`)}\n\nbody: ${printable(describeBody(delivery))}`,
       { queue: delivery.queue },
     );
     const { deadLetters } = this.#keepers;
@@ -122,7 +123,7 @@ export class Refusals {
 
   #rejectInvalid(delivery: Delivery, error: Error, reason: WorkerReason): void {
     this.#logger.error(
-      `Received invalid task message: ${error.message}\n${this.#fate}\n\nThe full contents of the message body was: ${describeBody(delivery)}`,
+      `Received invalid task message: ${printable(error.message)}\n${this.#fate}\n\nThe full contents of the message body was: ${printable(describeBody(delivery))}`,
       { queue: delivery.queue },
     );
     this.#reject(delivery, error, reason);
@@ -137,7 +138,7 @@ export class Refusals {
 
   #keepUnregistered(delivery: Delivery, headers: TaskHeaders, unknown: UnknownTasks): void {
     this.#logger.error(
-      `Received unregistered task of type '${headers.task}'.\nThe message goes back to its queue for a worker that knows it.`,
+      `Received unregistered task of type '${printable(headers.task)}'.\nThe message goes back to its queue for a worker that knows it.`,
       { task: headers.task, task_id: headers.id, queue: delivery.queue },
     );
     unknown.hold(delivery);
@@ -145,7 +146,7 @@ export class Refusals {
 
   #discardUnregistered(delivery: Delivery, headers: TaskHeaders, error: NotRegistered): void {
     this.#logger.error(
-      `Received unregistered task of type '${headers.task}'.\n${this.#fate}\n\nDid you remember to import the module containing this task?\nOr maybe you are using relative imports?\n\nThe full contents of the message body was:\n${describeBody(delivery)}\n\nThe full contents of the message headers:\n${saferepr(delivery.message.headers)}`,
+      `Received unregistered task of type '${printable(headers.task)}'.\n${this.#fate}\n\nDid you remember to import the module containing this task?\nOr maybe you are using relative imports?\n\nThe full contents of the message body was:\n${printable(describeBody(delivery))}\n\nThe full contents of the message headers:\n${printable(saferepr(delivery.message.headers))}`,
       { task: headers.task, task_id: headers.id, queue: delivery.queue },
     );
     const stored = failTask(missingTask(headers.task), delivery, this.#execution, error);

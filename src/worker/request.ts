@@ -2,7 +2,9 @@
  * The life of one message in this worker: it decides when the message is acknowledged,
  * rejected or requeued. Knows its task's options; knows nothing about pools or queues.
  */
+
 import type { TaskDefinition } from '../app/task-definition.ts';
+import { printable } from '../base/printable.ts';
 import type { TaskSource } from '../execute/execution.ts';
 import type { TaskReply } from '../execute/outcome.ts';
 import type { Delivery } from '../messaging/contract.ts';
@@ -74,7 +76,7 @@ export class Request {
 
   /** `name[id]`, as in every log line about the task. */
   get label(): string {
-    return `${this.headers.shadow ?? this.headers.task}[${this.headers.id}]`;
+    return printable(`${this.headers.shadow ?? this.headers.task}[${this.headers.id}]`);
   }
 
   /** Early acks: the message was acknowledged, nothing is left to settle. */

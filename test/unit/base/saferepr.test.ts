@@ -67,6 +67,8 @@ describe('saferepr', () => {
 
   test('cuts a long text at a space', () => {
     assert.equal(saferepr(['hello world foo bar'], { maxLength: 12 }), "['hello...']");
+    assert.equal(saferepr('ab\u{1f600}cd', { maxLength: 3 }), "'ab...'");
+    assert.equal(saferepr('ab\u{1f600}cd', { maxLength: 4 }), "'ab\u{1f600}...'");
   });
 
   test('stays near its limit whatever is shown', () => {

@@ -33,6 +33,16 @@ describe('pidfile', () => {
     assert.equal(statSync(path).mode & 0o777 & ~0o644, 0);
   });
 
+  it('with a 0 in it is stale', t => {
+    const { path, acquire, warnings } = setup(t);
+    writeFileSync(path, '0\n');
+
+    acquire();
+
+    assert.match(warnings.join(), /Stale pidfile/);
+    assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
+  });
+
   it('is gone when it is released; releasing twice does nothing', t => {
     const { path, pidfile, acquire } = setup(t);
     acquire();
