@@ -1,6 +1,9 @@
 /** The public names of tscelery. */
+import { provideWorkers } from './app/app-worker.ts';
+
 export { Celery, type CeleryOptions, type TaskRegistry } from './app/app.ts';
-export { AsyncResult, type GetOptions } from './app/async-result.ts';
+export { AppWorker, type StopOptions } from './app/app-worker.ts';
+export { AsyncResult, type GetOptions, type ResultBounds } from './app/async-result.ts';
 export type { LoadOptions } from './app/configuration.ts';
 export { EagerResult } from './app/eager-result.ts';
 export {
@@ -50,6 +53,7 @@ export type {
   TaskBehaviour,
   TaskOptions,
 } from './app/task-options.ts';
+export type { WorkerOptions } from './app/worker-options.ts';
 export {
   BackendError,
   BackendGetMetaError,
@@ -113,3 +117,6 @@ export { registerType } from './wire/registered-types.ts';
 export type { ResultMeta } from './wire/result-meta.ts';
 export * as states from './wire/states.ts';
 export { Request, type RequestState } from './worker/request.ts';
+
+// The worker is above the app and large; only a program that starts one loads it.
+provideWorkers(async () => (await import('./worker/embedded.ts')).createWorker);

@@ -13,6 +13,7 @@ import type { ExecutionPorts } from '../execute/ports.ts';
 import type { TaskContext } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
+import { AppWorker } from './app-worker.ts';
 import type { AsyncResult } from './async-result.ts';
 import { discoverTasks } from './autodiscover.ts';
 import { APP_BRAND } from './brand.ts';
@@ -33,6 +34,7 @@ import type { AnyTask, Task } from './task.ts';
 import type { ClassTask } from './task-base.ts';
 import type { TaskFunction } from './task-definition.ts';
 import type { ApplyOptions, ErrorClass, TaskOptions } from './task-options.ts';
+import type { WorkerOptions } from './worker-options.ts';
 
 /** Settings by name, and Celery's short words for three of them. */
 export interface CeleryOptions extends CeleryConfig {
@@ -74,9 +76,10 @@ export class Celery {
   readonly #connections: Connections;
   readonly #publisher: Publisher;
   readonly #calls: Calls;
-  readonly #errors = new KnownErrors();
+  readonly #errors: KnownErrors;
   readonly #discoveries: (() => Promise<void>)[] = [];
   readonly #localTime: LocalTime;
+  readonly #origin: Celery | undefined;
   #queues: Queues | undefined;
 
   /**
@@ -84,19 +87,30 @@ export class Celery {
    * @param options broker, backend and any setting
    * @throws ImproperlyConfigured for an unknown setting or a wrong value
    */
-  constructor(main = '', options: CeleryOptions = {}) {
-    const { broker, backend, taskBase, ...settings } = options;
-    this.main = main;
-    this.conf = new Settings({
-      ...settings,
+  constructor(main?: string, options?: CeleryOptions);
+  /** @internal */
+  constructor(main: string, options: CeleryOptions, origin: Celery);
+  constructor(main = '', options: CeleryOptions = {}, origin?: Celery) {
+    const { broker, backend, taskBase, ...given } = options;
+    const settings = {
+      ...given,
       ...(broker === undefined ? {} : { broker_url: broker }),
       ...(backend === undefined ? {} : { result_backend: backend }),
-    });
-    this.signals = createSignals((signal, error) => {
-      warn(`A receiver of ${signal} failed: ${(error as Error)?.stack ?? String(error)}`);
-    });
+    };
+    this.main = main;
+    this.#origin = origin;
+    this.conf = origin ? origin.conf.derive(settings, 'app.worker') : new Settings(settings);
+    if (origin) this.clock = origin.clock;
+    this.#errors = origin ? origin.#errors : new KnownErrors();
+    this.signals =
+      origin?.signals ??
+      createSignals((signal, error) => {
+        warn(`A receiver of ${signal} failed: ${(error as Error)?.stack ?? String(error)}`);
+      });
     this.#localTime = new LocalTime(this.conf);
-    this.#configuration = new Configuration(this.conf, this.signals);
+    this.#configuration = origin
+      ? origin.#configuration
+      : new Configuration(this.conf, this.signals);
     this.#connections = new Connections(this.conf, { oid: () => this.#publisher.oid, warn });
     this.#publisher = new Publisher({
       conf: this.conf,
@@ -124,7 +138,9 @@ export class Celery {
       closing: () => this.#connections.closing,
       decodeError: (data, traceback) => this.errorOf(data, traceback),
     });
-    this.#registry = new Registry(this.conf, this.#calls, taskBase);
+    this.#registry = origin
+      ? origin.#registry.derive(this.conf, this.#calls)
+      : new Registry(this.conf, this.#calls, taskBase);
   }
 
   /**
@@ -368,12 +384,30 @@ export class Celery {
    * rejects with ConnectionClosed. The app can be used again afterwards. Idempotent.
    */
   close(): Promise<void> {
+    if (this.#origin) this.#origin.#registry.forget(this.#registry);
     return this.#connections.close();
   }
 
   /** `await using app = new Celery(…)`: closes it. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /**
+   * A worker that this program starts and stops itself; see docs/worker.md. Celery: `app.Worker`.
+   *
+   * @param options those of `tscelery worker` in camelCase
+   * @throws TypeError for an option that does not exist
+   */
+  worker(options: WorkerOptions = {}): AppWorker {
+    return new AppWorker(this, options);
+  }
+
+  /** The same tasks, signals and time, with settings, queues and connections of its own. @internal */
+  derive(settings: CeleryConfig): Celery {
+    const derived = new Celery(this.main, settings, this);
+    for (const name of this.queues.names) derived.queues.add(this.queues.get(name));
+    return derived;
   }
 
   /** The task of that name. @throws NotRegistered naming the nearest one */

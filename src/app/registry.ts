@@ -14,6 +14,7 @@ export class Registry {
   readonly #host: TaskHost;
   readonly #conf: Settings;
   readonly #base: TaskOptions['base'];
+  readonly #derived = new Set<Registry>();
 
   /** @param base of tasks that name none */
   constructor(conf: Settings, host: TaskHost, base?: TaskOptions['base']) {
@@ -39,7 +40,25 @@ export class Registry {
     const definition = new TaskDefinition(name, declared, run, () => this.#conf, declaredAs);
     const task = createTask(definition, this.#host);
     this.tasks.set(name, task);
+    for (const each of this.#derived) each.#adopt(definition);
     return task;
+  }
+
+  /** The same tasks, also those declared later, under other settings; until `forget`. */
+  derive(conf: Settings, host: TaskHost): Registry {
+    const derived = new Registry(conf, host, this.#base);
+    for (const { definition } of this.tasks.values()) derived.#adopt(definition);
+    this.#derived.add(derived);
+    return derived;
+  }
+
+  forget(derived: Registry): void {
+    this.#derived.delete(derived);
+  }
+
+  #adopt(definition: TaskDefinition): void {
+    const own = definition.under(() => this.#conf);
+    this.tasks.set(own.name, createTask(own, this.#host));
   }
 
   /** A task written as a class: its handlers are its methods. */

@@ -173,6 +173,17 @@ class SettingsBase {
     };
   }
 
+  /** A copy with these changes over those there are; neither hears of later changes of the other. */
+  derive(changes: CeleryConfig, origin?: string): Settings {
+    const copy = new SettingsBase({}, { env: this.#env });
+    copy.#source = this.#source;
+    copy.#added.push(...this.#added);
+    copy.#overrides.push(...this.#overrides);
+    for (const [name, value] of this.#changes) copy.#changes.set(name, value);
+    copy.update(changes, origin);
+    return copy as Settings;
+  }
+
   /** Put a config file or object in the place of the one before. */
   setSource(source: SettingsSource): void {
     this.#source = checkSource(source);

@@ -61,6 +61,7 @@ export class TaskDefinition implements RunnableTask {
   readonly #run: TaskFunction | undefined;
   readonly #parameters: ParameterList | undefined;
   readonly #settings: () => Settings;
+  readonly #declaredAs: TaskFunction | undefined;
   #complete: TaskOptions | undefined;
   #derived: Derived | undefined;
 
@@ -79,6 +80,7 @@ export class TaskDefinition implements RunnableTask {
     this.#declared = options;
     this.#run = run;
     this.#settings = settings;
+    this.#declaredAs = declaredAs;
     this.#parameters =
       declaredAs &&
       readParameters(declaredAs, {
@@ -86,6 +88,11 @@ export class TaskDefinition implements RunnableTask {
         bind: options.bind ?? false,
         params: options.params,
       });
+  }
+
+  /** The same task under other settings. */
+  under(settings: () => Settings): TaskDefinition {
+    return new TaskDefinition(this.name, this.#declared, this.#run, settings, this.#declaredAs);
   }
 
   /** The declaration with `task_annotations` over it. */

@@ -4,6 +4,7 @@
 
 import { isMainThread } from 'node:worker_threads';
 import { Celery } from '../app/app.ts';
+import { markPoolChild } from '../app/app-worker.ts';
 import { findApp } from '../app/find-app.ts';
 import { type Logger, levelNamed } from '../base/logger.ts';
 import { expandNodePath } from '../base/node-name.ts';
@@ -46,6 +47,7 @@ export const createRunner: RunnerFactory = async (given, child) => {
   const ownLog = logConfig(config, child);
   const early = createLogger(ownLog);
   setTaskLog(early.tasks);
+  if (child.slot > 0) markPoolChild();
   if (child.slot > 0 && isMainThread) {
     setProcessTitle('celeryd', `${config.node}:${child.name}`);
   }
@@ -56,6 +58,7 @@ export const createRunner: RunnerFactory = async (given, child) => {
   return new TaskRunner(app, ports, async () => {
     await app.signals.workerProcessShutdown.send(config.node, event);
     stopRedirect();
+    await app.close();
   });
 };
 
@@ -92,7 +95,7 @@ function redirect(app: Celery, logger: Logger): () => void {
   });
 }
 
-/** Runs the tasks of an app that is loaded already. */
+/** Runs the tasks of an app that is loaded already, and whose connections somebody else closes. */
 export function taskRunner(app: Celery, ports: ExecutionPorts): JobRunner {
   return new TaskRunner(app, ports, async () => {});
 }
@@ -100,12 +103,12 @@ export function taskRunner(app: Celery, ports: ExecutionPorts): JobRunner {
 class TaskRunner implements JobRunner {
   readonly #app: Celery;
   readonly #ports: ExecutionPorts;
-  readonly #beforeStop: () => Promise<void>;
+  readonly #onStop: () => Promise<void>;
 
-  constructor(app: Celery, ports: ExecutionPorts, beforeStop: () => Promise<void>) {
+  constructor(app: Celery, ports: ExecutionPorts, onStop: () => Promise<void>) {
     this.#app = app;
     this.#ports = ports;
-    this.#beforeStop = beforeStop;
+    this.#onStop = onStop;
   }
 
   run(payload: unknown, control: JobControl): Promise<unknown> {
@@ -121,8 +124,7 @@ class TaskRunner implements JobRunner {
     return runTask(task, source, this.#ports, control);
   }
 
-  async stop(): Promise<void> {
-    await this.#beforeStop();
-    await this.#app.close();
+  stop(): Promise<void> {
+    return this.#onStop();
   }
 }

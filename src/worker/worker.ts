@@ -96,6 +96,7 @@ export class Worker {
   #unknown = 0;
   readonly #stopping: Stopping;
   #ending: Promise<void> | undefined;
+  #preparing: Promise<void> | undefined;
 
   /** @throws ImproperlyConfigured for queues that are not defined, SecurityError for pickle as root */
   constructor(app: Celery, options: WorkerOptions) {
@@ -153,12 +154,12 @@ export class Worker {
    *   children cannot start; nothing is left running then
    */
   async start(): Promise<void> {
-    const { celeryAfterSetup, workerInit, workerReady } = this.app.signals;
+    const { workerReady } = this.app.signals;
     const event = { hostname: this.hostname };
     try {
-      await celeryAfterSetup.send(this.hostname, event);
-      await workerInit.send(this.hostname, event);
-      await this.#assemble();
+      this.#preparing = this.#prepare();
+      await this.#preparing;
+      if (this.#ending) return;
       const pool = this.#pool!;
       await Promise.all([
         pool.start(),
@@ -189,6 +190,15 @@ export class Worker {
     this.#stopping.request(how, onKill);
     this.#ending ??= this.#shutDown();
     await this.#ending;
+  }
+
+  async #prepare(): Promise<void> {
+    const { celeryAfterSetup, workerInit } = this.app.signals;
+    const event = { hostname: this.hostname };
+    if (this.#ending) return;
+    await celeryAfterSetup.send(this.hostname, event);
+    await workerInit.send(this.hostname, event);
+    await this.#assemble();
   }
 
   async #assemble(): Promise<void> {
@@ -392,6 +402,8 @@ export class Worker {
   async #shutDown(): Promise<void> {
     const { workerShuttingDown, workerShutdown } = this.app.signals;
     const event = { hostname: this.hostname };
+    // what a half-made worker has opened is known when it is made
+    await this.#preparing?.catch(() => {});
     await workerShuttingDown.send(this.hostname, { ...event, how: this.#stopping.how });
     await this.#consumer?.cancel();
     this.#receiver?.cancelScheduled();

@@ -1,3 +1,4 @@
+import { WORKER_SETTINGS } from '../../app/worker-options.ts';
 import type { Declaration } from '../command.ts';
 import type { Options } from '../option.ts';
 import { choice, flag, float, integer, list, logLevel, path, text } from '../value-type.ts';
@@ -19,7 +20,7 @@ export const WORKER_OPTIONS = {
     flags: ['-f', '--logfile'],
     type: path,
     section: 'Worker Options',
-    setting: 'worker_logfile',
+    setting: WORKER_SETTINGS.logfile,
     help: 'Log to this file instead of stderr; %n node, %h host, %i child.',
   },
   optimization: {
@@ -32,7 +33,7 @@ export const WORKER_OPTIONS = {
     flags: ['--disable-prefetch'],
     type: flag,
     section: 'Worker Options',
-    setting: 'worker_disable_prefetch',
+    setting: WORKER_SETTINGS.disablePrefetch,
     help: 'Take a message only when a place of the pool is free for it.',
   },
   watch: {
@@ -51,56 +52,56 @@ export const WORKER_OPTIONS = {
     flags: ['--prefetch-multiplier'],
     type: integer(0),
     section: 'Worker Options',
-    setting: 'worker_prefetch_multiplier',
+    setting: WORKER_SETTINGS.prefetchMultiplier,
     help: 'Messages held for each place of the pool; 0 is no limit.',
   },
   concurrency: {
     flags: ['-c', '--concurrency'],
     type: integer(0),
     section: 'Pool Options',
-    setting: 'worker_concurrency',
+    setting: WORKER_SETTINGS.concurrency,
     help: 'Number of children; 0 is one for each processor.',
   },
   pool: {
     flags: ['-P', '--pool'],
     type: choice('prefork', 'solo', 'threads', 'async', 'processes', 'gevent', 'eventlet'),
     section: 'Pool Options',
-    setting: 'worker_pool',
+    setting: WORKER_SETTINGS.pool,
     help: 'Kind of pool: prefork (also called processes), solo, threads or async (also called gevent, eventlet).',
   },
   slots: {
     flags: ['--slots'],
     type: integer(1),
     section: 'Pool Options',
-    setting: 'worker_child_slots',
+    setting: WORKER_SETTINGS.slots,
     help: 'Tasks that one child runs at once.',
   },
   timeLimit: {
     flags: ['--time-limit'],
     type: float(0),
     section: 'Pool Options',
-    setting: 'task_time_limit',
+    setting: WORKER_SETTINGS.timeLimit,
     help: 'Seconds after which the child that runs a task is killed.',
   },
   softTimeLimit: {
     flags: ['--soft-time-limit'],
     type: float(0),
     section: 'Pool Options',
-    setting: 'task_soft_time_limit',
+    setting: WORKER_SETTINGS.softTimeLimit,
     help: 'Seconds after which a task is told to end.',
   },
   maxTasksPerChild: {
     flags: ['--max-tasks-per-child'],
     type: integer(1),
     section: 'Pool Options',
-    setting: 'worker_max_tasks_per_child',
+    setting: WORKER_SETTINGS.maxTasksPerChild,
     help: 'Tasks after which a child is replaced.',
   },
   maxMemoryPerChild: {
     flags: ['--max-memory-per-child'],
     type: integer(1),
     section: 'Pool Options',
-    setting: 'worker_max_memory_per_child',
+    setting: WORKER_SETTINGS.maxMemoryPerChild,
     help: 'Resident memory in KiB above which a child is replaced.',
   },
   withoutGossip: {

@@ -1,0 +1,82 @@
+/**
+ * The options of a worker: under these names in code, under the same ones with dashes on the
+ * command line (`cli/declarations/worker.ts`).
+ */
+import type { LogLevel } from '../base/logger.ts';
+import { didYouMean } from '../base/nearest.ts';
+import type { SettingName, SettingValues } from './settings-table.ts';
+import type { LogSink } from './signals.ts';
+
+/** Those that stand for a setting, which says what values they take. */
+export const WORKER_SETTINGS = {
+  logfile: 'worker_logfile',
+  disablePrefetch: 'worker_disable_prefetch',
+  prefetchMultiplier: 'worker_prefetch_multiplier',
+  concurrency: 'worker_concurrency',
+  pool: 'worker_pool',
+  slots: 'worker_child_slots',
+  timeLimit: 'task_time_limit',
+  softTimeLimit: 'task_soft_time_limit',
+  maxTasksPerChild: 'worker_max_tasks_per_child',
+  maxMemoryPerChild: 'worker_max_memory_per_child',
+} as const satisfies Record<string, SettingName>;
+
+type SettingOptions = {
+  readonly [Name in keyof typeof WORKER_SETTINGS]?: SettingValues[(typeof WORKER_SETTINGS)[Name]];
+};
+
+/** What `app.worker` takes. Each option is that of `tscelery worker`, unless it says otherwise. */
+export interface WorkerOptions extends SettingOptions {
+  /** Consume from these queues only. Default: all of the app's. */
+  readonly queues?: readonly string[];
+  readonly excludeQueues?: readonly string[];
+  /** Node name. Default `celery@<host>`, and `celery2@<host>` for the second of a process. */
+  readonly hostname?: string;
+  readonly optimization?: 'default' | 'fair';
+  /** Modules to import at the start. */
+  readonly include?: readonly string[];
+  /** Delete all waiting messages of the queues first. */
+  readonly purge?: boolean;
+  /** Least level that is logged, default `warning`. */
+  readonly loglevel?: LogLevel;
+  readonly logFormat?: 'text' | 'json';
+  /** Gets the lines of the worker itself, instead of `logfile` or stderr; children write there. */
+  readonly log?: LogSink;
+  /**
+   * The module that exports the app, as a URL, a path or what follows `-A`. Children of the pools
+   * `prefork` and `threads` load it; the others need none.
+   */
+  readonly module?: string | URL;
+}
+
+const OTHERS: Readonly<Record<Exclude<keyof WorkerOptions, keyof SettingOptions>, true>> = {
+  queues: true,
+  excludeQueues: true,
+  hostname: true,
+  optimization: true,
+  include: true,
+  purge: true,
+  loglevel: true,
+  logFormat: true,
+  log: true,
+  module: true,
+};
+
+/** @throws TypeError naming the nearest option for one that does not exist */
+export function checkWorkerOptions(options: WorkerOptions): void {
+  const known = [...Object.keys(WORKER_SETTINGS), ...Object.keys(OTHERS)];
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw new TypeError(
+      `There is no option ${JSON.stringify(name)} of a worker.${didYouMean(name, known)}`,
+    );
+  }
+}
+
+/** The settings that the options stand for. */
+export function workerSettings(options: WorkerOptions): Record<string, unknown> {
+  const given = Object.entries(WORKER_SETTINGS).map(
+    ([name, setting]) => [setting, options[name as keyof SettingOptions]] as const,
+  );
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}

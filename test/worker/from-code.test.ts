@@ -1,0 +1,238 @@
+/** Workers that a program starts itself. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { WORKER_SETTINGS } from '../../src/app/worker-options.ts';
+import { WORKER_OPTIONS } from '../../src/cli/declarations/worker.ts';
+import { Celery, type CeleryConfig, type WorkerOptions } from '../../src/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { resources } from '../support/resources.ts';
+import { freePort, type RedisServer, startRedis } from '../support/servers.ts';
+
+const FIXTURE = new URL('../fixtures/code-app.ts', import.meta.url);
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1'] as const;
+
+let redis: RedisServer;
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.stop());
+
+async function setup(t: TestContext, settings: CeleryConfig = {}) {
+  const app = new Celery('code', {
+    ...{ broker_url: redis.url, result_backend: redis.url, task_default_queue: randomUUID() },
+    ...{ task_track_started: true, ...settings },
+  });
+  await app.configFromObject({});
+  t.after(() => app.close());
+  const add = app.task('add', (x: number, y: number) => x + y);
+  const nap = app.task('nap', { bind: true }, async (self, seconds: number) => {
+    await self.sleep(seconds);
+    return 'slept';
+  });
+  const lines: string[] = [];
+  const log: WorkerOptions['log'] = (level, message) => lines.push(`${level} ${message}`);
+  const worker = (options: WorkerOptions = {}) => {
+    const made = app.worker({ pool: 'async', loglevel: 'info', log, ...options });
+    t.after(() => made.stop({ timeout: 0 }).catch(() => {}));
+    return made;
+  };
+  return { app, add, nap, lines, worker };
+}
+
+const sockets = () => resources().filter(kind => kind !== 'ProcessWrap');
+
+describe('a worker started from code', () => {
+  it('consumes when start resolves, and leaves nothing behind when it is stopped', async t => {
+    const { app, add, worker, lines } = await setup(t);
+    const handlers = SIGNALS.map(signal => process.listenerCount(signal));
+    const running = worker();
+    await running.start();
+
+    const result = await add.delay(1, 2);
+    assert.equal(await result.get({ timeout: 10 }), 3);
+
+    assert.deepEqual(
+      SIGNALS.map(signal => process.listenerCount(signal)),
+      handlers,
+    );
+    assert.ok(lines.includes(`info ${running.hostname} ready.`));
+    await running.stop();
+    await running.stop();
+    await running.whenStopped();
+    await app.close();
+    await eventually(() => assert.deepEqual(sockets(), []));
+  });
+
+  it('waits for what runs, and leaves the app open', async t => {
+    const { app, nap, worker } = await setup(t);
+    const running = worker();
+    const ended = running.run();
+    await eventually(() => running.hostname !== undefined);
+    const result = await nap.delay(0.3);
+    await eventually(async () => (await result.state()) === 'STARTED');
+
+    await running.stop();
+
+    await ended;
+    assert.equal(await result.get({ timeout: 0.5 }), 'slept');
+    assert.equal(await app.AsyncResult(randomUUID()).state(), 'PENDING');
+  });
+
+  it('does not wait longer than told', async t => {
+    const { nap, worker } = await setup(t);
+    const running = worker();
+    await running.start();
+    const result = await nap.delay(60);
+    await eventually(async () => (await result.state()) === 'STARTED');
+
+    const from = performance.now();
+    await running.stop({ timeout: 0.2 });
+
+    assert.ok(performance.now() - from < 5000);
+    await assert.rejects(result.get({ timeout: 5 }), { name: 'WorkerLostError' });
+  });
+
+  it('has settings and queues of its own, also beside another of the same app', async t => {
+    const { app, add, worker } = await setup(t);
+    const [mail, video] = [randomUUID(), randomUUID()];
+    await using first = worker({ queues: [mail], concurrency: 1 });
+    const second = worker({ queues: [video], concurrency: 7 });
+    await Promise.all([first.start(), second.start()]);
+    assert.notEqual(first.hostname, second.hostname);
+
+    await second.stop();
+
+    const [kept, left] = await Promise.all(
+      [mail, video].map(queue => add.applyAsync([1, 2], { queue })),
+    );
+    assert.equal(await kept!.get({ timeout: 10 }), 3);
+    assert.equal(await left!.state(), 'PENDING');
+    assert.notEqual(app.conf.worker_concurrency, 7);
+    assert.equal(
+      app.queues.consumed.some(({ name }) => name === app.conf.task_default_queue),
+      true,
+    );
+  });
+
+  it('knows tasks that were declared after it', async t => {
+    const { app, worker } = await setup(t);
+    await worker().start();
+
+    const late = app.task('late', () => 'late');
+
+    assert.equal(await (await late.delay()).get({ timeout: 10 }), 'late');
+  });
+
+  it('rejects start with the reason, and holds nothing then', async t => {
+    const port = await freePort();
+    const broker_url = `redis://127.0.0.1:${port}/0`;
+    const { worker } = await setup(t, { broker_url, broker_connection_retry_on_startup: false });
+    const running = worker();
+
+    await assert.rejects(running.start(), { name: 'OperationalError' });
+    await assert.rejects(running.whenStopped(), { name: 'OperationalError' });
+    await running.stop();
+  });
+
+  for (const [when, wait] of [
+    ['before', undefined],
+    ['while it is being made', 0],
+    ['while it connects', 100],
+  ] as const) {
+    it(`may be stopped ${when} start`, async t => {
+      const broker_url = wait ? `redis://127.0.0.1:${await freePort()}/0` : redis.url;
+      const { worker } = await setup(t, { broker_url });
+      const running = worker();
+      if (wait === undefined) await running.stop();
+      const starting = running.start();
+      const reason = starting.catch(error => error.name);
+      if (wait) await new Promise(resolve => setTimeout(resolve, wait));
+
+      await running.stop();
+
+      assert.equal(await reason, 'ConnectionClosed');
+    });
+  }
+
+  it('tells an error that ends it later', async t => {
+    const dir = await mkdtemp(join(tmpdir(), 'tscelery-code-'));
+    t.after(() => rm(dir, { recursive: true, force: true }));
+    const file = join(dir, 'broker.sqlite');
+    const { worker, lines } = await setup(t, { broker_url: `sqla+sqlite:///${file}` });
+    const running = worker();
+    await running.start();
+
+    await rm(dir, { recursive: true });
+
+    await assert.rejects(running.whenStopped(), /./);
+    assert.ok(lines.some(line => line.startsWith('critical Unrecoverable error')));
+    await running.stop();
+  });
+
+  it('refuses options that do not exist', async t => {
+    const { app } = await setup(t);
+
+    assert.throws(() => app.worker({ concurency: 2 } as WorkerOptions), {
+      name: 'TypeError',
+      message: /There is no option "concurency" of a worker\. Did you mean "concurrency"/,
+    });
+  });
+
+  it('has the options of the command line', () => {
+    const daemon = ['watch', 'detach', 'pidfile', 'uid', 'gid', 'umask', 'executable'];
+    const noOps = ['withoutGossip', 'withoutMingle', 'withoutHeartbeat', 'heartbeatInterval'];
+    const app = new Celery('x');
+    const names = Object.keys(WORKER_OPTIONS).filter(name => ![...daemon, ...noOps].includes(name));
+
+    for (const name of names) app.worker({ [name]: undefined } as WorkerOptions);
+
+    assert.ok(Object.keys(WORKER_SETTINGS).every(name => names.includes(name)));
+  });
+});
+
+describe('a worker from code with children', () => {
+  it('says what it needs to know', async t => {
+    const { worker } = await setup(t);
+
+    await assert.rejects(worker({ pool: 'prefork' }).start(), {
+      name: 'ImproperlyConfigured',
+      message: /load the app themselves.*app\.worker\(\{ module/,
+    });
+  });
+
+  it('runs tasks in them', async t => {
+    process.env.TEST_SETTINGS = JSON.stringify({
+      ...{ broker_url: redis.url, result_backend: redis.url, task_default_queue: randomUUID() },
+    });
+    t.after(() => delete process.env.TEST_SETTINGS);
+    const { app, add } = (await import(FIXTURE.href)) as typeof import('../fixtures/code-app.ts');
+    t.after(() => app.close());
+    await using running = app.worker({ pool: 'prefork', concurrency: 1, module: FIXTURE });
+    await running.start();
+
+    const [sum, pid] = (await (await add.delay(1, 2)).get({ timeout: 20 })) as [number, number];
+
+    assert.equal(sum, 3);
+    assert.notEqual(pid, process.pid);
+  });
+
+  it('whose module starts a worker is refused', async t => {
+    const dir = await mkdtemp(join(tmpdir(), 'tscelery-code-'));
+    t.after(() => rm(dir, { recursive: true }));
+    const module = join(dir, 'app.mjs');
+    const library = JSON.stringify(new URL('../../src/index.ts', import.meta.url).href);
+    await writeFile(
+      module,
+      `import { Celery } from ${library};\nexport const app = new Celery('again');\nawait app.worker({ pool: 'async' }).start();\n`,
+    );
+    const { worker } = await setup(t);
+
+    await assert.rejects(worker({ pool: 'prefork', concurrency: 1, module }).start(), {
+      message: /keep the app and its tasks in a module of their own/,
+    });
+  });
+});
