@@ -95,6 +95,7 @@ function environment({ variant }: Run, { broker, backend }: Place): Record<strin
   return {
     SOAK_BROKER: broker,
     SOAK_QUEUE: QUEUE,
+    SOAK_SPIN_MS: '0.3',
     ...((variant === 'results' || variant === 'failures') && { SOAK_BACKEND: backend }),
     ...(variant === 'time-limits' && { SOAK_LIMITS: 'yes' }),
     ...(variant === 'late-acks' && { SOAK_LATE: 'yes' }),

@@ -1,11 +1,18 @@
 /**
  * The app of the soak tests: on the broker that SOAK_BROKER names, with results when SOAK_BACKEND
  * is given, from the queue SOAK_QUEUE, with late acks when SOAK_LATE is, and with time limits that
- * are never reached when SOAK_LIMITS is.
+ * are never reached when SOAK_LIMITS is. SOAK_SPIN_MS is how long a task takes.
  */
 import { Celery } from '../../dist/index.js';
 
-const { SOAK_BROKER, SOAK_BACKEND, SOAK_QUEUE = 'celery', SOAK_LATE, SOAK_LIMITS } = process.env;
+const {
+  SOAK_BROKER,
+  SOAK_BACKEND,
+  SOAK_QUEUE = 'celery',
+  SOAK_LATE,
+  SOAK_LIMITS,
+  SOAK_SPIN_MS,
+} = process.env;
 /** Seconds: nobody reads the results of a worker that is soaked for long. */
 const KEPT = 10;
 
@@ -19,7 +26,16 @@ export const app = new Celery('soak', {
   ...(SOAK_LIMITS && { task_soft_time_limit: 60, task_time_limit: 120 }),
 });
 
-export const noop = app.task('soak.noop', () => 42);
+/** So that one producer can keep up with several workers. */
+function spin() {
+  const end = performance.now() + Number(SOAK_SPIN_MS ?? 0);
+  while (performance.now() < end);
+}
+
+export const noop = app.task('soak.noop', () => {
+  if (SOAK_SPIN_MS) spin();
+  return 42;
+});
 
 export const retried = app.task('soak.retried', { bind: true }, self => {
   if (self.request.retries === 0) throw self.retry({ countdown: 0 });
