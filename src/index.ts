@@ -70,10 +70,10 @@ export { Ignore, MaxRetriesExceededError, Reject, Retry, TaskPredicate } from '.
 export type { TaskHandlers } from './execute/handlers.ts';
 export type { TaskReply } from './execute/outcome.ts';
 export type { DeliveryInfo, TaskRequest } from './execute/request.ts';
+export type { RetryOptions } from './execute/retry-options.ts';
 export {
   currentTask,
   getTaskLogger,
-  type RetryOptions,
   type StateUpdate,
   TaskContext,
 } from './execute/task-context.ts';

@@ -4,6 +4,7 @@
  */
 
 import { TimeoutError } from '../backends/errors.ts';
+import { trimmedStack } from '../base/error-text.ts';
 import { ImproperlyConfigured, SecurityError } from '../base/errors.ts';
 import { Ignore, MaxRetriesExceededError, Reject } from '../execute/errors.ts';
 import {
@@ -63,8 +64,8 @@ export class KnownErrors {
   /** The error that a stored failure stands for. Its stack says where `get` was called and where the task failed. */
   decode(data: unknown, traceback: string | null): Error {
     const error = decodeException(data, this.#makers);
-    if (!traceback) return error;
-    error.stack = `${error.stack ?? String(error)}\n\nThe task failed with:\n${traceback}`;
+    const stack = trimmedStack(error.stack ?? String(error));
+    error.stack = traceback ? `${stack}\n\nThe task failed with:\n${traceback}` : stack;
     return error;
   }
 }

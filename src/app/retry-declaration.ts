@@ -1,4 +1,5 @@
 /** From the options of a declaration to the policy that the pipeline follows. */
+import { isErrorClass, isInstanceOf } from '../base/kind-of.ts';
 import type { AutoRetry } from '../execute/retry-policy.ts';
 import type { ErrorClass, ErrorTest, RetryDeclaration, RetryShorthand } from './task-options.ts';
 
@@ -40,11 +41,7 @@ function anyMatches(tests: readonly ErrorTest[], error: Error): boolean {
 
 /** A class matches by name too: the error may come from another copy of its module. */
 function matches(test: ErrorTest, error: Error): boolean {
-  if (!isErrorClass(test)) return (test as (error: Error) => boolean)(error);
-  const Class: ErrorClass = test;
-  return (Class !== Error && Class.name === error.name) || error instanceof Class;
-}
-
-function isErrorClass(test: ErrorTest): test is ErrorClass {
-  return test === Error || (test.prototype as unknown) instanceof Error;
+  return isErrorClass(test)
+    ? isInstanceOf(error, test as ErrorClass)
+    : (test as (error: Error) => boolean)(error);
 }

@@ -1,4 +1,5 @@
 /** Checking arguments with a Standard Schema, on both ends. */
+import { isThenable } from '../base/kind-of.ts';
 import type { SchemaIssue, StandardSchema } from './task-options.ts';
 
 /**
@@ -12,8 +13,8 @@ export function validated(
   task: string,
 ): readonly unknown[] | Promise<readonly unknown[]> {
   const result = schema['~standard'].validate([...args]);
-  return result instanceof Promise
-    ? result.then(settled => outputOf(settled, task))
+  return isThenable(result)
+    ? Promise.resolve(result).then(settled => outputOf(settled, task))
     : outputOf(result, task);
 }
 

@@ -2,6 +2,7 @@
  * The data of a task: its function, its parameters, and its options with annotations and
  * settings filled in.
  */
+import { isInstanceOf } from '../base/kind-of.ts';
 import type { TaskHandlers } from '../execute/handlers.ts';
 import type { RunnableTask } from '../execute/ports.ts';
 import type { AutoRetry } from '../execute/retry-policy.ts';
@@ -164,9 +165,8 @@ export class TaskDefinition implements RunnableTask {
   }
 
   isExpected(error: Error): boolean {
-    // by name too: the class may come from another copy of its module
-    return (this.options.throws ?? []).some(
-      (expected: ErrorClass) => expected.name === error.name || error instanceof expected,
+    return (this.options.throws ?? []).some((expected: ErrorClass) =>
+      isInstanceOf(error, expected),
     );
   }
 

@@ -1,5 +1,7 @@
 /** The root of every error of ours, and the two that any layer may need. */
 
+const ERROR_BRAND: unique symbol = Symbol.for('tscelery.error');
+
 /**
  * Base of all tscelery errors. `code` is stable and meant for programs, `name` is
  * Celery's class name where Celery has one.
@@ -16,9 +18,25 @@ export abstract class CeleryError extends Error {
     this.name = new.target.name;
   }
 
+  /** How errors of any copy of the library are recognised. */
+  get [ERROR_BRAND](): true {
+    return true;
+  }
+
   /** What Python would find in `exc.args`; sent as `exc_message`. */
   get args(): readonly unknown[] {
     return this.message === '' ? [] : [this.message];
+  }
+}
+
+/** Whether it is an error of ours, of any copy of the library; with `code`: that one. Never throws. */
+export function isCeleryError(error: unknown, code?: string): error is CeleryError {
+  if (typeof error !== 'object' || error === null) return false;
+  try {
+    const ours = error as CeleryError;
+    return ours[ERROR_BRAND] === true && (code === undefined || ours.code === code);
+  } catch {
+    return false;
   }
 }
 

@@ -4,6 +4,8 @@
  */
 
 import { isUtf8 } from 'node:buffer';
+import { types } from 'node:util';
+import { isError, isRecord } from './kind-of.ts';
 
 /** A class that knows its Python notation has a method under this key. */
 export const REPR: unique symbol = Symbol.for('tscelery.repr') as never;
@@ -31,6 +33,15 @@ export function saferepr(value: unknown, options: SafereprOptions = {}): string 
   const sink = newSink(options);
   put(sink, value, 0);
   return sink.text;
+}
+
+/** A text itself; of everything else what `String` makes of it, or its notation when that throws. */
+export function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return saferepr(value);
+  }
 }
 
 /** Arguments of a call: `(1, 2)`, `(1,)`, or `[1, 2]` when the caller passed a list. */
@@ -209,12 +220,11 @@ function put(sink: Sink, value: unknown, depth: number): void {
 function putObject(sink: Sink, value: object | null, depth: number): void {
   if (value === null) {
     putLiteral(sink, 'None');
-  } else if (Array.isArray(value)) {
-    putItems(sink, value, '[', ']', depth);
   } else {
     // Getters, proxies and toJSON are user code, and a display text is no reason to fail.
     try {
-      putSpecial(sink, value, depth);
+      if (Array.isArray(value)) putItems(sink, value, '[', ']', depth);
+      else putSpecial(sink, value, depth);
     } catch {
       putLiteral(sink, '<object>');
     }
@@ -222,20 +232,28 @@ function putObject(sink: Sink, value: object | null, depth: number): void {
 }
 
 function putSpecial(sink: Sink, value: object, depth: number): void {
-  if (value instanceof Uint8Array) {
+  if (isRecord(value)) {
+    putOther(sink, value, depth);
+  } else if (types.isUint8Array(value)) {
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     putQuoted(sink, 'b', bytes.toString(isUtf8(bytes) ? 'utf8' : 'hex'));
-  } else if (value instanceof Date) {
+  } else if (types.isDate(value)) {
     putLiteral(sink, dateRepr(value));
-  } else if (value instanceof Map) {
+  } else if (types.isMap(value)) {
     putEntries(sink, [...value], depth);
-  } else if (value instanceof Set) {
+  } else if (types.isSet(value)) {
     if (value.size === 0) putLiteral(sink, 'set()');
     else putItems(sink, [...value], '{', '}', depth);
-  } else if (value instanceof Error) {
+  } else if (isError(value)) {
     const shown = value.message === '' ? '' : stringRepr(value.message);
     putLiteral(sink, `${value.name}(${shown})`);
-  } else if (hasMethod(value, REPR)) {
+  } else {
+    putOther(sink, value, depth);
+  }
+}
+
+function putOther(sink: Sink, value: object, depth: number): void {
+  if (hasMethod(value, REPR)) {
     putLiteral(sink, String(value[REPR]()));
   } else if (hasMethod(value, 'toJSON') && depth < sink.maxDepth) {
     put(sink, value.toJSON(), depth + 1);

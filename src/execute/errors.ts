@@ -1,9 +1,27 @@
 import { CeleryError } from '../base/errors.ts';
-import { saferepr } from '../base/saferepr.ts';
+import { saferepr, textOf } from '../base/saferepr.ts';
 import { exceptionRepr } from '../wire/exception.ts';
 
+/** What a thrown value asks for; other than `code` nobody has it by chance. */
+export const PREDICATE: unique symbol = Symbol.for('tscelery.predicate');
+
 /** Base of what task code throws to say how it wants to end: control flow, not failure. */
-export abstract class TaskPredicate extends CeleryError {}
+export abstract class TaskPredicate extends CeleryError {
+  abstract readonly [PREDICATE]: 'retry' | 'ignore' | 'reject';
+}
+
+/** What a thrown value asks for, when it is ours, of any copy of the library. Never throws. */
+export function predicateOf(thrown: unknown): Retry | Ignore | Reject | undefined {
+  if (typeof thrown !== 'object' || thrown === null) return undefined;
+  try {
+    const kind: unknown = (thrown as Partial<TaskPredicate>)[PREDICATE];
+    return KINDS.has(kind) ? (thrown as Retry | Ignore | Reject) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const KINDS: ReadonlySet<unknown> = new Set(['retry', 'ignore', 'reject']);
 
 /** What `self.retry` decided; the pipeline publishes it. */
 export interface RetryPlan {
@@ -41,10 +59,14 @@ export class Retry extends TaskPredicate {
   readonly when: number | Date;
   readonly plan: RetryPlan;
 
+  get [PREDICATE]() {
+    return 'retry' as const;
+  }
+
   constructor(exc: unknown, when: number | Date, plan: RetryPlan) {
     const reason = exc === undefined ? '' : `: ${exceptionRepr(exc)}`;
     super(
-      when instanceof Date
+      typeof when === 'object'
         ? `Retry at ${when.toISOString()}${reason}`
         : `Retry in ${Math.round(when * 1000) / 1000}s${reason}`,
       { cause: exc },
@@ -58,6 +80,10 @@ export class Retry extends TaskPredicate {
 /** Forget about this run: no state is stored, no callback is called. Celery: `Ignore`. */
 export class Ignore extends TaskPredicate {
   readonly code = 'IGNORE';
+
+  get [PREDICATE]() {
+    return 'ignore' as const;
+  }
 }
 
 /**
@@ -69,13 +95,17 @@ export class Reject extends TaskPredicate {
   readonly reason: unknown;
   readonly requeue: boolean;
 
+  get [PREDICATE]() {
+    return 'reject' as const;
+  }
+
   /** @param requeue put the message back in its queue; otherwise it is dropped or dead-lettered */
   constructor(reason?: unknown, requeue = false) {
     // an object here would mean yes, and the message would go round and round
     if (typeof requeue !== 'boolean') {
       throw new TypeError(`Reject's requeue must be true or false, got ${saferepr(requeue)}`);
     }
-    super(`reject requeue=${requeue ? 'True' : 'False'}: ${String(reason ?? '')}`);
+    super(`reject requeue=${requeue ? 'True' : 'False'}: ${textOf(reason ?? '')}`);
     this.reason = reason;
     this.requeue = requeue;
   }

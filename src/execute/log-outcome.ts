@@ -14,6 +14,7 @@ export function logOutcome(x: Execution): void {
   const { outcome } = x;
   const fields = x.headers && { task: x.headers.task, task_id: x.headers.id };
   if (outcome.kind === 'success') {
+    if (x.context.lastRetry !== undefined) logUnusedRetry(x, fields);
     if (!logger.isEnabledFor('info')) return;
     const result = saferepr(outcome.value, { maxLength: x.task.resultReprMaxsize });
     logger.info(`Task ${label(x)} succeeded in ${x.runtime}s: ${result}`, fields);
@@ -27,6 +28,15 @@ export function logOutcome(x: Execution): void {
     const requeue = outcome.requeue ? 'True' : 'False';
     logger.warning(`Task ${label(x)} reject requeue=${requeue}: ${outcome.reason}`, fields);
   }
+}
+
+/** The author wrote "retry" and nothing happens: nobody else would ever tell. */
+function logUnusedRetry(x: Execution, fields: Record<string, unknown> | undefined): void {
+  x.ports.logger.error(
+    `Task ${label(x)} called retry() and then succeeded, so it does not run again: ` +
+      "what retry() gives back has to leave the task's code, as in: throw self.retry({ exc })",
+    fields,
+  );
 }
 
 function logFailure(

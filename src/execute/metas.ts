@@ -1,4 +1,5 @@
 /** Result documents of one run, in the shape that Celery stores. */
+import { isError } from '../base/kind-of.ts';
 import { toIso } from '../wire/dates.ts';
 import { encodeException } from '../wire/exception.ts';
 import type { ResultMeta, WireException } from '../wire/result-meta.ts';
@@ -49,7 +50,7 @@ export function startedMeta(x: Execution): ResultMeta {
 export function updateMeta(x: Execution, update: StateUpdate): ResultMeta {
   return meta(x, {
     status: update.state,
-    result: update.meta instanceof Error ? encodeException(update.meta) : (update.meta ?? null),
+    result: isError(update.meta) ? encodeException(update.meta) : (update.meta ?? null),
     final: states.READY_STATES.has(update.state),
     ...(update.taskId === undefined ? {} : { taskId: update.taskId }),
   });

@@ -1,25 +1,43 @@
 /** From what a task's code threw to the outcome of the run. */
-import { saferepr } from '../base/saferepr.ts';
+import { errorText } from '../base/error-text.ts';
+import { isError } from '../base/kind-of.ts';
+import { saferepr, textOf } from '../base/saferepr.ts';
 import { encodeException } from '../wire/exception.ts';
-import type { Reject, Retry } from './errors.ts';
+import { PREDICATE, predicateOf, type Reject, type Retry } from './errors.ts';
 import type { Execution } from './execution.ts';
 import type { FailureOutcome, Outcome } from './outcome.ts';
 import { retryAfter } from './retry-policy.ts';
 
-/** Recognised by code, not by class: the user's module may bring its own copy of ours. */
+/** Recognised by a brand, not by class: the user's module may bring its own copy of ours. */
 export function outcomeOf(thrown: unknown, x: Execution): Outcome {
-  const code = (thrown as { code?: unknown } | null | undefined)?.code;
-  if (code === 'RETRY') return retryOutcome(thrown as Retry);
-  if (code === 'IGNORE') return { kind: 'ignore' };
-  if (code === 'REJECT') {
-    const { reason, requeue } = thrown as Reject;
-    return { kind: 'reject', requeue, reason: String(reason ?? '') };
+  const predicate = predicateOf(thrown);
+  switch (predicate?.[PREDICATE]) {
+    case 'retry':
+      return retryOutcome(predicate as Retry);
+    case 'ignore':
+      return { kind: 'ignore' };
+    case 'reject': {
+      const { reason, requeue } = predicate as Reject;
+      return { kind: 'reject', requeue, reason: textOf(reason ?? '') };
+    }
+    default: {
+      const error = toError(thrown);
+      return autoRetry(error, x) ?? failure(error, x, false);
+    }
   }
-  return autoRetry(toError(thrown), x) ?? failure(thrown, x, false);
+}
+
+/** Of code that ended without an error. A Retry that is returned was meant to be thrown. */
+export function outcomeOfValue(value: unknown, x: Execution): Outcome {
+  if (x.context.lastRetry === undefined) return { kind: 'success', value };
+  const returned = predicateOf(value);
+  if (returned?.[PREDICATE] === 'retry') return retryOutcome(returned as Retry);
+  return { kind: 'success', value };
 }
 
 function retryOutcome(retry: Retry): Outcome {
-  return { kind: 'retry', retry, traceback: stackOf(retry.exc ?? retry) };
+  const { exc } = retry;
+  return { kind: 'retry', retry, traceback: stackOf(exc ?? retry) };
 }
 
 /** The retry that the task's declaration asks for after this error; undefined when it is final. */
@@ -50,12 +68,22 @@ export function failure(thrown: unknown, x: Execution, internal: boolean): Failu
   };
 }
 
+/** What was thrown, or an error that says what it was. All that is made of it can be read. */
 function toError(thrown: unknown): Error {
-  return thrown instanceof Error
-    ? thrown
-    : new Error(typeof thrown === 'string' ? thrown : saferepr(thrown), { cause: thrown });
+  if (isError(thrown) && isReadable(thrown)) return thrown;
+  return new Error(typeof thrown === 'string' ? thrown : saferepr(thrown), { cause: thrown });
+}
+
+/** Getters of users' errors may throw, and so does everything about a revoked proxy. */
+function isReadable(error: Error): boolean {
+  try {
+    const { name, message, stack = '' } = error;
+    return [name, message, stack].every(part => typeof part === 'string');
+  } catch {
+    return false;
+  }
 }
 
 function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? String(error)) : saferepr(error);
+  return isError(error) ? errorText(error) : saferepr(error);
 }

@@ -4,11 +4,11 @@
  * The stages are functions over one record, in the order of `STEPS`. Acks are not
  * decided here: the reply tells the worker what happened.
  */
-import { BackendStoreError } from '../backends/errors.ts';
 import type { Clock } from '../base/clock.ts';
+import { type CeleryError, isCeleryError } from '../base/errors.ts';
+import { isThenable } from '../base/kind-of.ts';
 import type { TimeZone } from '../base/time-zone.ts';
 import type { JobControl } from '../pool/contract.ts';
-import { ContentDisallowed, InvalidTaskError } from '../wire/errors.ts';
 import { exceptionRepr } from '../wire/exception.ts';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import { readTaskBody, readTaskHeaders } from '../wire/task-message.ts';
@@ -18,7 +18,7 @@ import { announceEnd, announceOutcome, announceStart } from './hooks.ts';
 import { label, logOutcome } from './log-outcome.ts';
 import { cancelledMeta, outcomeMeta, revokedMeta, startedMeta, updateMeta } from './metas.ts';
 import type { FailureOutcome, Outcome, TaskReply } from './outcome.ts';
-import { failure, outcomeOf } from './outcome-of.ts';
+import { failure, outcomeOf, outcomeOfValue } from './outcome-of.ts';
 import type { ExecutionPorts, RunnableTask } from './ports.ts';
 import { requestFromMessage } from './request.ts';
 import { type ContextHost, runInContext, type StateUpdate, TaskContext } from './task-context.ts';
@@ -145,8 +145,8 @@ function reply(x: Execution): TaskReply {
 }
 
 function problem(error: Error): NonNullable<TaskReply['problem']> {
-  if (error instanceof ContentDisallowed) return 'disallowed';
-  return error instanceof InvalidTaskError ? 'invalid' : 'undecodable';
+  if (isCeleryError(error, 'CONTENT_DISALLOWED')) return 'disallowed';
+  return isCeleryError(error, 'INVALID_TASK') ? 'invalid' : 'undecodable';
 }
 
 function decode(x: Execution): void {
@@ -213,20 +213,21 @@ function markStarted(x: Execution): Promise<void> | undefined {
 /** Code that is done when it returns costs no promise. */
 function call(x: Execution): Promise<void> | undefined {
   const started = x.ports.clock.monotonic();
-  let value: unknown;
+  let outcome: Outcome;
   try {
-    value = runInContext(x.context, () => invoke(x));
+    const value = runInContext(x.context, () => invoke(x));
+    if (isThenable(value)) return awaitCall(x, started, value);
+    outcome = outcomeOfValue(value, x);
   } catch (error) {
-    return endCall(x, started, outcomeOf(error, x));
+    outcome = outcomeOf(error, x);
   }
-  if (isThenable(value)) return awaitCall(x, started, value);
-  return endCall(x, started, { kind: 'success', value });
+  return endCall(x, started, outcome);
 }
 
 async function awaitCall(x: Execution, started: number, running: PromiseLike<unknown>) {
   let outcome: Outcome;
   try {
-    outcome = { kind: 'success', value: await running };
+    outcome = outcomeOfValue(await running, x);
   } catch (error) {
     outcome = outcomeOf(error, x);
   }
@@ -239,15 +240,11 @@ function endCall(x: Execution, started: number, outcome: Outcome): undefined {
   x.control.release();
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
-}
-
 function invoke(x: Execution): unknown {
   const { args, kwargs } = x.request;
-  const before = x.task.handlers?.beforeStart?.(x.request);
-  if (!(before instanceof Promise)) return x.task.invoke(x.context, args, kwargs);
-  return before.then(() => x.task.invoke(x.context, args, kwargs));
+  const before: unknown = x.task.handlers?.beforeStart?.(x.request);
+  if (!isThenable(before)) return x.task.invoke(x.context, args, kwargs);
+  return Promise.resolve(before).then(() => x.task.invoke(x.context, args, kwargs));
 }
 
 function dispatch(x: Execution): Promise<void> | undefined {
@@ -269,8 +266,8 @@ function store(x: Execution): Promise<void> | undefined {
 
 /** Something outside the task's own code failed: decoding, publishing what follows, storing. */
 async function failInternally(x: Execution, error: unknown): Promise<void> {
-  if (error instanceof BackendStoreError && keepsMessage(x, error)) return;
-  const outcome = failure(error, x, !(error instanceof InvalidTaskError));
+  if (isCeleryError(error, 'BACKEND_STORE') && keepsMessage(x, error)) return;
+  const outcome = failure(error, x, !isCeleryError(error, 'INVALID_TASK'));
   x.outcome = outcome;
   await storeInternalFailure(x, outcome);
   await x.ports.signals?.internalError(x.task.name, x.headers?.id, outcome.error);
@@ -280,7 +277,7 @@ async function failInternally(x: Execution, error: unknown): Promise<void> {
  * The outcome could not be stored, for now: the message is the only thing left that knows of the
  * work, so with late acks it goes back. A retry has its own message by then.
  */
-function keepsMessage(x: Execution, error: BackendStoreError): boolean {
+function keepsMessage(x: Execution, error: CeleryError): boolean {
   if (x.outcome?.kind === 'retry') {
     x.ports.logger.critical(`Task ${label(x)}: the retry was not stored: ${error.message}`);
     return true;

@@ -10,25 +10,10 @@ import { processWide } from '../base/process-wide.ts';
 import { argsRepr, saferepr } from '../base/saferepr.ts';
 import type { TimeZone } from '../base/time-zone.ts';
 import { deadlineOf, momentAfter, momentOf } from '../wire/moments.ts';
-import { MaxRetriesExceededError, Retry, type RetryPublishOptions } from './errors.ts';
+import { MaxRetriesExceededError, Retry } from './errors.ts';
 import type { TaskRequest } from './request.ts';
+import { checkRetryOptions, type RetryOptions } from './retry-options.ts';
 import { TaskLogger, taskFields } from './task-logger.ts';
-
-export interface RetryOptions extends RetryPublishOptions {
-  /** The error that made the task try again; stored with state RETRY and thrown when no try is left. */
-  readonly exc?: unknown;
-  /** Seconds until the next try. Default: the task's `defaultRetryDelay`. */
-  readonly countdown?: number;
-  /** The moment of the next try: a Date, ISO 8601 text or seconds since 1970; wins over `countdown`. */
-  readonly eta?: Date | string | number;
-  /** Tries after the first; null is for ever. Default: the task's `maxRetries`. */
-  readonly maxRetries?: number | null;
-  /** Drop the next try when it has not started by then: seconds from now, a Date or ISO 8601. */
-  readonly expires?: number | Date | string;
-  /** Arguments of the next try. Default: those of this one. */
-  readonly args?: readonly unknown[];
-  readonly kwargs?: Readonly<Record<string, unknown>>;
-}
 
 export interface StateUpdate {
   /** Any word; `PROGRESS` is customary. */
@@ -84,6 +69,7 @@ export class TaskContext {
   readonly request: TaskRequest;
   readonly #host: ContextHost;
   #maxRetries: number | null | undefined;
+  #lastRetry: Retry | undefined;
   /** Ids of the tasks whose results it has been waiting for for long, several at once perhaps. */
   #awaited: string[] | undefined;
 
@@ -109,6 +95,11 @@ export class TaskContext {
   /** The limit that `retry` was last called with; undefined when it was called without one. */
   get maxRetries(): number | null | undefined {
     return this.#maxRetries;
+  }
+
+  /** What `retry` last gave back: it does nothing until it is thrown. */
+  get lastRetry(): Retry | undefined {
+    return this.#lastRetry;
   }
 
   /** Wait; throws the reason of `signal` when that aborts first. @param seconds how long */
@@ -157,10 +148,12 @@ export class TaskContext {
    * Decide to run again later: `throw self.retry({exc, countdown})`.
    *
    * @returns the outcome to throw; the message is published by the worker after that
-   * @throws TypeError or RangeError for a time that no message can carry; `exc` when no try is left, or MaxRetriesExceededError when there is no `exc`;
+   * @throws TypeError for an option that does not exist or is of the wrong kind, RangeError for a time
+   *   that no message can carry; `exc` when no try is left, or MaxRetriesExceededError without `exc`;
    *   called without a worker: `exc`, or the Retry itself
    */
   retry(options: RetryOptions = {}): Retry {
+    checkRetryOptions(options);
     const { exc, countdown, eta, args, kwargs, maxRetries, expires, ...publish } = options;
     if (maxRetries !== undefined) this.#maxRetries = maxRetries;
     const delay = countdown ?? this.#host.defaultRetryDelay;
@@ -174,6 +167,7 @@ export class TaskContext {
     if (limit !== null && this.request.retries + 1 > limit) {
       throw exc ?? this.#maxRetriesExceeded();
     }
+    this.#lastRetry = retry;
     return retry;
   }
 

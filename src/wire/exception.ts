@@ -3,7 +3,8 @@
  * a name that came over the wire; classes are rebuilt from tables.
  */
 
-import { CeleryError, ImproperlyConfigured, SecurityError } from '../base/errors.ts';
+import { CeleryError, ImproperlyConfigured, isCeleryError, SecurityError } from '../base/errors.ts';
+import { isAggregate, isError } from '../base/kind-of.ts';
 import { saferepr, stringRepr } from '../base/saferepr.ts';
 import {
   ContentDisallowed,
@@ -80,11 +81,17 @@ export function encodeException(
   error: unknown,
   options: { excModule?: string } = {},
 ): WireException {
-  if (!(error instanceof Error)) {
-    const text = typeof error === 'string' ? error : saferepr(error);
-    return { exc_type: 'Exception', exc_message: [text], exc_module: 'builtins' };
+  try {
+    if (isError(error)) return encodeError(error, options);
+  } catch {
+    // an error whose getters throw is shown as any other value
   }
-  if (error instanceof RemoteTaskError) {
+  const text = typeof error === 'string' ? error : saferepr(error);
+  return { exc_type: 'Exception', exc_message: [text], exc_module: 'builtins' };
+}
+
+function encodeError(error: Error, options: { excModule?: string }): WireException {
+  if (isRemote(error)) {
     return { exc_type: error.excType, exc_message: wireArgs(error), exc_module: error.excModule };
   }
   const name = className(error);
@@ -120,11 +127,19 @@ export function decodeException(data: unknown, known?: ReadonlyMap<string, Error
 
 /** `ValueError('bad')`, as Python's `repr` shows an exception. Never throws. */
 export function exceptionRepr(error: unknown): string {
-  if (!(error instanceof Error)) return saferepr(error);
-  const shown = argsOf(error).map(arg =>
-    typeof arg === 'string' ? stringRepr(arg) : saferepr(arg),
-  );
-  return `${className(error)}(${shown.join(', ')})`;
+  try {
+    if (!isError(error)) return saferepr(error);
+    const shown = argsOf(error).map(arg =>
+      typeof arg === 'string' ? stringRepr(arg) : saferepr(arg),
+    );
+    return `${className(error)}(${shown.join(', ')})`;
+  } catch {
+    return saferepr(error);
+  }
+}
+
+function isRemote(error: Error): error is RemoteTaskError {
+  return isCeleryError(error, 'REMOTE');
 }
 
 interface ReadException {
@@ -152,7 +167,7 @@ function readException(data: unknown): ReadException {
 function build(factory: ErrorFactory, args: readonly unknown[]): Error | undefined {
   try {
     const error = factory(args);
-    return error instanceof Error ? keepArgs(error, args) : undefined;
+    return isError(error) ? keepArgs(error, args) : undefined;
   } catch {
     return undefined;
   }
@@ -215,7 +230,7 @@ function messageOf(args: readonly unknown[]): string {
 }
 
 function className(error: Error): string {
-  if (error instanceof RemoteTaskError) return error.excType;
+  if (isRemote(error)) return error.excType;
   const name: unknown = error.name;
   const own: unknown = error.constructor?.name;
   if (typeof name === 'string' && name !== '' && !INHERITED_NAMES.has(name)) return name;
@@ -227,12 +242,23 @@ function argsOf(error: Error): readonly unknown[] {
   const args = (error as { args?: unknown }).args;
   if (Array.isArray(args)) return args;
   const message = String(error.message);
-  if (error instanceof AggregateError) {
-    const inner = error.errors.map(one => exceptionRepr(one)).join('; ');
+  if (isAggregate(error)) {
+    const inner = innerRepr(error.errors);
     return [message === '' ? inner : `${message} (${inner})`];
   }
   return message === '' ? [] : [message];
 }
+
+/** The errors of an aggregate in one line; an aggregate may hold itself, or thousands. */
+function innerRepr(errors: readonly unknown[]): string {
+  const shown = errors
+    .slice(0, MOST_INNER)
+    .map(one => (isError(one) && isAggregate(one) ? `${one.name}(...)` : exceptionRepr(one)));
+  if (errors.length > MOST_INNER) shown.push(`... ${errors.length - MOST_INNER} more`);
+  return shown.join('; ');
+}
+
+const MOST_INNER = 20;
 
 function wireArgs(error: Error): unknown[] {
   return argsOf(error).map(arg => {

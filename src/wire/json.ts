@@ -4,13 +4,13 @@
  * JSON.parse; only what needs more pays for more.
  */
 
-import { isUtf8 } from 'node:buffer';
-import { floatDigits } from '../base/saferepr.ts';
-import { fromIso, hasOffset, isWritable, toIso } from './dates.ts';
-import { DecodeError, EncodeError } from './errors.ts';
+import { fromIso, hasOffset } from './dates.ts';
+import { DecodeError } from './errors.ts';
 import { MAX_DEPTH, parsePythonJson } from './json-parser.ts';
-import { type RegisteredType, registeredType, registeredTypeOf } from './registered-types.ts';
-import { Decimal, PyDate, PyDateTime, PyTime, PyUuid, TypedValue } from './typed-value.ts';
+import { asciiString, JsonWriter, numberText } from './json-writer.ts';
+import { registeredType } from './registered-types.ts';
+import { Decimal, PyDate, PyDateTime, PyTime, PyUuid } from './typed-value.ts';
+import { isHollow } from './value-kinds.ts';
 
 export { Decimal, PyDate, PyDateTime, PyTime, PyUuid, TypedValue } from './typed-value.ts';
 
@@ -34,10 +34,14 @@ export interface JsonDecodeOptions {
  * Uint8Array, bigint, NaN and the typed values are written as kombu writes them.
  */
 export function jsonEncode(value: unknown, options?: JsonEncodeOptions): string {
-  if (isPlain(value, 0)) {
-    return options?.spacing === 'python' ? pythonText(value) : (JSON.stringify(value) ?? 'null');
+  try {
+    if (isPlain(value, 0)) {
+      return options?.spacing === 'python' ? pythonText(value) : (JSON.stringify(value) ?? 'null');
+    }
+  } catch {
+    // getters and proxies are code of others: the writer finds and names the place
   }
-  const writer = new Writer(options?.typed ?? true, options?.spacing ?? 'compact');
+  const writer = new JsonWriter(options?.typed ?? true, options?.spacing ?? 'compact');
   return writer.write(value, [options?.name ?? 'value']);
 }
 
@@ -88,6 +92,7 @@ function isPlainObject(value: object, depth: number): boolean {
   // A cycle ends here too.
   if (depth >= MAX_DEPTH) return false;
   if (Array.isArray(value)) {
+    if (isHollow(value)) return false;
     for (let i = 0; i < value.length; i++) if (!isPlain(value[i], depth + 1)) return false;
     return true;
   }
@@ -108,13 +113,21 @@ function pythonText(value: unknown): string {
       return numberText(value);
     case 'object':
       if (value === null) return 'null';
-      if (Array.isArray(value)) {
-        return value.length === 0 ? '[]' : `[${value.map(pythonText).join(', ')}]`;
-      }
-      return pythonRecord(value as Record<string, unknown>);
+      return Array.isArray(value)
+        ? pythonList(value)
+        : pythonRecord(value as Record<string, unknown>);
     default:
       return value === undefined ? 'null' : String(value);
   }
+}
+
+/** Not by `map`, which skips the holes of a sparse array. */
+function pythonList(items: readonly unknown[]): string {
+  let text = '';
+  for (let i = 0; i < items.length; i++) {
+    text += i === 0 ? pythonText(items[i]) : `, ${pythonText(items[i])}`;
+  }
+  return `[${text}]`;
 }
 
 function pythonRecord(record: Record<string, unknown>): string {
@@ -126,23 +139,6 @@ function pythonRecord(record: Record<string, unknown>): string {
     text += `${asciiString(key)}: ${pythonText(value)}`;
   }
   return `{${text}}`;
-}
-
-function asciiString(text: string): string {
-  const json = JSON.stringify(text);
-  if (!NOT_ASCII.test(json)) return json;
-  return json.replace(NOT_ASCII_ALL, char => {
-    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
-}
-
-const NOT_ASCII = /[\u007f-\uffff]/;
-const NOT_ASCII_ALL = /[\u007f-\uffff]/g;
-
-function numberText(value: number): string {
-  if (Number.isNaN(value)) return 'NaN';
-  if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity';
-  return Object.is(value, -0) ? '0' : floatDigits(value);
 }
 
 const LONG = 16;
@@ -229,151 +225,4 @@ function reviveUuid(value: unknown): PyUuid | undefined {
   const hex = (value as { hex?: unknown } | null)?.hex;
   if (typeof hex !== 'string' || !/^[0-9a-fA-F]{32}$/.test(hex)) return undefined;
   return new PyUuid(hex.toLowerCase().replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'));
-}
-
-type Path = (string | number)[];
-
-class Writer {
-  readonly #typed: boolean;
-  readonly #python: boolean;
-  readonly #comma: string;
-  readonly #colon: string;
-  readonly #open = new Set<object>();
-
-  constructor(typed: boolean, spacing: 'compact' | 'python') {
-    this.#typed = typed;
-    this.#python = spacing === 'python';
-    this.#comma = this.#python ? ', ' : ',';
-    this.#colon = this.#python ? ': ' : ':';
-  }
-
-  write(value: unknown, path: Path): string {
-    switch (typeof value) {
-      case 'string':
-        return this.#string(value);
-      case 'number':
-        return numberText(value);
-      case 'bigint':
-        return value.toString();
-      case 'boolean':
-        return value ? 'true' : 'false';
-      case 'undefined':
-        return 'null';
-      case 'object':
-        return value === null ? 'null' : this.#guarded(value, path);
-      default:
-        throw cannotWrite(`a ${typeof value}`, path);
-    }
-  }
-
-  #string(text: string): string {
-    return this.#python ? asciiString(text) : JSON.stringify(text);
-  }
-
-  #guarded(value: object, path: Path): string {
-    if (this.#open.has(value)) throw cannotWrite('a reference to an object around it', path);
-    if (path.length > MAX_DEPTH) {
-      throw new EncodeError(`${path[0]} is nested deeper than ${MAX_DEPTH} levels.`);
-    }
-    this.#open.add(value);
-    const text = this.#object(value, path);
-    this.#open.delete(value);
-    return text;
-  }
-
-  #object(value: object, path: Path): string {
-    if (Array.isArray(value)) return this.#array(value, path);
-    const registered = registeredTypeOf(value);
-    if (registered !== undefined) {
-      const encoded = encodeRegistered(registered, value, path);
-      if (!this.#typed) return this.write(encoded, path);
-      return this.#record({ __type__: registered.name, __value__: encoded }, path);
-    }
-    if (value instanceof TypedValue) {
-      return this.#typedValue(value.type, value.wireValue, value.text, path);
-    }
-    if (value instanceof Date) return this.#date(value, path);
-    if (value instanceof Uint8Array) return this.#bytes(value, path);
-    if (value instanceof ArrayBuffer) return this.#bytes(new Uint8Array(value), path);
-    if (value instanceof Number || value instanceof String || value instanceof Boolean) {
-      return this.write(value.valueOf(), path);
-    }
-    const record = value as Record<string, unknown>;
-    if (typeof record.toJSON === 'function') return this.write(record.toJSON(), path);
-    const refused = REFUSED.find(kind => value instanceof kind);
-    if (refused !== undefined) throw cannotWrite(`an object of class ${refused.name}`, path);
-    return this.#record(record, path);
-  }
-
-  #array(items: readonly unknown[], path: Path): string {
-    const parts: string[] = [];
-    for (let i = 0; i < items.length; i++) {
-      path.push(i);
-      parts.push(this.write(items[i], path));
-      path.pop();
-    }
-    return `[${parts.join(this.#comma)}]`;
-  }
-
-  #record(record: Record<string, unknown>, path: Path): string {
-    const parts: string[] = [];
-    for (const key of Object.keys(record)) {
-      const value = record[key];
-      if (value === undefined) continue;
-      path.push(key);
-      parts.push(`${this.#string(key)}${this.#colon}${this.write(value, path)}`);
-      path.pop();
-    }
-    return `{${parts.join(this.#comma)}}`;
-  }
-
-  #typedValue(type: string, value: unknown, text: string, path: Path): string {
-    if (!this.#typed) return this.#string(text);
-    return this.#record({ __type__: type, __value__: value }, path);
-  }
-
-  #date(date: Date, path: Path): string {
-    if (Number.isNaN(date.getTime())) throw cannotWrite('an invalid Date', path);
-    if (!isWritable(date.getTime() / 1000)) {
-      throw cannotWrite(`the Date ${date.toISOString()}, not in the years 1 to 9999,`, path);
-    }
-    const iso = toIso(date.getTime() / 1000);
-    return this.#typedValue('datetime', iso, iso.replace('+00:00', 'Z'), path);
-  }
-
-  #bytes(value: Uint8Array, path: Path): string {
-    if (!this.#typed) throw cannotWrite('bytes, which peers before kombu 5.3 cannot read,', path);
-    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    return isUtf8(bytes)
-      ? this.#typedValue('bytes', bytes.toString('utf8'), '', path)
-      : this.#typedValue('base64', bytes.toString('base64'), '', path);
-  }
-}
-
-/** Classes that JSON.stringify would quietly turn into `{}`. */
-const REFUSED = [Map, Set, WeakMap, WeakSet, WeakRef, Promise, RegExp, Error, SharedArrayBuffer];
-
-function encodeRegistered(type: RegisteredType, value: object, path: Path): unknown {
-  try {
-    return type.encode(value as never);
-  } catch (error) {
-    if (error instanceof EncodeError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new EncodeError(`${place(path)} could not be encoded as ${type.name}: ${reason}`, {
-      cause: error,
-    });
-  }
-}
-
-function cannotWrite(what: string, path: Path): EncodeError {
-  return new EncodeError(`${place(path)} is ${what} and cannot be sent as JSON.`);
-}
-
-function place([name, ...steps]: Path): string {
-  const access = steps.map(step => (typeof step === 'number' ? `[${step}]` : memberAccess(step)));
-  return `${name}${access.join('')}`;
-}
-
-function memberAccess(key: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 }

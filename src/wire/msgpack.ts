@@ -8,6 +8,7 @@ import { MAX_DEPTH } from './decode-limits.ts';
 import { DecodeError } from './errors.ts';
 import { requirePackage } from './optional-package.ts';
 import { type PlainFormat, toPlain } from './plain-value.ts';
+import { bytesIn } from './value-kinds.ts';
 
 const MIN_INTEGER = -(2n ** 63n);
 const MAX_INTEGER = 2n ** 64n - 1n;
@@ -21,10 +22,12 @@ function msgpack(): typeof Msgpack {
 const FORMAT: PlainFormat = {
   name: 'msgpack',
   object(value) {
-    if (value instanceof Uint8Array) return value;
-    if (value instanceof ArrayBuffer) return new Uint8Array(value);
-    return undefined;
+    const bytes = bytesIn(value);
+    // of this realm, or the package does not know them
+    return bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   },
+  // UTF-8 has none; they would arrive as U+FFFD
+  refusesHalves: true,
   number(value) {
     if (typeof value === 'number') {
       // The package writes a number of more than 32 bits as a float.

@@ -1,8 +1,20 @@
 /** Writes pickles (protocol 5) of plain data that any Python since 3.8 reads. */
 
+import { types } from 'node:util';
+import { className, isError, isRecord } from '../base/kind-of.ts';
+import { saferepr, textOf } from '../base/saferepr.ts';
 import { EncodeError } from './errors.ts';
 import type { ResultTuple } from './result-meta.ts';
-import { Decimal, PyDate, PyDateTime, PyTime, PyUuid, TypedValue } from './typed-value.ts';
+import { isTypedValue, type TypedValue } from './typed-value.ts';
+import {
+  bytesIn,
+  hasHalf,
+  hollow,
+  isHollow,
+  numbersIn,
+  unboxed,
+  whyRefused,
+} from './value-kinds.ts';
 
 const MAX_DEPTH = 1000;
 const PROTO_5 = Buffer.from([0x80, 5]);
@@ -39,7 +51,7 @@ class PickleWriter {
     else if (typeof value === 'boolean') this.#byte(value ? 0x88 : 0x89);
     else if (typeof value === 'number') this.#number(value);
     else if (typeof value === 'bigint') this.#integer(value);
-    else if (typeof value === 'string') this.#text(value);
+    else if (typeof value === 'string') this.#wholeText(value);
     else if (typeof value === 'object') this.#guarded(value, depth);
     else throw new EncodeError(`A ${typeof value} cannot be pickled.`);
   }
@@ -71,44 +83,59 @@ class PickleWriter {
       throw new EncodeError(`A value nested deeper than ${MAX_DEPTH} levels cannot be pickled.`);
     }
     this.#open.add(value);
-    this.#object(value, depth);
-    this.#open.delete(value);
+    try {
+      this.#object(value, depth);
+    } catch (error) {
+      if (error instanceof EncodeError) throw error;
+      const reason = isError(error) ? textOf(error) : saferepr(error);
+      throw new EncodeError(`A value to be pickled cannot be read: ${reason}`, { cause: error });
+    } finally {
+      this.#open.delete(value);
+    }
   }
 
   #object(value: object, depth: number): void {
-    if (Array.isArray(value)) this.#marked(']', 'e', value, depth);
-    else if (value instanceof Uint8Array) this.#bytes(value);
-    else if (value instanceof Set) this.#set(value, depth);
-    else if (value instanceof Map) this.#marked('}', 'u', [...value].flat(), depth);
-    else if (value instanceof Date) this.#date(value);
-    else if (value instanceof TypedValue) this.#typedValue(value);
+    const bytes = bytesIn(value);
+    const list = Array.isArray(value) ? value : numbersIn(value);
+    if (bytes !== undefined) this.#bytes(bytes);
+    else if (list !== undefined) this.#list(list, depth);
+    else if (types.isSet(value)) this.#set(value, depth);
+    else if (types.isMap(value)) this.#marked('}', 'u', pairsOf(value), depth);
+    else if (types.isDate(value)) this.#date(value);
+    else if (isTypedValue(value)) this.#typedValue(value);
+    else if (types.isBoxedPrimitive(value)) this.value(unboxed(value), depth);
     else this.#record(value as Record<string, unknown>, depth);
   }
 
   #typedValue(value: TypedValue): void {
     const { text } = value;
-    if (value instanceof PyDateTime) this.#dateTimeText(text);
-    else if (value instanceof PyDate) {
+    if (value.type === 'datetime') this.#dateTimeText(text);
+    else if (value.type === 'date') {
       this.#call('datetime', 'date', () => this.#bytes(dateBytes(text)));
-    } else if (value instanceof PyTime) {
+    } else if (value.type === 'time') {
       this.#call('datetime', 'time', () => this.#bytes(timeBytes(text)));
-    } else if (value instanceof Decimal) {
+    } else if (value.type === 'decimal') {
       this.#call('decimal', 'Decimal', () => this.#text(text));
-    } else if (value instanceof PyUuid) {
+    } else if (value.type === 'uuid') {
       this.#call('uuid', 'UUID', () => this.#text(text));
     } else throw new EncodeError(`A ${value.type} cannot be pickled.`);
   }
 
   #record(record: Record<string, unknown>, depth: number): void {
     const toJson = record.toJSON;
-    const prototype: unknown = Object.getPrototypeOf(record);
-    if (typeof toJson === 'function') this.value(toJson.call(record), depth);
-    else if (prototype !== Object.prototype && prototype !== null) {
-      throw new EncodeError(`A ${record.constructor?.name ?? 'object'} cannot be pickled.`);
+    if (typeof toJson === 'function') this.value(toJson.call(record), depth + 1);
+    else if (!isRecord(record) || whyRefused(record) !== undefined) {
+      throw new EncodeError(`A ${className(record)} cannot be pickled.`);
     } else {
       const defined = Object.entries(record).filter(([, item]) => item !== undefined);
-      this.#marked('}', 'u', defined.flat(), depth);
+      this.#marked('}', 'u', pairsOf(defined), depth);
     }
+  }
+
+  #list(items: ArrayLike<unknown>, depth: number): void {
+    if (isHollow(items))
+      throw new EncodeError(`A value is ${hollow(items)} and cannot be pickled.`);
+    this.#marked(']', 'e', Array.from(items), depth);
   }
 
   #marked(open: string, close: string, items: readonly unknown[], depth: number): void {
@@ -190,6 +217,13 @@ class PickleWriter {
     this.#parts.push(part);
   }
 
+  #wholeText(text: string): void {
+    if (hasHalf(text)) {
+      throw new EncodeError('A text with half of a surrogate pair cannot be pickled.');
+    }
+    this.#text(text);
+  }
+
   #text(text: string): void {
     const bytes = Buffer.from(text, 'utf8');
     const short = bytes.length < 256;
@@ -250,4 +284,11 @@ function offsetSeconds(text: string): number | undefined {
   const [, utc, sign, hours, minutes] = match;
   if (utc !== undefined) return 0;
   return (sign === '-' ? -1 : 1) * (Number(hours) * 3600 + Number(minutes) * 60);
+}
+
+/** Keys and values in turn; a value that is a list stays one. */
+function pairsOf(entries: Iterable<readonly [unknown, unknown]>): unknown[] {
+  const flat: unknown[] = [];
+  for (const [key, value] of entries) flat.push(key, value);
+  return flat;
 }

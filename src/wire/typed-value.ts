@@ -6,6 +6,8 @@
 import { REPR } from '../base/saferepr.ts';
 import { fromIso } from './dates.ts';
 
+const TYPED_BRAND: unique symbol = Symbol.for('tscelery.typed-value');
+
 export abstract class TypedValue {
   /** The `__type__` of kombu's JSON. */
   abstract readonly type: string;
@@ -13,6 +15,11 @@ export abstract class TypedValue {
 
   constructor(text: string) {
     this.text = text;
+  }
+
+  /** How instances of any copy of the library are recognised. */
+  get [TYPED_BRAND](): true {
+    return true;
   }
 
   /** The `__value__` of kombu's JSON. */
@@ -35,6 +42,11 @@ export abstract class TypedValue {
   [REPR](): string {
     return `${this.type}('${this.text}')`;
   }
+}
+
+/** Whether it is one of these, of any copy of the library. */
+export function isTypedValue(value: object): value is TypedValue {
+  return (value as Partial<TypedValue>)[TYPED_BRAND] === true;
 }
 
 /** A `datetime` that a Date cannot hold: naive, or with microseconds. */

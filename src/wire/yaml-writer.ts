@@ -4,9 +4,11 @@
  * writes YAML 1.2's numbers, `1e+21` and the like.)
  */
 
+import { types } from 'node:util';
 import { isWritable, toIso } from './dates.ts';
 import { type PlainFormat, toPlain } from './plain-value.ts';
-import { PyDate, PyDateTime } from './typed-value.ts';
+import { isTypedValue } from './typed-value.ts';
+import { bytesIn } from './value-kinds.ts';
 import { TIMESTAMP } from './yaml-timestamp.ts';
 
 /** Readers look this far for the colon after a key. */
@@ -24,10 +26,10 @@ class Scalar {
 const FORMAT: PlainFormat = {
   name: 'YAML',
   object(value) {
-    if (value instanceof Uint8Array) return binary(value);
-    if (value instanceof ArrayBuffer) return binary(new Uint8Array(value));
-    if (value instanceof Date) return dateScalar(value);
-    const isDate = value instanceof PyDateTime || value instanceof PyDate;
+    const bytes = bytesIn(value);
+    if (bytes !== undefined) return binary(bytes);
+    if (types.isDate(value)) return dateScalar(value);
+    const isDate = isTypedValue(value) && (value.type === 'datetime' || value.type === 'date');
     return isDate && TIMESTAMP.test(value.text) ? new Scalar(value.text) : undefined;
   },
   number: value => value,

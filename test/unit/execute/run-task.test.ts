@@ -5,6 +5,7 @@ import type { LogLevel } from '../../../src/base/logger.ts';
 import type { TaskSource } from '../../../src/execute/execution.ts';
 import type { ExecutionPorts, RunnableTask } from '../../../src/execute/ports.ts';
 import { failTask, revokeTask, runTask } from '../../../src/execute/run-task.ts';
+import type { TaskContext } from '../../../src/execute/task-context.ts';
 import type { JobControl } from '../../../src/pool/contract.ts';
 import { WorkerLostError } from '../../../src/pool/errors.ts';
 import type { ResultMeta } from '../../../src/wire/result-meta.ts';
@@ -69,6 +70,32 @@ function source(call: Partial<TaskCall> = {}): TaskSource {
 }
 
 const fails = () => Promise.reject(new Error('port closed'));
+
+describe('a retry that is not thrown', () => {
+  it('is meant when the code returns it', async () => {
+    const { task, ports, control, statuses, published } = setup(async self =>
+      (self as TaskContext).retry({ countdown: 1 }),
+    );
+
+    const reply = await runTask(task, source(), ports, control);
+
+    assert.equal(reply.kind, 'retry');
+    assert.equal(published[0]?.retries, 1);
+    assert.deepEqual(statuses(), ['RETRY']);
+  });
+
+  it('is an error in the log that names the task and what to write, when nothing came of it', async () => {
+    const { task, ports, control, statuses, logged } = setup(self => {
+      (self as TaskContext).retry();
+    });
+
+    await runTask(task, source(), ports, control);
+
+    assert.deepEqual(statuses(), ['SUCCESS']);
+    assert.equal(logged[0]?.[0], 'error');
+    assert.match(logged[0]![1], /^Task shop\.task\[id\] called retry\(\)[\s\S]*throw self\.retry/);
+  });
+});
 
 describe('a run', () => {
   it('stores what the code returned and answers with success', async () => {

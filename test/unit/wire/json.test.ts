@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import vm from 'node:vm';
 import { DecodeError, EncodeError } from '../../../src/wire/errors.ts';
 import {
   Decimal,
@@ -10,6 +11,32 @@ import {
   PyTime,
   PyUuid,
 } from '../../../src/wire/json.ts';
+
+class Hidden {
+  readonly #secret = 1;
+  get secret() {
+    return this.#secret;
+  }
+}
+
+class Endless {
+  toJSON(): Endless {
+    return new Endless();
+  }
+}
+
+function sparse(length: number): unknown[] {
+  const holes: unknown[] = [];
+  if (length < 2 ** 31) holes[length] = 1;
+  else holes.length = length + 1;
+  return holes;
+}
+
+function revokedProxy(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
 
 describe('JSON from Python', () => {
   test('may hold NaN and the infinities', () => {
@@ -181,6 +208,52 @@ describe('JSON for Python', () => {
     ['a promise', [Promise.resolve()], 'args[0] is an object of class Promise'],
     ['an error', [new Error('x')], 'args[0] is an object of class Error'],
     ['an invalid date', [new Date(Number.NaN)], 'args[0] is an invalid Date'],
+    [
+      'a Map of another realm',
+      [vm.runInNewContext('new Map()')],
+      'args[0] is an object of class Map',
+    ],
+    [
+      'an error of another realm',
+      vm.runInNewContext('new Error("x")'),
+      'args is an object of class Error',
+    ],
+    [
+      'parameters of a URL',
+      [new URLSearchParams('a=1')],
+      'args[0] is an object of class URLSearchParams',
+    ],
+    [
+      'private fields',
+      { a: new Hidden() },
+      'args.a is an object of class Hidden, of whose contents',
+    ],
+    ['an iterator', [[1].values()], 'args[0] is an object of class'],
+    [
+      'a getter that throws',
+      [
+        {
+          get bad() {
+            throw new Error('no');
+          },
+        },
+      ],
+      'args[0].bad cannot be read: Error: no',
+    ],
+    ['a revoked proxy', { a: [revokedProxy()] }, 'args.a[0] cannot be read: TypeError'],
+    [
+      'a toJSON that throws',
+      [
+        {
+          toJSON() {
+            throw new Error('no');
+          },
+        },
+      ],
+      'args[0] cannot be read: Error: no',
+    ],
+    ['a toJSON without end', [new Endless()], 'args[0] is a toJSON without end'],
+    ['billions of holes', { a: sparse(4e9) }, 'args.a is an array with 4000000001 places'],
   ] as const) {
     test(`refuses ${what} and says where it is`, () => {
       assert.throws(
@@ -189,6 +262,37 @@ describe('JSON for Python', () => {
       );
     });
   }
+
+  test('writes the holes of a sparse array as null', () => {
+    const holes = sparse(2);
+
+    assert.equal(jsonEncode(holes, { spacing: 'python' }), '[null, null, 1]');
+    assert.equal(jsonEncode([holes, 1n], { spacing: 'python' }), '[[null, null, 1], 1]');
+    assert.equal(jsonEncode(holes), '[null,null,1]');
+  });
+
+  test('writes values of another realm as those of this one', () => {
+    const made = (code: string) => jsonEncode(vm.runInNewContext(code));
+
+    assert.equal(made('({ a: [{}] })'), '{"a":[{}]}');
+    assert.equal(made('new Date(0)'), jsonEncode(new Date(0)));
+    assert.equal(made('new Uint8Array([255])'), jsonEncode(Buffer.from([255])));
+    assert.equal(made('new Uint8Array([255]).buffer'), jsonEncode(Buffer.from([255])));
+    assert.equal(made('[new Number(1), new String("x"), new Boolean(false)]'), '[1,"x",false]');
+  });
+
+  test('writes typed arrays other than bytes as lists of numbers', () => {
+    const value = [new Float64Array([0.5, Number.NaN]), new BigInt64Array([-(2n ** 60n)])];
+
+    assert.equal(jsonEncode(value), '[[0.5,NaN],[-1152921504606846976]]');
+  });
+
+  test('writes the properties of an object whose toJSON gives itself', () => {
+    const self = { a: 1n, toJSON: (): unknown => self };
+    Object.defineProperty(self, 'toJSON', { enumerable: false });
+
+    assert.equal(jsonEncode(self), '{"a":1}');
+  });
 
   test('says where a value is even after others that needed a closer look', () => {
     const value = { a: { x: 1n }, list: [[2n], { y: [3n] }, () => 1] };

@@ -1,0 +1,80 @@
+/**
+ * What a value is, wherever it was made. Another realm (`vm`, Jest, a worker tool) or another copy
+ * of a module has classes of its own, so `instanceof` says no to its errors, dates and maps.
+ * None of these throw, not even for a proxy that was revoked.
+ */
+import { types } from 'node:util';
+
+/** Whether it is an error: of this realm or another, a DOMException, or made from `Error.prototype`. */
+export function isError(value: unknown): value is Error {
+  if (typeof value !== 'object' || value === null) return false;
+  if (types.isNativeError(value)) return true;
+  try {
+    return value instanceof Error || (className(value) === 'DOMException' && 'message' in value);
+  } catch {
+    return false;
+  }
+}
+
+/** An error that holds others (`errors`), as `Promise.any` and failed connections throw. */
+export function isAggregate(error: Error): error is AggregateError {
+  const { errors } = error as { errors?: unknown };
+  return Array.isArray(errors) && isInstanceOf(error, AggregateError);
+}
+
+/** Whether `error` is of the class, or of one of that name: it may come from another copy or realm. */
+export function isInstanceOf(
+  error: Error,
+  Class: { readonly name: string; readonly prototype: unknown },
+): boolean {
+  for (let proto = protoOf(error); proto !== null; proto = protoOf(proto)) {
+    if (proto === Class.prototype || ownName(proto) === Class.name) return true;
+  }
+  return (Class.name === 'Error' && isError(error)) || error.name === Class.name;
+}
+
+/** Whether it is the class of an error, of whatever realm. */
+export function isErrorClass(value: unknown): boolean {
+  const prototype = typeof value === 'function' ? (value.prototype as unknown) : undefined;
+  if (typeof prototype !== 'object' || prototype === null) return false;
+  for (let proto: object | null = prototype; proto !== null; proto = protoOf(proto)) {
+    if (ownName(proto) === 'Error') return true;
+  }
+  return false;
+}
+
+/** Whether `await` would wait for it. Throws what its getter `then` throws. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
+  return typeof (value as { then?: unknown }).then === 'function';
+}
+
+/** The name of the class that made it; `object` when that cannot be told. */
+export function className(value: object): string {
+  try {
+    const name: unknown = value.constructor?.name;
+    return typeof name === 'string' && name !== '' ? name : 'object';
+  } catch {
+    return 'object';
+  }
+}
+
+/** Whether it was made by a literal, `JSON.parse` or `Object.create(null)`, in whatever realm. */
+export function isRecord(value: object): boolean {
+  const proto = protoOf(value);
+  if (proto === null || proto === Object.prototype) return true;
+  return protoOf(proto) === null && ownName(proto) === 'Object';
+}
+
+function protoOf(value: object): object | null {
+  try {
+    return Object.getPrototypeOf(value) as object | null;
+  } catch {
+    return null;
+  }
+}
+
+function ownName(proto: object): unknown {
+  const made = Object.getOwnPropertyDescriptor(proto, 'constructor')?.value as unknown;
+  return typeof made === 'function' ? made.name : undefined;
+}
