@@ -284,9 +284,12 @@ export class Queues {
     const settings = this.#settings;
     const type = given.exchange_type || settings.task_default_exchange_type;
     const name = given.exchange || settings.task_default_exchange || settings.task_default_queue;
+    const target = isExchange(name) ? name : exchange(name, exchangeType(type, where));
+    // a fanout gives to all: its queues share the default key, as in Celery
+    const own = target.type === 'fanout' ? '' : key;
     return {
-      exchange: isExchange(name) ? name : exchange(name, exchangeType(type, where)),
-      routingKey: given.routing_key || given.binding_key || key,
+      exchange: target,
+      routingKey: given.routing_key || given.binding_key || own,
       ...(given.binding_arguments && { arguments: given.binding_arguments }),
     };
   }

@@ -156,6 +156,10 @@ export class Router {
       target?.exchange.type ??
       'direct') as ExchangeType;
 
+    if (target && !named && isElsewhere(exchangeName, target) && routingKey === '') {
+      const to = declared ?? exchangeName;
+      return { ...keyless(to, merged.exchangeType ?? declared?.type, target), options };
+    }
     if (target && !isExplicit && type === 'direct') {
       return { queue: target, exchange: DEFAULT_EXCHANGE, routingKey: target.name, options };
     }
@@ -172,6 +176,29 @@ export class Router {
     if (named !== null && typeof named === 'object') return named;
     return this.#queues.get(named || this.#defaultQueue);
   }
+}
+
+function isElsewhere(given: string | Exchange, { exchange }: Queue): boolean {
+  const name = typeof given === 'string' ? given : given.name;
+  return name !== '' && name !== exchange.name;
+}
+
+/**
+ * Where a call goes that names an exchange and no routing key.
+ * @throws ImproperlyConfigured for an exchange that needs one to know the queue
+ */
+function keyless(
+  given: string | Exchange,
+  type: unknown,
+  { routingKey }: Queue,
+): Omit<Route, 'options'> {
+  const to = typeof given === 'string' ? entity(given, (type ?? 'direct') as ExchangeType) : given;
+  if (to.type === 'fanout' || to.type === 'headers') {
+    return { queue: undefined, exchange: to, routingKey };
+  }
+  throw new ImproperlyConfigured(
+    `The exchange ${JSON.stringify(to.name)} is given without a routing key, so nobody knows the queue; give routingKey too, or a queue instead.`,
+  );
 }
 
 function entity(given: string | Exchange, type: ExchangeType): Exchange {

@@ -67,14 +67,15 @@ export function binding(
 }
 
 /**
- * A queue; by default with a direct exchange and a routing key of its own name. With `bindings`
+ * A queue; by default with a direct exchange and a routing key of its own name; with a fanout
+ * exchange, which gives to all, without a routing key. With `bindings`
  * and no `exchange` it has these bindings and no other.
  */
 export function queue(name: string, options: Partial<Omit<Queue, 'name'>> = {}): Queue {
   return {
     name,
     exchange: exchange(name),
-    routingKey: name,
+    routingKey: options.exchange?.type === 'fanout' ? '' : name,
     durable: true,
     exclusive: false,
     autoDelete: false,

@@ -75,7 +75,17 @@ export function parseUrl(text: string): ServerUrl {
   const [authority, path, query] = splitAuthority(match[2]!);
   // The last @ ends the user info, so that a password may contain one.
   const at = authority.lastIndexOf('@');
+  if (authority.includes(';', at + 1)) {
+    throw new ImproperlyConfigured(
+      `After the ";" in ${JSON.stringify(masked)} there should be a whole URL, beginning with a transport; in a password it is written %3B.`,
+    );
+  }
   const userInfo = authority.slice(0, Math.max(at, 0));
+  if (userInfo.includes(':') && match[2]!.includes('@', authority.length)) {
+    throw new ImproperlyConfigured(
+      `${JSON.stringify(masked)} is ambiguous: / ? # in a password, and @ behind the host, must be percent-encoded.`,
+    );
+  }
   const [username, password] = splitAt(userInfo, userInfo.indexOf(':'));
   return {
     scheme: match[1]!.toLowerCase(),
@@ -89,13 +99,17 @@ export function parseUrl(text: string): ServerUrl {
   };
 }
 
+/** A `;` that a URL, or a bare transport name and no @ follows; any other belongs to a password. */
+const BETWEEN_URLS =
+  /;(?=\s*[a-z][a-z0-9+.-]*:\/\/|\s*(?:[a-z][a-z0-9+-]*)?\s*(?:;|$)(?![\s\S]*@))/i;
+
 /**
  * A `broker_url`: one URL or several with `;` between them, the first preferred. A bare
  * transport name (`memory`, `redis`) stands for its URL with nothing else in it.
  */
 export function parseUrls(text: string): readonly [ServerUrl, ...ServerUrl[]] {
   const parts = text
-    .split(';')
+    .split(BETWEEN_URLS)
     .map(part => part.trim())
     .filter(part => part !== '')
     .map(part => parseUrl(/^[a-z][a-z0-9+.-]*$/i.test(part) ? `${part}://` : part));

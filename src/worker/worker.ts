@@ -14,6 +14,7 @@ import type { TaskReply } from '../execute/outcome.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
 import { type Queue, workerDirect } from '../messaging/entities.ts';
+import { isSqliteMemory } from '../messaging/sqlite/location.ts';
 import type { Pool, RunnerFactory } from '../pool/contract.ts';
 import { createPool, poolKind, runsInProcess } from '../pool/open.ts';
 import { toIso } from '../wire/dates.ts';
@@ -59,7 +60,7 @@ function refuseMemoryAcrossProcesses(app: Celery, pool: string): void {
   if (runsInProcess(poolKind(pool))) return;
   for (const setting of ['broker_read_url', 'result_backend'] as const) {
     const url = app.conf.get(setting) ?? '';
-    if (!/^(cache\+)?memory:/.test(url)) continue;
+    if (!/^(cache\+)?memory:/.test(url) && !isSqliteMemory(url)) continue;
     throw new ImproperlyConfigured(
       `${setting} ${JSON.stringify(url)} lives inside one process, and the pool ${JSON.stringify(pool)} has several. Use the pool "async" or "solo", or a broker and backend that processes share ("sqla+sqlite:///celery.sqlite", "redis://…").`,
     );

@@ -783,6 +783,27 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
       assert.deepEqual(stranger.texts(), []);
     });
 
+    test('a task sent to a fanout exchange reaches all its queues, whatever its key', async t => {
+      const { transport, open, own } = await start(t);
+      if (!transport.supportsFanout) return t.skip('this broker has no fanout');
+      const fanout = exchange(`${own}-fanout`, 'fanout');
+      const inboxes = await Promise.all(
+        ['a', 'b'].map(name =>
+          collect(open(), [queue(`${own}-${name}`, { exchange: fanout })], 9, d => void d.ack()),
+        ),
+      );
+
+      for (const routingKey of ['', 'any', `${own}-a`, 'celery']) {
+        await transport.publish(textMessage(routingKey), { exchange: fanout, routingKey });
+      }
+
+      for (const inbox of inboxes) {
+        await inbox.reaches(4);
+        await quiet();
+        assert.deepEqual(inbox.texts().sort(), ['', 'any', 'celery', `${own}-a`].sort());
+      }
+    });
+
     test('who stops listening to a fanout exchange hears nothing more', async t => {
       const { transport, open, own } = await start(t);
       if (!transport.supportsFanout) return t.skip('this broker has no fanout');

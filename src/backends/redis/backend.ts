@@ -7,7 +7,7 @@
 import { sleep } from '../../base/backoff.ts';
 import { systemClock } from '../../base/clock.ts';
 import { CeleryError } from '../../base/errors.ts';
-import { ConnectionClosed } from '../../messaging/errors.ts';
+import { ChannelError, ConnectionClosed } from '../../messaging/errors.ts';
 import { redisError, redisUrlForPeople } from '../../messaging/redis/client.ts';
 import { DecodeError } from '../../wire/errors.ts';
 import { groupMetaKey, resultKeyPrefix, taskMetaKey } from '../../wire/redis-keys.ts';
@@ -264,7 +264,7 @@ export class RedisBackend implements ResultBackend {
     doing: string,
     document: { taskId: string; state: string },
   ): BackendStoreError {
-    const { recoverable } = redisError(error, this.#urls, doing);
+    const recoverable = !(redisError(error, this.#urls, doing) instanceof ChannelError);
     return new BackendStoreError(this.#describe(error, doing), { ...document, recoverable });
   }
 

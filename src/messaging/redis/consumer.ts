@@ -20,7 +20,7 @@ export interface ConsumerHost {
 }
 
 interface Subscription {
-  readonly pattern: string;
+  readonly patterns: readonly string[];
   readonly onMessages: OnMessages;
 }
 
@@ -164,15 +164,16 @@ export class RedisConsumer implements Consumer {
   }
 
   async #subscribe(queue: Queue): Promise<void> {
-    const pattern = this.#host.hub.keys.subscription(queue);
+    const patterns = this.#host.hub.keys.subscriptions(queue);
     const onMessages: OnMessages = texts => {
       if (this.#cancelled) return;
       this.#options.onDeliveries(
         texts.map(text => new RedisDelivery(text, this.#nextFanoutTag(), queue.name, '')),
       );
     };
-    await this.#host.subscriber.subscribe(pattern, onMessages);
-    this.#subscriptions.set(queue.name, { pattern, onMessages });
+    const { subscriber } = this.#host;
+    await Promise.all(patterns.map(pattern => subscriber.subscribe(pattern, onMessages)));
+    this.#subscriptions.set(queue.name, { patterns, onMessages });
   }
 
   #nextFanoutTag(): string {
@@ -184,7 +185,9 @@ export class RedisConsumer implements Consumer {
     const subscription = this.#subscriptions.get(queue.name);
     if (subscription) {
       this.#subscriptions.delete(queue.name);
-      await this.#host.subscriber.unsubscribe(subscription.pattern, subscription.onMessages);
+      const { patterns, onMessages } = subscription;
+      const { subscriber } = this.#host;
+      await Promise.all(patterns.map(pattern => subscriber.unsubscribe(pattern, onMessages)));
     }
     // Without a connection the binding stays; a stale one costs a message to nobody.
     if (queue.autoDelete || queue.exclusive) await this.#host.delete(queue).catch(() => {});

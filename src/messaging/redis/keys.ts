@@ -87,10 +87,17 @@ export class RedisKeys {
     return this.#prefix + this.#channelPrefix + exchange.name + key;
   }
 
-  /** The PSUBSCRIBE pattern of a fanout queue. */
-  subscription(queue: Queue): string {
+  /**
+   * The PSUBSCRIBE patterns of a fanout queue; no message matches two of them. A key with
+   * wildcards chooses, as in kombu. Otherwise tasks go to all queues of the exchange, as in AMQP,
+   * whatever key they are sent with; what is not acknowledged (remote control, events) is matched
+   * exactly, by others too.
+   */
+  subscriptions(queue: Queue): string[] {
     const literal = this.channel(queue.exchange, '').replace(/[\\*?[\]]/g, '\\$&');
+    if (!this.#options.fanoutPatterns) return [literal];
     const key = (this.fanoutKey(queue) ?? '').replaceAll('#', '*');
-    return key !== '' && this.#options.fanoutPatterns ? `${literal}/${key}` : literal;
+    if (!queue.noAck && !key.includes('*')) return [literal, `${literal}/*`];
+    return [key === '' ? literal : `${literal}/${key}`];
   }
 }

@@ -58,6 +58,11 @@ export function parseSqliteUrl(url: string): SqliteLocation {
   };
 }
 
+/** Whether this is the URL of a database that lives in the memory of one process. */
+export function isSqliteMemory(url: string): boolean {
+  return URL_PATTERN.test(url.trim()) && parseSqliteUrl(url).path === MEMORY;
+}
+
 function seconds(text: string | null, url: string): number {
   if (text === null) return DEFAULT_TIMEOUT;
   const value = Number(text);

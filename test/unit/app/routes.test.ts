@@ -160,6 +160,20 @@ describe('route', () => {
     assert.deepEqual([explicit.exchange.type, typed.exchange.type], ['topic', 'fanout']);
   });
 
+  test('a fanout exchange needs no routing key; any other that is not the default one does', () => {
+    const { route } = setup({
+      task_queues: { a: { exchange: 'fx', exchange_type: 'fanout' }, b: { exchange: 'direct' } },
+    });
+
+    const { exchange: to, routingKey } = route('t', { exchange: 'fx' });
+
+    assert.deepEqual([to.name, to.type, routingKey], ['fx', 'fanout', 'celery']);
+    assert.deepEqual(route('t', { queue: 'a' }).routingKey, 'celery');
+    assert.throws(() => route('t', { exchange: 'direct' }), /without a routing key/);
+    assert.throws(() => route('t', { exchange: 'unknown' }), /without a routing key/);
+    assert.equal(route('t', { exchange: 'celery' }).queue?.name, 'celery');
+  });
+
   test('a broadcast goes to its exchange by the name people know, and declares no queue', () => {
     const { route } = setup({
       task_queues: ['celery', broadcast('news')],

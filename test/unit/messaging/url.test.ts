@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ImproperlyConfigured } from '../../../src/base/errors.ts';
+import { maskUrl } from '../../../src/base/mask-url.ts';
 import { openTransport } from '../../../src/messaging/open.ts';
 import {
   redisClientOptions,
@@ -78,6 +79,33 @@ describe('broker URL', () => {
           return true;
         },
       );
+    }
+  });
+
+  test('a ; in a password is part of it, and one without a URL behind it is refused', () => {
+    const urls = parseUrls('amqp://guest:se;cret@a//;redis://:p;w@b/0;memory');
+
+    assert.deepEqual(
+      urls.map(url => url.password),
+      ['se;cret', 'p;w', undefined],
+    );
+    assert.throws(() => parseUrls('redis://a:1;b:2'), /there should be a whole URL/);
+  });
+
+  test('no password is shown, whatever it is made of', () => {
+    const signs = ';@#%/?:&=+ \n[]<>!$.~';
+    const random = () => signs[Math.floor(Math.random() * signs.length)]!;
+    for (let i = 0; i < 2000; i++) {
+      const password = `Se1${random()}Se2${random()}Se3`;
+      const scheme = ['redis', 'rediss', 'amqp', 'sentinel', 'redis+socket'][i % 5]!;
+      const url = `${scheme}://user:${password}@host:1/0`;
+      let said = maskUrl(`${url};${url}`);
+      try {
+        said += parseUrls(url)[0].masked + redisUrlForPeople(parseUrl(url));
+      } catch (error) {
+        said += (error as Error).message;
+      }
+      assert.doesNotMatch(said, /Se[123]/, JSON.stringify(url));
     }
   });
 
