@@ -23,6 +23,7 @@ import { Connections } from './connections.ts';
 import { KnownErrors } from './known-errors.ts';
 import { loadModule } from './load-module.ts';
 import { LocalTime } from './local-time.ts';
+import { checkNamedOptions } from './named-settings.ts';
 import { Publisher } from './publisher.ts';
 import { Queues } from './queues.ts';
 import { Registry } from './registry.ts';
@@ -427,6 +428,18 @@ export class Celery {
       transport: () => this.transport(),
       closing: () => this.#connections.closing,
     });
+  }
+
+  /**
+   * Find everything that the settings and the declarations of tasks name, as a worker does when
+   * it starts.
+   *
+   * @throws ImproperlyConfigured naming the setting or the task
+   */
+  async checkNames(): Promise<void> {
+    await this.load();
+    await this.#publisher.prepare();
+    for (const [name, { definition }] of this.tasks) checkNamedOptions(name, definition.resolved);
   }
 
   /** What running tasks needs of this app. */

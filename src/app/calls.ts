@@ -96,6 +96,7 @@ export class Calls implements TaskHost {
     const loading = this.#host.loading();
     if (loading) await loading;
     const { conf, publisher } = this.#host;
+    await publisher.prepare();
     const { retries = 0 } = options;
     const made = publisher.call(definition.name, args, options, definition, true);
     // a priority's name means a number only to a broker

@@ -3,8 +3,11 @@
  * finds `acks_late` or a time limit in quotes. Values that need more than that are checked
  * where they are used.
  */
+import type { RetryPolicy } from '../base/backoff.ts';
+import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { saferepr } from '../base/saferepr.ts';
+import type { SignatureData } from '../canvas/signature.ts';
 import { LONGEST_SECONDS, millisecondsHint } from '../wire/moments.ts';
 import type { EagerOptions } from './task.ts';
 import type { ApplyOptions, RetryShorthand, TaskOptions } from './task-options.ts';
@@ -56,12 +59,28 @@ const exchange: Kind = {
   words: 'an exchange or its name',
   accepts: value => text.accepts(value) || isMap(value),
 };
+const SIGNATURE: Kinds<SignatureData> = {
+  task: name,
+  args: list,
+  kwargs: map,
+  options: map,
+  subtask_type: text,
+  immutable: flag,
+};
+/** Of a signature as other nodes make it: read by nobody here, and no slip. */
+const SIGNATURE_EXTRAS = new Set(['chord_size', 'type', 'id']);
+
+const linked = (value: unknown) => (Array.isArray(value) ? value : [value]) as readonly unknown[];
 const calls: Kind = {
   words: 'a call ({ task: … }) or a list of calls',
   accepts: value =>
-    (Array.isArray(value) ? value : [value]).every(
-      call => isMap(call) && name.accepts((call as { task?: unknown }).task),
+    linked(value).every(
+      call =>
+        isMap(call) &&
+        name.accepts((call as { task?: unknown }).task) &&
+        slipIn(call, SIGNATURE, SIGNATURE_EXTRAS) === undefined,
     ),
+  hint: value => firstSlip(linked(value), SIGNATURE, SIGNATURE_EXTRAS),
 };
 const rate: Kind = {
   words: 'a number or a text such as "10/m"',
@@ -75,16 +94,54 @@ const abortSignal: Kind = {
     isMap(value) && typeof (value as Partial<AbortSignal>).throwIfAborted === 'function',
 };
 
-const RETRY_POLICY = { maxRetries: count, intervalStart: seconds, intervalStep: seconds };
-const retryPolicy: Kind = {
-  words: 'an object with the numbers maxRetries, intervalStart, intervalStep and intervalMax',
-  accepts: value =>
-    isMap(value) &&
-    Object.entries({ ...RETRY_POLICY, intervalMax: seconds }).every(([key, kind]) => {
-      const part = (value as Record<string, unknown>)[key];
-      return part === undefined || part === null || kind.accepts(part);
-    }),
+/** An object of these parts. */
+function partsOf(kinds: Readonly<Record<string, Kind>>, words: string): Kind {
+  return {
+    words,
+    accepts: value => isMap(value) && slipIn(value, kinds) === undefined,
+    hint: value => firstSlip([value], kinds),
+  };
+}
+
+const RETRY_POLICY: Kinds<RetryPolicy> = {
+  maxRetries: count,
+  intervalStart: seconds,
+  intervalStep: seconds,
+  intervalMax: seconds,
 };
+const retryPolicy = partsOf(
+  RETRY_POLICY,
+  'an object with the numbers maxRetries, intervalStart, intervalStep and intervalMax',
+);
+const retryKwargs = partsOf({ countdown: span, maxRetries: count }, 'an object');
+
+/** The first part that is unknown or wrong, as a sentence; undefined when all are right. */
+function slipIn(
+  value: object,
+  kinds: Readonly<Record<string, Kind>>,
+  extras: ReadonlySet<string> = new Set(),
+): string | undefined {
+  for (const [key, part] of Object.entries(value)) {
+    const kind = Object.hasOwn(kinds, key) ? kinds[key] : undefined;
+    if (kind && (part == null || kind.accepts(part))) continue;
+    if (kind) return ` Its ${key} must be ${kind.words}.`;
+    if (extras.has(key)) continue;
+    return ` There is no ${JSON.stringify(key)}.${didYouMean(key, Object.keys(kinds))}`;
+  }
+  return undefined;
+}
+
+function firstSlip(
+  values: readonly unknown[],
+  kinds: Readonly<Record<string, Kind>>,
+  extras?: ReadonlySet<string>,
+): string {
+  for (const value of values) {
+    const slip = isMap(value) ? slipIn(value, kinds, extras) : undefined;
+    if (slip !== undefined) return slip;
+  }
+  return '';
+}
 
 const CALL: Kinds<ApplyOptions> = {
   kwargs: map,
@@ -168,7 +225,7 @@ const TASK: Kinds<TaskOptions> = {
   shadowName: code,
   autoretryFor: list,
   dontAutoretryFor: list,
-  retryKwargs: map,
+  retryKwargs,
   retryBackoff: { words: 'true, false or a number of seconds', accepts: isBackoff },
   retryBackoffMax: seconds,
   retryJitter: flag,
@@ -187,6 +244,55 @@ export function checkCallOptions(options: ApplyOptions): void {
 /** The same for a call that runs here. */
 export function checkEagerOptions(options: EagerOptions): void {
   check(options, EAGER, 'a call');
+}
+
+const snakeCased = (option: string) =>
+  option.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
+
+/** Both spellings of what a route may set. */
+const ROUTE_OPTIONS: ReadonlyMap<string, keyof ApplyOptions> = new Map(
+  (Object.keys(CALL) as (keyof ApplyOptions)[])
+    .filter(option => option !== 'kwargs')
+    .flatMap(option => [
+      [option, option],
+      [snakeCased(option), option],
+    ]),
+);
+
+/**
+ * What a route says, in option spelling and without what it leaves open.
+ *
+ * @param whose the task or the pattern, for errors
+ * @throws ImproperlyConfigured naming the option, the value and the nearest known option
+ */
+export function routeOptions(target: object, whose: string): Record<string, unknown> {
+  const options: Record<string, unknown> = {};
+  for (const [key, given] of Object.entries(target)) {
+    const option = ROUTE_OPTIONS.get(key);
+    if (option === undefined) {
+      throw new ImproperlyConfigured(
+        `The route of ${whose}: there is no option ${JSON.stringify(key)}.${didYouMean(key, ROUTE_OPTIONS.keys())}`,
+      );
+    }
+    if (given === undefined || given === null) continue;
+    const value = option === 'retryPolicy' ? inOptionSpelling(given) : given;
+    const kind = CALL[option];
+    if (!kind.accepts(value)) {
+      throw new ImproperlyConfigured(
+        `The route of ${whose}: ${key} must be ${kind.words}, got ${saferepr(value)}.${kind.hint?.(value) ?? ''}`,
+      );
+    }
+    options[option] = value;
+  }
+  return options;
+}
+
+/** A retry policy as the settings write it (`max_retries`). */
+function inOptionSpelling(policy: unknown): unknown {
+  if (!isMap(policy)) return policy;
+  const camel = (key: string) =>
+    key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return Object.fromEntries(Object.entries(policy).map(([key, value]) => [camel(key), value]));
 }
 
 /** The same for the declaration of a task. */

@@ -18,6 +18,7 @@ import { toIso } from '../wire/dates.ts';
 import { deadlineOf, keptText, momentAfter, momentOf } from '../wire/moments.ts';
 import { buildTaskMessage, type TaskCall } from '../wire/task-message.ts';
 import type { LocalTime } from './local-time.ts';
+import { checkNamedSettings } from './named-settings.ts';
 import { NativeDelays } from './native-delays.ts';
 import { type Priority, priorityNumber } from './priority-names.ts';
 import type { Queues } from './queues.ts';
@@ -88,6 +89,16 @@ export class Publisher {
     this.#delays = new NativeDelays(host);
     const instance = `${hostname()}.${process.pid}.${host.main}.${randomUUID()}`;
     this.oid = uuid5(instance, OID_NAMESPACE);
+  }
+
+  /**
+   * Find everything that the settings name: serializers, compressions, routers and their queues.
+   * The first call does it by itself.
+   *
+   * @throws ImproperlyConfigured naming the setting
+   */
+  async prepare(): Promise<void> {
+    if (!this.#currentRouter) await this.#makeRouter();
   }
 
   /**
@@ -252,6 +263,7 @@ export class Publisher {
   async #makeRouter(): Promise<Router> {
     const { conf } = this.#host;
     const { revision } = conf;
+    checkNamedSettings(conf);
     const routes = await loadRouters(conf.get('task_routes'));
     const router = new Router(this.#host.queues(), conf.get('task_default_queue'), routes);
     this.#router = router;

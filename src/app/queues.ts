@@ -162,14 +162,18 @@ export class Queues {
   get(name: string): Queue {
     const known = this.#known.get(name) ?? this.#aliases.get(name) ?? this.#created.get(name);
     if (known) return known;
-    if (!this.#settings.task_create_missing_queues) {
-      throw new QueueNotFound(
-        `Queue ${JSON.stringify(name)} is not in task_queues (${this.names.join(', ')}).${didYouMean(name, this.names)}`,
-      );
-    }
+    this.requireUsable(name);
     const created = this.#withDefaults(this.#missing(name));
     this.#created.set(name, created);
     return created;
+  }
+
+  /** @throws QueueNotFound for a queue that is not known and may not be created */
+  requireUsable(name: string): void {
+    if (this.has(name) || this.#settings.task_create_missing_queues) return;
+    throw new QueueNotFound(
+      `Queue ${JSON.stringify(name)} is not in task_queues (${this.names.join(', ')}).${didYouMean(name, this.names)}`,
+    );
   }
 
   /** Know a queue, in place of another of that name. */

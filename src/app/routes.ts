@@ -14,18 +14,23 @@ import {
   isBroadcast,
   type Queue,
 } from '../messaging/entities.ts';
-import type { Priority } from './priority-names.ts';
+import { routeOptions } from './option-checks.ts';
 import type { Queues } from './queues.ts';
+import type { ApplyOptions } from './task-options.ts';
 
-/** What a route may set. Data spelling (`routing_key`) and option spelling (`routingKey`) both count. */
-export interface RouteOptions {
-  readonly queue?: string | Queue | null;
-  readonly exchange?: string | Exchange | null;
-  readonly exchange_type?: ExchangeType | null;
-  readonly routing_key?: string | null;
-  readonly priority?: Priority | null;
-  readonly [option: string]: unknown;
-}
+type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };
+type Snake<S extends string> = S extends `${infer Head}${infer Rest}`
+  ? `${Head extends Lowercase<Head> ? Head : `_${Lowercase<Head>}`}${Snake<Rest>}`
+  : S;
+type InDataSpelling<T> = { readonly [K in keyof T as Snake<K & string>]: T[K] };
+
+type Routable = Omit<ApplyOptions, 'kwargs'>;
+
+/**
+ * What a route may set: where to, and every other option of a call. Data spelling
+ * (`routing_key`) and option spelling (`routingKey`) both count.
+ */
+export type RouteOptions = Nullable<Routable> & Nullable<InDataSpelling<Routable>>;
 
 /** A queue's name, or options. */
 export type RouteTarget = string | RouteOptions;
@@ -94,21 +99,8 @@ export interface Route {
 
 const ADDRESS = new Set(['queue', 'exchange', 'exchangeType', 'routingKey']);
 
-/** Data spelling of what a route may set, where it differs from the option's. */
-const OPTION_OF: Readonly<Record<string, string>> = {
-  exchange_type: 'exchangeType',
-  routing_key: 'routingKey',
-  delivery_mode: 'deliveryMode',
-  time_limit: 'timeLimit',
-  soft_time_limit: 'softTimeLimit',
-  ignore_result: 'ignoreResult',
-  retry_policy: 'retryPolicy',
-  reply_to: 'replyTo',
-  task_id: 'taskId',
-};
-
 type Options = Record<string, unknown>;
-type Lookup = (call: RoutedCall) => RouteTarget | null | undefined;
+type Lookup = (call: RoutedCall) => Options | undefined;
 
 export class Router {
   readonly #queues: Queues;
@@ -122,20 +114,20 @@ export class Router {
   constructor(queues: Queues, defaultQueue: string, routes: TaskRoutes | null) {
     this.#queues = queues;
     this.#defaultQueue = defaultQueue;
-    this.#lookups = prepareRoutes(routes);
+    this.#lookups = prepareRoutes(routes, name => queues.requireUsable(name));
   }
 
   /** @throws QueueNotFound for a queue that is not declared and may not be created */
   route(call: RoutedCall): Route {
     const given = call.defaults ? merge(call.options, call.defaults) : call.options;
     const target = this.#lookups.length > 0 ? this.#lookup({ ...call, options: given }) : undefined;
-    return this.#address(target === undefined ? given : merge(given, toOptions(target, call.name)));
+    return this.#address(target === undefined ? given : merge(given, target));
   }
 
-  #lookup(call: RoutedCall): RouteTarget | undefined {
+  #lookup(call: RoutedCall): Options | undefined {
     for (const lookup of this.#lookups) {
       const target = lookup(call);
-      if (target !== undefined && target !== null) return target;
+      if (target !== undefined) return target;
     }
     return undefined;
   }
@@ -219,24 +211,24 @@ function merge(given: Readonly<Options>, route: Readonly<Options>): Options {
   return merged;
 }
 
-function toOptions(target: RouteTarget, task: string): Options {
+/** @param whose the task or the pattern, for errors */
+function toOptions(target: RouteTarget, whose: string): Options {
   if (typeof target === 'string') return { queue: target };
-  if (typeof target !== 'object') {
+  if (typeof target !== 'object' || target === null || Array.isArray(target)) {
     throw new ImproperlyConfigured(
-      `The route of task ${JSON.stringify(task)} must be a queue's name or a map, but ${String(target)} was given.`,
+      `The route of ${whose} must be a queue's name or a map, but ${String(target)} was given.`,
     );
   }
-  const options: Options = {};
-  for (const key in target) {
-    if (target[key] != null) options[OPTION_OF[key] ?? key] = target[key];
-  }
-  return options;
+  return routeOptions(target, whose);
 }
 
-function prepareRoutes(routes: TaskRoutes | null): Lookup[] {
+/** Throws QueueNotFound for a queue that no call could be sent to. */
+type QueueCheck = (name: string) => void;
+
+function prepareRoutes(routes: TaskRoutes | null, checkQueue: QueueCheck): Lookup[] {
   if (routes === null) return [];
-  if (!Array.isArray(routes)) return [toLookup(routes)];
-  return groupPairs(routes).map(toLookup);
+  if (!Array.isArray(routes)) return [toLookup(routes, checkQueue)];
+  return groupPairs(routes).map(each => toLookup(each, checkQueue));
 }
 
 function isPair(value: unknown): value is RoutePair {
@@ -262,24 +254,28 @@ function groupPairs(routes: readonly unknown[]): unknown[] {
   return groups;
 }
 
-function toLookup(router: unknown): Lookup {
+function toLookup(router: unknown, checkQueue: QueueCheck): Lookup {
   const method = routingMethod(router);
-  if (method)
-    return ({ name, args, kwargs, options, task }) => method(name, args, kwargs, options, task);
-  if (typeof router === 'function') {
-    const call = router as RouteFunction;
-    return ({ name, args, kwargs, options, task }) => call(name, args, kwargs, options, task);
-  }
-  if (router instanceof Map) return mapLookup([...router]);
-  if (Array.isArray(router) && router.every(isPair)) return mapLookup(router);
+  if (method) return functionLookup(method);
+  if (typeof router === 'function') return functionLookup(router as RouteFunction);
+  if (router instanceof Map) return mapLookup([...router], checkQueue);
+  if (Array.isArray(router) && router.every(isPair)) return mapLookup(router, checkQueue);
   if (typeof router === 'object' && router !== null && !Array.isArray(router)) {
-    return mapLookup(Object.entries(router));
+    return mapLookup(Object.entries(router), checkQueue);
   }
   throw new ImproperlyConfigured(
     'task_routes: a router is a map, a list of [pattern, target] pairs, a function, or an object ' +
       'or class with a method routeForTask, but ' +
       `${JSON.stringify(router) ?? typeof router} was given.`,
   );
+}
+
+function functionLookup(route: RouteFunction): Lookup {
+  return ({ name, args, kwargs, options, task }) => {
+    const target = route(name, args, kwargs, options, task);
+    if (target === undefined || target === null) return undefined;
+    return toOptions(target, `task ${JSON.stringify(name)}`);
+  };
 }
 
 /** The method of a router object; of a class an object is made. */
@@ -299,10 +295,14 @@ function hasMethod(router: RouterObject): boolean {
 }
 
 /** An exact name first, then patterns in the order they were written. */
-function mapLookup(pairs: readonly RoutePair[]): Lookup {
-  const exact = new Map<string, RouteTarget>();
-  const patterns: (readonly [RegExp, RouteTarget])[] = [];
-  for (const [pattern, target] of pairs) {
+function mapLookup(pairs: readonly RoutePair[], checkQueue: QueueCheck): Lookup {
+  const exact = new Map<string, Options>();
+  const patterns: (readonly [RegExp, Options])[] = [];
+  for (const [pattern, given] of pairs) {
+    // null leaves the task to the next router
+    if (given === null || given === undefined) continue;
+    const target = toOptions(given, String(pattern));
+    if (typeof target.queue === 'string') checkQueue(target.queue);
     if (pattern instanceof RegExp) {
       patterns.push([new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')), target]);
     } else if (/[*?]/.test(pattern)) {

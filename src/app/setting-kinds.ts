@@ -1,6 +1,7 @@
 /** The types a setting may have: what is accepted, what is kept, how text is read. */
 
 import { levelNamed } from '../base/logger.ts';
+import { didYouMean } from '../base/nearest.ts';
 import { isTimeZone, nearestTimeZone } from '../base/time-zone.ts';
 import { LONGEST_SECONDS, millisecondsHint } from '../wire/moments.ts';
 import { PRIORITY_NAMES, type Priority, type PriorityName } from './priority-names.ts';
@@ -180,7 +181,11 @@ export const duration: Kind<Duration, number> = {
     readDuration,
     text => numberFromText(text) ?? text,
   ),
-  hint: millisecondsHint,
+  hint(value) {
+    const units = Object.keys(UNIT_SECONDS);
+    const unknown = isDict(value) && Object.keys(value).find(key => !units.includes(key));
+    return unknown ? didYouMean(unknown, units) : millisecondsHint(value);
+  },
 };
 
 export const timeZone: Kind<string> = {
@@ -236,16 +241,24 @@ export const rate = kind<string | number>(
   },
 );
 
-/** What a worker does with messages for tasks that it does not know. */
-export const unknownTask = kind<'discard' | 'requeue'>('string', '"discard" or "requeue"', value =>
-  value === 'discard' || value === 'requeue' ? value : UNREADABLE,
-);
+/** One of a few words. */
+function oneOf<Word extends string>(...words: readonly Word[]): Kind<Word> {
+  const quoted = words.map(word => JSON.stringify(word));
+  return {
+    ...kind<Word>(
+      'string',
+      `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`,
+      accepting((value): value is Word => words.includes(value as Word)),
+    ),
+    hint: value => (isString(value) ? didYouMean(value, words) : ''),
+  };
+}
 
-export const delayQueueType = kind<'quorum' | 'classic'>(
-  'string',
-  '"quorum" or "classic"',
-  value => (value === 'quorum' || value === 'classic' ? value : UNREADABLE),
-);
+/** What a worker does with messages for tasks that it does not know. */
+export const unknownTask = oneOf('discard', 'requeue');
+export const delayQueueType = oneOf('quorum', 'classic');
+export const queueType: Kind<string> = oneOf('classic', 'quorum', 'stream');
+export const exchangeType: Kind<string> = oneOf('direct', 'topic', 'fanout', 'headers');
 
 /** Name of a queue, in which `{queue}` stands for that of another. */
 export const queueTemplate = kind<string>(
@@ -257,11 +270,82 @@ export const queueTemplate = kind<string>(
   },
 );
 
-export const logLevel = kind<string>(
-  'log level',
-  'a log level (DEBUG, INFO, WARNING, ERROR, CRITICAL)',
-  value => (isString(value) && levelNamed(value) !== undefined ? value : UNREADABLE),
-);
+const LEVELS = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'];
+
+export const logLevel: Kind<string> = {
+  ...kind<string>('log level', `a log level (${LEVELS.join(', ')})`, value =>
+    isString(value) && levelNamed(value) !== undefined ? value : UNREADABLE,
+  ),
+  hint: value => (isString(value) ? didYouMean(value, LEVELS) : ''),
+};
+
+/** A function, or one of a few words. */
+export function codeOr(...words: readonly string[]): Kind<ClassPath> {
+  const word = oneOf(...words);
+  return {
+    ...kind<ClassPath>(classPath.name, `${word.expects}, or a function`, value =>
+      typeof value === 'function' ? value : word.read(value),
+    ),
+    ...(word.hint && { hint: word.hint }),
+  };
+}
+
+/** One of a few words, written in any case. */
+export function wordInAnyCase(...words: readonly string[]): Kind<string> {
+  const word = oneOf(...words);
+  return {
+    ...kind<string>('string', word.expects, value =>
+      isString(value) && words.includes(value.toUpperCase()) ? value : UNREADABLE,
+    ),
+    hint: value => (isString(value) ? didYouMean(value.toUpperCase(), words) : ''),
+  };
+}
+
+const snakeCased = (key: string) => key.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
+
+/**
+ * A map with these keys and no others, kept under Celery's spelling; camelCase is accepted. A
+ * part that is null or undefined is kept as it is.
+ */
+export function mapOf(
+  parts: Readonly<Record<string, Pick<Kind<unknown>, 'expects' | 'read'>>>,
+): Kind<Dict> {
+  const names = Object.keys(parts);
+  const partOf = (key: string) => {
+    const name = snakeCased(key);
+    return Object.hasOwn(parts, name) ? { name, part: parts[name]! } : undefined;
+  };
+  const isGood = (key: string, value: unknown) => {
+    const part = partOf(key)?.part;
+    return part !== undefined && (value == null || part.read(value) !== UNREADABLE);
+  };
+  return {
+    ...kind<Dict>('dict', `a map of ${names.join(', ')}`, value => {
+      if (!isDict(value)) return UNREADABLE;
+      const entries = Object.entries(value);
+      if (!entries.every(([key, each]) => isGood(key, each))) return UNREADABLE;
+      return Object.fromEntries(
+        entries.map(([key, each]) => {
+          const { name, part } = partOf(key)!;
+          return [name, each == null ? each : part.read(each)];
+        }),
+      );
+    }),
+    hint(value) {
+      if (!isDict(value)) return '';
+      const [key, wrong] = Object.entries(value).find(each => !isGood(...each)) ?? [];
+      if (key === undefined) return '';
+      const part = partOf(key)?.part;
+      if (part) return ` Its ${key} must be ${part.expects}, not ${typeOf(wrong)}.`;
+      return ` There is no ${JSON.stringify(key)}.${didYouMean(snakeCased(key), names)}`;
+    },
+  };
+}
+
+function typeOf(value: unknown): string {
+  if (isNumber(value) || isBoolean(value)) return String(value);
+  return Array.isArray(value) ? 'a list' : `of type ${typeof value}`;
+}
 
 /** A user, group or umask: a name or a number. */
 export const id = kind<string | number>(
@@ -278,6 +362,7 @@ export function orNull<Given, Kept>(inner: Kind<Given, Kept>): Kind<Given | null
     name: inner.name,
     expects: `${inner.expects}, or null`,
     read: value => (value === null ? null : inner.read(value)),
+    ...(inner.hint && { hint: inner.hint }),
     fromText: text => (/^(none|null)$/i.test(text) ? null : inner.fromText(text)),
   };
 }

@@ -3,7 +3,7 @@
 import { later, noEffect, used } from './setting.ts';
 import {
   bool,
-  classPath,
+  codeOr,
   count,
   delayQueueType,
   dict,
@@ -13,6 +13,7 @@ import {
   ssl,
   string,
   urls,
+  wordInAnyCase,
 } from './setting-kinds.ts';
 
 export const BROKER_SETTINGS = {
@@ -93,7 +94,7 @@ export const BROKER_SETTINGS = {
   ),
   broker_failover_strategy: used(
     'BROKER_FAILOVER_STRATEGY',
-    classPath,
+    codeOr('round-robin', 'shuffle'),
     null,
     'Order in which several URLs are tried: `round-robin`, `shuffle` or a function.',
   ),
@@ -112,7 +113,7 @@ export const BROKER_SETTINGS = {
   ),
   broker_login_method: used(
     'BROKER_LOGIN_METHOD',
-    string,
+    wordInAnyCase('PLAIN', 'AMQPLAIN', 'EXTERNAL'),
     null,
     'AMQP login: PLAIN, AMQPLAIN or EXTERNAL.',
   ),

@@ -8,8 +8,10 @@ import {
   count,
   dict,
   duration,
+  exchangeType,
   float,
   int,
+  mapOf,
   orNull,
   ssl,
   string,
@@ -57,7 +59,7 @@ export const RESULT_SETTINGS = {
   ),
   result_exchange_type: noEffect(
     'CELERY_RESULT_EXCHANGE_TYPE',
-    string,
+    exchangeType,
     'direct',
     'RPC: type of that exchange.',
     'the rpc backend of Celery uses the anonymous exchange',
@@ -194,6 +196,8 @@ export const REDIS_SETTINGS = {
   ),
 };
 
+const tables = mapOf({ task: string, group: string });
+
 export const DATABASE_SETTINGS = {
   database_url: used(
     'CELERY_RESULT_DBURI',
@@ -224,13 +228,13 @@ export const DATABASE_SETTINGS = {
   ),
   database_table_schemas: later(
     'DATABASE_TABLE_SCHEMAS',
-    dict,
+    tables,
     null,
     'Schemas of the two tables: `{task, group}`.',
   ),
   database_table_names: used(
     'CELERY_RESULT_DB_TABLENAMES',
-    dict,
+    tables,
     null,
     'Names of the two tables: `{task, group}`.',
   ),

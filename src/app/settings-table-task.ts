@@ -7,17 +7,29 @@ import {
   any,
   anyOf,
   bool,
+  count,
   deliveryMode,
   dict,
   duration,
+  exchangeType,
+  mapOf,
+  orNull,
   priority,
   priorityOrName,
   protocol,
+  queueType,
   rate,
   string,
   strings,
   timeZone,
 } from './setting-kinds.ts';
+
+const retryPolicy = mapOf({
+  max_retries: orNull(count),
+  interval_start: duration,
+  interval_max: duration,
+  interval_step: duration,
+});
 
 export const GENERAL_SETTINGS = {
   accept_content: used(
@@ -92,7 +104,7 @@ export const TASK_SETTINGS = {
   ),
   task_publish_retry_policy: used(
     'CELERY_TASK_PUBLISH_RETRY_POLICY',
-    dict,
+    retryPolicy,
     { max_retries: 3, interval_start: 0, interval_max: 1, interval_step: 0.2 },
     'How often and how long to try: `max_retries`, `interval_start`, `interval_step`, `interval_max` (seconds).',
   ),
@@ -235,13 +247,13 @@ export const ROUTING_SETTINGS = {
   ),
   task_create_missing_queue_type: used(
     'CELERY_CREATE_MISSING_QUEUE_TYPE',
-    string,
+    queueType,
     'classic',
-    'Type of queues so created: `classic` or `quorum`.',
+    'Type of queues so created: `classic`, `quorum` or `stream`.',
   ),
   task_create_missing_queue_exchange_type: used(
     'CELERY_CREATE_MISSING_QUEUE_EXCHANGE_TYPE',
-    string,
+    exchangeType,
     null,
     'Exchange type of queues so created; unset means `direct`.',
   ),
@@ -253,9 +265,9 @@ export const ROUTING_SETTINGS = {
   ),
   task_default_queue_type: used(
     'CELERY_DEFAULT_QUEUE_TYPE',
-    string,
+    queueType,
     'classic',
-    'Type of that queue: `classic` or `quorum`.',
+    'Type of that queue: `classic`, `quorum` or `stream`.',
   ),
   task_default_exchange: used(
     'CELERY_DEFAULT_EXCHANGE',
@@ -265,7 +277,7 @@ export const ROUTING_SETTINGS = {
   ),
   task_default_exchange_type: used(
     'CELERY_DEFAULT_EXCHANGE_TYPE',
-    string,
+    exchangeType,
     'direct',
     'Type of the exchange of queues in `task_queues` that name none.',
   ),

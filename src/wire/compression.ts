@@ -10,7 +10,7 @@ import { DecodeError, SerializerNotInstalled } from './errors.ts';
 import { xzCompress, xzDecompress } from './xz.ts';
 import { zstdCompress, zstdDecompress } from './zstd.ts';
 
-interface Codec {
+export interface Codec {
   readonly contentType: string;
   readonly aliases: readonly string[];
   readonly compress: (data: Uint8Array) => Uint8Array;
@@ -60,15 +60,19 @@ function knownNames(): string[] {
   return CODECS.flatMap(codec => codec.aliases);
 }
 
+/** By alias or content type. Throws SerializerNotInstalled naming the nearest one. */
+export function compressionNamed(name: string): Codec {
+  const codec = BY_NAME.get(name);
+  if (codec !== undefined) return codec;
+  const known = knownNames();
+  throw new SerializerNotInstalled(
+    `No compression named ${JSON.stringify(name)} (known: ${known.join(', ')}).${didYouMean(name, known)}`,
+  );
+}
+
 /** Compressed bytes and the value of the `compression` header. Throws SerializerNotInstalled. */
 export function compress(data: Uint8Array, name: string): { data: Uint8Array; type: string } {
-  const codec = BY_NAME.get(name);
-  if (codec === undefined) {
-    const known = knownNames();
-    throw new SerializerNotInstalled(
-      `No compression named ${JSON.stringify(name)} (known: ${known.join(', ')}).${didYouMean(name, known)}`,
-    );
-  }
+  const codec = compressionNamed(name);
   return { data: codec.compress(data), type: codec.contentType };
 }
 

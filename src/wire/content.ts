@@ -94,7 +94,7 @@ function orError<T>(
 export function serializerNamed(name: string): Serializer {
   const found = byName.get(name) ?? byType.get(name);
   if (found !== undefined) return found;
-  const known = [...byName.keys()];
+  const known = [...(name.includes('/') ? byType : byName).keys()];
   const hint =
     name === 'auth' ? ' Call app.setupSecurity() to sign messages.' : didYouMean(name, known);
   throw new SerializerNotInstalled(

@@ -205,6 +205,7 @@ export class Worker {
   async #assemble(): Promise<void> {
     const { conf } = this.app;
     const { clock } = this.app;
+    await this.app.checkNames();
     this.#execution = await this.app.executionPorts({
       hostname: this.hostname,
       logger: this.#logger,

@@ -1,0 +1,27 @@
+/** Settings with a slip, as somebody sees them who starts a worker. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { runCli } from '../support/cli.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+
+const tscelery = JSON.stringify(new URL('../../src/index.ts', import.meta.url).href);
+
+const MISSPELT = [
+  ["result_serializer: 'josn'", /Setting result_serializer: .*Did you mean "json"\?/],
+  ["task_routes: {'feed.*': {queu: 'feeds'}}", /"queu".*Did you mean "queue"\?/],
+] as const;
+
+for (const [setting, message] of MISSPELT) {
+  it(`a worker with ${setting} ends before it takes a message, and says why`, async t => {
+    const cwd = temporaryProject(t, {
+      'app.ts': `import { Celery } from ${tscelery};
+        export const app = new Celery('proj', { broker: 'memory://', ${setting} });`,
+    });
+
+    const { code, stdout, stderr } = await runCli(['-A', 'app', 'worker', '-P', 'solo'], { cwd });
+
+    assert.equal(code, 1);
+    assert.match(stdout + stderr, message);
+    assert.doesNotMatch(stdout + stderr, / ready\./);
+  });
+}
