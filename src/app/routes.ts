@@ -301,7 +301,7 @@ function mapLookup(pairs: readonly RoutePair[], checkQueue: QueueCheck): Lookup 
   for (const [pattern, given] of pairs) {
     // null leaves the task to the next router
     if (given === null || given === undefined) continue;
-    const target = toOptions(given, String(pattern));
+    const target = toOptions(given, named(pattern));
     if (typeof target.queue === 'string') checkQueue(target.queue);
     if (pattern instanceof RegExp) {
       patterns.push([new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')), target]);
@@ -312,6 +312,10 @@ function mapLookup(pairs: readonly RoutePair[], checkQueue: QueueCheck): Lookup 
     }
   }
   return ({ name }) => exact.get(name) ?? patterns.find(([pattern]) => pattern.test(name))?.[1];
+}
+
+function named(pattern: string | RegExp): string {
+  return typeof pattern === 'string' ? `task ${JSON.stringify(pattern)}` : String(pattern);
 }
 
 /** `*` is one or more characters (as in Celery), `?` exactly one. */

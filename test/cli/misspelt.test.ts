@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { runCli } from '../support/cli.ts';
+import { program } from '../support/program.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
-
-const tscelery = JSON.stringify(new URL('../../src/index.ts', import.meta.url).href);
 
 const MISSPELT = [
   ["result_serializer: 'josn'", /Setting result_serializer: .*Did you mean "json"\?/],
@@ -14,7 +13,7 @@ const MISSPELT = [
 for (const [setting, message] of MISSPELT) {
   it(`a worker with ${setting} ends before it takes a message, and says why`, async t => {
     const cwd = temporaryProject(t, {
-      'app.ts': `import { Celery } from ${tscelery};
+      'app.ts': `import { Celery } from ${JSON.stringify(program.library)};
         export const app = new Celery('proj', { broker: 'memory://', ${setting} });`,
     });
 

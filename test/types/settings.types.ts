@@ -12,6 +12,14 @@ conf.update({
   task_routes: [[/^video\./, 'video'], name => (name === 'x' ? { queue: 'q' } : null)],
 });
 
+conf.update({
+  task_routes: { a: { queue: 'q', routing_key: 'k', timeLimit: 5, retry_policy: {} } },
+});
+// @ts-expect-error a slip in a route
+conf.update({ task_routes: { 'feed.*': { queu: 'feeds' } } });
+// @ts-expect-error a slip in a list of routes
+conf.update({ task_routes: [[/^feed/, { queu: 'feeds' }]] });
+
 // @ts-expect-error a wrong name
 conf.task_defualt_queue;
 // @ts-expect-error a wrong type

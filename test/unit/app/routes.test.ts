@@ -218,6 +218,57 @@ describe('route', () => {
   });
 });
 
+describe('a slip in a route', () => {
+  const slips: readonly (readonly [object, RegExp])[] = [
+    [{ queu: 'feeds' }, /no option "queu"\. Did you mean "queue"\?/],
+    [{ routing_kye: 'x' }, /no option "routing_kye"\. Did you mean "routing_key"\?/],
+    [{ queue: 5 }, /queue must be a queue or its name, got 5/],
+    [
+      { priority: 1, retry_policy: { max_retrys: 1 } },
+      /no "maxRetrys"\. Did you mean "maxRetries"/,
+    ],
+  ];
+
+  test('is an error when the routes are read, whatever form they have', () => {
+    for (const [target, message] of slips) {
+      const forms: readonly unknown[] = [
+        { 'feed.*': target },
+        { feed: target },
+        [[/^feed/, target]],
+        new Map([[/^feed/, target]]),
+        [() => null, [['feed', target]]],
+      ];
+      for (const task_routes of forms) {
+        const refused = { code: 'IMPROPERLY_CONFIGURED', message };
+        assert.throws(() => setup({ task_routes: task_routes as never }), refused);
+      }
+    }
+  });
+
+  test('is an error when a function returns it', () => {
+    for (const [target, message] of slips) {
+      const { route } = setup({ task_routes: (() => target) as never });
+      assert.throws(() => route('feed.import'), { code: 'IMPROPERLY_CONFIGURED', message });
+    }
+  });
+
+  test('in the name of a queue is an error when the routes are read and queues are not created', () => {
+    const task_queues = ['feeds'];
+    const task_routes = { 'feed.*': 'feds' };
+    assert.throws(
+      () => setup({ task_queues, task_routes, task_create_missing_queues: false }),
+      /Queue "feds" is not in task_queues \(feeds\)\. Did you mean "feeds"\?/,
+    );
+  });
+
+  test('does not lie in a retry policy as the settings write it', () => {
+    const target = { retry_policy: { max_retries: 1, interval_start: 0 } };
+    const { route } = setup({ task_routes: { t: target } as never });
+
+    assert.deepEqual(route('t').options, { retryPolicy: { maxRetries: 1, intervalStart: 0 } });
+  });
+});
+
 describe('queues', () => {
   test('unset, there is the default queue with exchange and key of its name', () => {
     const { queues } = setup({ task_default_queue: 'main' });
