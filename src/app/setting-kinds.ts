@@ -362,7 +362,6 @@ export function orNull<Given, Kept>(inner: Kind<Given, Kept>): Kind<Given | null
     name: inner.name,
     expects: `${inner.expects}, or null`,
     read: value => (value === null ? null : inner.read(value)),
-    ...(inner.hint && { hint: inner.hint }),
     fromText: text => (/^(none|null)$/i.test(text) ? null : inner.fromText(text)),
   };
 }
