@@ -22,7 +22,7 @@ export type {
   RouterObject,
   RouteTarget,
   TaskRoutes,
-} from './app/routes.ts';
+} from './app/route-types.ts';
 export type { SecurityOptions } from './app/security.ts';
 export { Settings } from './app/settings.ts';
 export type { CeleryConfig, SettingName, SettingValues } from './app/settings-table.ts';

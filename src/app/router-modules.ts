@@ -2,7 +2,7 @@
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { loadModule } from './load-module.ts';
-import type { RouterEntry, TaskRoutes } from './routes.ts';
+import type { RouterEntry, TaskRoutes } from './route-types.ts';
 
 /**
  * `task_routes` with everything that was named loaded.

@@ -1,7 +1,7 @@
 /** Settings of tasks, queues and the app itself. */
 
 import type { TaskQueues } from './queues.ts';
-import type { TaskRoutes } from './routes.ts';
+import type { TaskRoutes } from './route-types.ts';
 import { later, noEffect, used } from './setting.ts';
 import {
   any,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Queues } from '../../../src/app/queues.ts';
-import { Router, type TaskRoutes } from '../../../src/app/routes.ts';
+import type { TaskRoutes } from '../../../src/app/route-types.ts';
+import { Router } from '../../../src/app/routes.ts';
 import { Settings } from '../../../src/app/settings.ts';
 import type { CeleryConfig } from '../../../src/app/settings-table.ts';
 import { broadcast, exchange, queue } from '../../../src/messaging/entities.ts';
