@@ -2,6 +2,7 @@
  * The app: where tasks, settings and connections meet. Always explicit; there is no
  * current app.
  */
+import { inspect } from 'node:util';
 import type { ResultBackend } from '../backends/contract.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
@@ -20,6 +21,7 @@ import { APP_BRAND } from './brand.ts';
 import { Calls } from './calls.ts';
 import { Configuration, type LoadOptions } from './configuration.ts';
 import { Connections } from './connections.ts';
+import { checkAppArguments, readDeclaration } from './declaration.ts';
 import { KnownErrors } from './known-errors.ts';
 import { loadModule } from './load-module.ts';
 import { LocalTime } from './local-time.ts';
@@ -92,6 +94,7 @@ export class Celery {
   /** @internal */
   constructor(main: string, options: CeleryOptions, origin: Celery);
   constructor(main = '', options: CeleryOptions = {}, origin?: Celery) {
+    checkAppArguments(main, options);
     const { broker, backend, taskBase, ...given } = options;
     const settings = {
       ...given,
@@ -157,6 +160,14 @@ export class Celery {
     return new Date(Math.round(this.clock.now() * 1000));
   }
 
+  toString(): string {
+    return this.main === '' ? '<Celery>' : `<Celery ${this.main}>`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
   /** Tasks declared so far, by name. */
   get tasks(): ReadonlyMap<string, AnyTask> {
     return this.#registry.tasks;
@@ -176,10 +187,10 @@ export class Celery {
   /**
    * Declare a task.
    *
-   * @param name as other nodes know it; left out, it is `<main>.<function name>`
+   * @param name as other nodes know it; left out, also before options, it is `<main>.<function name>`
    * @param run may be async; with `bind: true` it gets the task's context first
    * @throws AlreadyRegistered when another function has the name, ImproperlyConfigured when
-   *   no name can be derived
+   *   no name can be derived, TypeError for arguments that declare no task
    */
   task<A extends unknown[], R>(name: string, run: (...args: A) => Awaitable<R>): Task<A, R>;
   task<A extends unknown[], R>(
@@ -193,21 +204,17 @@ export class Celery {
     run: (...args: A) => Awaitable<R>,
   ): Task<A, R>;
   task<A extends unknown[], R>(run: (...args: A) => Awaitable<R>): Task<A, R>;
-  task(
-    nameOrRun: string | TaskFunction,
-    optionsOrRun: TaskOptions | TaskFunction = {},
-    run?: TaskFunction,
-  ): AnyTask {
-    if (typeof nameOrRun === 'function') {
-      return this.#registry.add(this.genTaskName(nameOrRun), {}, nameOrRun);
-    }
-    if (typeof optionsOrRun === 'function') {
-      return this.#registry.add(nameOrRun, {}, optionsOrRun);
-    }
-    if (typeof run !== 'function') {
-      throw new TypeError(`app.task(${JSON.stringify(nameOrRun)}, …) needs the task's function`);
-    }
-    return this.#registry.add(nameOrRun, optionsOrRun, run);
+  task<A extends unknown[], R>(
+    options: TaskOptions & { bind: true },
+    run: (self: TaskContext, ...args: A) => Awaitable<R>,
+  ): Task<A, R>;
+  task<A extends unknown[], R>(
+    options: TaskOptions & { bind?: false },
+    run: (...args: A) => Awaitable<R>,
+  ): Task<A, R>;
+  task(...given: unknown[]): AnyTask {
+    const { name, options, run } = readDeclaration(given);
+    return this.#registry.add(name ?? this.genTaskName(run), options, run);
   }
 
   /**

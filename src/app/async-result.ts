@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { arm, bounded } from '../backends/bounded.ts';
 import type { ResultBackend } from '../backends/contract.ts';
 import { waitForResult } from '../backends/wait.ts';
@@ -202,6 +203,15 @@ export class AsyncResult<R = unknown> {
   async forget(options: ResultBounds = {}): Promise<void> {
     this.#final = undefined;
     await this.#ask(backend => backend.forget(this.id), options);
+  }
+
+  /** The id, as in Celery. */
+  toString(): string {
+    return this.id;
+  }
+
+  [inspect.custom](): string {
+    return `<AsyncResult: ${this.id}>`;
   }
 
   /** `[[id, null], null]`: how results of other tasks name this one. */

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import * as states from '../wire/states.ts';
 import { type AsyncResult, childIds, type GetOptions } from './async-result.ts';
@@ -88,6 +89,15 @@ export class EagerResult<R = unknown> implements ResultMethods<R> {
   async revoke(): Promise<void> {}
 
   async forget(): Promise<void> {}
+
+  /** The id, as in Celery. */
+  toString(): string {
+    return this.id;
+  }
+
+  [inspect.custom](): string {
+    return `<EagerResult: ${this.id}>`;
+  }
 
   toJSON(): unknown {
     return [[this.id, null], null];

@@ -1,6 +1,7 @@
 /** The tasks of one app by name. */
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { saferepr } from '../base/saferepr.ts';
 import { AlreadyRegistered, NotRegistered } from './errors.ts';
 import { checkTaskOptions } from './option-checks.ts';
 import type { Settings } from './settings.ts';
@@ -64,6 +65,7 @@ export class Registry {
   /** A task written as a class: its handlers are its methods. */
   addClass(Class: ClassTask | (new () => ClassTask)): AnyTask {
     const instance = typeof Class === 'function' ? new Class() : Class;
+    checkClassTask(instance, Class);
     const run = (...args: unknown[]) => instance.run(...args);
     return this.add(instance.name, { ...instance.options, handlers: instance }, run, instance.run);
   }
@@ -83,5 +85,18 @@ export class Registry {
   missing(name: string): NotRegistered {
     const hint = didYouMean(name, this.tasks.keys()).trim();
     return new NotRegistered(name, hint === '' ? {} : { cause: new Error(hint) });
+  }
+}
+
+/** @throws TypeError for what is no task */
+function checkClassTask(instance: ClassTask, given: unknown): void {
+  const whose = typeof given === 'function' ? `the class ${given.name}` : saferepr(given);
+  if (typeof instance !== 'object' || instance === null || typeof instance.run !== 'function') {
+    throw new TypeError(`app.registerTask needs a task with a method run, got ${whose}.`);
+  }
+  if (typeof instance.name !== 'string') {
+    throw new TypeError(
+      `The task that ${whose} makes needs a name: readonly name = "proj.add"; got ${saferepr(instance.name)}.`,
+    );
   }
 }

@@ -2,6 +2,7 @@
  * Tasks: functions with a name and options, that can be called here or somewhere else.
  */
 
+import { inspect } from 'node:util';
 import type { AsyncResult } from './async-result.ts';
 import { TASK_BRAND } from './brand.ts';
 import type { EagerResult } from './eager-result.ts';
@@ -69,19 +70,30 @@ export interface TaskHost {
 /** The callable object that users get from `app.task`. */
 export function createTask(definition: TaskDefinition, host: TaskHost): AnyTask {
   const callable = (...args: unknown[]) => host.callDirectly(definition, args);
-  const members = {
-    name: definition.name,
-    definition,
-    [TASK_BRAND]: true,
+  const text = `<@task: ${definition.name}>`;
+  const fixed = { name: definition.name, definition, [TASK_BRAND]: true };
+  const methods = {
     delay: (...args: unknown[]) => host.apply(definition, args, {}, true),
     applyAsync: (args: Args = [], options: ApplyOptions = {}) =>
       host.apply(definition, args, options, false),
     apply: (args: Args = [], options: EagerOptions = {}) =>
       host.applyHere(definition, args, options),
   };
-  for (const key of Reflect.ownKeys(members)) {
-    const value = members[key as keyof typeof members];
+  const shown = { toString: () => text, [inspect.custom]: () => text };
+  for (const [key, value] of entriesOf(fixed)) {
     Object.defineProperty(callable, key, { value, enumerable: true });
   }
+  // tests put their own in the place of `delay`
+  const replaceable = { writable: true, configurable: true };
+  for (const [key, value] of entriesOf(methods)) {
+    Object.defineProperty(callable, key, { value, enumerable: true, ...replaceable });
+  }
+  for (const [key, value] of entriesOf(shown)) {
+    Object.defineProperty(callable, key, { value, ...replaceable });
+  }
   return callable as unknown as AnyTask;
+}
+
+function entriesOf(members: object): [PropertyKey, unknown][] {
+  return Reflect.ownKeys(members).map(key => [key, (members as Record<PropertyKey, unknown>)[key]]);
 }

@@ -57,7 +57,7 @@ describe('an app', () => {
     assert.throws(() => app.task('', () => 2), /A task needs a name, got ""/);
     assert.throws(
       () => (app.task as (...args: unknown[]) => unknown)('u', {}),
-      /app\.task\("u", …\) needs the task's function/,
+      /app\.task needs the function of the task "u", got None/,
     );
   });
 });
