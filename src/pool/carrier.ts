@@ -13,8 +13,27 @@ export interface Carrier {
   readonly ledger: LedgerMemory;
   /** Nothing happens when it is gone. @throws when something in the batch cannot be cloned */
   send(batch: Batch<ToChild>): void;
+  /**
+   * Send bytes as `part` messages, one parcel at a time. What is sent meanwhile does not wait behind
+   * them. Nothing is called when the child is gone.
+   *
+   * @param bytes not to be used afterwards
+   */
+  sendParcel(bytes: Uint8Array<ArrayBuffer>, events: ParcelEvents): Parcel;
   /** A thread knows no signals: whichever it is, the thread ends. */
   kill(signal: NodeJS.Signals): void;
+}
+
+export interface ParcelEvents {
+  /** The child takes it in. */
+  onMoved(): void;
+  /** The last part has left. */
+  onSent(): void;
+}
+
+export interface Parcel {
+  /** Send no more of it; nothing is called afterwards. */
+  cancel(): void;
 }
 
 export interface CarrierEvents {

@@ -11,6 +11,8 @@ import type { PoolError } from './errors.ts';
 export interface Job {
   readonly id: number;
   readonly payload: unknown;
+  /** About how many bytes `payload` has; a text tells by itself, and nothing else needs to when it is small. */
+  readonly size?: number | undefined;
   /** Seconds; 0 or undefined is no limit. */
   readonly softTimeLimit?: number | undefined;
   readonly timeLimit?: number | undefined;

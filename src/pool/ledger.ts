@@ -4,7 +4,8 @@
  * messages. It lies in memory that both see: a file without a name, or shared memory.
  *
  * Numbers: [0] the mark, written by the parent: jobs up to this ticket that have not started
- * are the parent's again; [1…] a ring of started tickets, written by the child. Each side
+ * are the parent's again; [1] turns of the child's event loop, counted now and then; [2…] a
+ * ring of started tickets, both written by the child. Each side
  * writes first and reads the other's part afterwards, so at least one of them sees a
  * collision; then the job is not run and the child says `dropped`.
  */
@@ -25,12 +26,19 @@ export interface LedgerMemory {
 }
 
 const MARK = 0;
+const BEATS = 1;
+const FIRST_TICKET = 2;
+
+/** Numbers in a ledger with room for so many started jobs. */
+export function ledgerSize(entries: number): number {
+  return FIRST_TICKET + entries;
+}
 
 /** The parent's side. Has to be closed. */
 export class ParentLedger {
   readonly #memory: LedgerMemory;
 
-  /** `memory` has one number more than a child can start jobs without the parent hearing of any. */
+  /** `memory` has the `ledgerSize` of the jobs that a child can start without the parent hearing of any. */
   constructor(memory: LedgerMemory) {
     this.#memory = memory;
   }
@@ -41,7 +49,12 @@ export class ParentLedger {
 
   /** Tickets of the jobs that were started last. */
   started(): ReadonlySet<number> {
-    return new Set(this.#memory.readFrom(1));
+    return new Set(this.#memory.readFrom(FIRST_TICKET));
+  }
+
+  /** How often the child's event loop was seen to turn while jobs ran. */
+  get beats(): number {
+    return this.#memory.read(BEATS);
   }
 
   close(): void {
@@ -55,16 +68,21 @@ export class ChildLedger {
   readonly #entries: number;
   #mark = 0;
   #count = 0;
+  #beats = 0;
 
   constructor(memory: LedgerMemory, entries: number) {
     this.#memory = memory;
     this.#entries = entries;
   }
 
+  beat(): void {
+    this.#memory.write(BEATS, ++this.#beats);
+  }
+
   /** Whether the job may run. When not, it is the parent's again. */
   claim(ticket: number): 'run' | 'taken' | 'dropped' {
     if (ticket <= this.#mark) return 'taken';
-    this.#memory.write(1 + (this.#count++ % this.#entries), ticket);
+    this.#memory.write(FIRST_TICKET + (this.#count++ % this.#entries), ticket);
     this.#mark = this.#memory.read(MARK);
     return ticket <= this.#mark ? 'dropped' : 'run';
   }

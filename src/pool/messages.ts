@@ -33,9 +33,22 @@ export interface JobsMessage {
   careful: boolean;
 }
 
+/** A piece of a large payload, which `large-job` is sent after: the bytes from `at` on, `of` in all. */
+export interface PartMessage {
+  readonly type: 'part';
+  readonly at: number;
+  readonly of: number;
+  readonly bytes: Uint8Array;
+}
+
 export type ToChild =
   | ChildInit
   | JobsMessage
+  | PartMessage
+  /** The parts that have come so far are of no use any more. */
+  | { readonly type: 'no-parcel' }
+  /** The job whose payload has come in parts. */
+  | { readonly type: 'large-job'; readonly ticket: number; readonly careful: boolean }
   | { readonly type: 'soft-limit'; readonly ticket: number; readonly seconds: number }
   /** Start nothing more, end what runs, stop the runner and exit 0. */
   | { readonly type: 'finish' }

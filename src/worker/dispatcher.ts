@@ -296,7 +296,7 @@ export class Dispatcher {
     this.#submitted.set(id, request);
     if (request.acksLate) this.#late += 1;
     const payload = this.#pool.isInProcess ? request.source : request.payload;
-    this.#pool.submit({ id, payload, timeLimit, softTimeLimit });
+    this.#pool.submit({ id, payload, size: request.size, timeLimit, softTimeLimit });
   }
 
   /** A job that came back unstarted from the pool: with an early ack it has to run after all. */

@@ -101,6 +101,12 @@ export class Request {
     return raw ?? { message, exchange, routingKey, redelivered };
   }
 
+  /** About how many bytes `payload` has. */
+  get size(): number {
+    const { raw, message } = this.#delivery;
+    return (raw ?? message.body).length;
+  }
+
   /** The same for this process, where what was read needs not be read again. */
   get source(): TaskSource {
     const { message, exchange, routingKey, redelivered } = this.#delivery;

@@ -8,6 +8,7 @@ import { Fifo } from '../../base/fifo.ts';
 import { SequenceMap } from '../../base/sequence-map.ts';
 import type { JobControl, JobRunner } from '../contract.ts';
 import { SoftTimeLimitExceeded } from '../errors.ts';
+import { queueMicrotask, setImmediate } from './own-timers.ts';
 
 export interface LoopPorts<J extends LoopJob> {
   /** Last word before a job runs; false leaves it out. */
@@ -118,6 +119,11 @@ export class JobLoop<J extends LoopJob = LoopJob> {
   /** Those that have started and not ended; abandoned ones are forgotten. */
   get running(): Iterable<J> {
     return this.#running.values();
+  }
+
+  /** Whether anything does. */
+  get runs(): boolean {
+    return this.#running.size > 0;
   }
 
   add(job: J): void {

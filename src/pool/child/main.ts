@@ -5,23 +5,41 @@ import { EXIT_ORPHANED, LEDGER_FD } from '../messages.ts';
 import { ChildServer } from './server.ts';
 import { holdYoungHeap } from './young-heap.ts';
 
+// as they were before a task could put others in their place
+const send = process.send?.bind(process);
+const exit = process.exit.bind(process);
+
 const releaseYoungHeap = holdYoungHeap();
 const server = new ChildServer({
   send(batch, sent) {
     // the callback also takes the errors of a channel that closes, which `disconnect` reports
-    process.send?.(batch, undefined, undefined, sent);
+    if (process.listenerCount('message') === 0) listen();
+    send?.(batch, undefined, undefined, sent);
   },
   ledger: numbers => new LedgerFile(numbers, LEDGER_FD),
   onReady: releaseYoungHeap,
   memory: () => Math.floor(process.memoryUsage.rss() / 1024),
-  exit: code => process.exit(code),
+  exit,
   die: () => process.kill(process.pid, 'SIGKILL'),
 });
 
-// Ctrl+C reaches the whole process group; the parent decides what becomes of the children
-process.on('SIGINT', () => {});
-// also when the parent was killed: its messages belong to another worker from now on
-process.on('disconnect', () => process.exit(EXIT_ORPHANED));
-// a task that calls process.exit must not take the replies of earlier ones along
-process.on('exit', () => server.flush());
-process.on('message', batch => server.receive(batch));
+const LISTENERS: Readonly<Record<string, (batch: unknown) => void>> = {
+  message: batch => server.receive(batch),
+  // also when the parent was killed: its messages belong to another worker from now on
+  disconnect: () => exit(EXIT_ORPHANED),
+  // a task that calls process.exit must not take the replies of earlier ones along
+  exit: () => server.flush(),
+  // Ctrl+C reaches the whole process group; the parent decides what becomes of the children
+  SIGINT: () => {},
+};
+
+/** A task may have removed them with all others, and with them what keeps the channel open. */
+function listen(): void {
+  for (const [event, listener] of Object.entries(LISTENERS)) {
+    if (!process.listeners(event as 'message').includes(listener as never))
+      process.on(event, listener);
+  }
+  process.channel?.ref();
+}
+
+listen();

@@ -2,6 +2,7 @@ import { serialize } from 'node:v8';
 import type { Batch, FromChild } from '../messages.ts';
 import { openBatch } from '../messages.ts';
 import type { LoopJob } from './job-loop.ts';
+import { setImmediate } from './own-timers.ts';
 
 /** Replies kept back this long by a job that blocks the event loop… */
 const BLOCKED_MS = 50;

@@ -4,11 +4,20 @@
  */
 
 import type { JobRunner, RunnerFactory } from '../contract.ts';
-import { ChildLedger, type LedgerMemory } from '../ledger.ts';
-import type { Batch, ChildInit, FromChild, JobsMessage, ToChild } from '../messages.ts';
+import { ChildLedger, type LedgerMemory, ledgerSize } from '../ledger.ts';
+import type {
+  Batch,
+  ChildInit,
+  FromChild,
+  JobsMessage,
+  PartMessage,
+  ToChild,
+} from '../messages.ts';
 import { EXIT_RECYCLE, isBatch } from '../messages.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { JobLoop, LoopJob } from './job-loop.ts';
 import { Outbox } from './outbox.ts';
+import { Parcel } from './parcel.ts';
 
 /** What a child needs from what it lives in. */
 export interface ChildPort {
@@ -73,6 +82,9 @@ class Worker {
   readonly #outbox: Outbox;
   readonly #ledger: ChildLedger;
   readonly #loop: JobLoop;
+  readonly #heartbeat: Heartbeat;
+  /** What has come so far of a large payload. */
+  #parcel: Parcel | undefined;
   #started = 0;
   #isLeaving = false;
 
@@ -81,11 +93,14 @@ class Worker {
     this.#runner = runner;
     this.#port = port;
     this.#outbox = outbox;
-    this.#ledger = new ChildLedger(port.ledger(init.ledgerEntries + 1), init.ledgerEntries);
-    this.#loop = new JobLoop(runner, init.slots, {
+    const { ledgerEntries } = init;
+    this.#ledger = new ChildLedger(port.ledger(ledgerSize(ledgerEntries)), ledgerEntries);
+    this.#heartbeat = new Heartbeat(this.#ledger, () => this.#loop.runs);
+    this.#loop = new JobLoop(opening(runner), init.slots, {
       claim: job => this.#claim(job.ticket, job.careful),
       onStarted: job => {
         outbox.started(job);
+        this.#heartbeat.start();
         if (++this.#started === init.maxTasks) this.#leave(EXIT_RECYCLE, undefined);
       },
       onReleased: job => outbox.released(job),
@@ -103,6 +118,18 @@ class Worker {
     switch (message.type) {
       case 'jobs':
         this.#accept(message);
+        break;
+      case 'part':
+        this.#takeIn(message);
+        break;
+      case 'no-parcel':
+        this.#parcel = undefined;
+        break;
+      case 'large-job':
+        if (this.#parcel?.isComplete) {
+          this.#loop.add(new LoopJob(message.ticket, this.#parcel, message.careful));
+        }
+        this.#parcel = undefined;
         break;
       case 'soft-limit':
         this.#loop.expire(message.ticket, message.seconds);
@@ -130,6 +157,11 @@ class Worker {
     for (const payload of message.payloads) {
       this.#loop.add(new LoopJob(ticket++, payload, message.careful));
     }
+  }
+
+  #takeIn(part: PartMessage): void {
+    if (part.at === 0) this.#parcel = new Parcel(part.of);
+    this.#parcel?.add(part);
   }
 
   #claim(ticket: number, careful: boolean): boolean {
@@ -165,6 +197,15 @@ class Worker {
     }
     this.#outbox.flush(() => this.#port.exit(exitCode));
   }
+}
+
+/** A large payload is read when its turn has come, and it is sure that it runs here. */
+function opening(runner: JobRunner): JobRunner {
+  return {
+    run: (payload, control) =>
+      runner.run(payload instanceof Parcel ? payload.open() : payload, control),
+    stop: () => runner.stop(),
+  };
 }
 
 function describe(error: unknown): { message: string; stack: string } {

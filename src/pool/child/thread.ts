@@ -7,11 +7,13 @@ import type { ThreadData } from '../threads/launcher.ts';
 import { ChildServer } from './server.ts';
 
 const port = parentPort!;
+// as it was before a task could put another in its place
+const postMessage = port.postMessage.bind(port);
 const { ledger } = workerData as ThreadData;
 
 const server = new ChildServer({
   send(batch, sent) {
-    port.postMessage(batch);
+    postMessage(batch);
     sent();
   },
   ledger: () => new LedgerBuffer(ledger),

@@ -4,14 +4,11 @@
  */
 
 import { constants } from 'node:os';
-import { serialize } from 'node:v8';
 import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import { SequenceMap } from '../../base/sequence-map.ts';
 import type { Carrier, CarrierExit, Launcher } from '../carrier.ts';
-import type { Job } from '../contract.ts';
-import type { Limited } from '../deadlines.ts';
-import { ParentLedger } from '../ledger.ts';
+import { ledgerSize, ParentLedger } from '../ledger.ts';
 import type {
   Batch,
   ChildInit,
@@ -22,7 +19,10 @@ import type {
 } from '../messages.ts';
 import { EXIT_RECYCLE, openBatch } from '../messages.ts';
 import type { PoolOptions } from '../options.ts';
+import type { HeldJob } from './held-job.ts';
 import { Pulse } from './pulse.ts';
+import { sendable } from './sendable.ts';
+import { patienceWith, Transfer } from './transfer.ts';
 
 export interface ChildExit extends CarrierExit {
   /** The parent asked for it, or the child had announced it. */
@@ -35,6 +35,8 @@ export interface ChildEvents {
   onThrew(child: Child, ticket: number, error: string): void;
   onWaits(held: HeldJob, what: string | undefined): void;
   onLeaving(child: Child, note: string | undefined): void;
+  /** It has answered a question. */
+  onAnswer(): void;
   onLog(level: 'warning' | 'error', message: string): void;
   /** The child is gone and everything it said was heard. */
   onGone(child: Child, exit: ChildExit): void;
@@ -44,29 +46,10 @@ export interface ChildEvents {
 const LEDGER_ROOM = 192;
 /** A job is taken to last this long at most when the pace is measured. */
 export const SLOWEST_PACE_MS = 100;
+/** Seconds for a child that is to go and holds nothing to say that it has heard. */
+const MUTE_TIMEOUT = 3;
 /** Weight of the latest turn in the pace. */
 const PACE_WEIGHT = 0.3;
-
-/** A job between `submit` and its answer. */
-export class HeldJob implements Limited {
-  readonly job: Job;
-  /** pending: no child has it; released: its place is free, its reply is not there yet. */
-  state: 'pending' | 'sent' | 'started' | 'released' = 'pending';
-  /** Whether `onStarted` was called. */
-  isAnnounced = false;
-  child: Child | undefined;
-  /** Number of its last sending, see messages.ts. */
-  ticket = 0;
-  sentAt = 0;
-  softAt = Number.POSITIVE_INFINITY;
-  hardAt = Number.POSITIVE_INFINITY;
-  /** Why its child is being killed. */
-  doom: 'time limit' | 'request' | undefined;
-
-  constructor(job: Job) {
-    this.job = job;
-  }
-}
 
 export class Child {
   readonly slot: number;
@@ -92,10 +75,15 @@ export class Child {
   readonly #events: ChildEvents;
   readonly #clock: Clock;
   readonly #pulse: Pulse;
+  #transfer: Transfer | undefined;
+  /** Seconds it may take to go from its next word on. */
+  #grace: number | undefined;
   #batch = openBatch<ToChild>();
   #openJobs: JobsMessage | undefined;
   #lastTicket = 0;
   #busySince = 0;
+  /** A large job has ended since the pace was measured. */
+  #hadLarge = false;
   #killTimer: Timer | undefined;
   #error: CarrierExit['error'];
 
@@ -112,25 +100,39 @@ export class Child {
     this.quota = options.maxTasksPerChild ?? Number.POSITIVE_INFINITY;
     this.#events = events;
     this.#clock = options.clock ?? systemClock;
-    this.#pulse = new Pulse(this.#clock.monotonic(), options.blockedAfter);
     const entries = (options.slots ?? 1) + (options.prefetchPerChild ?? 0) + LEDGER_ROOM;
-    this.carrier = launcher.launch(entries + 1, {
+    this.carrier = launcher.launch(ledgerSize(entries), {
       onBatch: batch => this.#onBatch(batch),
       onGone: exit => this.#onGone(exit),
     });
     this.pid = this.carrier.pid;
     this.#ledger = new ParentLedger(this.carrier.ledger);
+    const ears = { ping: () => this.tell({ type: 'ping' }), beats: () => this.#ledger.beats };
+    this.#pulse = new Pulse(ears, this.#clock.monotonic(), options.blockedAfter);
     this.#post(this.#init(options, entries));
     this.flush();
   }
 
   /** Jobs that take up a place. */
   get load(): number {
-    return this.held.size - this.releasedCount;
+    const isExpecting = this.#transfer === undefined ? 0 : 1;
+    return this.held.size - this.releasedCount + isExpecting;
+  }
+
+  /** The job whose payload is on its way here; not in `held` yet. */
+  get expected(): HeldJob | undefined {
+    return this.#transfer?.held;
+  }
+
+  /** Bytes of jobs that it was sent and has not started, as far as is known. */
+  get unstartedBytes(): number {
+    let bytes = 0;
+    for (const held of this.held.values()) if (held.state === 'sent') bytes += held.size;
+    return bytes;
   }
 
   canTakeJobs(): boolean {
-    if (this.state !== 'ready') return false;
+    if (this.state !== 'ready' || this.#pulse.isSuspect) return false;
     if (this.#predecessor !== undefined && this.#predecessor.load > 0) return false;
     // not kept, else each child would keep all that were before it
     this.#predecessor = undefined;
@@ -142,23 +144,44 @@ export class Child {
     this.#predecessor = predecessor;
   }
 
-  /** Hand the job over with the next `flush`. */
+  /** Hand the job over with the next `flush`; a large one when its payload is there. */
   assign(held: HeldJob, now: number, careful: boolean): void {
+    held.child = this;
     held.state = 'sent';
-    held.ticket = ++this.#lastTicket;
-    held.sentAt = now;
-    if (this.held.size === 0) {
-      this.#busySince = now;
-      this.#pulse.heard(now);
-    }
-    this.held.set(held.ticket, held);
     this.quota--;
+    if (held.isLarge && this.#transferFirst(held, careful)) return;
+    this.#note(held, now);
     if (this.#openJobs === undefined) {
       this.#openJobs = { type: 'jobs', first: held.ticket, payloads: [], careful: false };
       this.#batch.push(this.#openJobs);
     }
     this.#openJobs.payloads.push(held.job.payload);
     if (careful) this.#openJobs.careful = true;
+  }
+
+  #note(held: HeldJob, now: number): void {
+    held.ticket = ++this.#lastTicket;
+    held.sentAt = now;
+    if (this.held.size === 0) {
+      this.#busySince = now;
+      this.#pulse.begin(now);
+    }
+    this.held.set(held.ticket, held);
+  }
+
+  /** False when it cannot be sent. */
+  #transferFirst(held: HeldJob, careful: boolean): boolean {
+    const now = () => this.#clock.monotonic();
+    try {
+      this.#transfer = new Transfer(held, this.carrier, now, () => {
+        this.#transfer = undefined;
+        this.#note(held, now());
+        this.tell({ type: 'large-job', ticket: held.ticket, careful });
+      });
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   flush(): void {
@@ -169,7 +192,9 @@ export class Child {
     try {
       this.#send(batch);
     } catch {
-      this.#send(this.#sendable(batch));
+      const onUnsendable = (ticket: number, error: string) =>
+        queueMicrotask(() => this.#events.onThrew(this, ticket, error));
+      this.#send(sendable(batch, onUnsendable));
     }
   }
 
@@ -180,6 +205,7 @@ export class Child {
 
   forget(held: HeldJob): void {
     if (held.state === 'released') this.releasedCount--;
+    if (held.isLarge) this.#hadLarge = true;
     this.held.delete(held.ticket);
   }
 
@@ -192,7 +218,7 @@ export class Child {
   takeBack(onStarted: (held: HeldJob) => void): HeldJob[] {
     this.#ledger.takeBackUpTo(this.#lastTicket);
     const started = this.#ledger.started();
-    const back: HeldJob[] = [];
+    const back = this.takeBackExpected();
     for (const held of this.held.values()) {
       if (held.state !== 'sent') continue;
       if (started.has(held.ticket)) {
@@ -201,9 +227,33 @@ export class Child {
         back.push(held);
         this.held.delete(held.ticket);
         this.quota++;
+        if (held.isLarge) held.parcelsInVain++;
       }
     }
     return back;
+  }
+
+  /** Break off what is on its way to it. */
+  takeBackExpected(): HeldJob[] {
+    const transfer = this.#transfer;
+    if (transfer === undefined) return [];
+    this.#transfer = undefined;
+    transfer.cancel();
+    this.tell({ type: 'no-parcel' });
+    this.quota++;
+    transfer.held.parcelsInVain++;
+    return [transfer.held];
+  }
+
+  /** Whether it has something that it should have started, or taken in, long ago. */
+  isOverdue(now: number, patience: number): boolean {
+    if (this.#transfer?.isStalled(now)) return true;
+    for (const held of this.held.values()) {
+      if (held.state !== 'sent') continue;
+      if (!held.isLarge) return held.sentAt < now - patience;
+      if (held.sentAt < now - patienceWith(held)) return true;
+    }
+    return false;
   }
 
   /** Let it end what it runs and exit; with `seconds` it is killed when it has not gone by then. */
@@ -211,7 +261,10 @@ export class Child {
     if (this.state === 'dying' || this.state === 'gone') return;
     this.state = 'leaving';
     this.tell({ type: 'finish' });
-    if (seconds !== undefined) this.#killAfter(seconds);
+    this.suspect();
+    if (seconds === undefined) return;
+    this.#grace = seconds;
+    this.#killAfter(MUTE_TIMEOUT);
   }
 
   /** Ask it to say what it has done and die; a child that cannot hear is killed. */
@@ -240,15 +293,43 @@ export class Child {
 
   measurePace(jobsDone: number, now: number): void {
     if (jobsDone === 0) return;
+    // it says nothing about the others
+    if (this.#hadLarge) {
+      this.#hadLarge = false;
+      this.#busySince = now;
+      return;
+    }
     const sample = Math.min((1000 * (now - this.#busySince)) / jobsDone, SLOWEST_PACE_MS);
     this.paceMs += PACE_WEIGHT * (sample - this.paceMs);
     this.#busySince = now;
   }
 
+  /** Whether there is something it has to do or to say. */
+  get isBusy(): boolean {
+    return this.held.size > 0 || this.#transfer !== undefined || this.#pulse.isSuspect;
+  }
+
+  /** It gets nothing more before it has said that it is well. */
+  suspect(): void {
+    this.#pulse.suspect(this.#clock.monotonic());
+  }
+
+  /** Whether it can answer and does not, and for how many seconds. */
+  deafFor(now: number): number | undefined {
+    return this.#pulse.deafFor(now, () => this.#runsSomething());
+  }
+
   /** Whether it is time to report that its event loop is blocked, and for how many seconds it is. */
   blockedFor(now: number): number | undefined {
-    if (this.#pulse.isToBeAsked(now)) this.tell({ type: 'ping' });
-    return this.#pulse.toReport(now);
+    return this.#pulse.blockedFor(now);
+  }
+
+  #runsSomething(): boolean {
+    const started = this.#ledger.started();
+    for (const held of this.held.values()) {
+      if (held.state !== 'sent' || started.has(held.ticket)) return true;
+    }
+    return false;
   }
 
   #killAfter(seconds: number): void {
@@ -268,31 +349,12 @@ export class Child {
     if (this.state !== 'gone') this.carrier.send(batch);
   }
 
-  /** The batch without the payloads that cannot be sent, which are reported as thrown. */
-  #sendable(batch: Batch<ToChild>): Batch<ToChild> {
-    const mended = openBatch<ToChild>();
-    for (const message of batch) {
-      if (typeof message === 'string') continue;
-      if (message.type !== 'jobs') {
-        mended.push(message);
-        continue;
-      }
-      message.payloads.forEach((payload, i) => {
-        const ticket = message.first + i;
-        try {
-          serialize(payload);
-          mended.push({ ...message, first: ticket, payloads: [payload] });
-        } catch (error) {
-          const text = `its payload cannot be sent: ${error}`;
-          queueMicrotask(() => this.#events.onThrew(this, ticket, text));
-        }
-      });
-    }
-    return mended;
-  }
-
   #onBatch(batch: Batch<FromChild>): void {
     this.#pulse.heard(this.#clock.monotonic());
+    if (this.#grace !== undefined) {
+      this.#killAfter(this.#grace);
+      this.#grace = undefined;
+    }
     for (let i = 1; i < batch.length; i++) this.#receive(batch[i] as FromChild);
   }
 
@@ -328,6 +390,7 @@ export class Child {
         this.#events.onLog(message.level, message.message);
         break;
       case 'pong':
+        this.#events.onAnswer();
         break;
     }
   }
@@ -341,6 +404,7 @@ export class Child {
       (this.state === 'leaving' && (exitCode === 0 || exitCode === EXIT_RECYCLE));
     this.state = 'gone';
     this.#events.onGone(this, { ...exit, isExpected, error: this.#error ?? exit.error });
+    this.takeBackExpected();
     this.#ledger.close();
     this.gone.resolve();
   }

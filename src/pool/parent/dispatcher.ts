@@ -4,12 +4,17 @@
  */
 
 import type { Clock } from '../../base/clock.ts';
-import { type Child, type HeldJob, SLOWEST_PACE_MS } from './child.ts';
+import { type Child, SLOWEST_PACE_MS } from './child.ts';
+import type { HeldJob } from './held-job.ts';
 
 /** A child is given no more work ahead than it does in about this time. */
 const HORIZON_MS = 50;
 /** Seconds after which a job that its child has not started is taken back, for any child that is free. */
 export const PATIENCE = 0.05;
+/** Bytes of a payload that take no time worth mentioning. */
+const LIGHT = 4096;
+/** Bytes that a child may have before it has started the jobs they belong to. */
+const MOST_BYTES_AHEAD = 512 * 1024;
 /** Released jobs without a reply at which a child gets nothing more; its own limit is the same. */
 const MOST_RELEASED = 64;
 
@@ -75,10 +80,12 @@ export class Dispatcher {
     return back.length;
   }
 
-  /** The same for a child that holds a job it should have started long ago. */
+  /** The same for a child that holds a job it should have started long ago; it gets no other before it is heard of. */
   takeBackOverdue(child: Child, now: number): void {
-    if (!hasUnstartedSince(child, now - PATIENCE)) return;
-    if (this.takeBack(child) > 0) child.paceMs = SLOWEST_PACE_MS;
+    if (!child.isOverdue(now, PATIENCE)) return;
+    if (this.takeBack(child) === 0) return;
+    child.paceMs = SLOWEST_PACE_MS;
+    child.suspect();
   }
 
   /** Jobs of one turn go out together. */
@@ -96,9 +103,8 @@ export class Dispatcher {
     const children = this.#ports.children().filter(child => this.#wantsMore(child));
     let sent = 0;
     for (const held of this.#line) {
-      const child = this.#leastBusy(children);
+      const child = this.#leastBusy(children, held);
       if (child === undefined) break;
-      held.child = child;
       child.assign(held, now, this.#ports.hasHardLimit(held));
       sent++;
     }
@@ -112,26 +118,29 @@ export class Dispatcher {
     return child.load < this.#slots || child.load <= this.#window(child) / 2;
   }
 
-  #leastBusy(children: readonly Child[]): Child | undefined {
+  #leastBusy(children: readonly Child[], held: HeldJob): Child | undefined {
     let best: Child | undefined;
     for (const child of children) {
       if (best !== undefined && child.load >= best.load) continue;
-      if (child.load < this.#window(child)) best = child;
+      if (child.load >= this.#window(child)) continue;
+      if (held.size <= LIGHT || this.#hasRoomFor(child, held)) best = child;
     }
     return best;
+  }
+
+  /** What takes time to get there is sent only where it can start, and not all at once. */
+  #hasRoomFor(child: Child, held: HeldJob): boolean {
+    if (held.isLarge) return child.load < this.#slots && child.expected === undefined;
+    const bytes = child.unstartedBytes;
+    return bytes === 0 || bytes + held.size <= MOST_BYTES_AHEAD;
   }
 
   /** How many jobs the child may hold: more than it runs only when they are short. */
   #window(child: Child): number {
     if (child.releasedCount >= MOST_RELEASED) return 0;
+    // what is sent now would overtake a payload that is on its way
+    if (child.expected !== undefined) return this.#slots;
     const ahead = child.paceMs > 0 ? Math.floor(HORIZON_MS / child.paceMs) : this.#prefetch;
     return Math.min(this.#slots + Math.min(this.#prefetch, ahead), child.load + child.quota);
   }
-}
-
-function hasUnstartedSince(child: Child, time: number): boolean {
-  for (const held of child.held.values()) {
-    if (held.state === 'sent') return held.sentAt < time;
-  }
-  return false;
 }

@@ -14,8 +14,9 @@ import { type PoolError, Terminated, TimeLimitExceeded, WorkerLostError } from '
 import type { TurnMessage } from '../messages.ts';
 import { checkOptions, type PoolOptions } from '../options.ts';
 import { TimeLimits } from '../time-limits.ts';
-import { type Child, type ChildExit, exitText, HeldJob } from './child.ts';
+import { type Child, type ChildExit, exitText } from './child.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { HeldJob } from './held-job.ts';
 import { Rounds } from './rounds.ts';
 import { Staff } from './staff.ts';
 
@@ -70,6 +71,7 @@ export class ChildrenPool implements Pool {
         onThrew: (child, ticket, error) => this.#onThrew(child, ticket, error),
         onWaits: (held, what) => this.#events.onWaits?.(held.job.id, what),
         onLeaving: (child, note) => this.#onLeaving(child, note),
+        onAnswer: () => this.#afterNews(),
         onLog: (level, message) => this.#events.onLog(level, message),
         onGone: (child, exit) => this.#onGone(child, exit),
       },
@@ -87,6 +89,7 @@ export class ChildrenPool implements Pool {
     this.#rounds = new Rounds(this.#clock, this.#dispatcher, {
       children: () => this.#staff.all,
       onBlocked: blockage => this.#events.onBlocked(blockage),
+      onDeaf: (child, seconds) => this.#onDeaf(child, seconds),
     });
   }
 
@@ -187,6 +190,7 @@ export class ChildrenPool implements Pool {
     const renew = () => this.#staff.renew(old => this.#dispatcher.takeBack(old));
     // one after the other, each for itself: the code may have changed since the first began
     this.#restarting = this.#restarting.then(renew, renew);
+    this.#rounds.begin();
     return this.#restarting;
   }
 
@@ -236,6 +240,7 @@ export class ChildrenPool implements Pool {
   #find(jobId: number): HeldJob | undefined {
     for (const held of this.#dispatcher.waiting) if (held.job.id === jobId) return held;
     for (const child of this.#staff.all) {
+      if (child.expected?.job.id === jobId) return child.expected;
       for (const held of child.held.values()) if (held.job.id === jobId) return held;
     }
     return undefined;
@@ -325,7 +330,7 @@ export class ChildrenPool implements Pool {
     const jobs = [...child.held.values()];
     const started = jobs.length > 0 ? child.startedTickets() : undefined;
     const isDoomed = jobs.some(held => held.doom !== undefined);
-    const back: HeldJob[] = [];
+    const back = child.takeBackExpected();
     for (const held of jobs) {
       const wasStarted = held.state !== 'sent' || started!.has(held.ticket);
       const isInnocent = isDoomed && held.doom === undefined && held.state !== 'released';
@@ -341,6 +346,14 @@ export class ChildrenPool implements Pool {
     }
     this.#dispatcher.putBack(back);
     this.#afterNews();
+  }
+
+  #onDeaf(child: Child, seconds: number): void {
+    this.#events.onLog(
+      'error',
+      `${child.name} pid:${child.pid} is not blocked and has not answered for ${seconds.toFixed(1)}s; it is killed`,
+    );
+    child.kill('SIGKILL', 0);
   }
 
   #errorFor(held: HeldJob, exit: ChildExit): PoolError {

@@ -1,6 +1,7 @@
 /**
  * Regular looks at children that may be stuck: no messages come from them then, but their ledger
- * can be read. What they have not started in time goes elsewhere, and it is said who is blocked.
+ * can be read. What they have not started in time goes elsewhere, it is said who is blocked, and
+ * those that could answer and do not are killed.
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Blockage } from '../contract.ts';
@@ -11,6 +12,8 @@ export interface RoundsPorts {
   /** Every child that may hold jobs. */
   children(): Iterable<Child>;
   onBlocked(blockage: Blockage): void;
+  /** It could answer and has not done so for many seconds. */
+  onDeaf(child: Child, seconds: number): void;
 }
 
 export class Rounds {
@@ -39,14 +42,22 @@ export class Rounds {
     const now = this.#clock.monotonic();
     let isBusy = this.#dispatcher.waiting.length > 0;
     for (const child of this.#ports.children()) {
-      if (child.held.size === 0) continue;
+      if (!child.isBusy) continue;
       isBusy = true;
-      if (child.state !== 'ready') continue;
-      this.#dispatcher.takeBackOverdue(child, now);
-      const seconds = child.blockedFor(now);
-      if (seconds !== undefined) this.#ports.onBlocked(blockage(child, seconds));
+      if (child.state === 'ready') this.#dispatcher.takeBackOverdue(child, now);
+      if (child.state === 'ready' || child.state === 'leaving') this.#listenTo(child, now);
     }
     if (!isBusy) this.end();
+  }
+
+  #listenTo(child: Child, now: number): void {
+    const deaf = child.deafFor(now);
+    if (deaf !== undefined) {
+      this.#ports.onDeaf(child, deaf);
+      return;
+    }
+    const seconds = child.blockedFor(now);
+    if (seconds !== undefined) this.#ports.onBlocked(blockage(child, seconds));
   }
 }
 

@@ -4,17 +4,28 @@ import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { extname } from 'node:path';
 import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
-import type { Carrier, CarrierEvents, CarrierExit, Launcher } from '../carrier.ts';
+import type {
+  Carrier,
+  CarrierEvents,
+  CarrierExit,
+  Launcher,
+  Parcel,
+  ParcelEvents,
+} from '../carrier.ts';
 import { LedgerFile } from '../ledger.ts';
 import type { Batch, FromChild, ToChild } from '../messages.ts';
 import { isBatch } from '../messages.ts';
 import type { PoolOptions } from '../options.ts';
 import { Guardian } from './guardian.ts';
+import { ParcelInParts } from './parcel.ts';
 
 /** The entry keeps the extension it has here: `.ts` under tsx, `.js` in dist. */
 const ENTRY = new URL(`../child/main${extname(import.meta.url)}`, import.meta.url);
-/** Seconds: the channel closes with the process; this is for one that a grandchild keeps open. */
-const DISCONNECT_AFTER_EXIT = 2;
+/**
+ * Seconds: the channel closes with the process; this is for one that a grandchild keeps open, and
+ * for a process that lives on without its channel.
+ */
+const SECOND_END_AFTER_FIRST = 2;
 
 export class ForkLauncher implements Launcher {
   readonly childKind = 'Process';
@@ -95,6 +106,9 @@ class ProcessCarrier implements Carrier {
     child.on('exit', (exitCode, signal) => this.#onExit({ exitCode, signal }));
     child.on('disconnect', () => {
       this.#isDisconnected = true;
+      if (this.#exit === undefined) {
+        this.#timer = clock.after(SECOND_END_AFTER_FIRST, () => this.kill('SIGKILL'));
+      }
       this.#checkGone();
     });
   }
@@ -103,6 +117,12 @@ class ProcessCarrier implements Carrier {
     if (!this.#process.connected) return;
     // the callback takes the EPIPE that precedes an exit; the exit itself is what counts
     this.#process.send(batch, undefined, undefined, () => {});
+  }
+
+  sendParcel(bytes: Uint8Array<ArrayBuffer>, events: ParcelEvents): Parcel {
+    return new ParcelInParts(bytes, events, (batch, sent) => {
+      if (this.#process.connected) this.#process.send(batch, undefined, undefined, sent);
+    });
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -120,7 +140,7 @@ class ProcessCarrier implements Carrier {
     this.#exit = exit;
     // messages may still be in the channel: `disconnect` comes after the last of them
     if (!this.#isDisconnected) {
-      this.#timer = this.#clock.after(DISCONNECT_AFTER_EXIT, () => {
+      this.#timer = this.#clock.after(SECOND_END_AFTER_FIRST, () => {
         if (this.#process.connected) this.#process.disconnect();
       });
     }

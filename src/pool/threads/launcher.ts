@@ -2,10 +2,17 @@
 
 import { extname } from 'node:path';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
-import type { Carrier, CarrierEvents, CarrierExit, Launcher } from '../carrier.ts';
+import type {
+  Carrier,
+  CarrierEvents,
+  CarrierExit,
+  Launcher,
+  Parcel,
+  ParcelEvents,
+} from '../carrier.ts';
 import { LedgerBuffer } from '../ledger.ts';
-import type { Batch, FromChild, ToChild } from '../messages.ts';
-import { isBatch } from '../messages.ts';
+import type { Batch, FromChild, PartMessage, ToChild } from '../messages.ts';
+import { isBatch, openBatch } from '../messages.ts';
 import type { PoolOptions } from '../options.ts';
 
 /** The entry keeps the extension it has here: `.ts` under tsx, `.js` in dist. */
@@ -72,6 +79,23 @@ class ThreadCarrier implements Carrier {
 
   send(batch: Batch<ToChild>): void {
     this.#thread.postMessage(batch);
+  }
+
+  /** In one piece: nothing is copied. */
+  sendParcel(bytes: Uint8Array<ArrayBuffer>, events: ParcelEvents): Parcel {
+    const part: PartMessage = { type: 'part', at: 0, of: bytes.length, bytes };
+    const batch = openBatch<ToChild>();
+    batch.push(part);
+    this.#thread.postMessage(batch, [bytes.buffer]);
+    let isCancelled = false;
+    queueMicrotask(() => {
+      if (!isCancelled) events.onSent();
+    });
+    return {
+      cancel() {
+        isCancelled = true;
+      },
+    };
   }
 
   kill(signal: NodeJS.Signals): void {

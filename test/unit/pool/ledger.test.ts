@@ -5,6 +5,7 @@ import {
   LedgerBuffer,
   LedgerFile,
   type LedgerMemory,
+  ledgerSize,
   ParentLedger,
 } from '../../../src/pool/ledger.ts';
 
@@ -13,11 +14,11 @@ const ENTRIES = 4;
 /** The same memory, as the parent and as the child sees it. */
 const MEMORIES: Record<string, () => [LedgerMemory, LedgerMemory]> = {
   file: () => {
-    const file = new LedgerFile(ENTRIES + 1);
-    return [file, new LedgerFile(ENTRIES + 1, file.fd)];
+    const file = new LedgerFile(ledgerSize(ENTRIES));
+    return [file, new LedgerFile(ledgerSize(ENTRIES), file.fd)];
   },
   'shared memory': () => {
-    const shared = LedgerBuffer.share(ENTRIES + 1);
+    const shared = LedgerBuffer.share(ledgerSize(ENTRIES));
     return [new LedgerBuffer(shared), new LedgerBuffer(shared)];
   },
 };

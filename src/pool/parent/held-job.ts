@@ -1,0 +1,38 @@
+import type { Job } from '../contract.ts';
+import type { Limited } from '../deadlines.ts';
+import type { Child } from './child.ts';
+
+/** Bytes. */
+const LARGE = 256 * 1024;
+
+/** A job between `submit` and its answer. */
+export class HeldJob implements Limited {
+  readonly job: Job;
+  /** About how many bytes its payload has. */
+  readonly size: number;
+  /** pending: no child has it; released: its place is free, its reply is not there yet. */
+  state: 'pending' | 'sent' | 'started' | 'released' = 'pending';
+  /** Whether `onStarted` was called. */
+  isAnnounced = false;
+  child: Child | undefined;
+  /** Number of its last sending, see messages.ts. */
+  ticket = 0;
+  sentAt = 0;
+  softAt = Number.POSITIVE_INFINITY;
+  hardAt = Number.POSITIVE_INFINITY;
+  /** How often a child that had its parcel, or part of it, did not get round to it. */
+  parcelsInVain = 0;
+  /** Why its child is being killed. */
+  doom: 'time limit' | 'request' | undefined;
+
+  constructor(job: Job) {
+    this.job = job;
+    const { payload } = job;
+    this.size = job.size ?? (typeof payload === 'string' ? payload.length : 0);
+  }
+
+  /** Whether its payload travels by itself, as a parcel. */
+  get isLarge(): boolean {
+    return this.size >= LARGE;
+  }
+}
