@@ -4,7 +4,6 @@
  * Node's own last words) passes by.
  */
 import { StringDecoder } from 'node:string_decoder';
-import { isDeepStrictEqual } from 'node:util';
 import type { Logger, LogLevel } from '../base/logger.ts';
 
 export interface RedirectOptions {
@@ -73,16 +72,22 @@ class PrintedLines {
   print(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): void {
     const text = typeof chunk === 'string' ? decoded(chunk, encoding) : this.#decode(chunk);
     const fields = this.#options.fields?.() ?? {};
-    if (this.#begun !== '' && !isDeepStrictEqual(fields, this.#fields)) this.flush();
+    if (this.#begun !== '' && !haveSameValues(fields, this.#fields)) this.flush();
     this.#fields = fields;
-    const parts = (this.#begun + text).split(/\r?\n/);
-    this.#begun = parts.pop()!;
-    for (const line of parts) this.#log(line);
+    if (text.includes('\n')) this.#logLines(this.#begun + text);
+    // not looked into again: a line may come letter by letter
+    else this.#begun += text;
     while (this.#begun.length > LONGEST_LINE) {
       this.#log(this.#begun.slice(0, LONGEST_LINE));
       this.#begun = this.#begun.slice(LONGEST_LINE);
     }
     if (this.#begun !== '') this.#flushSoon();
+  }
+
+  #logLines(text: string): void {
+    const lines = text.split(/\r?\n/);
+    this.#begun = lines.pop()!;
+    for (const line of lines) this.#log(line);
   }
 
   flush(): void {
@@ -114,6 +119,15 @@ class PrintedLines {
       this.isBusy = false;
     }
   }
+}
+
+function haveSameValues(
+  some: Readonly<Record<string, unknown>>,
+  others: Readonly<Record<string, unknown>>,
+): boolean {
+  for (const key in some) if (some[key] !== others[key]) return false;
+  for (const key in others) if (!(key in some)) return false;
+  return true;
 }
 
 /** A string may stand for bytes: `write('6869', 'hex')`. */
