@@ -33,7 +33,7 @@ export interface ChildEvents {
   onReady(child: Child): void;
   onTurn(child: Child, turn: TurnMessage): void;
   onThrew(child: Child, ticket: number, error: string): void;
-  onWaits(held: HeldJob, what: string | undefined): void;
+  onWaits(held: HeldJob<Child>, what: string | undefined): void;
   onLeaving(child: Child, note: string | undefined): void;
   /** It has answered a question. */
   onAnswer(): void;
@@ -58,7 +58,7 @@ export class Child {
   readonly pid: number | undefined;
   readonly carrier: Carrier;
   /** By ticket, oldest first: jobs sent and not answered. */
-  readonly held = new SequenceMap<HeldJob>();
+  readonly held = new SequenceMap<HeldJob<Child>>();
   readonly gone = deferred();
   /** leaving: ends what it runs and exits; dying: is being killed. */
   state: 'starting' | 'ready' | 'leaving' | 'dying' | 'gone' = 'starting';
@@ -75,7 +75,7 @@ export class Child {
   readonly #events: ChildEvents;
   readonly #clock: Clock;
   readonly #pulse: Pulse;
-  #transfer: Transfer | undefined;
+  #transfer: Transfer<Child> | undefined;
   /** Seconds it may take to go from its next word on. */
   #grace: number | undefined;
   #batch = openBatch<ToChild>();
@@ -120,7 +120,7 @@ export class Child {
   }
 
   /** The job whose payload is on its way here; not in `held` yet. */
-  get expected(): HeldJob | undefined {
+  get expected(): HeldJob<Child> | undefined {
     return this.#transfer?.held;
   }
 
@@ -145,7 +145,7 @@ export class Child {
   }
 
   /** Hand the job over with the next `flush`; a large one when its payload is there. */
-  assign(held: HeldJob, now: number, careful: boolean): void {
+  assign(held: HeldJob<Child>, now: number, careful: boolean): void {
     held.child = this;
     held.state = 'sent';
     this.quota--;
@@ -159,7 +159,7 @@ export class Child {
     if (careful) this.#openJobs.careful = true;
   }
 
-  #note(held: HeldJob, now: number): void {
+  #note(held: HeldJob<Child>, now: number): void {
     held.ticket = ++this.#lastTicket;
     held.sentAt = now;
     if (this.held.size === 0) {
@@ -170,7 +170,7 @@ export class Child {
   }
 
   /** False when it cannot be sent. */
-  #transferFirst(held: HeldJob, careful: boolean): boolean {
+  #transferFirst(held: HeldJob<Child>, careful: boolean): boolean {
     const now = () => this.#clock.monotonic();
     try {
       this.#transfer = new Transfer(held, this.carrier, now, () => {
@@ -203,7 +203,7 @@ export class Child {
     this.flush();
   }
 
-  forget(held: HeldJob): void {
+  forget(held: HeldJob<Child>): void {
     if (held.state === 'released') this.releasedCount--;
     if (held.isLarge) this.#hadLarge = true;
     this.held.delete(held.ticket);
@@ -215,7 +215,7 @@ export class Child {
   }
 
   /** Take back what it has not started; `onStarted` hears of those that it has. */
-  takeBack(onStarted: (held: HeldJob) => void): HeldJob[] {
+  takeBack(onStarted: (held: HeldJob<Child>) => void): HeldJob<Child>[] {
     this.#ledger.takeBackUpTo(this.#lastTicket);
     const started = this.#ledger.started();
     const back = this.takeBackExpected();
@@ -234,7 +234,7 @@ export class Child {
   }
 
   /** Break off what is on its way to it. */
-  takeBackExpected(): HeldJob[] {
+  takeBackExpected(): HeldJob<Child>[] {
     const transfer = this.#transfer;
     if (transfer === undefined) return [];
     this.#transfer = undefined;

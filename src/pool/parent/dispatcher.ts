@@ -20,9 +20,9 @@ const MOST_RELEASED = 64;
 
 export interface DispatcherPorts {
   children(): readonly Child[];
-  hasHardLimit(held: HeldJob): boolean;
+  hasHardLimit(held: HeldJob<Child>): boolean;
   /** A child turned out to have started the job. */
-  onStarted(held: HeldJob, child: Child): void;
+  onStarted(held: HeldJob<Child>, child: Child): void;
 }
 
 export class Dispatcher {
@@ -31,7 +31,7 @@ export class Dispatcher {
   readonly #prefetch: number;
   readonly #ports: DispatcherPorts;
   /** Jobs that no child has; in order. */
-  #line: HeldJob[] = [];
+  #line: HeldJob<Child>[] = [];
   #isDue = false;
 
   constructor(limits: { clock: Clock; slots: number; prefetch: number }, ports: DispatcherPorts) {
@@ -41,28 +41,28 @@ export class Dispatcher {
     this.#ports = ports;
   }
 
-  get waiting(): readonly HeldJob[] {
+  get waiting(): readonly HeldJob<Child>[] {
     return this.#line;
   }
 
-  add(held: HeldJob): void {
+  add(held: HeldJob<Child>): void {
     this.#line.push(held);
     this.dispatchSoon();
   }
 
-  remove(held: HeldJob): void {
+  remove(held: HeldJob<Child>): void {
     const place = this.#line.indexOf(held);
     if (place >= 0) this.#line.splice(place, 1);
   }
 
-  clear(): HeldJob[] {
+  clear(): HeldJob<Child>[] {
     const line = this.#line;
     this.#line = [];
     return line;
   }
 
   /** To the head of the line: these have waited longest. */
-  putBack(jobs: readonly HeldJob[]): void {
+  putBack(jobs: readonly HeldJob<Child>[]): void {
     for (const held of jobs) {
       held.state = 'pending';
       held.child = undefined;
@@ -118,7 +118,7 @@ export class Dispatcher {
     return child.load < this.#slots || child.load <= this.#window(child) / 2;
   }
 
-  #leastBusy(children: readonly Child[], held: HeldJob): Child | undefined {
+  #leastBusy(children: readonly Child[], held: HeldJob<Child>): Child | undefined {
     let best: Child | undefined;
     for (const child of children) {
       if (best !== undefined && child.load >= best.load) continue;
@@ -129,7 +129,7 @@ export class Dispatcher {
   }
 
   /** What takes time to get there is sent only where it can start, and not all at once. */
-  #hasRoomFor(child: Child, held: HeldJob): boolean {
+  #hasRoomFor(child: Child, held: HeldJob<Child>): boolean {
     if (held.isLarge) return child.load < this.#slots && child.expected === undefined;
     const bytes = child.unstartedBytes;
     return bytes === 0 || bytes + held.size <= MOST_BYTES_AHEAD;

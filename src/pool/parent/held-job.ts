@@ -1,12 +1,11 @@
 import type { Job } from '../contract.ts';
 import type { Limited } from '../deadlines.ts';
-import type { Child } from './child.ts';
 
 /** Bytes. */
 const LARGE = 256 * 1024;
 
-/** A job between `submit` and its answer. */
-export class HeldJob implements Limited {
+/** A job between `submit` and its answer; `C` is what may hold it. */
+export class HeldJob<C = unknown> implements Limited {
   readonly job: Job;
   /** About how many bytes its payload has. */
   readonly size: number;
@@ -14,7 +13,7 @@ export class HeldJob implements Limited {
   state: 'pending' | 'sent' | 'started' | 'released' = 'pending';
   /** Whether `onStarted` was called. */
   isAnnounced = false;
-  child: Child | undefined;
+  child: C | undefined;
   /** Number of its last sending, see messages.ts. */
   ticket = 0;
   sentAt = 0;

@@ -34,7 +34,7 @@ export class ChildrenPool implements Pool {
   readonly #clock: Clock;
   readonly #slots: number;
   readonly #prefetch: number;
-  readonly #limits: TimeLimits<HeldJob>;
+  readonly #limits: TimeLimits<HeldJob<Child>>;
   readonly #staff: Staff;
   readonly #dispatcher: Dispatcher;
   readonly #rounds: Rounds;
@@ -126,7 +126,7 @@ export class ChildrenPool implements Pool {
 
   submit(job: Job): void {
     if (this.free === 0) throw new RangeError(`The pool has no room for job ${job.id}`);
-    this.#dispatcher.add(new HeldJob(job));
+    this.#dispatcher.add(new HeldJob<Child>(job));
     this.#load++;
     if (this.free === 0) this.#wasFull = true;
     this.#rounds.begin();
@@ -237,7 +237,7 @@ export class ChildrenPool implements Pool {
     await this.#staff.kill();
   }
 
-  #find(jobId: number): HeldJob | undefined {
+  #find(jobId: number): HeldJob<Child> | undefined {
     for (const held of this.#dispatcher.waiting) if (held.job.id === jobId) return held;
     for (const child of this.#staff.all) {
       if (child.expected?.job.id === jobId) return child.expected;
@@ -264,13 +264,13 @@ export class ChildrenPool implements Pool {
     this.#afterNews();
   }
 
-  #markStarted(held: HeldJob, child: Child): void {
+  #markStarted(held: HeldJob<Child>, child: Child): void {
     held.state = 'started';
     this.#announce(held, child);
     this.#limits.start(held);
   }
 
-  #announce(held: HeldJob, child: Child): void {
+  #announce(held: HeldJob<Child>, child: Child): void {
     if (held.isAnnounced) return;
     held.isAnnounced = true;
     this.#events.onStarted(held.job.id, child.pid!);
@@ -298,7 +298,7 @@ export class ChildrenPool implements Pool {
 
   /** The ledger of these jobs says started, but the child saw in time that they had been taken. */
   #onDropped(child: Child, tickets: readonly number[]): void {
-    const back: HeldJob[] = [];
+    const back: HeldJob<Child>[] = [];
     for (const ticket of tickets) {
       const held = child.held.get(ticket);
       if (held === undefined) continue;
@@ -356,19 +356,19 @@ export class ChildrenPool implements Pool {
     child.kill('SIGKILL', 0);
   }
 
-  #errorFor(held: HeldJob, exit: ChildExit): PoolError {
+  #errorFor(held: HeldJob<Child>, exit: ChildExit): PoolError {
     if (held.doom === 'time limit') return new TimeLimitExceeded(this.#limits.hard(held));
     const text = exitText(exit);
     if (held.doom === 'request') return new Terminated(text);
     return new WorkerLostError(`Worker exited prematurely: ${text} Job: ${held.job.id}.`, exit);
   }
 
-  #onSoftLimit(held: HeldJob, seconds: number): void {
+  #onSoftLimit(held: HeldJob<Child>, seconds: number): void {
     held.child!.tell({ type: 'soft-limit', ticket: held.ticket, seconds });
     this.#events.onSoftTimeout(held.job.id, seconds);
   }
 
-  #onHardLimit(held: HeldJob): void {
+  #onHardLimit(held: HeldJob<Child>): void {
     const child = held.child!;
     held.doom = 'time limit';
     this.#dispatcher.takeBack(child);
@@ -377,12 +377,12 @@ export class ChildrenPool implements Pool {
 
   // Closing the books
 
-  #fail(held: HeldJob, error: PoolError): void {
+  #fail(held: HeldJob<Child>, error: PoolError): void {
     this.#close(held);
     this.#events.onFailed(held.job.id, error);
   }
 
-  #close(held: HeldJob): void {
+  #close(held: HeldJob<Child>): void {
     this.#limits.forget(held);
     if (held.state !== 'released') this.#load--;
     held.child?.forget(held);

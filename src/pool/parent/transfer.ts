@@ -7,13 +7,13 @@ import type { HeldJob } from './held-job.ts';
 /** Seconds for which a child may take nothing in, or not start what it has got, before another one is tried. */
 const PATIENCE = 1;
 
-export class Transfer {
-  readonly held: HeldJob;
+export class Transfer<C> {
+  readonly held: HeldJob<C>;
   readonly #parcel: Parcel;
   #movedAt: number;
 
   /** @throws when the payload cannot be cloned */
-  constructor(held: HeldJob, carrier: Carrier, now: () => number, onSent: () => void) {
+  constructor(held: HeldJob<C>, carrier: Carrier, now: () => number, onSent: () => void) {
     this.held = held;
     this.#movedAt = now();
     // a buffer of its own, with nothing else in it
