@@ -9,7 +9,6 @@ import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { Control } from '../control/control.ts';
 import { Mailbox } from '../control/mailbox.ts';
-import type { TaskHandlers } from '../execute/handlers.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { TaskContext } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
@@ -36,7 +35,7 @@ import { createSignals, type Signals } from './signals.ts';
 import type { AnyTask, Task } from './task.ts';
 import type { ClassTask } from './task-base.ts';
 import type { TaskFunction } from './task-definition.ts';
-import type { ApplyOptions, ErrorClass, TaskOptions } from './task-options.ts';
+import type { ApplyOptions, ErrorClass, TaskBaseClass, TaskOptions } from './task-options.ts';
 import type { WorkerOptions } from './worker-options.ts';
 
 /** Settings by name, and Celery's short words for three of them. */
@@ -46,7 +45,7 @@ export interface CeleryOptions extends CeleryConfig {
   /** `result_backend` */
   readonly backend?: string;
   /** Base class of all tasks that name no other `base`. Celery: `task_cls` */
-  readonly taskBase?: new () => TaskHandlers;
+  readonly taskBase?: TaskBaseClass;
 }
 
 type Awaitable<T> = T | Promise<T>;

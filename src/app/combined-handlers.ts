@@ -1,6 +1,6 @@
 import type { TaskHandlers } from '../execute/handlers.ts';
 
-const NAMES: readonly (keyof TaskHandlers)[] = [
+export const HANDLER_NAMES: readonly (keyof TaskHandlers)[] = [
   ...(['beforeStart', 'onSuccess', 'onFailure', 'onRetry', 'afterReturn'] as const),
 ];
 
@@ -13,7 +13,7 @@ export function combinedHandlers(
   inherited: TaskHandlers | undefined,
 ): TaskHandlers | undefined {
   const handlers: Record<string, unknown> = {};
-  for (const name of NAMES) {
+  for (const name of HANDLER_NAMES) {
     const owner = own?.[name] ? own : inherited;
     const handler = owner?.[name];
     if (handler) handlers[name] = handler.bind(owner as never);

@@ -301,6 +301,26 @@ export function checkTaskOptions(options: TaskOptions): void {
   if (options.retry) check(options.retry, RETRY, "a task's retry");
 }
 
+export const TASK_OPTION_NAMES = Object.keys(TASK) as readonly (keyof TaskOptions)[];
+
+/** Whether a value could be that option's. */
+export function acceptsTaskOption(option: keyof TaskOptions, value: unknown): boolean {
+  return TASK[option] !== any && TASK[option].accepts(value);
+}
+
+/**
+ * The same for an option that is a member of a class.
+ *
+ * @param whose the class, for errors
+ */
+export function checkTaskMember(option: string, value: unknown, whose: string): void {
+  try {
+    checkTaskOptions({ [option]: value });
+  } catch (error) {
+    throw new TypeError(`${whose}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 function check(options: object, kinds: Readonly<Record<string, Kind>>, whose: string): void {
   if (!isMap(options)) {
     throw new TypeError(`The options of ${whose} must be an object, got ${saferepr(options)}`);

@@ -176,6 +176,11 @@ export class Queues {
     );
   }
 
+  /** A queue that names no exchange is bound to the app's default one, as in Celery. */
+  bound(each: Queue): Queue {
+    return each.exchange.name === '' ? { ...each, exchange: this.#defaultExchange } : each;
+  }
+
   /** Know a queue, in place of another of that name. */
   add(each: Queue): Queue {
     const added = this.#withDefaults(each);
@@ -298,6 +303,10 @@ export class Queues {
     };
   }
 
+  get #defaultExchange(): Exchange {
+    return this.#toBinding({}, '', 'task_default_exchange_type').exchange;
+  }
+
   get #defaultRoutingKey(): string {
     const { task_default_routing_key: key, task_default_queue: queue } = this.#settings;
     return key || queue;
@@ -325,9 +334,10 @@ export class Queues {
   #withDefaults(each: Queue): Queue {
     const maxPriority = this.#settings.task_queue_max_priority;
     const isRanked = each.maxPriority !== undefined || 'x-max-priority' in each.queueArguments;
-    if (each.routingKey !== '' && (maxPriority === null || isRanked)) return each;
+    const isBound = each.exchange.name !== '' && each.routingKey !== '';
+    if (isBound && (maxPriority === null || isRanked)) return each;
     return {
-      ...each,
+      ...this.bound(each),
       routingKey: each.routingKey || this.#defaultRoutingKey,
       ...(maxPriority !== null && !isRanked && { maxPriority }),
     };

@@ -2,47 +2,62 @@
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { saferepr } from '../base/saferepr.ts';
+import { combinedHandlers } from './combined-handlers.ts';
 import { AlreadyRegistered, NotRegistered } from './errors.ts';
 import { checkTaskOptions } from './option-checks.ts';
 import type { Settings } from './settings.ts';
 import { type AnyTask, createTask, type TaskHost } from './task.ts';
 import type { ClassTask } from './task-base.ts';
 import { TaskDefinition, type TaskFunction } from './task-definition.ts';
-import type { TaskOptions } from './task-options.ts';
+import { checkHandlerNames, mergedOptions, optionsOf } from './task-members.ts';
+import type { TaskBaseClass, TaskOptions } from './task-options.ts';
 
 export class Registry {
   readonly tasks = new Map<string, AnyTask>();
   readonly #host: TaskHost;
   readonly #conf: Settings;
-  readonly #base: TaskOptions['base'];
+  readonly #base: TaskBaseClass | undefined;
   readonly #derived = new Set<Registry>();
 
   /** @param base of tasks that name none */
-  constructor(conf: Settings, host: TaskHost, base?: TaskOptions['base']) {
+  constructor(conf: Settings, host: TaskHost, base?: TaskBaseClass) {
     this.#conf = conf;
     this.#host = host;
     this.#base = base;
   }
 
   /** @throws AlreadyRegistered when the name is taken, ImproperlyConfigured for no name, TypeError for an option */
-  add(
+  add(name: string, options: TaskOptions, run: TaskFunction | undefined): AnyTask {
+    checkTaskOptions(options);
+    if (options.handlers) checkHandlerNames(options.handlers, name);
+    return this.#add(name, options, run, run);
+  }
+
+  #add(
     name: string,
     options: TaskOptions,
     run: TaskFunction | undefined,
-    declaredAs = run,
+    declaredAs: TaskFunction | undefined,
   ): AnyTask {
-    checkTaskOptions(options);
     if (name === '') throw new ImproperlyConfigured('A task needs a name, got ""');
     if (this.tasks.has(name)) {
       throw new AlreadyRegistered(`A task named ${JSON.stringify(name)} is registered already`);
     }
-    const base = options.base ?? this.#base;
-    const declared = base ? { ...options, base } : options;
+    const declared = this.#complete(options);
     const definition = new TaskDefinition(name, declared, run, () => this.#conf, declaredAs);
     const task = createTask(definition, this.#host);
     this.tasks.set(name, task);
     for (const each of this.#derived) each.#adopt(definition);
     return task;
+  }
+
+  /** With what the base class says, of which one instance is made. */
+  #complete({ base, handlers: own, ...options }: TaskOptions): TaskOptions {
+    const Base = base ?? this.#base;
+    const inherited = Base && new Base();
+    const handlers = combinedHandlers(own, inherited);
+    const declared = inherited ? mergedOptions(optionsOf(inherited, false), options) : options;
+    return handlers ? { ...declared, handlers } : declared;
   }
 
   /** The same tasks, also those declared later, under other settings; until `forget`. */
@@ -67,7 +82,9 @@ export class Registry {
     const instance = typeof Class === 'function' ? new Class() : Class;
     checkClassTask(instance, Class);
     const run = (...args: unknown[]) => instance.run(...args);
-    return this.add(instance.name, { ...instance.options, handlers: instance }, run, instance.run);
+    const options = mergedOptions(optionsOf(instance, true), instance.options ?? {});
+    checkTaskOptions(options);
+    return this.#add(instance.name, { ...options, handlers: instance }, run, instance.run);
   }
 
   remove(name: string): void {

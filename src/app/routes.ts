@@ -116,7 +116,7 @@ export class Router {
   }
 
   #queue(named: string | Queue | null | undefined): Queue {
-    if (named !== null && typeof named === 'object') return named;
+    if (named !== null && typeof named === 'object') return this.#queues.bound(named);
     return this.#queues.get(named || this.#defaultQueue);
   }
 }

@@ -4,6 +4,7 @@ import type { TaskOptions } from './task-options.ts';
 
 /**
  * Base of classes with handlers, for the option `base`, and of tasks written as a class.
+ * Members named like an option of tasks are that option (`queue = 'hipri'`, `acksLate = true`).
  * Celery: `Task`. Handlers may be async; what they throw fails the task.
  */
 export abstract class TaskBase implements TaskHandlers {
@@ -17,6 +18,7 @@ export abstract class TaskBase implements TaskHandlers {
 /** A task as a class: a name, its options, and `run`. Register it with `app.registerTask`. */
 export abstract class ClassTask<A extends unknown[] = unknown[], R = unknown> extends TaskBase {
   abstract readonly name: string;
+  /** Options; members of the class count too, and these win over them. */
   readonly options?: TaskOptions;
   abstract run(...args: A): R | Promise<R>;
 }

@@ -8,7 +8,6 @@ import type { RunnableTask } from '../execute/ports.ts';
 import type { AutoRetry } from '../execute/retry-policy.ts';
 import type { TaskContext } from '../execute/task-context.ts';
 import { annotated } from './annotations.ts';
-import { combinedHandlers } from './combined-handlers.ts';
 import {
   bindArguments,
   checkArguments,
@@ -63,10 +62,10 @@ export class TaskDefinition implements RunnableTask {
   readonly #parameters: ParameterList | undefined;
   readonly #settings: () => Settings;
   readonly #declaredAs: TaskFunction | undefined;
-  #complete: TaskOptions | undefined;
   #derived: Derived | undefined;
 
   /**
+   * @param options complete, with what the base class says
    * @param run undefined for a task whose code is elsewhere (`remoteTask`)
    * @param declaredAs the function whose source shows the parameters
    */
@@ -204,18 +203,8 @@ export class TaskDefinition implements RunnableTask {
     return this.#derived!;
   }
 
-  /** The declaration with the handlers of the base class, of which there is one instance. */
-  get #withHandlers(): TaskOptions {
-    if (!this.#complete) {
-      const { base: Base, handlers: own, ...options } = this.#declared;
-      const handlers = combinedHandlers(own, Base && new Base());
-      this.#complete = { ...options, ...(handlers && { handlers }) };
-    }
-    return this.#complete;
-  }
-
   #derive(conf: Settings): Derived {
-    const options = annotated(this.name, this.#withHandlers, conf.get('task_annotations'));
+    const options = annotated(this.name, this.#declared, conf.get('task_annotations'));
     return {
       revision: conf.revision,
       options,

@@ -90,8 +90,11 @@ export interface TaskOptions extends RetryDeclaration, TaskBehaviour {
 export interface TaskBehaviour {
   /** Handlers of this task alone; they win over those of `base`. */
   readonly handlers?: TaskHandlers;
-  /** A class with handlers (`class Audited extends TaskBase { onFailure(…) {…} }`). Celery: `base`. */
-  readonly base?: new () => TaskHandlers;
+  /**
+   * A class with handlers and options (`class Audited extends TaskBase { queue = 'audit';
+   * onFailure(…) {…} }`), of which each task gets one instance. Celery: `base`.
+   */
+  readonly base?: TaskBaseClass;
   /** Checks, and may convert, the list of arguments: any Standard Schema (zod, valibot, …). */
   readonly schema?: StandardSchema;
   /** Name to show in logs and events instead of the task's. */
@@ -100,6 +103,11 @@ export interface TaskBehaviour {
     kwargs: Readonly<Record<string, unknown>>,
   ) => string | undefined;
 }
+
+/** Options that a class may have as members: those given when a task is declared win over them. */
+export type TaskMembers = Omit<TaskOptions, 'bind' | 'params' | 'base' | 'handlers'>;
+
+export type TaskBaseClass = new () => TaskHandlers & TaskMembers;
 
 /** The part of the Standard Schema specification (v1) that is needed here. */
 export interface StandardSchema {

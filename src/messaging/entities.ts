@@ -68,13 +68,15 @@ export function binding(
 
 /**
  * A queue; by default with a direct exchange and a routing key of its own name; with a fanout
- * exchange, which gives to all, without a routing key. With `bindings`
- * and no `exchange` it has these bindings and no other.
+ * exchange, which gives to all, without a routing key. With a `routingKey` and no `exchange` it
+ * is bound to the default exchange of the app that knows it, as kombu's
+ * `Queue(name, routing_key=…)` is. With `bindings` and no `exchange` it has these bindings and
+ * no other.
  */
 export function queue(name: string, options: Partial<Omit<Queue, 'name'>> = {}): Queue {
   return {
     name,
-    exchange: exchange(name),
+    exchange: options.routingKey ? DEFAULT_EXCHANGE : exchange(name),
     routingKey: options.exchange?.type === 'fanout' ? '' : name,
     durable: true,
     exclusive: false,

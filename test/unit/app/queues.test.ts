@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Queues } from '../../../src/app/queues.ts';
+import { Router } from '../../../src/app/routes.ts';
 import { Settings } from '../../../src/app/settings.ts';
 import type { CeleryConfig } from '../../../src/app/settings-table.ts';
 import {
@@ -149,5 +150,32 @@ describe('declared queues', () => {
     assert.equal(queues.has('user.0'), false);
     assert.equal(queues.get('user.29999'), queues.get('user.29999'));
     for (const name of ['celery', 'mail', 'chosen']) assert.equal(queues.has(name), true);
+  });
+});
+
+describe('a queue with a routing key and no exchange', () => {
+  const settings: CeleryConfig = {
+    task_default_exchange: 'tasks',
+    task_default_exchange_type: 'topic',
+  };
+  const tasks = exchange('tasks', 'topic');
+
+  test('is bound to the default exchange of the app, written by hand or as data', () => {
+    const byHand = queuesOf({ ...settings, task_queues: [queue('q', { routingKey: 'task.#' })] });
+    const asData = queuesOf({ ...settings, task_queues: { q: { routing_key: 'task.#' } } });
+
+    assert.deepEqual(byHand.get('q').exchange, tasks);
+    assert.equal(byHand.get('q').routingKey, 'task.#');
+    assert.deepEqual(byHand.get('q'), asData.get('q'));
+  });
+
+  test('is bound so too when a call names it', () => {
+    const router = new Router(queuesOf(settings), 'celery', null);
+    const options = { queue: queue('q', { routingKey: 'task.#' }) };
+
+    const route = router.route({ name: 't', args: [], kwargs: {}, options });
+
+    assert.deepEqual(route.queue?.exchange, tasks);
+    assert.deepEqual(route.exchange, tasks);
   });
 });
