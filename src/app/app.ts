@@ -299,16 +299,17 @@ export class Celery {
   }
 
   /**
-   * Take settings from an object, a class with static members, a module (`./celeryconfig.js`) or `module:attribute`,
-   * instead of looking for a config file. Celery: `config_from_object`.
+   * Take settings from an object, a class with members, a module (`./celeryconfig.js`) or `module:attribute`,
+   * instead of looking for a config file. Celery: `config_from_object`. It need not be waited for:
+   * who needs the settings first, a worker that starts or a call, waits and gets the error.
    *
    * @param options.namespace prefix of the names, as in `CELERY_TASK_DEFAULT_QUEUE`
    */
-  async configFromObject(
+  configFromObject(
     source: CeleryConfig | Readonly<Record<string, unknown>> | (abstract new () => object) | string,
     options: { namespace?: string; cwd?: string } = {},
   ): Promise<void> {
-    await this.#configuration.fromObject(source, options);
+    return this.#configuration.fromObject(source, options);
   }
 
   /**
@@ -316,7 +317,7 @@ export class Celery {
    *
    * @throws ImproperlyConfigured when it is not set, unless `silent`
    */
-  async configFromEnvvar(variable: string, options: { silent?: boolean } = {}): Promise<boolean> {
+  configFromEnvvar(variable: string, options: { silent?: boolean } = {}): Promise<boolean> {
     return this.#configuration.fromEnvvar(variable, options.silent ?? false);
   }
 

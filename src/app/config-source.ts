@@ -7,12 +7,20 @@ import { existsSync, readFileSync } from 'node:fs';
 import { extname, join, relative, resolve } from 'node:path';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { isClass, membersOf } from './config-members.ts';
 import { ModuleLoadError } from './errors.ts';
-import { loadFile, loadModule, MODULE_EXTENSIONS, type ModuleExports } from './load-module.ts';
+import {
+  loadFile,
+  loadModule,
+  MODULE_EXTENSIONS,
+  type ModuleExports,
+  resolveModule,
+} from './load-module.ts';
 import type { SettingsSource } from './settings-names.ts';
 
 const DATA_EXTENSIONS = ['.json', '.yaml', '.yml'] as const;
 const CONFIG_FILES = [...MODULE_EXTENSIONS, ...DATA_EXTENSIONS].map(ext => `celeryconfig${ext}`);
+const PYTHON_FILE = 'celeryconfig.py';
 const PACKAGE_FILE = 'package.json';
 const PACKAGE_KEY = 'celery';
 
@@ -53,9 +61,18 @@ function mayHaveConfig(cwd: string): boolean {
   }
 }
 
+/** That the config of a Python project is not read, when the working directory has one. */
+export function warnOfPython(cwd: string): void {
+  if (!existsSync(join(cwd, PYTHON_FILE))) return;
+  process.emitWarning(
+    `${PYTHON_FILE} is Python and is not read. Put its settings into celeryconfig.ts, .js, .json or .yaml under the same names; until then the defaults count.`,
+    'TsceleryWarning',
+  );
+}
+
 /**
  * What `--config` and `app.configFromObject` accept as text: `module`, `module:attribute`,
- * or the path of a module, JSON or YAML file.
+ * `module.attribute` when there is no module of that name, or the path of a module, JSON or YAML file.
  *
  * @throws ImproperlyConfigured when it is missing, cannot be read or holds no settings
  */
@@ -73,9 +90,22 @@ export async function readConfig(
     const found = await reading(name, async () => (await explorer()).load(path));
     return toSource(found?.config, nameOf(path, cwd), undefined);
   }
-  const [, module = name, attribute] = /^(.{2,}):([\w$]+)$/.exec(name) ?? [];
+  const [module, attribute] = await splitName(name, cwd);
   const exports = await reading(name, () => loadModule(module, cwd));
   return toSource(exports, module, attribute);
+}
+
+/** `proj.config.celery` is the attribute `celery` of `proj.config` when that is the module. */
+async function splitName(
+  name: string,
+  cwd: string,
+): Promise<[module: string, attribute: string | undefined]> {
+  const [, module, attribute] = /^(.{2,}):([\w$]+)$/.exec(name) ?? [];
+  if (module !== undefined) return [module, attribute];
+  const dotted = /^([\w$-]+(?:\.[\w$-]+)*)\.([\w$]+)$/.exec(name);
+  const isFile = (MODULE_EXTENSIONS as readonly string[]).includes(extname(name));
+  if (!dotted || isFile || (await resolveModule(name, cwd))) return [name, undefined];
+  return (await resolveModule(dotted[1]!, cwd)) ? [dotted[1]!, dotted[2]] : [name, undefined];
 }
 
 /**
@@ -128,8 +158,9 @@ function nameOf(path: string, cwd: string): string {
 }
 
 function toSource(config: unknown, origin: string, attribute: string | undefined): SettingsSource {
-  const value =
+  const found =
     attribute === undefined ? settingsOf(config) : attributeOf(config, origin, attribute);
+  const value = isClass(found) ? membersOf(found) : found;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     const kind = value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
     const what = attribute === undefined ? origin : `${origin}:${attribute}`;

@@ -3,7 +3,9 @@
  * program names instead. What depends on them, signed messages, is set up as soon as they are
  * there.
  */
-import { loadConfig, readConfig, readConfigFromEnv } from './config-source.ts';
+import { membersOf } from './config-members.ts';
+import { loadConfig, readConfig, readConfigFromEnv, warnOfPython } from './config-source.ts';
+import { GivenConfigs } from './given-config.ts';
 import { type SecurityOptions, setUpSecurity } from './security.ts';
 import type { Settings } from './settings.ts';
 import { parseCommandLineSetting, type SettingsSource } from './settings-names.ts';
@@ -16,7 +18,7 @@ export interface LoadOptions {
   readonly cwd?: string;
 }
 
-/** Settings as a program hands them over: values, a class with static members, or where they are. */
+/** Settings as a program hands them over: values, a class with members, or where they are. */
 export type ConfigObject =
   | CeleryConfig
   | Readonly<Record<string, unknown>>
@@ -26,6 +28,7 @@ export type ConfigObject =
 export class Configuration {
   readonly #conf: Settings;
   readonly #signals: Pick<Signals, 'onConfigure' | 'onAfterConfigure'>;
+  readonly #given = new GivenConfigs();
   #loading: Promise<void> | undefined;
   #isLoaded = false;
   #security: SecurityOptions | undefined;
@@ -37,11 +40,16 @@ export class Configuration {
 
   /** Whether the settings are complete: no config file is looked for any more. */
   get isLoaded(): boolean {
-    return this.#isLoaded;
+    return this.#isLoaded && !this.#given.isOpen;
   }
 
-  /** Find and read the config file, unless that was done or is not needed; once for all callers. */
+  /**
+   * Find and read the config file, unless that was done or is not needed; once for all callers.
+   *
+   * @throws what a config that the program gave and did not wait for failed with
+   */
   async load(options: LoadOptions): Promise<void> {
+    if (this.#given.isOpen) await this.#given.settle();
     if (this.#isLoaded) return;
     this.#loading ??= this.#load(options);
     try {
@@ -52,18 +60,26 @@ export class Configuration {
     }
   }
 
-  async fromObject(
+  fromObject(source: ConfigObject, options: { namespace?: string; cwd?: string }): Promise<void> {
+    return this.#given.add(this.#fromObject(source, options));
+  }
+
+  fromEnvvar(variable: string, silent: boolean): Promise<boolean> {
+    return this.#given.add(this.#fromEnvvar(variable, silent));
+  }
+
+  async #fromObject(
     source: ConfigObject,
     { namespace, cwd }: { namespace?: string; cwd?: string },
   ): Promise<void> {
     const found: SettingsSource =
       typeof source === 'string'
         ? await readConfig(source, cwd)
-        : { values: withInherited(source), origin: 'configFromObject' };
+        : { values: membersOf(source), origin: 'configFromObject' };
     this.#take({ ...found, namespace });
   }
 
-  async fromEnvvar(variable: string, silent: boolean): Promise<boolean> {
+  async #fromEnvvar(variable: string, silent: boolean): Promise<boolean> {
     if (silent && !process.env[variable]) return false;
     this.#take(await readConfigFromEnv(variable));
     return true;
@@ -86,6 +102,7 @@ export class Configuration {
   async #load({ config, cwd = process.cwd() }: LoadOptions): Promise<void> {
     const source = await loadConfig({ cwd, config });
     if (this.#isLoaded) return;
+    if (!source && this.#conf.usesEmbeddedDefault) warnOfPython(cwd);
     this.#take(source);
   }
 
@@ -96,11 +113,4 @@ export class Configuration {
     this.#isLoaded = true;
     void this.#signals.onAfterConfigure.send(undefined, {});
   }
-}
-
-/** Own and inherited members, so that one configuration can be made from another. */
-function withInherited(source: object): Record<string, unknown> {
-  const values: Record<string, unknown> = {};
-  for (const name in source) values[name] = source[name as keyof typeof source];
-  return values;
 }

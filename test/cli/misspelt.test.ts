@@ -24,3 +24,17 @@ for (const [setting, message] of MISSPELT) {
     assert.doesNotMatch(stdout + stderr, / ready\./);
   });
 }
+
+it('a worker whose app does not wait for a config that is missing says so, without a stack', async t => {
+  const cwd = temporaryProject(t, {
+    'app.ts': `import { Celery } from ${JSON.stringify(program.library)};
+      export const app = new Celery('proj');
+      app.configFromObject('celeryconfg');`,
+  });
+
+  const { code, stdout, stderr } = await runCli(['-A', 'app', 'worker', '-P', 'solo'], { cwd });
+
+  assert.equal(code, 1);
+  assert.match(stderr, /celeryconfg was not found/);
+  assert.doesNotMatch(stdout + stderr, /\n {4}at |sqlite/);
+});
