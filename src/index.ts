@@ -66,6 +66,7 @@ export type { Logger, LogLevel } from './base/logger.ts';
 export type { SignatureData } from './canvas/signature.ts';
 export { Control, type RevokeOptions } from './control/control.ts';
 export type { CallOptions, RequestOptions } from './control/mailbox.ts';
+export type { PurgeOptions } from './control/waiting.ts';
 export { Ignore, MaxRetriesExceededError, Reject, Retry, TaskPredicate } from './execute/errors.ts';
 export type { TaskHandlers } from './execute/handlers.ts';
 export type { TaskReply } from './execute/outcome.ts';

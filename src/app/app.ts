@@ -9,6 +9,7 @@ import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { Control } from '../control/control.ts';
 import { Mailbox } from '../control/mailbox.ts';
+import { WaitingMessages } from '../control/waiting.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { TaskContext } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
@@ -71,7 +72,7 @@ export class Celery {
   readonly signals: Signals;
   /** The time for ETAs, expiry, retries and workers; `tscelery/testing` puts its own in place. */
   clock: Clock = systemClock;
-  /** Commands to running workers. */
+  /** Commands to running workers and to queues. */
   readonly control: Control;
   readonly #configuration: Configuration;
   readonly #registry: Registry;
@@ -127,7 +128,14 @@ export class Celery {
       localTime: this.#localTime,
       warn,
     });
-    this.control = new Control(() => this.#mailbox());
+    this.control = new Control(
+      () => this.#mailbox(),
+      new WaitingMessages({
+        transport: () => this.transport(),
+        queueNames: () => this.queues.names,
+        closing: () => this.#connections.closing,
+      }),
+    );
     this.#calls = new Calls({
       conf: this.conf,
       signals: this.signals,

@@ -1,5 +1,7 @@
+import type { Bounds } from '../backends/bounded.ts';
 import type { ControlReply } from '../wire/control.ts';
 import type { CallOptions, Mailbox, RequestOptions } from './mailbox.ts';
+import type { PurgeOptions, WaitingMessages } from './waiting.ts';
 
 export interface RevokeOptions extends RequestOptions {
   /** Also kill the process that runs the task. */
@@ -8,12 +10,14 @@ export interface RevokeOptions extends RequestOptions {
   readonly signal?: NodeJS.Signals;
 }
 
-/** Commands to the workers of a fleet, ours and Python's. Celery: `app.control`. */
+/** Commands to the workers of a fleet, ours and Python's, and to their queues. Celery: `app.control`. */
 export class Control {
   readonly #mailbox: () => Mailbox;
+  readonly #waiting: WaitingMessages;
 
-  constructor(mailbox: () => Mailbox) {
+  constructor(mailbox: () => Mailbox, waiting: WaitingMessages) {
     this.#mailbox = mailbox;
+    this.#waiting = waiting;
   }
 
   /** Any command, without waiting for replies. Arguments keep Celery's spelling. */
@@ -51,5 +55,30 @@ export class Control {
   /** Which nodes answer; `timeout` seconds, default 1. */
   ping(options?: CallOptions): Promise<ControlReply[]> {
     return this.#mailbox().call('ping', {}, options);
+  }
+
+  /**
+   * Delete the messages that wait in queues, also those with an ETA or countdown that no worker
+   * has taken yet. What workers hold stays. There is no undo. Celery: `app.control.purge`.
+   *
+   * @param options.queues names; default all queues that the app knows
+   * @param options.timeout seconds, default as long as the broker takes
+   * @param options.signal gives up when it aborts; what was asked may happen all the same
+   * @returns the number of messages deleted
+   * @throws OperationalError when the broker cannot be reached, TimeoutError, the signal's reason,
+   *   ConnectionClosed when the app is closed meanwhile, TypeError for a wrong option
+   */
+  async purge(options: PurgeOptions = {}): Promise<number> {
+    return this.#waiting.purge(options);
+  }
+
+  /**
+   * How many messages wait in a queue: neither those that workers hold nor those that run. A queue
+   * that does not exist has 0. kombu: `queue_declare(passive=True).message_count`.
+   *
+   * @throws like `purge`
+   */
+  async queueLength(queue: string, options: Bounds = {}): Promise<number> {
+    return this.#waiting.count(queue, options);
   }
 }

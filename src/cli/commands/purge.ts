@@ -1,4 +1,3 @@
-import type { Celery } from '../../app/app.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import { wantsColor } from '../color.ts';
 import type { Invocation } from '../command.ts';
@@ -19,18 +18,11 @@ export async function run(invocation: Invocation<typeof PURGE_OPTIONS>): Promise
       process.stderr.write('Aborted!\n');
       return EXIT.failure;
     }
-    process.stdout.write(`${outcome(await purge(app, names), names.length)}\n`);
+    process.stdout.write(`${outcome(await app.control.purge({ queues: names }), names.length)}\n`);
     return EXIT.ok;
   } finally {
     await app.close();
   }
-}
-
-async function purge(app: Celery, names: readonly string[]): Promise<number> {
-  const transport = await app.transport();
-  await transport.connect();
-  const counts = await Promise.all(names.map(name => transport.purge(name)));
-  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 function confirmed(names: readonly string[], color: boolean): Promise<boolean> {
