@@ -2,11 +2,14 @@
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { maskUrl } from '../base/mask-url.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { parseUrls } from '../messaging/url.ts';
+import { checkUrls } from '../messaging/url-rules.ts';
 import type { BackendOptions, ResultBackend } from './contract.ts';
 
 type Maker = (url: string, options: BackendOptions) => Promise<ResultBackend>;
 
 const memory: Maker = async (url, options) => {
+  checkUrls(parseUrls(url), false);
   const { MemoryBackend } = await import('./memory.ts');
   return new MemoryBackend(url, options);
 };
@@ -18,11 +21,13 @@ const sqlite: Maker = async (url, options) => {
   const { SqliteBackend } = await import('./sqlite/backend.ts');
   return new SqliteBackend(url, options);
 };
-const rpc: Maker = async (_url, options) => {
+const rpc: Maker = async (url, options) => {
+  checkUrls(parseUrls(url), false);
   const { RpcBackend } = await import('./rpc/backend.ts');
   return new RpcBackend(options);
 };
-const disabled: Maker = async () => {
+const disabled: Maker = async url => {
+  checkUrls(parseUrls(url), false);
   const { DisabledBackend } = await import('./disabled.ts');
   return new DisabledBackend();
 };

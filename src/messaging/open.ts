@@ -2,6 +2,7 @@
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Transport, TransportOptions } from './contract.ts';
 import { parseUrls, type ServerUrl, unknownScheme } from './url.ts';
+import { checkUrls } from './url-rules.ts';
 
 type Maker = (
   urls: readonly [ServerUrl, ...ServerUrl[]],
@@ -63,15 +64,18 @@ const NOT_YET: readonly string[] = [
 export const TRANSPORT_SCHEMES: readonly string[] = Object.keys(MAKERS);
 
 /**
- * Makes the transport for a `broker_url` without connecting. Of several URLs (`;`) the first
- * is used, except with Redis and AMQP, where they are tried in turn, and `sentinel://`, where they are
- * the sentinels. Throws ImproperlyConfigured for a URL that cannot be used.
+ * Makes the transport for a `broker_url` without connecting. Several URLs (`;`) are tried in turn with
+ * Redis and AMQP, and are the sentinels with `sentinel://`; the others have one. Throws
+ * ImproperlyConfigured for a URL that cannot be used, or has a part that would do nothing.
  */
 export async function openTransport(url: string, options: TransportOptions): Promise<Transport> {
   const urls = parseUrls(url);
   const [{ scheme, masked }] = urls;
   const make = Object.hasOwn(MAKERS, scheme) ? MAKERS[scheme] : undefined;
-  if (make) return make(urls, options);
+  if (make) {
+    checkUrls(urls, options.useSsl === true || typeof options.useSsl === 'object');
+    return make(urls, options);
+  }
   if (isNotYet(scheme)) {
     throw new ImproperlyConfigured(
       `The transport of ${JSON.stringify(masked)} is not in tscelery yet. Available: ${TRANSPORT_SCHEMES.join(', ')}.`,

@@ -14,6 +14,8 @@ export interface ServerUrl {
   /** What follows the first `/` after the host, decoded: a database number, virtual host or file. */
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
+  /** What follows a `#`, as it stands. */
+  readonly fragment: string;
   /** The whole URL; it may hold a password and must not be shown. */
   readonly text: string;
   /** The same without password, for people. */
@@ -45,21 +47,33 @@ function parsePort(text: string, url: string): number | undefined {
 }
 
 function parseHost(text: string, url: string): Pick<ServerUrl, 'host' | 'port'> {
-  const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
+  const bracketed = /^\[([^\]]+)\](?::(.*))?$/.exec(text);
   if (bracketed) return { host: bracketed[1], port: parsePort(bracketed[2] ?? '', url) };
   const [host, port] = splitAt(text, text.lastIndexOf(':'));
+  if (/[:[\]]/.test(host)) {
+    throw new ImproperlyConfigured(
+      `Invalid host in the URL ${JSON.stringify(maskUrl(url))}; the address of an IPv6 host stands in [ ].`,
+    );
+  }
   return { host: host === '' ? undefined : decode(host), port: parsePort(port, url) };
 }
 
-function parseQuery(text: string): Record<string, string> {
-  return Object.fromEntries(new URLSearchParams(text));
+function parseQuery(text: string, masked: string): Record<string, string> {
+  const pairs = [...new URLSearchParams(text)];
+  const twice = pairs.find(([name], i) => pairs.findIndex(other => other[0] === name) < i);
+  if (twice) {
+    throw new ImproperlyConfigured(`${twice[0]} is given twice in ${JSON.stringify(masked)}.`);
+  }
+  return Object.fromEntries(pairs);
 }
 
-function splitAuthority(rest: string): [authority: string, path: string, query: string] {
-  const [withoutFragment] = splitAt(rest, rest.indexOf('#'));
+function splitAuthority(
+  rest: string,
+): [authority: string, path: string, query: string, fragment: string] {
+  const [withoutFragment, fragment] = splitAt(rest, rest.indexOf('#'));
   const [address, query] = splitAt(withoutFragment, withoutFragment.indexOf('?'));
   const [authority, path] = splitAt(address, address.indexOf('/'));
-  return [authority, path, query];
+  return [authority, path, query, fragment];
 }
 
 /** Takes one URL apart. Throws ImproperlyConfigured, without showing a password. */
@@ -72,7 +86,7 @@ export function parseUrl(text: string): ServerUrl {
       `${JSON.stringify(masked)} is not a URL: it should begin with a transport, as in redis://localhost:6379/0.`,
     );
   }
-  const [authority, path, query] = splitAuthority(match[2]!);
+  const [authority, path, query, fragment] = splitAuthority(match[2]!);
   // The last @ ends the user info, so that a password may contain one.
   const at = authority.lastIndexOf('@');
   if (authority.includes(';', at + 1)) {
@@ -93,7 +107,8 @@ export function parseUrl(text: string): ServerUrl {
     password: password === '' ? undefined : decode(password),
     ...parseHost(authority.slice(at + 1), trimmed),
     path: decode(path),
-    query: parseQuery(query),
+    query: parseQuery(query, masked),
+    fragment,
     text: trimmed,
     masked,
   };

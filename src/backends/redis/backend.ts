@@ -208,7 +208,7 @@ export class RedisBackend implements ResultBackend {
     if (!this.#subscriber) {
       const { client } = healingClient(this.#urls, this.#options);
       this.#subscriber = new Subscriber(client, {
-        healthCheckInterval: healthCheckInterval(this.#options),
+        healthCheckInterval: healthCheckInterval(this.#urls, this.#options),
         binary: !this.#codec.isJson,
         onMessage: (channel, document) => this.#hear(channel, document),
         onResubscribed: channels => this.#catchUp(channels),

@@ -1,8 +1,9 @@
 /** Turns `result_backend` and the `redis_*` settings into a client that heals by itself. */
 import type { Redis, RedisOptions } from 'ioredis';
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { newRedisClient, redisClientOptions } from '../../messaging/redis/client.ts';
+import { newRedisClient, redisClientOptions, redisDatabase } from '../../messaging/redis/client.ts';
 import { parseUrls, type ServerUrl } from '../../messaging/url.ts';
+import { checkUrls, redisClientOptionsIn } from '../../messaging/url-rules.ts';
 import type { BackendOptions } from '../contract.ts';
 
 /** Milliseconds between reconnects: at once, then slower, at most a second. */
@@ -18,17 +19,28 @@ export type RedisUrls = readonly [ServerUrl, ...ServerUrl[]];
 /** `result_backend` taken apart; what it leaves open comes from `redis_host` and the like. */
 export function redisBackendUrls(text: string, { settings }: BackendOptions): RedisUrls {
   const [first, ...others] = parseUrls(text.replace(/^socket:/i, 'redis+socket:'));
+  checkUrls([first, ...others], Boolean(settings.redis_backend_use_ssl));
+  redisDatabase(first);
+  if (others.length > 0 && first.scheme !== 'sentinel') {
+    throw new ImproperlyConfigured(
+      'A list of URLs as result_backend is one of sentinels (sentinel://); results have one server.',
+    );
+  }
   return [withLegacySettings(first, settings), ...others];
 }
 
 function withLegacySettings(url: ServerUrl, settings: BackendOptions['settings']): ServerUrl {
-  const database = url.path === '' ? numberSetting(settings, 'redis_db') : undefined;
+  const isGiven = url.path !== '' || url.query.db !== undefined;
+  const database =
+    isGiven || url.query.virtual_host !== undefined
+      ? undefined
+      : numberSetting(settings, 'redis_db');
   return {
     ...url,
     host: url.host ?? textSetting(settings, 'redis_host'),
     port: url.port ?? numberSetting(settings, 'redis_port'),
-    username: url.username ?? textSetting(settings, 'redis_username'),
-    password: url.password ?? textSetting(settings, 'redis_password'),
+    username: url.username ?? url.query.username ?? textSetting(settings, 'redis_username'),
+    password: url.password ?? url.query.password ?? textSetting(settings, 'redis_password'),
     path: database === undefined ? url.path : String(database),
   };
 }
@@ -67,8 +79,9 @@ function clientOptions(
   urls: RedisUrls,
   { settings, transportOptions }: BackendOptions,
 ): RedisOptions {
+  const inUrl = redisClientOptionsIn(urls[0]);
   const option = (name: string): unknown =>
-    transportOptions[name] ?? settings[`redis_${name}`] ?? undefined;
+    inUrl[name] ?? transportOptions[name] ?? settings[`redis_${name}`] ?? undefined;
   return {
     ...redisClientOptions(urls, {
       connectTimeout:
@@ -88,9 +101,14 @@ function clientOptions(
 }
 
 /** Seconds; 0 is never. 25 as in Celery. */
-export function healthCheckInterval({ settings, transportOptions }: BackendOptions): number {
+export function healthCheckInterval(
+  [url]: RedisUrls,
+  { settings, transportOptions }: BackendOptions,
+): number {
   const given =
-    transportOptions.health_check_interval ?? settings.redis_backend_health_check_interval;
+    redisClientOptionsIn(url).health_check_interval ??
+    transportOptions.health_check_interval ??
+    settings.redis_backend_health_check_interval;
   return typeof given === 'number' ? given : DEFAULT_HEALTH_CHECK_INTERVAL;
 }
 

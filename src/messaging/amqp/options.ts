@@ -187,7 +187,7 @@ export function connectArguments(url: ServerUrl, options: TransportOptions): Con
       noDelay: true,
       keepAlive: true,
       keepAliveDelay: 60_000,
-      timeout: options.connectTimeout * 1000,
+      timeout: Number(url.query.connect_timeout ?? options.connectTimeout) * 1000,
       credentials: credentials(options, url),
       clientProperties: {
         product: 'tscelery',

@@ -37,14 +37,11 @@ export const REDIS_SCHEMES: readonly string[] = ['redis', 'rediss', 'redis+socke
 const DEFAULT_PORT = 6379;
 const DEFAULT_SENTINEL_PORT = 26_379;
 
-/** The database number of a URL (`/3`, or `?virtual_host=3` with `redis+socket://`); 0 when none is given. */
+/** The database number of a URL (`/3`, `?db=3` or `?virtual_host=3`); 0 when none is given. */
 export function redisDatabase(url: ServerUrl): number {
-  const text =
-    url.scheme === 'redis+socket'
-      ? (url.query.virtual_host ?? url.query.db ?? '0')
-      : url.path.replace(/^\/+/, '');
-  const number = text === '' ? 0 : Number(text);
-  if (Number.isInteger(number) && number >= 0) return number;
+  const path = url.scheme === 'redis+socket' ? '' : url.path.replace(/^\/+/, '');
+  const text = url.query.db ?? url.query.virtual_host ?? path;
+  if (/^\d*$/.test(text)) return Number(text);
   throw new ImproperlyConfigured(
     `Database is int between 0 and limit - 1, not ${JSON.stringify(text)} (in ${url.masked}).`,
   );
@@ -56,8 +53,10 @@ export function redisUrlForPeople(url: ServerUrl): string {
   const user = url.username ?? '';
   const userInfo = url.password ? `${user}:**@` : user ? `${user}@` : '';
   const port = url.port ?? (url.scheme === 'sentinel' ? DEFAULT_SENTINEL_PORT : DEFAULT_PORT);
-  return `${url.scheme}://${userInfo}${url.host ?? 'localhost'}:${port}/${url.path || '/'}`;
+  return `${url.scheme}://${userInfo}${url.host ?? 'localhost'}:${port}/${url.path || databaseOption(url) || '/'}`;
 }
+
+const databaseOption = ({ query }: ServerUrl) => query.db ?? query.virtual_host;
 
 const CERT_REQS: Readonly<Record<string, boolean>> = {
   required: true,

@@ -18,6 +18,7 @@ import type {
 } from '../contract.ts';
 import type { Queue } from '../entities.ts';
 import { bindingsOf, refuseMixedFanout } from '../routing.ts';
+import { redisClientOptionsIn } from '../url-rules.ts';
 import { allBindings } from './bindings.ts';
 import { redisUrlForPeople } from './client.ts';
 import { type ConsumerHost, RedisConsumer } from './consumer.ts';
@@ -28,7 +29,10 @@ import { VisibilitySweep } from './visibility-sweep.ts';
 
 /** Opens nothing yet; throws ImproperlyConfigured for options or URLs that cannot be used. */
 export function createRedisTransport(urls: Urls, options: TransportOptions): RedisTransport {
-  return new RedisTransport(urls, options);
+  return new RedisTransport(urls, {
+    ...options,
+    transportOptions: { ...options.transportOptions, ...redisClientOptionsIn(urls[0]) },
+  });
 }
 
 /** Seconds after which a binding is written down again: somebody may have deleted it. */

@@ -1,5 +1,6 @@
 /** Which file an SQLAlchemy URL for SQLite means. Shared by the broker and the result backend. */
 import { ImproperlyConfigured } from '../../base/errors.ts';
+import { maskUrl } from '../../base/mask-url.ts';
 import { didYouMean } from '../../base/nearest.ts';
 
 export interface SqliteLocation {
@@ -39,7 +40,7 @@ export function parseSqliteUrl(url: string): SqliteLocation {
   const match = URL_PATTERN.exec(url.trim());
   if (match?.[1] !== '') {
     throw new ImproperlyConfigured(
-      `${JSON.stringify(url)} is not a URL of an SQLite database: write sqlite:///relative/file.db ` +
+      `${JSON.stringify(maskUrl(url))} is not a URL of an SQLite database: write sqlite:///relative/file.db ` +
         '(three slashes), sqlite:////absolute/file.db (four) or sqlite:// (in memory).',
     );
   }
@@ -47,9 +48,10 @@ export function parseSqliteUrl(url: string): SqliteLocation {
   for (const name of query.keys()) {
     if (OPTIONS.includes(name)) continue;
     throw new ImproperlyConfigured(
-      `Unknown option ${JSON.stringify(name)} in the SQLite URL ${JSON.stringify(url)}.${didYouMean(name, OPTIONS)}`,
+      `Unknown option ${JSON.stringify(name)} in the SQLite URL ${JSON.stringify(url)}.${didYouMean(name, OPTIONS) || ` There are ${OPTIONS.join(', ')}.`}`,
     );
   }
+  refuseMode(query.get('mode'), url);
   const path = (match[2] ?? '').replace(/^file:/, '');
   return {
     path: path === '' ? MEMORY : path,
@@ -61,6 +63,13 @@ export function parseSqliteUrl(url: string): SqliteLocation {
 /** Whether this is the URL of a database that lives in the memory of one process. */
 export function isSqliteMemory(url: string): boolean {
   return URL_PATTERN.test(url.trim()) && parseSqliteUrl(url).path === MEMORY;
+}
+
+function refuseMode(mode: string | null, url: string): void {
+  if (mode === null || mode === 'ro' || mode === 'rwc') return;
+  throw new ImproperlyConfigured(
+    `mode=${mode} in the SQLite URL ${JSON.stringify(url)} should be ro (only read) or rwc (the default).`,
+  );
 }
 
 function seconds(text: string | null, url: string): number {
