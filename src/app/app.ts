@@ -7,6 +7,7 @@ import type { ResultBackend } from '../backends/contract.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { saferepr } from '../base/saferepr.ts';
 import { Control } from '../control/control.ts';
 import { Mailbox } from '../control/mailbox.ts';
 import { WaitingMessages } from '../control/waiting.ts';
@@ -109,7 +110,7 @@ export class Celery {
     this.signals =
       origin?.signals ??
       createSignals((signal, error) => {
-        warn(`A receiver of ${signal} failed: ${(error as Error)?.stack ?? String(error)}`);
+        warn(`A receiver of ${signal} failed: ${(error as Error)?.stack ?? saferepr(error)}`);
       });
     this.#localTime = new LocalTime(this.conf);
     this.#configuration = origin

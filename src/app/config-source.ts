@@ -9,13 +9,8 @@ import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { isClass, membersOf } from './config-members.ts';
 import { ModuleLoadError } from './errors.ts';
-import {
-  loadFile,
-  loadModule,
-  MODULE_EXTENSIONS,
-  type ModuleExports,
-  resolveModule,
-} from './load-module.ts';
+import { loadFile, loadModule, type ModuleExports, resolveModule } from './load-module.ts';
+import { MODULE_EXTENSIONS } from './module-files.ts';
 import type { SettingsSource } from './settings-names.ts';
 
 const DATA_EXTENSIONS = ['.json', '.yaml', '.yml'] as const;

@@ -5,6 +5,7 @@ import { didYouMean } from '../base/nearest.ts';
 import { isApp } from './brand.ts';
 import { AppNotFound, ModuleLoadError } from './errors.ts';
 import { loadFile, type ModuleExports, moduleMissing, resolveModule } from './load-module.ts';
+import { findFile } from './module-files.ts';
 
 const UNABLE = 'Unable to load celery application.';
 /** A folder may hold its app in one of these. */
@@ -46,7 +47,7 @@ async function search(spec: string, cwd: string): Promise<object> {
   const [module, attribute] = splitSpec(spec);
   if (attribute !== undefined) {
     const path = await resolveModule(module, cwd, STEMS);
-    if (path === undefined) throw moduleMissing(module, cwd);
+    if (path === undefined) throw moduleMissing(module, cwd, STEMS);
     return namedApp(await loadFile(path, module), spec, module, attribute);
   }
   return (await dottedApp(spec, cwd)) ?? moduleApp(spec, cwd);
@@ -86,7 +87,7 @@ async function dottedApp(spec: string, cwd: string): Promise<object | undefined>
 
 async function moduleApp(spec: string, cwd: string): Promise<object> {
   const path = await resolveModule(spec, cwd, STEMS);
-  if (path === undefined) throw moduleMissing(spec, cwd);
+  if (path === undefined) throw moduleMissing(spec, cwd, STEMS);
   const members = membersOf(await loadFile(path, spec));
   const found = anyApp(members);
   if (found) return found;
@@ -100,9 +101,25 @@ async function moduleApp(spec: string, cwd: string): Promise<object> {
       ? undefined
       : anyApp(membersOf(await loadFile(submodule, `${spec}.celery`)));
   if (submoduleApp) return submoduleApp;
+  const near = await appBeside(path);
+  const hint =
+    near === undefined
+      ? ''
+      : ` ${near} beside it exports one: name that module, or export the app here too (export { app } from './${near}').`;
   throw new AppNotFound(
-    `${UNABLE}\nModule '${spec}' has no attribute 'celery'.${exportsOf(members)} None of them is a Celery app.`,
+    `${UNABLE}\nModule '${spec}' has no attribute 'celery'.${exportsOf(members)} None of them is a Celery app.${hint}`,
   );
+}
+
+/** The file in the same folder that most likely makes the app, if it does. */
+async function appBeside(path: string): Promise<string | undefined> {
+  for (const stem of ['celery', 'app', 'index']) {
+    const file = findFile(join(dirname(path), stem), []);
+    if (file === undefined || file === path) continue;
+    const members = await loadFile(file, file).then(membersOf, () => new Map<string, unknown>());
+    if (anyApp(members)) return basename(file);
+  }
+  return undefined;
 }
 
 function anyApp(members: ReadonlyMap<string, unknown>): object | undefined {

@@ -6,7 +6,6 @@
  * whatever loads those loads the user's TypeScript too.
  */
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
@@ -14,24 +13,17 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Jiti } from 'jiti';
 import { nearest } from '../base/nearest.ts';
 import { ModuleLoadError } from './errors.ts';
+import { moduleErrorText } from './module-error-text.ts';
+import { findFile, isFile, MODULE_EXTENSIONS } from './module-files.ts';
 
 export type ModuleExports = Readonly<Record<string, unknown>>;
 
-/** In the order of preference when a name without extension fits several files. */
-export const MODULE_EXTENSIONS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'] as const;
 const TYPESCRIPT = new Set(['.ts', '.mts', '.cts']);
+const NEVER_SETTLES =
+  'The module, or one that it imports, waits at its top level (await) for something that never comes.';
+/** This package, whose own tsconfig.json names its sources. */
+const OWN_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
 const RUNS_FROM_SOURCE = import.meta.url.endsWith('.ts');
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-/** `base` itself, `base` with an extension, or a file of the folder `base` that `stems` name. */
-function findFile(base: string, stems: readonly string[]): string | undefined {
-  if (isFile(base)) return base;
-  const bases = [base, ...stems.map(stem => join(base, stem))];
-  return bases.flatMap(each => MODULE_EXTENSIONS.map(ext => each + ext)).find(isFile);
-}
 
 function isPath(specifier: string): boolean {
   return specifier.startsWith('.') || isAbsolute(specifier) || specifier.includes('\\');
@@ -82,15 +74,24 @@ export async function loadModule(specifier: string, cwd: string): Promise<Module
 
 /** Loads a file that exists; `name` is what errors call it. @throws ModuleLoadError */
 export async function loadFile(path: string, name: string): Promise<ModuleExports> {
+  const isJitis = TYPESCRIPT.has(extname(path)) && !RUNS_FROM_SOURCE;
   try {
-    if (TYPESCRIPT.has(extname(path)) && !RUNS_FROM_SOURCE) return await jitiImport(path);
-    return await nativeImport(path);
+    return await settled(isJitis ? jitiImport(path) : nativeImport(path));
   } catch (error) {
     throw new ModuleLoadError(
-      `While trying to load the module ${name} the following error occurred:\n${errorText(error, path)}`,
+      `While trying to load the module ${name} the following error occurred:\n${moduleErrorText(error, path)}`,
       { cause: error, module: name, missing: false },
     );
   }
+}
+
+/** Rejects when nothing is left that could go on: Node would end without a word. */
+function settled<T>(loading: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onEmpty = () => reject(new Error(NEVER_SETTLES));
+    process.once('beforeExit', onEmpty);
+    loading.then(resolve, reject).finally(() => process.off('beforeExit', onEmpty));
+  });
 }
 
 async function nativeImport(path: string): Promise<ModuleExports> {
@@ -106,14 +107,18 @@ async function nativeImport(path: string): Promise<ModuleExports> {
 let sharedJiti: Promise<Jiti> | undefined;
 
 function jiti(): Promise<Jiti> {
-  sharedJiti ??= import('jiti').then(({ createJiti }) =>
+  sharedJiti ??= import('jiti').then(({ createJiti }) => {
+    const parent = join(process.cwd(), 'noop.js');
     // Compiled files are kept in the node_modules/.cache beside the file named first (else in
     // the system's temporary folder); lines are kept so that stacks name the source's line.
-    createJiti(join(process.cwd(), 'noop.js'), {
-      fsCache: true,
-      transformOptions: { retainLines: true },
-    }),
-  );
+    const options = { fsCache: true, transformOptions: { retainLines: true } };
+    if (parent.startsWith(OWN_FOLDER)) return createJiti(parent, options);
+    try {
+      return createJiti(parent, { ...options, tsconfigPaths: true });
+    } catch {
+      return createJiti(parent, options); // a tsconfig.json that cannot be read, which tsc tells
+    }
+  });
   return sharedJiti;
 }
 
@@ -121,40 +126,33 @@ async function jitiImport(path: string): Promise<ModuleExports> {
   return (await jiti()).import<ModuleExports>(path);
 }
 
-function errorText(error: unknown, path: string): string {
-  if (!(error instanceof Error)) return String(error);
-  const stack = error.stack ?? String(error);
-  if (error instanceof SyntaxError && !mentionsSource(stack)) return syntaxErrorText(path) ?? stack;
-  return stack;
-}
-
-/** Whether the text names a place in code that is not Node's own. */
-function mentionsSource(stack: string): boolean {
-  return stack.split('\n').some(line => /\.[mc]?[jt]sx?:\d+/.test(line) && !line.includes('node:'));
-}
-
-/**
- * Node tells the place of a syntax error only to the console. Nothing of the module has run
- * then, so having another process fail at the same place is harmless.
- */
-function syntaxErrorText(path: string): string | undefined {
-  const code = `await import(${JSON.stringify(pathToFileURL(path).href)})`;
-  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
-    encoding: 'utf8',
-    timeout: 10_000,
-  });
-  const end = stderr.search(/\n\s+at |\n\nNode\.js v/);
-  return mentionsSource(stderr) ? stderr.slice(0, end < 0 ? undefined : end).trim() : undefined;
-}
-
 /** The error for a name that means no module, with the file that was probably meant. */
-export function moduleMissing(specifier: string, cwd: string): ModuleLoadError {
+export function moduleMissing(
+  specifier: string,
+  cwd: string,
+  stems: readonly string[] = ['index'],
+): ModuleLoadError {
+  const folder = folderOf(specifier, cwd);
+  if (folder !== undefined) {
+    const files = readdirSync(folder).filter(file => moduleStem(folder, file) !== undefined);
+    return new ModuleLoadError(
+      `${specifier} is a folder without ${stems.map(stem => `${stem}.ts`).join(' or ')}.${files.length === 0 ? '' : ` It holds: ${files.join(', ')}.`}`,
+      { module: specifier, missing: true },
+    );
+  }
   const similar = similarFile(specifier, cwd);
   const hint = similar === undefined ? '' : ` Did you mean ${JSON.stringify(similar)}?`;
   return new ModuleLoadError(`The module ${specifier} was not found.${hint}`, {
     module: specifier,
     missing: true,
   });
+}
+
+function folderOf(specifier: string, cwd: string): string | undefined {
+  const names = isPath(specifier) ? [specifier] : [specifier, specifier.replaceAll('.', '/')];
+  return names
+    .map(name => resolve(cwd, name))
+    .find(path => statSync(path, { throwIfNoEntry: false })?.isDirectory());
 }
 
 /** Looks where the name points and, for bare names, also in `src`. */

@@ -48,6 +48,7 @@ async function find(spec: string, cwd: string): Promise<Celery> {
     return (await findApp(spec, { cwd })) as Celery;
   } catch (error) {
     if (!(error instanceof AppNotFound)) throw error;
-    throw new UsageError(`Invalid value for '-A' / '--app':\n${error.message}`);
+    const source = process.env.APP === spec ? ' (environment variable APP)' : '';
+    throw new UsageError(`Invalid value for '-A' / '--app'${source}:\n${error.message}`);
   }
 }

@@ -1,4 +1,5 @@
 /** How an error that ends a command is shown, and the exit code that it means. */
+import { inspect } from 'node:util';
 import { CeleryError } from '../base/errors.ts';
 import { EXIT } from '../process/exit-codes.ts';
 import { PidfileInUse } from '../process/pidfile.ts';
@@ -24,7 +25,7 @@ export function errorReport(error: unknown, commands: readonly Command[]): Error
     const exitCode = error instanceof CommandError ? error.exitCode : EXIT.failure;
     return { text: `Error: ${error.message}\n`, exitCode };
   }
-  const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+  const text = error instanceof Error ? (error.stack ?? String(error)) : inspect(error);
   return { text: `${text}\n`, exitCode: EXIT.failure };
 }
 

@@ -38,3 +38,21 @@ it('a worker whose app does not wait for a config that is missing says so, witho
   assert.match(stderr, /celeryconfg was not found/);
   assert.doesNotMatch(stdout + stderr, /\n {4}at |sqlite/);
 });
+
+it('an app that APP in the environment names and that is missing is told with that source', async t => {
+  const cwd = temporaryProject(t, {});
+
+  const { code, stderr } = await runCli(['report'], { cwd, env: { APP: 'nowhere' } });
+
+  assert.equal(code, 2);
+  assert.match(stderr, /Invalid value for '-A' \/ '--app' \(environment variable APP\):/);
+});
+
+it('an app that never stops loading is an error with a sentence', async t => {
+  const cwd = temporaryProject(t, { 'app.ts': 'export const app = await new Promise(() => {});' });
+
+  const { code, stderr } = await runCli(['-A', 'app', 'report'], { cwd });
+
+  assert.equal(code, 2);
+  assert.match(stderr, /waits at its top level \(await\) for something that never comes/);
+});

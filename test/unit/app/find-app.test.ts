@@ -123,6 +123,28 @@ describe('app that cannot be found', () => {
     );
   });
 
+  test('a module that only uses the app is told where the app is', async t => {
+    const cwd = temporaryProject(t, {
+      'proj/celery.js': `export const app = { [Symbol.for('tscelery.app')]: true };`,
+      'proj/tasks.js': "import { app } from './celery.js'; export const add = () => app;",
+    });
+
+    await assert.rejects(findApp('proj.tasks', { cwd }), {
+      message:
+        /It exports: add\..*celery\.js beside it exports one.*export \{ app \} from '\.\/celery\.js'/,
+    });
+  });
+
+  test('a folder without a module that could hold an app is called a folder', async t => {
+    const cwd = temporaryProject(t, { 'src/tasks.js': '' });
+
+    for (const spec of ['src', './src']) {
+      await assert.rejects(findApp(spec, { cwd }), {
+        message: `Unable to load celery application.\n${spec} is a folder without index.ts or celery.ts. It holds: tasks.js.`,
+      });
+    }
+  });
+
   test('an error inside the module is shown with file and line', async t => {
     const message = await failure(t, 'throws:app');
 

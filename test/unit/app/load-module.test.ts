@@ -17,6 +17,9 @@ const NEEDED = [
   'app/load-module.ts',
   'app/brand.ts',
   'app/errors.ts',
+  'app/module-error-text.ts',
+  'app/module-files.ts',
+  'base/kind-of.ts',
   'base/errors.ts',
   'base/nearest.ts',
 ];
@@ -111,6 +114,39 @@ describe('module', () => {
   });
 });
 
+describe('a module that cannot be loaded', () => {
+  test('because it throws an object without prototype is still reported', async t => {
+    const cwd = temporaryProject(t, {
+      'odd.js': 'throw Object.assign(Object.create(null), { a: 1 })',
+    });
+
+    await assert.rejects(loadModule('odd', cwd), {
+      message: /following error occurred:\n\[Object: null prototype\] \{ a: 1 \}/,
+    });
+  });
+
+  test('because it and another one import each other, tells how to part them', async t => {
+    const cwd = temporaryProject(t, {
+      'celery.js': "import './tasks.js'; export const app = { task() {} };",
+      'tasks.js': "import { app } from './celery.js'; app.task('t');",
+    });
+
+    await assert.rejects(loadModule('celery', cwd), {
+      message: /tasks\.js and celery\.js import each other.*include: \['\.\/tasks\.js'\]/,
+    });
+  });
+
+  test('because its own code has a fault, gets no such advice', async t => {
+    const cwd = temporaryProject(t, {
+      'celery.js': "import './tasks.js'; export const app = {};",
+      'tasks.js': 'undefined.task();',
+    });
+
+    const error = await loadModule('celery', cwd).catch(caught => caught as Error);
+    assert.doesNotMatch((error as Error).message, /import each other/);
+  });
+});
+
 describe('module loaded by the compiled library under plain Node', () => {
   test('TypeScript with types, enums and awaits gets the same library', t => {
     const cwd = projectWithLibrary(t, {
@@ -140,6 +176,38 @@ describe('module loaded by the compiled library under plain Node', () => {
     });
 
     assert.deepEqual(JSON.parse(run(cwd, 'app')), { same: true, loads: 1, n: 4 });
+  });
+
+  test('paths of the tsconfig.json are followed', t => {
+    const cwd = projectWithLibrary(t, {
+      'tsconfig.json': '{"compilerOptions":{"paths":{"@/*":["./src/*"]}}}',
+      'src/n.ts': 'export const n: number = 5;',
+      'app.ts':
+        "import { Celery } from 'tscelery'; import { n } from '@/n'; export const app = Object.assign(new Celery(), { n });",
+    });
+
+    assert.deepEqual(JSON.parse(run(cwd, 'app')), { same: true, loads: 1, n: 5 });
+  });
+
+  test('a tsconfig.json that cannot be read does not matter', t => {
+    const cwd = projectWithLibrary(t, {
+      'tsconfig.json': '{"extends":"./missing.json"}',
+      'app.ts': "import { Celery } from 'tscelery'; export const app: object = new Celery();",
+    });
+
+    assert.deepEqual(JSON.parse(run(cwd, 'app')), { same: true, loads: 1 });
+  });
+
+  test('a module that waits for ever at its top level is an error', t => {
+    const waits = 'export const app = await new Promise(() => {});';
+    const cwd = projectWithLibrary(t, { 'waits.ts': waits, 'waits.js': waits });
+
+    for (const name of ['waits.ts', 'waits.js']) {
+      assert.match(
+        run(cwd, name),
+        /waits at its top level \(await\) for something that never comes/,
+      );
+    }
   });
 
   test('errors name file and line of the TypeScript source', t => {
