@@ -72,7 +72,7 @@ export const BROKER_SETTINGS = {
     'BROKER_CONNECTION_RETRY',
     bool,
     true,
-    'Connect again after the connection was lost.',
+    'Connect again after the connection was lost; otherwise the worker ends.',
   ),
   broker_connection_retry_on_startup: used(
     'BROKER_CONNECTION_RETRY_ON_STARTUP',
@@ -84,7 +84,7 @@ export const BROKER_SETTINGS = {
     'BROKER_CONNECTION_MAX_RETRIES',
     orNull(count),
     100,
-    'Tries before giving up; null goes on for ever.',
+    'Tries before a worker gives up and ends, at start and after each loss; null goes on for ever.',
   ),
   broker_channel_error_retry: later(
     'BROKER_CHANNEL_ERROR_RETRY',

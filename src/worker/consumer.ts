@@ -22,7 +22,9 @@ export interface ConsumerOptions {
   readonly clock: Clock;
   /** Retry the first connection (`broker_connection_retry_on_startup`). */
   readonly retryOnStartup: boolean;
-  /** `broker_connection_max_retries`; null is for ever. */
+  /** Connect again after a loss (`broker_connection_retry`). */
+  readonly retry: boolean;
+  /** `broker_connection_max_retries`, at start and after each loss; null and 0 are for ever. */
   readonly maxRetries: number | null;
   onDeliveries(deliveries: Delivery[]): void;
   /** As `ConsumeOptions.acksOnArrival`. */
@@ -120,6 +122,18 @@ export class Consumer {
     }
   }
 
+  #isLastTry(attempt: number): boolean {
+    const { maxRetries } = this.#options;
+    return Boolean(maxRetries) && attempt > maxRetries!;
+  }
+
+  #doNotRetry(error: Error): void {
+    this.#options.logger.critical(
+      'Retrying to establish a connection to the message broker after a connection loss has been disabled (app.conf.broker_connection_retry=False). Shutting down...',
+    );
+    this.#options.onGone(error);
+  }
+
   /** @param interval seconds until the next attempt; 0 when another server is tried now */
   #cannotConnect(error: unknown, interval: number, retry: number): string {
     const { transport, maxRetries } = this.#options;
@@ -140,10 +154,12 @@ export class Consumer {
         `consumer: Connection to broker lost. Trying to re-establish the connection...\n${event.error.message}`,
       );
       this.#options.onLost();
+      if (!this.#options.retry) this.#doNotRetry(event.error);
     } else if (event.type === 'gone') {
       this.#options.onGone(event.error);
     } else if (event.type === 'retrying') {
-      logger.error(this.#cannotConnect(event.error, event.delay, event.attempt));
+      if (this.#isLastTry(event.attempt)) this.#options.onGone(event.error);
+      else logger.error(this.#cannotConnect(event.error, event.delay, event.attempt));
     } else if (event.type === 'connected') {
       logger.info(`Connected to ${transport.url}`);
     } else if (event.type === 'consuming') {

@@ -245,6 +245,7 @@ export class Worker {
       clock,
       retryOnStartup:
         conf.get('broker_connection_retry_on_startup') ?? conf.get('broker_connection_retry'),
+      retry: conf.get('broker_connection_retry'),
       maxRetries: conf.get('broker_connection_max_retries'),
       onDeliveries: deliveries => {
         for (const delivery of deliveries) this.#receiver.receive(delivery);

@@ -96,6 +96,24 @@ describe('a worker started from code', () => {
     await assert.rejects(result.get({ timeout: 5 }), { name: 'WorkerLostError' });
   });
 
+  for (const [how, settings] of [
+    ['broker_connection_max_retries are over', { broker_connection_max_retries: 2 }],
+    ['broker_connection_retry is off', { broker_connection_retry: false }],
+  ] as const) {
+    it(`ends with an error when its broker goes away and ${how}`, async t => {
+      const server = await startRedis();
+      t.after(() => server.stop());
+      const { worker } = await setup(t, { broker_url: server.url, ...settings });
+      const running = worker();
+      await running.start();
+
+      await server.stop();
+
+      await assert.rejects(running.whenStopped(), { name: 'OperationalError' });
+      await running.stop();
+    });
+  }
+
   it('has settings and queues of its own, also beside another of the same app', async t => {
     const { app, add, worker } = await setup(t);
     const [mail, video] = [randomUUID(), randomUUID()];
