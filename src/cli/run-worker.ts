@@ -11,6 +11,7 @@ import { runAgain } from '../process/restart.ts';
 import { Shutdown } from '../process/shutdown.ts';
 import { installSignals, remapTerm } from '../process/signals.ts';
 import { setProcessTitle } from '../process/title.ts';
+import { logFatal, watchStrayErrors } from '../worker/stray-errors.ts';
 import type { Worker } from '../worker/worker.ts';
 
 const EMBEDDED_HINT =
@@ -31,6 +32,8 @@ export async function runUntilStopped(worker: Worker, logger: ProcessLogger): Pr
     say,
     exit: code => process.exit(code),
   });
+  // for the rest of this process
+  watchStrayErrors({ onUnknown: error => logFatal(logger, error) });
   let isRestart = false;
   const restart = () => {
     say(`Restarting celery worker (${commandWords()})`);

@@ -29,6 +29,9 @@ export interface Execution {
   outcome: Outcome;
   /** Seconds that the task's code took. */
   runtime: number;
+  /** While its code waits: end it with this error, whatever it does later. */
+  cutShort?: ((thrown: unknown) => void) | undefined;
+  wasCutShort?: boolean;
 }
 
 /** The message to run and where it came from. */

@@ -84,6 +84,11 @@ function isReadable(error: Error): boolean {
   }
 }
 
+/** With its stack, for a log. */
+export function textOfThrown(thrown: unknown): string {
+  return stackOf(toError(thrown));
+}
+
 function stackOf(error: unknown): string {
   return isError(error) ? errorText(error) : saferepr(error);
 }

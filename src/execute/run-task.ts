@@ -18,10 +18,17 @@ import { announceEnd, announceOutcome, announceStart } from './hooks.ts';
 import { label, logOutcome } from './log-outcome.ts';
 import { cancelledMeta, outcomeMeta, revokedMeta, startedMeta, updateMeta } from './metas.ts';
 import type { FailureOutcome, Outcome, TaskReply } from './outcome.ts';
-import { failure, outcomeOf, outcomeOfValue } from './outcome-of.ts';
+import { failure, outcomeOf, outcomeOfValue, textOfThrown } from './outcome-of.ts';
 import type { ExecutionPorts, RunnableTask } from './ports.ts';
 import { requestFromMessage } from './request.ts';
-import { type ContextHost, runInContext, type StateUpdate, TaskContext } from './task-context.ts';
+import {
+  type Blame,
+  type ContextHost,
+  currentTask,
+  runInContext,
+  type StateUpdate,
+  TaskContext,
+} from './task-context.ts';
 
 type Step = (x: Execution) => void | Promise<void>;
 
@@ -166,9 +173,11 @@ function bindContext(x: Execution): void {
 /** What a task's context reaches of its run; looked up only when the task asks. */
 class ExecutionHost implements ContextHost {
   readonly #x: Execution;
+  readonly caller: TaskContext | undefined;
 
   constructor(x: Execution) {
     this.#x = x;
+    this.caller = x.source.isEager ? currentTask() : undefined;
   }
 
   get clock(): Clock {
@@ -196,9 +205,26 @@ class ExecutionHost implements ContextHost {
   }
 
   async updateState(update: StateUpdate): Promise<void> {
-    const { ports, control } = this.#x;
-    if (ports.storesResults && !control.isAbandoned)
+    const { ports, control, wasCutShort } = this.#x;
+    if (ports.storesResults && !control.isAbandoned && !wasCutShort)
       await keep(this.#x, updateMeta(this.#x, update));
+  }
+
+  blame(thrown: unknown): Blame | undefined {
+    const x = this.#x;
+    if (x.control === NO_CONTROL) return undefined;
+    const { logger } = x.ports;
+    const fields = { task: x.headers.task, task_id: x.headers.id };
+    if (x.cutShort && !x.control.isAbandoned) {
+      logger.warning(`Task ${label(x)} ends with an error that nothing caught`, fields);
+      x.cutShort(thrown);
+      return 'failed';
+    }
+    logger.error(
+      `Task ${label(x)} had ended when nothing caught its error: ${textOfThrown(thrown)}`,
+      fields,
+    );
+    return 'ended';
   }
 }
 
@@ -224,14 +250,28 @@ function call(x: Execution): Promise<void> | undefined {
   return endCall(x, started, outcome);
 }
 
-async function awaitCall(x: Execution, started: number, running: PromiseLike<unknown>) {
-  let outcome: Outcome;
-  try {
-    outcome = outcomeOfValue(await running, x);
-  } catch (error) {
-    outcome = outcomeOf(error, x);
-  }
-  endCall(x, started, outcome);
+/** Until its code ends, or an error ends it that its code cannot hear of. */
+function awaitCall(x: Execution, started: number, running: PromiseLike<unknown>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (judge: typeof outcomeOf, result: unknown): void => {
+      if (!x.cutShort) return;
+      x.cutShort = undefined;
+      try {
+        endCall(x, started, judge(result, x));
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+    };
+    x.cutShort = thrown => {
+      x.wasCutShort = true;
+      end(outcomeOf, thrown);
+    };
+    Promise.resolve(running).then(
+      value => end(outcomeOfValue, value),
+      error => end(outcomeOf, error),
+    );
+  });
 }
 
 function endCall(x: Execution, started: number, outcome: Outcome): undefined {

@@ -36,7 +36,12 @@ export interface ContextHost {
   waits?(taskId: string | undefined): void;
   /** The task whose code called this one like a function: it has the place. */
   readonly caller?: TaskContext | undefined;
+  /** End the run with an error that nothing caught; undefined when no worker runs it. */
+  blame?(thrown: unknown): Blame | undefined;
 }
+
+/** Whether an error came while its run could still fail with it. */
+export type Blame = 'failed' | 'ended';
 
 /** Seconds for which a task may wait for another one's result before the worker hears of it. */
 const LONG_WAIT = 5;
@@ -65,7 +70,24 @@ export function runInContext<R>(context: TaskContext, fn: () => R): R {
   return storage.run(context, fn);
 }
 
+/**
+ * Hand an error that nothing caught to the run of a worker in whose code it arose. Undefined
+ * when there is none: it is not a task's error.
+ */
+export function blameCurrentTask(thrown: unknown): Blame | undefined {
+  let host = hostOf(currentTask());
+  while (host?.caller) host = hostOf(host.caller);
+  return host?.blame?.(thrown);
+}
+
+/** Undefined also for contexts that another copy of this library has made. */
+let hostOf: (context: TaskContext | undefined) => ContextHost | undefined;
+
 export class TaskContext {
+  static {
+    hostOf = context => (context && #host in context ? context.#host : undefined);
+  }
+
   readonly request: TaskRequest;
   readonly #host: ContextHost;
   #maxRetries: number | null | undefined;

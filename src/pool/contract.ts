@@ -118,5 +118,11 @@ export interface JobControl {
  */
 export type RunnerFactory = (
   config: unknown,
-  child: { readonly slot: number; readonly index: number; readonly name: string },
+  child: {
+    readonly slot: number;
+    readonly index: number;
+    readonly name: string;
+    /** Start nothing more and exit after what runs; somebody else takes the place. Not in the worker's own process. */
+    readonly retire?: ((note: string) => void) | undefined;
+  },
 ) => Promise<JobRunner>;

@@ -21,6 +21,7 @@ import { decodeEnvelope } from '../wire/envelope.ts';
 import { readTaskHeaders } from '../wire/task-message.ts';
 import { missingTask } from './missing-task.ts';
 import { setUpLogging } from './set-up-logging.ts';
+import { logFatal, watchStrayErrors } from './stray-errors.ts';
 
 /** How a child finds the app of its worker; crosses processes, so plain data only. */
 export interface ChildConfig {
@@ -47,11 +48,20 @@ export const createRunner: RunnerFactory = async (given, child) => {
   const ownLog = logConfig(config, child);
   const early = createLogger(ownLog);
   setTaskLog(early.tasks);
+  let log: Logger = early;
+  const { retire } = child;
+  const unwatch = watchStrayErrors({
+    // whatever else the error has left undone, no other task is to meet it
+    onTask: () => retire?.('child process exiting after an error that nothing caught'),
+    // the worker's own process has somebody else for that
+    ...(retire && { onUnknown: error => logFatal(log, error) }),
+  });
   if (child.slot > 0) markPoolChild();
   if (child.slot > 0 && isMainThread) {
     setProcessTitle('celeryd', `${config.node}:${child.name}`);
   }
   const { app, logger, stopRedirect } = await loadApp(config, ownLog, early);
+  log = logger;
   const ports = await app.executionPorts({ hostname: config.node, logger });
   const event = { hostname: config.node, pid: process.pid };
   await app.signals.workerProcessInit.send(config.node, { ...event, slot: child.slot });
@@ -59,6 +69,7 @@ export const createRunner: RunnerFactory = async (given, child) => {
     await app.signals.workerProcessShutdown.send(config.node, event);
     stopRedirect();
     await app.close();
+    unwatch();
   });
 };
 
@@ -97,7 +108,8 @@ function redirect(app: Celery, logger: Logger): () => void {
 
 /** Runs the tasks of an app that is loaded already, and whose connections somebody else closes. */
 export function taskRunner(app: Celery, ports: ExecutionPorts): JobRunner {
-  return new TaskRunner(app, ports, async () => {});
+  const unwatch = watchStrayErrors({});
+  return new TaskRunner(app, ports, async () => unwatch());
 }
 
 class TaskRunner implements JobRunner {

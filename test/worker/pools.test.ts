@@ -153,7 +153,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       });
 
       it('fails a task with WorkerLostError when its code takes its child down', async () => {
-        await assert.rejects(get('w.throwsLater'), WorkerLostError);
+        await assert.rejects(get('w.exits', [3]), WorkerLostError);
         assert.equal(await get('w.add', [1, 2]), 3);
       });
     }

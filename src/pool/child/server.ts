@@ -63,7 +63,8 @@ export class ChildServer {
   async #begin(init: ChildInit): Promise<void> {
     let answer: FromChild = { type: 'ready' };
     try {
-      this.#worker = new Worker(init, await loadRunner(init), this.#port, this.#outbox);
+      const runner = await loadRunner(init, note => this.#worker?.retire(note));
+      this.#worker = new Worker(init, runner, this.#port, this.#outbox);
     } catch (error) {
       answer = { type: 'broken', ...describe(error) };
     }
@@ -152,6 +153,10 @@ class Worker {
     this.#loop.run();
   }
 
+  retire(note: string): void {
+    this.#leave(EXIT_RECYCLE, note);
+  }
+
   #accept(message: JobsMessage): void {
     let ticket = message.first;
     for (const payload of message.payloads) {
@@ -213,11 +218,11 @@ function describe(error: unknown): { message: string; stack: string } {
   return { message: `${error.name}: ${error.message}`, stack: error.stack ?? error.message };
 }
 
-async function loadRunner(init: ChildInit): Promise<JobRunner> {
+async function loadRunner(init: ChildInit, retire: (note: string) => void): Promise<JobRunner> {
   const module: { createRunner?: RunnerFactory } = await import(init.runnerUrl);
   if (typeof module.createRunner !== 'function') {
     throw new TypeError(`${init.runnerUrl} exports no function createRunner`);
   }
   const { slot, index, name } = init;
-  return module.createRunner(init.runnerConfig, { slot, index, name });
+  return module.createRunner(init.runnerConfig, { slot, index, name, retire });
 }
