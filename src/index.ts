@@ -2,8 +2,8 @@
 import { provideWorkers } from './app/app-worker.ts';
 
 export { Celery, type CeleryOptions, type TaskRegistry } from './app/app.ts';
-export { AppWorker, type StopOptions } from './app/app-worker.ts';
-export { AsyncResult, type GetOptions, type ResultBounds } from './app/async-result.ts';
+export { AppWorker } from './app/app-worker.ts';
+export { AsyncResult } from './app/async-result.ts';
 export type { LoadOptions } from './app/configuration.ts';
 export { EagerResult } from './app/eager-result.ts';
 export {
@@ -16,6 +16,7 @@ export {
 } from './app/errors.ts';
 export type { Priority, PriorityName } from './app/priority-names.ts';
 export type { QueueDeclaration, TaskQueues } from './app/queues.ts';
+export type { GetOptions, ResultBounds } from './app/result-options.ts';
 export type {
   RouteFunction,
   RouteOptions,
@@ -26,11 +27,10 @@ export type {
 export type { SecurityOptions } from './app/security.ts';
 export { Settings } from './app/settings.ts';
 export type { CeleryConfig, SettingName, SettingValues } from './app/settings-table.ts';
+export type { ConnectOptions, Sender } from './app/signal-options.ts';
 export type {
-  ConnectOptions,
   PublishEvent,
   Receiver,
-  Sender,
   Signal,
   SignalEvents,
   SignalName,
@@ -53,7 +53,7 @@ export type {
   TaskBehaviour,
   TaskOptions,
 } from './app/task-options.ts';
-export type { WorkerOptions } from './app/worker-options.ts';
+export type { StopOptions, WorkerOptions } from './app/worker-options.ts';
 export {
   BackendError,
   BackendGetMetaError,
@@ -64,8 +64,8 @@ export type { RetryPolicy } from './base/backoff.ts';
 export { CeleryError, ImproperlyConfigured, SecurityError } from './base/errors.ts';
 export type { Logger, LogLevel } from './base/logger.ts';
 export type { SignatureData } from './canvas/signature.ts';
-export { Control, type RevokeOptions } from './control/control.ts';
-export type { CallOptions, RequestOptions } from './control/mailbox.ts';
+export { Control } from './control/control.ts';
+export type { CallOptions, RequestOptions, RevokeOptions } from './control/control-options.ts';
 export type { PurgeOptions } from './control/waiting.ts';
 export { Ignore, MaxRetriesExceededError, Reject, Retry, TaskPredicate } from './execute/errors.ts';
 export type { TaskHandlers } from './execute/handlers.ts';

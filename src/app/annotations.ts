@@ -7,7 +7,7 @@ import { didYouMean } from '../base/nearest.ts';
 import type { TaskHandlers } from '../execute/handlers.ts';
 import type { TaskOptions } from './task-options.ts';
 
-const OPTION_OF: Readonly<Record<string, keyof TaskOptions>> = {
+export const OPTION_OF: Readonly<Record<string, keyof TaskOptions>> = {
   acks_late: 'acksLate',
   acks_on_failure: 'acksOnFailure',
   acks_on_timeout: 'acksOnTimeout',

@@ -2,11 +2,17 @@
  * A worker that a program starts itself. The code that does the work is above the app and is
  * loaded when a worker is started: whoever has it gives it here.
  */
+import { systemClock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { processWide } from '../base/process-wide.ts';
 import { ConnectionClosed } from '../messaging/errors.ts';
-import { checkWorkerOptions, type WorkerOptions } from './worker-options.ts';
+import {
+  checkStopOptions,
+  checkWorkerOptions,
+  type StopOptions,
+  type WorkerOptions,
+} from './worker-options.ts';
 
 /** A worker that was made and not started. */
 export interface WorkerEngine {
@@ -32,11 +38,6 @@ const place = processWide('pool-child', () => ({ isChild: false }));
 /** This process, or thread, was started by a pool. */
 export function markPoolChild(): void {
   place.isChild = true;
-}
-
-export interface StopOptions {
-  /** Seconds for tasks that run, which are then killed, or abandoned in this process. Default for ever. */
-  readonly timeout?: number;
 }
 
 /** What `app.worker` gives. Celery: `app.Worker`. */
@@ -77,14 +78,16 @@ export class AppWorker {
    * Take nothing new, wait for what runs and give the rest back to the broker. Idempotent; a later
    * call can only make it quicker. Connections of the app itself stay open.
    */
-  async stop({ timeout }: StopOptions = {}): Promise<void> {
+  async stop(options: StopOptions = {}): Promise<void> {
+    checkStopOptions(options);
+    const { timeout } = options;
     this.#stopping ??= this.#stop();
-    const isLimited = timeout !== undefined && Number.isFinite(timeout);
-    const hurry = isLimited && setTimeout(() => this.#engine?.stop('now'), timeout * 1000);
+    const isLimited = timeout != null && Number.isFinite(timeout);
+    const hurry = isLimited && systemClock.after(timeout, () => void this.#engine?.stop('now'));
     try {
       await this.#stopping;
     } finally {
-      if (hurry) clearTimeout(hurry);
+      if (hurry) hurry.cancel();
     }
   }
 

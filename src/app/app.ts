@@ -15,6 +15,17 @@ import type { ExecutionPorts } from '../execute/ports.ts';
 import type { TaskContext } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
+import {
+  checkConfigFromCmdline,
+  checkConfigFromEnvvar,
+  checkConfigFromObject,
+  checkDiscovery,
+  checkErrorClass,
+  checkLoadOptions,
+  checkModules,
+  checkSecurityOptions,
+  checkTaskName,
+} from './app-options.ts';
 import { AppWorker } from './app-worker.ts';
 import type { AsyncResult } from './async-result.ts';
 import { discoverTasks } from './autodiscover.ts';
@@ -34,7 +45,7 @@ import type { SecurityOptions } from './security.ts';
 import { Settings } from './settings.ts';
 import type { CeleryConfig } from './settings-table.ts';
 import { createSignals, type Signals } from './signals.ts';
-import type { AnyTask, Task } from './task.ts';
+import { type AnyTask, surplus, type Task } from './task.ts';
 import type { ClassTask } from './task-base.ts';
 import type { TaskFunction } from './task-definition.ts';
 import type { ApplyOptions, ErrorClass, TaskBaseClass, TaskOptions } from './task-options.ts';
@@ -238,6 +249,7 @@ export class Celery {
 
   /** Forget a task. @throws NotRegistered */
   unregisterTask(name: string): void {
+    checkTaskName(name, 'unregisterTask');
     this.#registry.remove(name);
   }
 
@@ -261,6 +273,7 @@ export class Celery {
     name: string,
     options: TaskOptions = {},
   ): Task<Parameters<F>, Awaited<ReturnType<F>>> {
+    checkTaskName(name, 'remoteTask');
     return this.#registry.add(name, options, undefined);
   }
 
@@ -284,7 +297,9 @@ export class Celery {
     name: string,
     args: readonly unknown[] = [],
     options: ApplyOptions = {},
+    more?: unknown,
   ): Promise<AsyncResult<unknown>> {
+    if (more !== undefined) return Promise.reject(surplus('sendTask', options, more));
     const definition = this.tasks.get(name)?.definition;
     if (definition && this.conf.get('task_always_eager')) {
       warn('task_always_eager has no effect on sendTask');
@@ -299,6 +314,7 @@ export class Celery {
 
   /** Teach the app to make errors of this class again when a result holds one. */
   registerError(Class: ErrorClass & { readonly excModule?: string }): void {
+    checkErrorClass(Class);
     this.#errors.add(Class);
   }
 
@@ -318,6 +334,7 @@ export class Celery {
     source: CeleryConfig | Readonly<Record<string, unknown>> | (abstract new () => object) | string,
     options: { namespace?: string; cwd?: string } = {},
   ): Promise<void> {
+    checkConfigFromObject(source, options);
     return this.#configuration.fromObject(source, options);
   }
 
@@ -327,11 +344,13 @@ export class Celery {
    * @throws ImproperlyConfigured when it is not set, unless `silent`
    */
   configFromEnvvar(variable: string, options: { silent?: boolean } = {}): Promise<boolean> {
+    checkConfigFromEnvvar(variable, options);
     return this.#configuration.fromEnvvar(variable, options.silent ?? false);
   }
 
   /** Change settings from words such as `worker.prefetch_multiplier=1`. Celery: `config_from_cmdline`. */
   configFromCmdline(words: readonly string[], namespace = 'celery'): void {
+    checkConfigFromCmdline(words, namespace);
     this.#configuration.fromCommandLine(words, namespace);
   }
 
@@ -347,11 +366,13 @@ export class Celery {
    * `setup_security`.
    */
   setupSecurity(options: SecurityOptions = {}): void {
+    checkSecurityOptions(options);
     this.#configuration.setUpSecurity(options);
   }
 
   /** Read the config file, once. `delay` and the commands do it by themselves. */
   async load(options: LoadOptions = {}): Promise<void> {
+    checkLoadOptions(options);
     await this.#configuration.load(options);
   }
 
@@ -366,11 +387,13 @@ export class Celery {
     packages: readonly string[] | (() => readonly string[]),
     options: { relatedName?: string; cwd?: string } = {},
   ): void {
+    checkDiscovery(packages, options);
     this.#discoveries.push(() => discoverTasks(packages, options));
   }
 
   /** Import the modules of `imports`, `include` and `extra`, in this order, and what was discovered. */
   async importModules(extra: readonly string[] = [], cwd = process.cwd()): Promise<void> {
+    checkModules(extra);
     await this.signals.importModules.sendStrict(undefined, {});
     for (const discover of this.#discoveries) await discover();
     const modules = [...this.conf.get('imports'), ...this.conf.get('include'), ...extra];

@@ -4,31 +4,20 @@ import type { ResultBackend } from '../backends/contract.ts';
 import { waitForResult } from '../backends/wait.ts';
 import type { Closing } from '../base/closing.ts';
 import { deferred } from '../base/deferred.ts';
-import type { Control, RevokeOptions } from '../control/control.ts';
+import { saferepr } from '../base/saferepr.ts';
+import type { Control } from '../control/control.ts';
+import type { RevokeOptions } from '../control/control-options.ts';
 import { currentTask } from '../execute/task-context.ts';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import * as states from '../wire/states.ts';
-
-/** How long a method of a result may ask its backend. */
-export interface ResultBounds {
-  /** Seconds; default as long as the backend takes. */
-  readonly timeout?: number;
-  /** Gives up, with the signal's reason, when it aborts. */
-  readonly signal?: AbortSignal;
-}
-
-export interface GetOptions extends ResultBounds {
-  /** Seconds to wait; default for ever. */
-  readonly timeout?: number;
-  /** Throw the task's error (default). `false` returns the error instead. */
-  readonly propagate?: boolean;
-  /** Called with each stored state while waiting, also those that are not final. */
-  readonly onMessage?: (meta: ResultMeta) => void;
-  /** Called every `interval` seconds while waiting; what it throws ends the wait. */
-  readonly onInterval?: () => void | Promise<void>;
-  /** Seconds, default 0.5. */
-  readonly interval?: number;
-}
+import {
+  checkBounds,
+  checkGetOptions,
+  checkOnReady,
+  checkRevokeOptions,
+  type GetOptions,
+  type ResultBounds,
+} from './result-options.ts';
 
 /** What a result needs from its app. */
 export interface ResultHost {
@@ -44,7 +33,8 @@ export interface ResultHost {
 /**
  * The handle of a published task. No property does I/O: everything that asks the backend
  * is a method, which takes `timeout` and `signal`: it rejects with TimeoutError or the signal's
- * reason, with BackendGetMetaError when the backend cannot be read, and with ConnectionClosed
+ * reason, with TypeError for options that do not exist or are of the wrong kind, with
+ * BackendGetMetaError when the backend cannot be read, and with ConnectionClosed
  * when the app is closed meanwhile. Celery: `AsyncResult`.
  */
 export class AsyncResult<R = unknown> {
@@ -55,7 +45,9 @@ export class AsyncResult<R = unknown> {
   #final: ResultMeta | undefined;
 
   constructor(id: string, host: ResultHost, options: { ignored?: boolean } = {}) {
-    if (!id) throw new TypeError(`AsyncResult needs a task id, got ${JSON.stringify(id)}`);
+    if (typeof id !== 'string' || id === '') {
+      throw new TypeError(`AsyncResult needs a task id, got ${id === '' ? '""' : saferepr(id)}`);
+    }
     this.id = id;
     this.ignored = options.ignored ?? false;
     this.#host = host;
@@ -69,6 +61,7 @@ export class AsyncResult<R = unknown> {
    *   meanwhile
    */
   async get(options: GetOptions = {}): Promise<R> {
+    checkGetOptions(options);
     if (this.ignored) return undefined as R;
     if (this.#final === undefined) await noted(this.id, this.#wait(options));
     return this.#outcome(options);
@@ -100,6 +93,7 @@ export class AsyncResult<R = unknown> {
 
   /** The same within bounds: `for await (const meta of result.updates({ signal })) …`. */
   async *updates(options: ResultBounds = {}): AsyncGenerator<ResultMeta, void, undefined> {
+    checkBounds(options, 'updates');
     const closing = this.#host.closing();
     const backend = await this.#host.backend();
     const seen: ResultMeta[] = [];
@@ -140,6 +134,7 @@ export class AsyncResult<R = unknown> {
    * warning of the process, and so is what ends the wait.
    */
   onReady(callback: (meta: ResultMeta) => void | Promise<void>, options: ResultBounds = {}): void {
+    checkOnReady(callback, options);
     if (this.ignored) return;
     Promise.resolve(this.#final ?? this.#wait(options))
       .then(callback)
@@ -193,7 +188,8 @@ export class AsyncResult<R = unknown> {
    * when the broker has the request, or rejects after `timeout` seconds: workers act on it on their
    * own time.
    */
-  revoke(options: RevokeOptions & { readonly timeout?: number } = {}): Promise<void> {
+  async revoke(options: RevokeOptions & { readonly timeout?: number } = {}): Promise<void> {
+    checkRevokeOptions(options);
     const { timeout, ...request } = options;
     const revoke = () => this.#host.control.revoke(this.id, request);
     return bounded(revoke, { timeout }, this.#host.closing());
@@ -201,6 +197,7 @@ export class AsyncResult<R = unknown> {
 
   /** Delete the stored result. */
   async forget(options: ResultBounds = {}): Promise<void> {
+    checkBounds(options, 'forget');
     this.#final = undefined;
     await this.#ask(backend => backend.forget(this.id), options);
   }
@@ -220,6 +217,7 @@ export class AsyncResult<R = unknown> {
   }
 
   async #meta(options: ResultBounds): Promise<ResultMeta | undefined> {
+    checkBounds(options, 'a result');
     if (this.#final) return this.#final;
     return this.#ask(async backend => {
       const meta = await backend.fetch(this.id);

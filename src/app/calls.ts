@@ -3,12 +3,13 @@
  * with everything a worker does around it, or just called.
  */
 import { bounded } from '../backends/bounded.ts';
+import { checkTaskName } from './app-options.ts';
 import { AppPorts, type AppPortsHost } from './app-ports.ts';
 import { AsyncResult, type ResultHost } from './async-result.ts';
 import { callDirectly } from './direct-call.ts';
 import { runEagerly } from './eager.ts';
 import { EagerResult } from './eager-result.ts';
-import { checkCallOptions, checkEagerOptions } from './option-checks.ts';
+import { checkCall, checkEagerCall } from './option-checks.ts';
 import type { Args, EagerOptions, TaskHost } from './task.ts';
 import type { TaskDefinition } from './task-definition.ts';
 import type { ApplyOptions } from './task-options.ts';
@@ -46,6 +47,7 @@ export class Calls implements TaskHost {
     if (!this.#host.conf.task_always_eager) {
       return this.send(definition.name, args, options, definition, argsAsTuple);
     }
+    checkEagerCall(args, options, definition);
     const checked = definition.checkArguments(args, options.kwargs ?? {});
     if (checked) await checked;
     const run = () => this.applyHere(definition, args, options);
@@ -62,7 +64,8 @@ export class Calls implements TaskHost {
     definition: TaskDefinition | undefined,
     argsAsTuple: boolean,
   ): Promise<AsyncResult<unknown>> {
-    checkCallOptions(options);
+    checkTaskName(name, 'sendTask');
+    checkCall(args, options, definition);
     const { signal } = options;
     if (!signal) return this.#send(name, args, options, definition, argsAsTuple);
     const work = () => this.#send(name, args, options, definition, argsAsTuple);
@@ -92,7 +95,7 @@ export class Calls implements TaskHost {
     args: Args,
     options: EagerOptions,
   ): Promise<EagerResult> {
-    checkEagerOptions(options);
+    checkEagerCall(args, options, definition);
     const loading = this.#host.loading();
     if (loading) await loading;
     const { conf, publisher } = this.#host;

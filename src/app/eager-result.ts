@@ -1,7 +1,15 @@
 import { inspect } from 'node:util';
 import type { ResultMeta } from '../wire/result-meta.ts';
 import * as states from '../wire/states.ts';
-import { type AsyncResult, childIds, type GetOptions } from './async-result.ts';
+import { type AsyncResult, childIds } from './async-result.ts';
+import {
+  checkBounds,
+  checkGetOptions,
+  checkOnReady,
+  checkRevokeOptions,
+  type GetOptions,
+  type ResultBounds,
+} from './result-options.ts';
 
 /** How a run that is over ended. */
 export interface EagerOutcome {
@@ -33,62 +41,77 @@ export class EagerResult<R = unknown> implements ResultMethods<R> {
   }
 
   async get(options: GetOptions = {}): Promise<R> {
+    checkGetOptions(options);
     const { state, value } = this.#outcome;
     if (!states.PROPAGATE_STATES.has(state) || options.propagate === false) return value as R;
     throw value;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ResultMeta, void, undefined> {
+    yield* this.updates();
+  }
+
+  async *updates(options: ResultBounds = {}): AsyncGenerator<ResultMeta, void, undefined> {
+    checkBounds(options, 'updates');
     yield this.#outcome.meta;
   }
 
-  updates(): AsyncGenerator<ResultMeta, void, undefined> {
-    return this[Symbol.asyncIterator]();
-  }
-
-  onReady(callback: (meta: ResultMeta) => void | Promise<void>): void {
+  onReady(callback: (meta: ResultMeta) => void | Promise<void>, options: ResultBounds = {}): void {
+    checkOnReady(callback, options);
     Promise.resolve(this.#outcome.meta)
       .then(callback)
       .catch(error => process.emitWarning(error as Error));
   }
 
-  async state(): Promise<string> {
+  async state(options: ResultBounds = {}): Promise<string> {
+    checkBounds(options, 'a result');
     return this.#outcome.state;
   }
 
-  async ready(): Promise<boolean> {
+  async ready(options: ResultBounds = {}): Promise<boolean> {
+    checkBounds(options, 'a result');
     return true;
   }
 
-  async successful(): Promise<boolean> {
+  async successful(options: ResultBounds = {}): Promise<boolean> {
+    checkBounds(options, 'a result');
     return this.#outcome.state === states.SUCCESS;
   }
 
-  async failed(): Promise<boolean> {
+  async failed(options: ResultBounds = {}): Promise<boolean> {
+    checkBounds(options, 'a result');
     return this.#outcome.state === states.FAILURE;
   }
 
-  async info(): Promise<unknown> {
+  async info(options: ResultBounds = {}): Promise<unknown> {
+    checkBounds(options, 'a result');
     return this.#outcome.value;
   }
 
-  async traceback(): Promise<string | null> {
+  async traceback(options: ResultBounds = {}): Promise<string | null> {
+    checkBounds(options, 'a result');
     return this.#outcome.meta.traceback ?? null;
   }
 
   /** Handles of the tasks that this one published. */
-  async children(): Promise<AsyncResult[]> {
+  async children(options: ResultBounds = {}): Promise<AsyncResult[]> {
+    checkBounds(options, 'a result');
     return childIds(this.#outcome.meta.children).map(this.#result);
   }
 
-  async meta(): Promise<ResultMeta> {
+  async meta(options: ResultBounds = {}): Promise<ResultMeta> {
+    checkBounds(options, 'a result');
     return this.#outcome.meta;
   }
 
   /** It is over: there is nothing to stop. */
-  async revoke(): Promise<void> {}
+  async revoke(options: object = {}): Promise<void> {
+    checkRevokeOptions(options);
+  }
 
-  async forget(): Promise<void> {}
+  async forget(options: ResultBounds = {}): Promise<void> {
+    checkBounds(options, 'forget');
+  }
 
   /** The id, as in Celery. */
   toString(): string {

@@ -1,56 +1,41 @@
-/**
- * Looks at options by name and kind before anything happens: JavaScript has no compiler that
- * finds `acks_late` or a time limit in quotes. Values that need more than that are checked
- * where they are used.
- */
+/** The options of tasks, of calls and of routes, by name and kind. */
 import type { RetryPolicy } from '../base/backoff.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
+import { isErrorClass, isRecord } from '../base/kind-of.ts';
 import { didYouMean } from '../base/nearest.ts';
+import {
+  abortSignal,
+  any,
+  checkArgument,
+  checkOptions,
+  code,
+  count,
+  firstSlip,
+  flag,
+  isMap,
+  type Kind,
+  type Kinds,
+  list,
+  listOf,
+  map,
+  name,
+  names,
+  number,
+  oneOf,
+  partsOf,
+  seconds,
+  slipIn,
+  span,
+  text,
+} from '../base/option-kinds.ts';
 import { saferepr } from '../base/saferepr.ts';
 import type { SignatureData } from '../canvas/signature.ts';
-import { LONGEST_SECONDS, millisecondsHint } from '../wire/moments.ts';
+import type { TaskHandlers } from '../execute/handlers.ts';
+import { EXCHANGE_TYPES } from '../messaging/entities.ts';
+import * as settingKinds from './setting-kinds.ts';
 import type { EagerOptions } from './task.ts';
 import type { ApplyOptions, RetryShorthand, TaskOptions } from './task-options.ts';
 
-interface Kind {
-  /** Completes "must be …". */
-  readonly words: string;
-  accepts(value: unknown): boolean;
-  /** A sentence about a value that is not accepted: what was probably meant. */
-  hint?(value: unknown): string;
-}
-
-type Kinds<Options> = Readonly<Record<keyof Options, Kind>>;
-
-const isMap = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const any: Kind = { words: '', accepts: () => true };
-const flag: Kind = { words: 'true or false', accepts: value => typeof value === 'boolean' };
-const text: Kind = { words: 'a text', accepts: value => typeof value === 'string' };
-const name: Kind = {
-  words: 'a text that is not empty',
-  accepts: value => typeof value === 'string' && value !== '',
-};
-const number: Kind = { words: 'a number', accepts: value => Number.isFinite(value) };
-/** May lie in the past. */
-const span: Kind = {
-  words: 'a number of seconds',
-  accepts: value => Number.isFinite(value) && (value as number) < LONGEST_SECONDS,
-  hint: millisecondsHint,
-};
-const seconds: Kind = {
-  words: 'a number of seconds',
-  accepts: value => span.accepts(value) && (value as number) >= 0,
-  hint: millisecondsHint,
-};
-const count: Kind = {
-  words: 'a whole number',
-  accepts: value => Number.isInteger(value) && (value as number) >= 0,
-};
-const map: Kind = { words: 'an object', accepts: isMap };
-const list: Kind = { words: 'a list', accepts: Array.isArray };
-const code: Kind = { words: 'a function', accepts: value => typeof value === 'function' };
 const queue: Kind = {
   words: 'a queue or its name',
   accepts: value => name.accepts(value) || isMap(value),
@@ -59,7 +44,7 @@ const exchange: Kind = {
   words: 'an exchange or its name',
   accepts: value => text.accepts(value) || isMap(value),
 };
-const SIGNATURE: Kinds<SignatureData> = {
+export const SIGNATURE: Kinds<SignatureData> = {
   task: name,
   args: list,
   kwargs: map,
@@ -68,7 +53,7 @@ const SIGNATURE: Kinds<SignatureData> = {
   immutable: flag,
 };
 /** Of a signature as other nodes make it: read by nobody here, and no slip. */
-const SIGNATURE_EXTRAS = new Set(['chord_size', 'type', 'id']);
+export const SIGNATURE_EXTRAS = new Set(['chord_size', 'type', 'id']);
 
 const linked = (value: unknown) => (Array.isArray(value) ? value : [value]) as readonly unknown[];
 const calls: Kind = {
@@ -82,28 +67,39 @@ const calls: Kind = {
     ),
   hint: value => firstSlip(linked(value), SIGNATURE, SIGNATURE_EXTRAS),
 };
-const rate: Kind = {
-  words: 'a number or a text such as "10/m"',
-  accepts: value => number.accepts(value) || text.accepts(value),
-};
-
-/** Also one of another realm. */
-const abortSignal: Kind = {
-  words: 'an AbortSignal',
-  accepts: value =>
-    isMap(value) && typeof (value as Partial<AbortSignal>).throwIfAborted === 'function',
-};
-
-/** An object of these parts. */
-function partsOf(kinds: Readonly<Record<string, Kind>>, words: string): Kind {
+/** As the setting of the same meaning has it. */
+function asSetting(kind: Pick<settingKinds.Kind<unknown>, 'expects' | 'read' | 'hint'>): Kind {
   return {
-    words,
-    accepts: value => isMap(value) && slipIn(value, kinds) === undefined,
-    hint: value => firstSlip([value], kinds),
+    words: kind.expects,
+    accepts: value => kind.read(value) !== settingKinds.UNREADABLE,
+    ...(kind.hint && { hint: kind.hint }),
   };
 }
 
-const RETRY_POLICY: Kinds<RetryPolicy> = {
+const errorClasses = listOf(
+  { words: '', accepts: isErrorClass },
+  'a list of error classes (not their names)',
+);
+const errorTests = listOf(code, 'a list of error classes and functions (not their names)');
+
+export const HANDLERS: Kinds<Required<TaskHandlers>> = {
+  beforeStart: code,
+  onSuccess: code,
+  onFailure: code,
+  onRetry: code,
+  afterReturn: code,
+};
+const handlersOfTask = partsOf(
+  HANDLERS,
+  `an object with the functions ${Object.keys(HANDLERS).join(', ')}`,
+);
+/** What a class makes may have members of its own. */
+const handlers: Kind = {
+  ...handlersOfTask,
+  accepts: value => isMap(value) && (!isRecord(value) || handlersOfTask.accepts(value)),
+};
+
+export const RETRY_POLICY: Kinds<RetryPolicy> = {
   maxRetries: count,
   intervalStart: seconds,
   intervalStep: seconds,
@@ -115,42 +111,22 @@ const retryPolicy = partsOf(
 );
 const retryKwargs = partsOf({ countdown: span, maxRetries: count }, 'an object');
 
-/** The first part that is unknown or wrong, as a sentence; undefined when all are right. */
-function slipIn(
-  value: object,
-  kinds: Readonly<Record<string, Kind>>,
-  extras: ReadonlySet<string> = new Set(),
-): string | undefined {
-  for (const [key, part] of Object.entries(value)) {
-    const kind = Object.hasOwn(kinds, key) ? kinds[key] : undefined;
-    if (kind && (part == null || kind.accepts(part))) continue;
-    if (kind) return ` Its ${key} must be ${kind.words}.`;
-    if (extras.has(key)) continue;
-    return ` There is no ${JSON.stringify(key)}.${didYouMean(key, Object.keys(kinds))}`;
-  }
-  return undefined;
-}
+const schema: Kind = {
+  words: 'a Standard Schema (of zod, valibot, arktype, …)',
+  accepts: value => {
+    const standard: unknown = (value as { '~standard'?: unknown })['~standard'];
+    return isMap(standard) && code.accepts((standard as { validate?: unknown }).validate);
+  },
+};
 
-function firstSlip(
-  values: readonly unknown[],
-  kinds: Readonly<Record<string, Kind>>,
-  extras?: ReadonlySet<string>,
-): string {
-  for (const value of values) {
-    const slip = isMap(value) ? slipIn(value, kinds, extras) : undefined;
-    if (slip !== undefined) return slip;
-  }
-  return '';
-}
-
-const CALL: Kinds<ApplyOptions> = {
+export const CALL: Kinds<ApplyOptions> = {
   kwargs: map,
   countdown: span,
   eta: any,
   expires: any,
   queue,
   exchange,
-  exchangeType: name,
+  exchangeType: oneOf(...EXCHANGE_TYPES),
   routingKey: text,
   priority: any,
   serializer: name,
@@ -177,21 +153,21 @@ const CALL: Kinds<ApplyOptions> = {
   properties: map,
 };
 
-const EAGER: Kinds<EagerOptions & ApplyOptions> = { ...CALL, throw: flag, retries: count };
+export const EAGER: Kinds<EagerOptions & ApplyOptions> = { ...CALL, throw: flag, retries: count };
 
-const RETRY: Kinds<RetryShorthand> = {
+export const RETRY: Kinds<RetryShorthand> = {
   max: count,
   backoff: seconds,
   backoffMax: seconds,
   delay: seconds,
   jitter: flag,
-  for: list,
-  unless: list,
+  for: errorTests,
+  unless: errorTests,
 };
 
-const TASK: Kinds<TaskOptions> = {
+export const TASK: Kinds<TaskOptions> = {
   bind: flag,
-  params: list,
+  params: names,
   typing: flag,
   acksLate: flag,
   acksOnFailure: flag,
@@ -205,26 +181,26 @@ const TASK: Kinds<TaskOptions> = {
   trackStarted: flag,
   timeLimit: seconds,
   softTimeLimit: seconds,
-  rateLimit: rate,
-  throws: list,
+  rateLimit: asSetting(settingKinds.rate),
+  throws: errorClasses,
   serializer: name,
   compression: name,
   queue: name,
   exchange: text,
   routingKey: text,
-  priority: any,
-  deliveryMode: any,
+  priority: asSetting(settingKinds.priorityOrName),
+  deliveryMode: asSetting(settingKinds.deliveryMode),
   mandatory: flag,
   expires: span,
   trail: flag,
   resultReprMaxsize: count,
   Request: code,
-  handlers: map,
+  handlers,
   base: code,
-  schema: any,
+  schema,
   shadowName: code,
-  autoretryFor: list,
-  dontAutoretryFor: list,
+  autoretryFor: errorTests,
+  dontAutoretryFor: errorTests,
   retryKwargs,
   retryBackoff: { words: 'true, false or a number of seconds', accepts: isBackoff },
   retryBackoffMax: seconds,
@@ -236,21 +212,44 @@ function isBackoff(value: unknown): boolean {
   return flag.accepts(value) || seconds.accepts(value);
 }
 
-/** @throws TypeError naming the option, the value and the nearest known option */
-export function checkCallOptions(options: ApplyOptions): void {
-  check(options, CALL, 'a call');
+const ARGUMENTS = 'The arguments of a call';
+
+/** What is asked of a task whose call is looked at. */
+interface Callee {
+  hasParameter(name: string): boolean;
+}
+
+/**
+ * @param task that is called, when it is known here
+ * @throws TypeError naming the option, the value and the nearest known option
+ */
+export function checkCall(args: unknown, options: ApplyOptions, task: Callee | undefined): void {
+  checkArgument(args, list, ARGUMENTS);
+  checkOptions(options, CALL, 'a call', kwargsHint, task);
 }
 
 /** The same for a call that runs here. */
-export function checkEagerOptions(options: EagerOptions): void {
-  check(options, EAGER, 'a call');
+export function checkEagerCall(args: unknown, options: EagerOptions, task: Callee): void {
+  checkArgument(args, list, ARGUMENTS);
+  checkOptions(options, EAGER, 'a call', kwargsHint, task);
+}
+
+/** Python has keyword arguments in the place of options. */
+function kwargsHint(
+  option: string,
+  value: unknown,
+  isNear: boolean,
+  task: Callee | undefined,
+): string {
+  if (isNear && !task?.hasParameter(option)) return '';
+  return ` Keyword arguments go into kwargs: { kwargs: { ${option}: ${saferepr(value)} } }.`;
 }
 
 const snakeCased = (option: string) =>
   option.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
 
 /** Both spellings of what a route may set. */
-const ROUTE_OPTIONS: ReadonlyMap<string, keyof ApplyOptions> = new Map(
+export const ROUTE_OPTIONS: ReadonlyMap<string, keyof ApplyOptions> = new Map(
   (Object.keys(CALL) as (keyof ApplyOptions)[])
     .filter(option => option !== 'kwargs')
     .flatMap(option => [
@@ -297,8 +296,8 @@ function inOptionSpelling(policy: unknown): unknown {
 
 /** The same for the declaration of a task. */
 export function checkTaskOptions(options: TaskOptions): void {
-  check(options, TASK, 'a task');
-  if (options.retry) check(options.retry, RETRY, "a task's retry");
+  checkOptions(options, TASK, 'a task');
+  if (options.retry) checkOptions(options.retry, RETRY, "a task's retry");
 }
 
 export const TASK_OPTION_NAMES = Object.keys(TASK) as readonly (keyof TaskOptions)[];
@@ -318,23 +317,5 @@ export function checkTaskMember(option: string, value: unknown, whose: string): 
     checkTaskOptions({ [option]: value });
   } catch (error) {
     throw new TypeError(`${whose}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-function check(options: object, kinds: Readonly<Record<string, Kind>>, whose: string): void {
-  if (!isMap(options)) {
-    throw new TypeError(`The options of ${whose} must be an object, got ${saferepr(options)}`);
-  }
-  for (const [option, value] of Object.entries(options)) {
-    const kind = Object.hasOwn(kinds, option) ? kinds[option] : undefined;
-    if (!kind) {
-      const hint = didYouMean(option, Object.keys(kinds));
-      throw new TypeError(`There is no option ${JSON.stringify(option)} of ${whose}.${hint}`);
-    }
-    // null is Python's None: not set
-    if (value === undefined || value === null || kind.accepts(value)) continue;
-    throw new TypeError(
-      `The option ${option} must be ${kind.words}, got ${saferepr(value)}.${kind.hint?.(value) ?? ''}`,
-    );
   }
 }

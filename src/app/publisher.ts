@@ -10,6 +10,7 @@ import { type RetryPolicy, sleep, withRetries } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Closing } from '../base/closing.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
 import type { SignatureData, SignatureRoute } from '../canvas/signature.ts';
 import { currentTask } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
@@ -433,7 +434,7 @@ function deliveryMode(given: DeliveryMode): 1 | 2 {
   if (given === 1 || given === 'transient') return 1;
   if (given === 2 || given === 'persistent') return 2;
   throw new TypeError(
-    `deliveryMode must be 1, 2, 'transient' or 'persistent', got ${JSON.stringify(given)}`,
+    `deliveryMode must be 1, 2, 'transient' or 'persistent', got ${JSON.stringify(given)}.${didYouMean(String(given), ['transient', 'persistent'])}`,
   );
 }
 

@@ -4,6 +4,7 @@ import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { RecentMap } from '../base/recent-map.ts';
 import {
+  EXCHANGE_TYPES,
   type Exchange,
   type ExchangeType,
   exchange,
@@ -66,7 +67,7 @@ const BINDING_KEYS = [
   'binding_arguments',
 ];
 
-const DECLARATION_KEYS = [
+export const DECLARATION_KEYS = [
   ...BINDING_KEYS,
   'name',
   'bindings',
@@ -83,10 +84,8 @@ const DECLARATION_KEYS = [
   'consumer_arguments',
 ];
 
-const EXCHANGE_TYPES: readonly string[] = ['direct', 'topic', 'fanout', 'headers'];
-
 function exchangeType(name: string, where: string): ExchangeType {
-  if (EXCHANGE_TYPES.includes(name)) return name as ExchangeType;
+  if ((EXCHANGE_TYPES as readonly string[]).includes(name)) return name as ExchangeType;
   throw new ImproperlyConfigured(
     `${where}: ${JSON.stringify(name)} is no exchange type.${didYouMean(name, EXCHANGE_TYPES)} Known: ${EXCHANGE_TYPES.join(', ')}.`,
   );
@@ -314,10 +313,10 @@ export class Queues {
 
   #default(name: string): Queue {
     const { task_default_queue_type: type } = this.#settings;
-    return queue(name, {
+    return {
       ...this.#fromDeclaration(name, {}, this.#defaultRoutingKey),
       queueArguments: type === 'classic' ? {} : { 'x-queue-type': type },
-    });
+    };
   }
 
   #missing(name: string): Queue {

@@ -2,8 +2,8 @@
 
 import { levelNamed } from '../base/logger.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { LONGEST_SECONDS, millisecondsHint } from '../base/seconds.ts';
 import { isTimeZone, nearestTimeZone } from '../base/time-zone.ts';
-import { LONGEST_SECONDS, millisecondsHint } from '../wire/moments.ts';
 import { PRIORITY_NAMES, type Priority, type PriorityName } from './priority-names.ts';
 
 /** Returned by `Kind.read` for a value of the wrong type. */
@@ -99,13 +99,16 @@ export const count = wholeNumber('a whole number, 0 or more', 0);
 export const positive = wholeNumber('a whole number, 1 or more', 1);
 export const priority = wholeNumber('a whole number from 0 to 255', 0, 255);
 /** A priority, or a name that means the same on every broker. */
-export const priorityOrName = kind<Priority>(
-  'int or string',
-  "'high', 'normal', 'low' or a whole number from 0 to 255",
-  value =>
-    PRIORITY_NAMES.includes(value as PriorityName) ? (value as Priority) : priority.read(value),
-  text => numberFromText(text) ?? text,
-);
+export const priorityOrName: Kind<Priority> = {
+  ...kind<Priority>(
+    'int or string',
+    "'high', 'normal', 'low' or a whole number from 0 to 255",
+    value =>
+      PRIORITY_NAMES.includes(value as PriorityName) ? (value as Priority) : priority.read(value),
+    text => numberFromText(text) ?? text,
+  ),
+  hint: value => (isString(value) ? didYouMean(value, PRIORITY_NAMES) : ''),
+};
 export const protocol = wholeNumber('1 or 2', 1, 2);
 
 export const dict = kind<Dict>('dict', 'a map', accepting(isDict));
@@ -224,11 +227,14 @@ const DELIVERY_MODES = new Map<unknown, 1 | 2>([
   ['persistent', 2],
 ]);
 
-export const deliveryMode = kind<1 | 2 | 'transient' | 'persistent', 1 | 2>(
-  'delivery mode',
-  '1, 2, "transient" or "persistent"',
-  value => DELIVERY_MODES.get(value) ?? UNREADABLE,
-);
+export const deliveryMode: Kind<1 | 2 | 'transient' | 'persistent', 1 | 2> = {
+  ...kind<1 | 2 | 'transient' | 'persistent', 1 | 2>(
+    'delivery mode',
+    '1, 2, "transient" or "persistent"',
+    value => DELIVERY_MODES.get(value) ?? UNREADABLE,
+  ),
+  hint: value => (isString(value) ? didYouMean(value, ['transient', 'persistent']) : ''),
+};
 
 const RATE = /^\d+(\.\d+)?(\/[smh])?$/;
 
@@ -236,7 +242,7 @@ export const rate = kind<string | number>(
   'rate',
   'a rate such as "10/s", "10/m" or "10/h", or a number per second',
   value => {
-    if (isNumber(value)) return value >= 0 ? value : UNREADABLE;
+    if (isNumber(value)) return value >= 0 && Number.isFinite(value) ? value : UNREADABLE;
     return isString(value) && RATE.test(value) ? value : UNREADABLE;
   },
 );

@@ -5,18 +5,9 @@
 import type { Logger, LogLevel } from '../base/logger.ts';
 import type { TaskRequest } from '../execute/request.ts';
 import type { Headers, Message, MessageProperties } from '../wire/message.ts';
+import { type ConnectOptions, checkConnection, type Sender } from './signal-options.ts';
 
 export type Receiver<Event> = (event: Event) => void | Promise<void>;
-
-/** A task or its name, the name of a node. */
-export type Sender = string | { readonly name: string };
-
-export interface ConnectOptions {
-  /** Only events of this sender. */
-  readonly sender?: Sender;
-  /** Connecting again under the same id replaces nothing and adds nothing. */
-  readonly dispatchUid?: string;
-}
 
 interface Connection<Event> {
   readonly receiver: Receiver<Event>;
@@ -39,6 +30,7 @@ export class Signal<Event> {
 
   /** The same receiver connects once for a sender. @returns the function that disconnects it */
   connect(receiver: Receiver<Event>, options: ConnectOptions = {}): () => void {
+    checkConnection(receiver, options, { signal: this.name, method: 'connect' });
     const isSame = sameAs(receiver, options);
     if (this.#connections.some(isSame)) return () => {};
     const sender = nameOf(options.sender);
@@ -49,6 +41,7 @@ export class Signal<Event> {
 
   /** With a `dispatchUid` that connection, whichever receiver it has. */
   disconnect(receiver: Receiver<Event> | undefined, options: ConnectOptions = {}): void {
+    checkConnection(receiver, options, { signal: this.name, method: 'disconnect' });
     this.#remove(sameAs(receiver, options));
   }
 

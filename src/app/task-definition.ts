@@ -125,6 +125,12 @@ export class TaskDefinition implements RunnableTask {
     return this.#parameters.rest || this.#parameters.positional.length > 1;
   }
 
+  /** Whether a keyword argument of that name would reach the task. */
+  hasParameter(name: string): boolean {
+    const { positional = [], keywords } = this.#parameters ?? {};
+    return positional.some(each => each.name === name) || keywords?.names.has(name) === true;
+  }
+
   get maxRetries(): number | null {
     const { maxRetries } = this.options;
     return maxRetries === undefined ? RETRY_DEFAULTS.maxRetries : maxRetries;

@@ -3,6 +3,7 @@
  */
 
 import { inspect } from 'node:util';
+import { saferepr } from '../base/saferepr.ts';
 import type { AsyncResult } from './async-result.ts';
 import { TASK_BRAND } from './brand.ts';
 import type { EagerResult } from './eager-result.ts';
@@ -74,10 +75,14 @@ export function createTask(definition: TaskDefinition, host: TaskHost): AnyTask 
   const fixed = { name: definition.name, definition, [TASK_BRAND]: true };
   const methods = {
     delay: (...args: unknown[]) => host.apply(definition, args, {}, true),
-    applyAsync: (args: Args = [], options: ApplyOptions = {}) =>
-      host.apply(definition, args, options, false),
-    apply: (args: Args = [], options: EagerOptions = {}) =>
-      host.applyHere(definition, args, options),
+    applyAsync: (args: Args = [], options: ApplyOptions = {}, more?: unknown) =>
+      more === undefined
+        ? host.apply(definition, args, options, false)
+        : Promise.reject(surplus('applyAsync', options, more)),
+    apply: (args: Args = [], options: EagerOptions = {}, more?: unknown) =>
+      more === undefined
+        ? host.applyHere(definition, args, options)
+        : Promise.reject(surplus('apply', options, more)),
   };
   const shown = { toString: () => text, [inspect.custom]: () => text };
   for (const [key, value] of entriesOf(fixed)) {
@@ -96,4 +101,11 @@ export function createTask(definition: TaskDefinition, host: TaskHost): AnyTask 
 
 function entriesOf(members: object): [PropertyKey, unknown][] {
   return Reflect.ownKeys(members).map(key => [key, (members as Record<PropertyKey, unknown>)[key]]);
+}
+
+/** The error for a third argument: Python has keyword arguments there, and options after them. */
+export function surplus(method: string, kwargs: unknown, more: unknown): TypeError {
+  return new TypeError(
+    `${method} takes the list of arguments and the options, got ${saferepr(more)} after ${saferepr(kwargs)}. Keyword arguments go into the options: ${method}([…], { kwargs: { … } }).`,
+  );
 }

@@ -4,6 +4,7 @@
  */
 import type { LogLevel } from '../base/logger.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { checkOptions, type Kinds, wait } from '../base/option-kinds.ts';
 import type { SettingName, SettingValues } from './settings-table.ts';
 import type { LogSink } from './signals.ts';
 
@@ -79,4 +80,16 @@ export function workerSettings(options: WorkerOptions): Record<string, unknown> 
     ([name, setting]) => [setting, options[name as keyof SettingOptions]] as const,
   );
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
+export interface StopOptions {
+  /** Seconds for tasks that run, which are then killed, or abandoned in this process. Default for ever. */
+  readonly timeout?: number;
+}
+
+const STOP: Kinds<StopOptions> = { timeout: wait };
+
+/** @throws TypeError naming the option, the value and the nearest known option */
+export function checkStopOptions(options: StopOptions): void {
+  checkOptions(options, STOP, 'stop');
 }

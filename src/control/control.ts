@@ -1,16 +1,21 @@
 import type { Bounds } from '../backends/bounded.ts';
 import type { ControlReply } from '../wire/control.ts';
-import type { CallOptions, Mailbox, RequestOptions } from './mailbox.ts';
+import {
+  type CallOptions,
+  checkCall,
+  checkRequest,
+  checkRevoke,
+  type RequestOptions,
+  type RevokeOptions,
+} from './control-options.ts';
+import type { Mailbox } from './mailbox.ts';
 import type { PurgeOptions, WaitingMessages } from './waiting.ts';
 
-export interface RevokeOptions extends RequestOptions {
-  /** Also kill the process that runs the task. */
-  readonly terminate?: boolean;
-  /** How, default SIGTERM. */
-  readonly signal?: NodeJS.Signals;
-}
-
-/** Commands to the workers of a fleet, ours and Python's, and to their queues. Celery: `app.control`. */
+/**
+ * Commands to the workers of a fleet, ours and Python's, and to their queues. Every method rejects
+ * with TypeError for an argument or option that does not exist or is of the wrong kind. Celery:
+ * `app.control`.
+ */
 export class Control {
   readonly #mailbox: () => Mailbox;
   readonly #waiting: WaitingMessages;
@@ -21,39 +26,44 @@ export class Control {
   }
 
   /** Any command, without waiting for replies. Arguments keep Celery's spelling. */
-  broadcast(
+  async broadcast(
     command: string,
     args?: Readonly<Record<string, unknown>>,
     options?: RequestOptions,
   ): Promise<void> {
+    checkRequest(command, args, options);
     return this.#mailbox().cast(command, args, options);
   }
 
   /** Any command, with the replies of the nodes that answered. */
-  call(
+  async call(
     command: string,
     args?: Readonly<Record<string, unknown>>,
     options?: CallOptions,
   ): Promise<ControlReply[]> {
+    checkCall(command, args, options);
     return this.#mailbox().call(command, args, options);
   }
 
   /** Tell every worker not to run these tasks. Resolves when the broker has the request. */
-  revoke(taskIds: string | readonly string[], options: RevokeOptions = {}): Promise<void> {
+  async revoke(taskIds: string | readonly string[], options: RevokeOptions = {}): Promise<void> {
+    checkRevoke(taskIds, options);
     const { terminate = false, signal = 'SIGTERM', ...request } = options;
     return this.#mailbox().cast('revoke', { task_id: taskIds, terminate, signal }, request);
   }
 
   /** Revoke, and kill what runs. */
-  terminate(
+  async terminate(
     taskIds: string | readonly string[],
     options: Omit<RevokeOptions, 'terminate'> = {},
   ): Promise<void> {
+    checkRevoke(taskIds, options);
     return this.revoke(taskIds, { ...options, terminate: true });
   }
 
   /** Which nodes answer; `timeout` seconds, default 1. */
-  ping(options?: CallOptions): Promise<ControlReply[]> {
+  async ping(options?: CallOptions): Promise<ControlReply[]> {
+    checkCall('ping', {}, options);
     return this.#mailbox().call('ping', {}, options);
   }
 

@@ -17,6 +17,7 @@ import {
   controlNames,
   readControlReply,
 } from '../wire/control.ts';
+import type { CallOptions, RequestOptions } from './control-options.ts';
 
 export interface MailboxOptions {
   /** `control_exchange` */
@@ -33,21 +34,6 @@ export interface MailboxOptions {
   /** For those who wait: hears of the app's next `close`. */
   closing(): Closing;
   readonly clock?: Clock;
-}
-
-export interface RequestOptions {
-  /** Only these nodes. */
-  readonly destination?: readonly string[];
-  /** Only nodes whose name fits. */
-  readonly pattern?: string;
-  readonly matcher?: 'glob' | 'pcre';
-}
-
-export interface CallOptions extends RequestOptions {
-  /** Seconds to wait for the next reply, default 1. */
-  readonly timeout?: number;
-  /** Replies after which not to wait for more; default the number of destinations. */
-  readonly limit?: number;
 }
 
 export function controlExchange(namespace: string): Exchange {

@@ -1,8 +1,15 @@
 /** What waits in queues: counting and deleting it. Celery: `app.control.purge`, `queue_declare(passive=True)`. */
 import { type Bounds, bounded } from '../backends/bounded.ts';
 import type { Closing } from '../base/closing.ts';
-import { didYouMean } from '../base/nearest.ts';
-import { saferepr } from '../base/saferepr.ts';
+import {
+  abortSignal,
+  checkArgument,
+  checkOptions,
+  type Kinds,
+  name,
+  names,
+  wait,
+} from '../base/option-kinds.ts';
 import type { Transport } from '../messaging/contract.ts';
 
 export interface PurgeOptions extends Bounds {
@@ -18,7 +25,11 @@ export interface WaitingHost {
   closing(): Closing;
 }
 
-const BOUNDS = ['timeout', 'signal'];
+const BOUNDS: Kinds<Bounds> = { timeout: wait, signal: abortSignal };
+const PURGE: Kinds<PurgeOptions> = {
+  ...BOUNDS,
+  queues: { ...names, words: 'a list of names of queues' },
+};
 
 export class WaitingMessages {
   readonly #host: WaitingHost;
@@ -28,17 +39,17 @@ export class WaitingMessages {
   }
 
   async count(queue: string, bounds: Bounds): Promise<number> {
-    checkName(queue);
-    checkNames(bounds, BOUNDS, 'queueLength');
+    checkArgument(queue, name, 'The name of a queue');
+    checkOptions(bounds, BOUNDS, 'queueLength');
     return this.#ask(bounds, transport => transport.size(queue));
   }
 
-  async purge({ queues, ...bounds }: PurgeOptions): Promise<number> {
-    if (queues !== undefined) checkList(queues);
-    checkNames(bounds, [...BOUNDS, 'queues'], 'purge');
+  async purge(options: PurgeOptions): Promise<number> {
+    checkOptions(options, PURGE, 'purge');
+    const { queues, ...bounds } = options;
     return this.#ask(bounds, async transport => {
-      const names = new Set(queues ?? this.#host.queueNames());
-      const counts = await Promise.all([...names].map(name => transport.purge(name)));
+      const all = new Set(queues ?? this.#host.queueNames());
+      const counts = await Promise.all([...all].map(each => transport.purge(each)));
       return counts.reduce((sum, count) => sum + count, 0);
     });
   }
@@ -51,28 +62,4 @@ export class WaitingMessages {
     };
     return bounded(work, bounds, this.#host.closing());
   }
-}
-
-function checkNames(options: object, known: readonly string[], method: string): void {
-  for (const option of Object.keys(options)) {
-    if (known.includes(option)) continue;
-    const hint = didYouMean(option, known);
-    throw new TypeError(`There is no option ${JSON.stringify(option)} of ${method}.${hint}`);
-  }
-}
-
-function checkList(queues: unknown): void {
-  if (!Array.isArray(queues)) {
-    throw new TypeError(
-      `The option queues must be a list of names of queues, got ${saferepr(queues)}`,
-    );
-  }
-  queues.forEach(checkName);
-}
-
-function checkName(queue: unknown): void {
-  if (typeof queue === 'string' && queue !== '') return;
-  throw new TypeError(
-    `The name of a queue must be a text that is not empty, got ${saferepr(queue)}`,
-  );
 }

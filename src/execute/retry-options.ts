@@ -36,7 +36,7 @@ const map: Kind = {
   accepts: value => typeof value === 'object' && !Array.isArray(value),
 };
 
-const KINDS: Readonly<Record<keyof RetryOptions, Kind>> = {
+export const KINDS: Readonly<Record<keyof RetryOptions, Kind>> = {
   exc: any,
   countdown: { words: 'a number of seconds', accepts: value => Number.isFinite(value) },
   // times are looked at where they are read

@@ -3,17 +3,9 @@
  * that no message can carry would otherwise be found out by a worker, or by nobody.
  */
 import { saferepr } from '../base/saferepr.ts';
+import { millisecondsHint } from '../base/seconds.ts';
 import type { TimeZone } from '../base/time-zone.ts';
 import { fromIso, hasOffset, isWritable } from './dates.ts';
-
-/** Seconds; with more than these (3168 years) somebody meant milliseconds. */
-export const LONGEST_SECONDS = 1e11;
-
-/** Completes an error about so many seconds: whether they look like milliseconds. */
-export function millisecondsHint(value: unknown): string {
-  const looksSo = typeof value === 'number' && value >= LONGEST_SECONDS && value < 1e15;
-  return looksSo ? ` Times are in seconds, and this looks like milliseconds: ${value / 1000}?` : '';
-}
 
 /**
  * Seconds since 1970 of a Date, ISO 8601 text or seconds since 1970.

@@ -8,6 +8,7 @@ const SECONDS_PER: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
  * @throws RangeError for anything else
  */
 export function perSecond(rate: string | number): number {
+  if (typeof rate === 'number' && rate >= 0 && Number.isFinite(rate)) return rate;
   const match = /^(\d+(?:\.\d+)?)(?:\/([smh]))?$/.exec(String(rate));
   if (!match) throw new RangeError(`Invalid rate limit string: ${JSON.stringify(rate)}`);
   return Number(match[1]) / SECONDS_PER[match[2] ?? 's']!;

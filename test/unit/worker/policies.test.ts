@@ -127,8 +127,12 @@ describe('a task with a rate limit', () => {
   });
 
   it('that is no rate keeps the worker from starting', async t => {
-    const { app, testApp } = await setup(t);
-    app.task('t.wrong', { rateLimit: '5/d' }, () => {});
+    const { app, testApp } = await setup(
+      t,
+      {},
+      { task_annotations: { 't.wrong': { rate_limit: '5/d' } } },
+    );
+    app.task('t.wrong', () => {});
 
     await assert.rejects(testApp.startWorker(), {
       name: 'ImproperlyConfigured',
