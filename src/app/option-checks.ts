@@ -20,7 +20,6 @@ import {
   map,
   name,
   names,
-  number,
   oneOf,
   partsOf,
   seconds,

@@ -49,7 +49,9 @@ export function requireSettingName(key: string, origin?: string): SettingName {
     ? OLD_NAMES.keys()
     : /^[A-Z0-9_]+$/.test(key)
       ? [...OLD_NAMES.keys(), ...SETTING_NAMES]
-      : SETTING_NAMES;
+      : /[A-Z]/.test(key)
+        ? [...CAMEL_NAMES.keys(), ...SETTING_NAMES]
+        : SETTING_NAMES;
   const where = origin === undefined ? '' : ` in ${origin}`;
   throw new ImproperlyConfigured(
     `Unknown setting ${JSON.stringify(key)}${where}.${didYouMean(key, spellings)}`,
