@@ -15,9 +15,15 @@ import { type DocProject, printsAsShown, readPage } from '../support/doc-example
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PAGES = ['application', 'tasks', 'calling', 'routing', 'from-celery'].map(
-  name => `docs/user-guide/${name}.md`,
-);
+const PAGES = [
+  ...['application', 'tasks', 'calling', 'routing'],
+  ...['from-celery', 'from-bullmq', 'web-server'],
+].map(name => `docs/user-guide/${name}.md`);
+/** Pages with tests, and how many. */
+const TESTS = [
+  ['docs/testing.md', 4],
+  ['docs/mocking.md', 2],
+] as const;
 /** Seconds that pass for tasks in each millisecond of a program. */
 const SPEED = 2;
 
@@ -101,32 +107,36 @@ for (const { path, projects, unmarked } of pages) {
   });
 }
 
-describe('docs/testing.md', () => {
-  it('shows tests that pass', async t => {
-    const folder = temporaryProject(t, {});
-    const { projects } = readPage(join(ROOT, 'docs/testing.md'));
-    for (const project of projects) write(folder, project);
+for (const [path, count] of TESTS) {
+  describe(path, () => {
+    it('shows tests that pass', async t => {
+      const folder = temporaryProject(t, {});
+      const { projects } = readPage(join(ROOT, path));
+      for (const project of projects) write(folder, project);
 
-    const tests = projects.flatMap(({ files }) => [...files.keys()]).filter(isTest);
-    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), '--test', '--test-reporter=tap', ...tests],
-      { cwd: folder, env: { ...env, TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json') } },
-    );
+      const tests = projects.flatMap(({ files }) => [...files.keys()]).filter(isTest);
+      const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        ['--import', import.meta.resolve('tsx'), '--test', '--test-reporter=tap', ...tests],
+        { cwd: folder, env: { ...env, TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json') } },
+      );
 
-    assert.match(stdout, /# pass 4\n/);
-    assert.match(stdout, /# fail 0\n/);
+      assert.match(stdout, new RegExp(`# pass ${count}\\n`));
+      assert.match(stdout, /# fail 0\n/);
+    });
   });
-});
+}
 
 describe('the programs of the user guide', () => {
   it('have no type errors', async t => {
     const folder = temporaryProject(t, {});
     const guide = pages.flatMap(page => page.projects);
     for (const [i, project] of guide.entries()) write(join(folder, `project-${i}`), project);
-    const { projects } = readPage(join(ROOT, 'docs/testing.md'));
-    for (const project of projects) write(join(folder, 'testing'), project);
+    for (const [path] of TESTS) {
+      const { projects } = readPage(join(ROOT, path));
+      for (const project of projects) write(join(folder, path), project);
+    }
     const config = {
       extends: join(ROOT, 'tsconfig.json'),
       compilerOptions: { typeRoots: [join(ROOT, 'node_modules/@types')] },
