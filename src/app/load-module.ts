@@ -21,7 +21,7 @@ export type ModuleExports = Readonly<Record<string, unknown>>;
 const TYPESCRIPT = new Set(['.ts', '.mts', '.cts']);
 const NEVER_SETTLES =
   'The module, or one that it imports, waits at its top level (await) for something that never comes.';
-/** This package, whose own tsconfig.json names its sources. */
+/** This package: its own tsconfig.json means its sources, which would be a second library. */
 const OWN_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
 const RUNS_FROM_SOURCE = import.meta.url.endsWith('.ts');
 
@@ -57,7 +57,7 @@ async function resolvePackage(specifier: string, cwd: string): Promise<string | 
     if ((error as NodeJS.ErrnoException).code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined;
   }
   // a package for import only, which require cannot see
-  const { esmResolve } = await jiti();
+  const { esmResolve } = await jiti(false);
   const url = esmResolve(specifier, { parentURL: pathToFileURL(from), try: true });
   return url === undefined ? undefined : fileURLToPath(url);
 }
@@ -104,26 +104,30 @@ async function nativeImport(path: string): Promise<ModuleExports> {
   }
 }
 
-let sharedJiti: Promise<Jiti> | undefined;
+const jitis = new Map<boolean, Promise<Jiti>>();
 
-function jiti(): Promise<Jiti> {
-  sharedJiti ??= import('jiti').then(({ createJiti }) => {
+/** One for all modules of the user's: @param withPaths whether `paths` of a tsconfig.json count */
+function jiti(withPaths: boolean): Promise<Jiti> {
+  const known = jitis.get(withPaths);
+  if (known) return known;
+  const made = import('jiti').then(({ createJiti }) => {
     const parent = join(process.cwd(), 'noop.js');
     // Compiled files are kept in the node_modules/.cache beside the file named first (else in
     // the system's temporary folder); lines are kept so that stacks name the source's line.
     const options = { fsCache: true, transformOptions: { retainLines: true } };
-    if (parent.startsWith(OWN_FOLDER)) return createJiti(parent, options);
+    if (!withPaths) return createJiti(parent, options);
     try {
       return createJiti(parent, { ...options, tsconfigPaths: true });
     } catch {
       return createJiti(parent, options); // a tsconfig.json that cannot be read, which tsc tells
     }
   });
-  return sharedJiti;
+  jitis.set(withPaths, made);
+  return made;
 }
 
 async function jitiImport(path: string): Promise<ModuleExports> {
-  return (await jiti()).import<ModuleExports>(path);
+  return (await jiti(!path.startsWith(OWN_FOLDER))).import<ModuleExports>(path);
 }
 
 /** The error for a name that means no module, with the file that was probably meant. */
