@@ -62,7 +62,7 @@ All ${SETTING_NAMES.length} settings, under Celery's names. They are read from \
 4. the config file or object
 5. the default
 
-\`camelCase\` and Celery's old upper-case names are accepted too, but old and new names cannot be mixed in one file.
+\`camelCase\` and Celery's old upper-case names are accepted too when a program runs, but the types know only the names of the table; old and new names cannot be mixed in one file.
 An unknown name is an error. An empty default means "not set" (\`null\`, Python's \`None\`).
 
 Durations (type *seconds*) are numbers of seconds, maps such as \`{minutes: 5}\`, or ISO 8601 text such as \`PT5M\`.

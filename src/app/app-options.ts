@@ -1,5 +1,5 @@
 /** What the methods of an app take besides tasks and calls, by name and kind. */
-import { isErrorClass } from '../base/kind-of.ts';
+import { isClass, isErrorClass } from '../base/kind-of.ts';
 import {
   any,
   checkArgument,
@@ -84,4 +84,16 @@ export function checkErrorClass(Class: unknown): void {
 
 export function checkTaskName(given: unknown, method: string): void {
   checkArgument(given, name, `The name of the task that ${method} takes`);
+}
+
+export function checkDefaults(defaults: unknown): void {
+  const kind: Kind = {
+    words: 'an object with settings, or a function that gives one',
+    accepts: value => isMap(value) || (code.accepts(value) && !isClass(value)),
+  };
+  checkArgument(defaults, kind, 'What addDefaults takes');
+}
+
+export function checkFunction(run: unknown, method: string): void {
+  checkArgument(run, code, `What ${method} takes`);
 }

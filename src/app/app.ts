@@ -19,8 +19,10 @@ import {
   checkConfigFromCmdline,
   checkConfigFromEnvvar,
   checkConfigFromObject,
+  checkDefaults,
   checkDiscovery,
   checkErrorClass,
+  checkFunction,
   checkLoadOptions,
   checkModules,
   checkSecurityOptions,
@@ -260,6 +262,7 @@ export class Celery {
    * @throws ImproperlyConfigured when function or app have no name
    */
   genTaskName(run: TaskFunction): string {
+    checkFunction(run, 'genTaskName');
     if (this.main !== '' && run.name !== '') return `${this.main}.${run.name}`;
     throw new ImproperlyConfigured(
       run.name === ''
@@ -356,6 +359,7 @@ export class Celery {
 
   /** Values for settings that nothing else sets. Celery: `add_defaults`. */
   addDefaults(defaults: CeleryConfig | (() => CeleryConfig)): void {
+    checkDefaults(defaults);
     this.conf.addDefaults(defaults);
   }
 
@@ -452,6 +456,7 @@ export class Celery {
 
   /** The task of that name. @throws NotRegistered naming the nearest one */
   requireTask(name: string): AnyTask {
+    checkTaskName(name, 'requireTask');
     return this.#registry.require(name);
   }
 

@@ -2,6 +2,7 @@
  * What `new Celery` and `app.task` were called with: JavaScript has no compiler that finds a URL in
  * the place of options.
  */
+import { isClass } from '../base/kind-of.ts';
 import { saferepr } from '../base/saferepr.ts';
 import type { TaskFunction } from './task-definition.ts';
 import type { TaskOptions } from './task-options.ts';
@@ -66,8 +67,4 @@ const APP_FORM = 'new Celery("proj", { broker: "redis://…" })';
 /** A URL given in their place may hold a password. */
 function optionsRepr(options: unknown): string {
   return typeof options === 'string' ? 'a text' : saferepr(options);
-}
-
-function isClass(value: unknown): boolean {
-  return /^class\b/.test(Function.prototype.toString.call(value));
 }

@@ -2,6 +2,7 @@
 
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { checkArgument, isMap, type Kind, names as texts } from '../base/option-kinds.ts';
 import { RecentMap } from '../base/recent-map.ts';
 import {
   EXCHANGE_TYPES,
@@ -116,6 +117,12 @@ function snakeCased<T>(declaration: object, known: readonly string[], where: str
   return result as T;
 }
 
+const aQueue: Kind = {
+  words: 'a queue, as queue("name") makes it',
+  accepts: value => isMap(value) && isEntity(value),
+};
+const queueNames: Kind = { ...texts, words: 'a list of names of queues' };
+
 /** Queues that nobody declared, remembered at most. */
 const MOST_CREATED = 10_000;
 
@@ -182,6 +189,7 @@ export class Queues {
 
   /** Know a queue, in place of another of that name. */
   add(each: Queue): Queue {
+    checkArgument(each, aQueue, 'What is added to the queues');
     const added = this.#withDefaults(each);
     this.#known.set(each.name, added);
     this.#created.delete(each.name);
@@ -191,6 +199,7 @@ export class Queues {
 
   /** Consume only these (`-Q`). @throws ImproperlyConfigured for a queue that may not be created */
   select(names: readonly string[]): void {
+    checkArgument(names, queueNames, 'What is selected of the queues');
     const unknown = names.find(name => !this.has(name));
     if (unknown !== undefined && !this.#settings.task_create_missing_queues) {
       const list = names.map(name => `'${name}'`).join(', ');

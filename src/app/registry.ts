@@ -79,7 +79,8 @@ export class Registry {
 
   /** A task written as a class: its handlers are its methods. */
   addClass(Class: ClassTask | (new () => ClassTask)): AnyTask {
-    const instance = typeof Class === 'function' ? new Class() : Class;
+    const isMade = typeof Class !== 'function' || Class.prototype === undefined;
+    const instance = isMade ? (Class as ClassTask) : new Class();
     checkClassTask(instance, Class);
     const run = (...args: unknown[]) => instance.run(...args);
     const options = mergedOptions(optionsOf(instance, true), instance.options ?? {});

@@ -7,6 +7,7 @@
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { maskUrl } from '../base/mask-url.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { checkArgument, map, text } from '../base/option-kinds.ts';
 import { isDict, UNREADABLE } from './setting-kinds.ts';
 import { SETTING_NAMES, SETTINGS, type SettingName } from './settings-table.ts';
 
@@ -43,6 +44,7 @@ export function settingName(key: string): SettingName | undefined {
 
 /** @throws ImproperlyConfigured naming the nearest setting */
 export function requireSettingName(key: string, origin?: string): SettingName {
+  checkArgument(key, text, 'The name of a setting');
   const name = settingName(key);
   if (name !== undefined) return name;
   const spellings = OLD_NAMES.has(key.toUpperCase())
@@ -94,6 +96,7 @@ export function checkChanges(
   values: Readonly<Record<string, unknown>>,
   origin?: string,
 ): CheckedSettings {
+  checkArgument(values, map, 'What is said about settings');
   const checked: CheckedSettings = new Map();
   for (const [key, value] of Object.entries(values)) {
     const name = requireSettingName(key, origin);

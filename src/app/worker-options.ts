@@ -4,7 +4,7 @@
  */
 import type { LogLevel } from '../base/logger.ts';
 import { didYouMean } from '../base/nearest.ts';
-import { checkOptions, type Kinds, wait } from '../base/option-kinds.ts';
+import { checkArgument, checkOptions, type Kinds, map, wait } from '../base/option-kinds.ts';
 import type { SettingName, SettingValues } from './settings-table.ts';
 import type { LogSink } from './signals.ts';
 
@@ -65,6 +65,7 @@ const OTHERS: Readonly<Record<Exclude<keyof WorkerOptions, keyof SettingOptions>
 
 /** @throws TypeError naming the nearest option for one that does not exist */
 export function checkWorkerOptions(options: WorkerOptions): void {
+  checkArgument(options, map, 'What app.worker takes');
   const known = [...Object.keys(WORKER_SETTINGS), ...Object.keys(OTHERS)];
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;

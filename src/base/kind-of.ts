@@ -43,6 +43,11 @@ export function isErrorClass(value: unknown): boolean {
   return false;
 }
 
+/** Whether it was written as a class: it cannot be called without `new`. */
+export function isClass(value: unknown): boolean {
+  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
+}
+
 /** Whether `await` would wait for it. Throws what its getter `then` throws. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;

@@ -6,6 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { CeleryError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { checkArgument, map } from '../base/option-kinds.ts';
 import { processWide } from '../base/process-wide.ts';
 import { MAX_BODY_BYTES } from './decode-limits.ts';
 import { ContentDisallowed, DecodeError, EncodeError, SerializerNotInstalled } from './errors.ts';
@@ -46,6 +47,7 @@ const { byName, byType } = processWide<Registry>('serializers', () => ({
  * its messages has to list it in `accept_content`. Throws TypeError for an incomplete one.
  */
 export function registerSerializer(serializer: Serializer): void {
+  checkArgument(serializer, map, 'What registerSerializer takes');
   const { name, contentType, contentEncoding } = serializer;
   for (const [field, value] of Object.entries({ name, contentType, contentEncoding })) {
     if (typeof value === 'string' && value !== '') continue;
