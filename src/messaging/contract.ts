@@ -64,6 +64,11 @@ export interface Delivery {
    * started here; settling it rejects with ChannelError. Undefined where that cannot be known.
    */
   readonly lost?: boolean;
+  /**
+   * It was settled, and the broker may deliver it again, as the connection was lost. Means
+   * something at the moment when settling has resolved.
+   */
+  readonly unheard?: boolean;
 }
 
 export interface RequeueOptions {

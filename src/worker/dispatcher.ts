@@ -34,6 +34,8 @@ export interface DispatcherPorts {
   discard(request: Request): boolean;
   /** The process that ran the request was killed on request. */
   terminated(request: Request, signal: string): Promise<void>;
+  /** A run ended, and the broker may not know. */
+  onAckLost(request: Request, reply: TaskReply): void;
   /** A task answered. */
   onDone?(request: Request, reply: TaskReply): void;
   /** `onTheWay` has changed. */
@@ -341,7 +343,7 @@ export class Dispatcher {
     this.#ports.onDone?.(request, reply);
     request.onDone(reply);
     const settled = request.settle(reply);
-    if (settled) this.#tell(settled, request);
+    if (settled) this.#tell(settled, request, reply);
     this.pump();
   }
 
@@ -349,7 +351,7 @@ export class Dispatcher {
     const request = this.#finish(jobId);
     if (!request) return;
     request.onFailure(error);
-    this.#tell(this.#settleFailed(request, error), request);
+    this.#tell(this.#settleFailed(request, error), request, replyFor(request, error));
     this.pump();
   }
 
@@ -395,13 +397,28 @@ export class Dispatcher {
     if (this.#idle && count === 0) this.#idle.resolve();
   }
 
-  #tell(settled: Promise<unknown>, request: Request): void {
-    settled.catch(error => {
-      // the run itself is over, with whatever result it has
-      this.#logger.warning(
-        `Couldn't settle ${request.label}, reason: ${(error as Error).message} It may run once more.`,
-        { task_id: request.id },
-      );
-    });
+  /** @param reply how the run ended, when the message is settled because it did */
+  #tell(settled: Promise<unknown>, request: Request, reply?: TaskReply): void {
+    settled.then(
+      () => {
+        if (reply && request.acksLate && request.delivery.unheard) {
+          this.#ports.onAckLost(request, reply);
+        }
+      },
+      error => {
+        if (reply && request.acksLate) this.#ports.onAckLost(request, reply);
+        // the run itself is over, with whatever result it has
+        this.#logger.warning(
+          `Couldn't settle ${request.label}, reason: ${(error as Error).message} It may run once more.`,
+          { task_id: request.id },
+        );
+      },
+    );
   }
+}
+
+/** Settles a message as it was settled after the run had no answer. */
+function replyFor(request: Request, error: PoolError): TaskReply {
+  const acks = error instanceof TimeLimitExceeded || request.terminatedBy !== undefined;
+  return { kind: acks ? 'ignore' : 'failure', runtime: 0, error: exceptionRepr(error) };
 }

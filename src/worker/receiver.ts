@@ -15,6 +15,7 @@ import { exceptionRepr } from '../wire/exception.ts';
 import { isTaskMessage, readTaskHeaders, type TaskHeaders } from '../wire/task-message.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { tooManyDeliveries } from './delivery-limit.ts';
+import type { LostAcks } from './lost-acks.ts';
 import type { EtaParking } from './parking.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { Refusals } from './refusals.ts';
@@ -43,6 +44,8 @@ export interface ReceiverPolicies {
   readonly deadLetters?: DeadLetters | undefined;
   /** Has messages that are due much later kept by the broker. */
   readonly parking?: EtaParking | undefined;
+  /** Runs that ended without the broker's knowing. */
+  readonly lostAcks: LostAcks;
   /** Tasks that are not to run. */
   readonly revoked: RevokedTasks;
   /** `worker_max_deliveries` */
@@ -186,6 +189,15 @@ export class Receiver {
     const twin = this.#state.requests.twinOf(request);
     if (twin && twin.headers.task === request.headers.task) {
       this.#join(twin, delivery);
+      return true;
+    }
+    const end = this.#policies.lostAcks.endOf(request);
+    if (end) {
+      this.#logger.info(`Task ${request.label} has ended here; it is not started twice`, {
+        task_id: request.id,
+      });
+      const settled = request.settle(end);
+      if (settled) this.#refusals.settle(settled);
       return true;
     }
     const error = tooManyDeliveries(request, delivery, this.#policies.maxDeliveries);

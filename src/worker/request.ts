@@ -33,6 +33,8 @@ export class Request {
   state: RequestState = 'reserved';
   /** Process that runs it. */
   pid: number | undefined;
+  /** The broker was asked to deliver the message once more. */
+  wasPutBack = false;
   /** Killed because the broker delivers it again anyway (a lost connection). */
   isCancelled = false;
   /** The signal that a remote command had its process killed with. */
@@ -128,6 +130,7 @@ export class Request {
   /** Give the message back, last in line. */
   requeue(options: { counted: boolean }): Promise<void> {
     this.state = 'done';
+    this.wasPutBack = true;
     return this.#settle(delivery => delivery.reject(true, options));
   }
 
@@ -141,6 +144,7 @@ export class Request {
   settle(reply: TaskReply): Promise<void> | undefined {
     this.state = 'done';
     const { kind, requeue = false, problem, error = '' } = reply;
+    this.wasPutBack = requeue;
     if (problem && this.deadLetters) return this.#giveUp({ reason: problem, error });
     if (kind === 'reject' && !requeue) return this.#giveUp({ reason: 'rejected', error });
     if (!this.acksLate) return undefined;

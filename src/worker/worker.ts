@@ -27,6 +27,7 @@ import { Consumer } from './consumer.ts';
 import { controlCommands } from './control-commands.ts';
 import { DeadLetters, refuseOwnDeadLetters } from './dead-letters.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { LostAcks } from './lost-acks.ts';
 import { MOST_AHEAD_PER_CHILD } from './pace.ts';
 import { EtaParking } from './parking.ts';
 import { Pidbox } from './pidbox.ts';
@@ -92,6 +93,7 @@ export class Worker {
   #pidbox: Pidbox | undefined;
   #deadLetters: DeadLetters | undefined;
   readonly #revoked: RevokedTasks;
+  readonly #lostAcks: LostAcks;
   #prefetch!: PrefetchOptions;
   #scheduled = 0;
   #unknown = 0;
@@ -106,6 +108,7 @@ export class Worker {
     this.#options = options;
     this.#logger = options.logger;
     this.#revoked = new RevokedTasks(app.clock);
+    this.#lostAcks = new LostAcks(app.clock);
     this.#stopping = new Stopping(app, options.logger);
     refusePickleAsRoot(app.conf.get('accept_content'));
     refuseMemoryAcrossProcesses(app, this.poolName);
@@ -228,6 +231,7 @@ export class Worker {
       {
         discard: request => this.#receiver.discard(request),
         terminated: (request, signal) => this.#receiver.terminated(request, signal),
+        onAckLost: (request, reply) => this.#lostAcks.add(request, reply),
         ...(onlyFree && { onLoad: () => this.#setPrefetch() }),
         onPace: () => this.#setPrefetch(),
         mostWaiting: () => mostWaiting(this.#prefetch, this.#pool?.size ?? 0),
@@ -341,6 +345,7 @@ export class Worker {
     const after = conf.get('worker_park_eta_after');
     return {
       revoked: this.#revoked,
+      lostAcks: this.#lostAcks,
       maxDeliveries: conf.get('worker_max_deliveries'),
       deadLetters: this.#deadLetters,
       ...(after !== null && {

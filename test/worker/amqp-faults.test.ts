@@ -216,4 +216,25 @@ describe('a worker on RabbitMQ', () => {
       await surroundings.stop();
     }
   });
+
+  it('runs a late-acked task once that blocks its worker for longer than the heartbeat', async () => {
+    const surroundings = await rabbitmqSurroundings();
+    const { server } = surroundings;
+    const options = { settings: { broker_heartbeat: 2 }, args: ['-P', 'async', '-c', '2'] };
+    try {
+      await withWorker(surroundings, options, async ({ app, worker, queue, file, lines }) => {
+        const notes = file();
+        const result = await app.sendTask('w.blocksLate', [notes, 9]);
+
+        await worker.sees(/w\.blocksLate\[\S+\] has ended here; it is not started twice/, 60);
+
+        assert.equal(await result.get({ timeout: 20 }), null);
+        assert.equal(await (await app.sendTask('w.add', [1, 2])).get({ timeout: 20 }), 3);
+        await eventually(async () => assert.equal(await messagesIn(server, queue), 0));
+        assert.deepEqual(await lines(notes), ['blocks']);
+      });
+    } finally {
+      await surroundings.stop();
+    }
+  });
 });

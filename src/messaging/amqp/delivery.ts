@@ -68,6 +68,10 @@ export class AmqpDelivery implements Delivery {
     return !this.#isSettled && this.#source.isLost;
   }
 
+  get unheard(): boolean {
+    return this.#isSettled && this.#source.isLost;
+  }
+
   /** Whether the broker counts in `x-delivery-count` how often it was given back. */
   get isCountedByBroker(): boolean {
     return this.#home.queueArguments['x-queue-type'] === 'quorum';
