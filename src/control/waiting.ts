@@ -6,8 +6,8 @@ import {
   checkArgument,
   checkOptions,
   type Kinds,
+  list,
   name,
-  names,
   wait,
 } from '../base/option-kinds.ts';
 import type { Transport } from '../messaging/contract.ts';
@@ -28,7 +28,7 @@ export interface WaitingHost {
 const BOUNDS: Kinds<Bounds> = { timeout: wait, signal: abortSignal };
 const PURGE: Kinds<PurgeOptions> = {
   ...BOUNDS,
-  queues: { ...names, words: 'a list of names of queues' },
+  queues: { ...list, words: 'a list of names of queues' },
 };
 
 export class WaitingMessages {
@@ -47,6 +47,7 @@ export class WaitingMessages {
   async purge(options: PurgeOptions): Promise<number> {
     checkOptions(options, PURGE, 'purge');
     const { queues, ...bounds } = options;
+    for (const each of queues ?? []) checkArgument(each, name, 'The name of a queue');
     return this.#ask(bounds, async transport => {
       const all = new Set(queues ?? this.#host.queueNames());
       const counts = await Promise.all([...all].map(each => transport.purge(each)));
