@@ -37,6 +37,17 @@ export function toIso(epochSeconds: number, zone?: TimeZone): string {
     : `${seconds}.${String(fraction).padStart(6, '0')}${end}`;
 }
 
+/**
+ * The same for a Date, in UTC: exact to the millisecond in every year, which seconds in a float are
+ * not. Undefined for an invalid one and for what is not in the years 1 to 9999.
+ */
+export function dateIso(date: Date): string | undefined {
+  if (!isWritable(date.getTime() / 1000)) return undefined;
+  const text = date.toISOString();
+  const fraction = text.slice(19, 23);
+  return fraction === '.000' ? `${text.slice(0, 19)}+00:00` : `${text.slice(0, 23)}000+00:00`;
+}
+
 function offsetText(offset: number): string {
   const size = Math.abs(offset);
   const parts = [Math.floor(size / 3600), Math.floor(size / 60) % 60, size % 60];

@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
 import { isError } from '../base/kind-of.ts';
 import { floatDigits, saferepr, textOf } from '../base/saferepr.ts';
-import { isWritable, toIso } from './dates.ts';
+import { dateIso } from './dates.ts';
 import { EncodeError } from './errors.ts';
 import { MAX_DEPTH } from './json-parser.ts';
 import { type RegisteredType, registeredTypeOf } from './registered-types.ts';
@@ -135,11 +135,8 @@ export class JsonWriter {
   }
 
   #date(date: Date, path: Path): string {
-    if (Number.isNaN(date.getTime())) throw cannotWrite('an invalid Date', path);
-    if (!isWritable(date.getTime() / 1000)) {
-      throw cannotWrite(`the Date ${date.toISOString()}, not in the years 1 to 9999,`, path);
-    }
-    const iso = toIso(date.getTime() / 1000);
+    const iso = dateIso(date);
+    if (iso === undefined) throw cannotWrite(farDate(date), path);
     return this.#typedValue('datetime', iso, iso.replace('+00:00', 'Z'), path);
   }
 
@@ -150,6 +147,11 @@ export class JsonWriter {
       ? this.#typedValue('bytes', bytes.toString('utf8'), '', path)
       : this.#typedValue('base64', bytes.toString('base64'), '', path);
   }
+}
+
+function farDate(date: Date): string {
+  if (Number.isNaN(date.getTime())) return 'an invalid Date';
+  return `the Date ${date.toISOString()}, not in the years 1 to 9999,`;
 }
 
 function encodeRegistered(type: RegisteredType, value: object, path: Path): unknown {

@@ -5,7 +5,7 @@
  */
 
 import { types } from 'node:util';
-import { isWritable, toIso } from './dates.ts';
+import { dateIso } from './dates.ts';
 import { type PlainFormat, toPlain } from './plain-value.ts';
 import { isTypedValue } from './typed-value.ts';
 import { bytesIn } from './value-kinds.ts';
@@ -41,8 +41,8 @@ function binary(value: Uint8Array): Scalar {
 }
 
 function dateScalar(date: Date): Scalar | undefined {
-  const seconds = date.getTime() / 1000;
-  return isWritable(seconds) ? new Scalar(toIso(seconds)) : undefined;
+  const iso = dateIso(date);
+  return iso === undefined ? undefined : new Scalar(iso);
 }
 
 /** Throws EncodeError naming the place of a value that YAML has no word for. */

@@ -131,6 +131,18 @@ describe('JSON from Python', () => {
 });
 
 describe('JSON for Python', () => {
+  test('keeps the millisecond of a Date in every year', () => {
+    for (const year of ['0001', '1969', '2026', '5064', '9453', '9999']) {
+      const date = new Date(`${year}-10-21T01:55:39.247Z`);
+
+      assert.equal(
+        jsonEncode(date),
+        `{"__type__":"datetime","__value__":"${year}-10-21T01:55:39.247000+00:00"}`,
+      );
+      assert.deepEqual(jsonDecode(jsonEncode(date)), date);
+    }
+  });
+
   test('holds values of its own in a form that reads back equal', () => {
     const values = [
       new Date('2020-01-02T03:04:05.120Z'),

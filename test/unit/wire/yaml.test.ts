@@ -38,6 +38,12 @@ describe('a word in YAML', () => {
     assert.deepEqual(read(expected.map(word => `- ${word}\n`).join('')), expected);
   });
 
+  test('is the same Date in every year', () => {
+    for (const text of ['0001-01-01T00:00:00.001Z', '9453-10-21T01:55:39.247Z']) {
+      assert.deepEqual(read(yamlEncode(new Date(text))), new Date(text));
+    }
+  });
+
   test('that is a time is a Date when it says where, else Python’s naive one', () => {
     assert.deepEqual(
       read(`
