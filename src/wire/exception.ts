@@ -15,6 +15,7 @@ import {
 } from './errors.ts';
 import { jsonEncode } from './json.ts';
 import type { WireException } from './result-meta.ts';
+import { isHollow } from './value-kinds.ts';
 
 /** Python's exception classes whose name a JavaScript error may have as well. */
 const PYTHON_BUILTINS: ReadonlySet<string> = new Set(
@@ -240,7 +241,8 @@ function className(error: Error): string {
 
 function argsOf(error: Error): readonly unknown[] {
   const args = (error as { args?: unknown }).args;
-  if (Array.isArray(args)) return args;
+  // a hollow one would keep whoever goes through it busy for minutes
+  if (Array.isArray(args)) return isHollow(args) ? [saferepr(args)] : args;
   const message = String(error.message);
   if (isAggregate(error)) {
     const inner = innerRepr(error.errors);

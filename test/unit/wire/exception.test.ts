@@ -86,6 +86,18 @@ describe('an error on its way to Python', () => {
     assert.deepEqual(encodeException(error).exc_message, ["two (Error('a'); 'b')"]);
   });
 
+  test('with billions of empty places among its arguments is sent at once', () => {
+    const args: unknown[] = [];
+    args.length = 4_000_000_000;
+    const error = Object.assign(new PaymentError('x'), { args });
+
+    const { exc_type, exc_message } = encodeException(error);
+
+    assert.equal(exc_type, 'PaymentError');
+    assert.match(String(exc_message[0]), /^\[None, None/);
+    assert.match(exceptionRepr(error), /^PaymentError\('\[None/);
+  });
+
   test('with a strange name or message is still sent', () => {
     const strange = Object.assign(new Error('x'), { name: 5, message: { a: 1 } });
     const bare = Object.setPrototypeOf(new Error('x'), null) as Error;
