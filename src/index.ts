@@ -78,6 +78,7 @@ export {
   type StateUpdate,
   TaskContext,
 } from './execute/task-context.ts';
+export type { TaskLogger } from './execute/task-logger.ts';
 export {
   binding,
   broadcast,

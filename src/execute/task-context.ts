@@ -5,7 +5,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { sleep } from '../base/backoff.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
-import type { Logger } from '../base/logger.ts';
 import { processWide } from '../base/process-wide.ts';
 import { argsRepr, saferepr } from '../base/saferepr.ts';
 import type { TimeZone } from '../base/time-zone.ts';
@@ -59,7 +58,7 @@ export function currentTask(): TaskContext | undefined {
  *
  * @param name `%(name)s` in the log format
  */
-export function getTaskLogger(name?: string): Logger {
+export function getTaskLogger(name?: string): TaskLogger {
   return new TaskLogger(name, () => {
     const context = currentTask();
     return context && taskFields(context.request);
@@ -105,7 +104,7 @@ export class TaskContext {
   }
 
   /** Its records name this task and this run. */
-  get logger(): Logger {
+  get logger(): TaskLogger {
     return new TaskLogger(undefined, () => taskFields(this.request));
   }
 

@@ -1,6 +1,9 @@
 /** Logging from inside tasks: each record says which task and which run it belongs to. */
+import { types } from 'node:util';
+import { isRecord } from '../base/kind-of.ts';
 import type { Logger, LogLevel } from '../base/logger.ts';
 import { processWide } from '../base/process-wide.ts';
+import { logText } from './log-text.ts';
 import type { TaskRequest } from './request.ts';
 
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -34,32 +37,56 @@ export class TaskLogger implements Logger {
     return sink.logger?.isEnabledFor(level) ?? PRINTED.has(level);
   }
 
-  log(level: LogLevel, message: string, fields?: LogFields): void {
-    if (sink.logger === undefined) {
-      if (PRINTED.has(level)) process.stderr.write(`${message}\n`);
-    } else if (sink.logger.isEnabledFor(level)) {
-      sink.logger.log(level, message, { name: this.#name, ...this.#fields(), ...fields });
-    }
+  /**
+   * Writes a record, put together as by `console`: `%s` and its kin are filled in, what is left over
+   * follows, and objects are shown by their contents. The properties of an object that is the
+   * only thing after a text are fields of the record too (`--log-format json`).
+   */
+  log(level: LogLevel, message: unknown, ...more: readonly unknown[]): void {
+    if (!this.isEnabledFor(level)) return;
+    const text =
+      typeof message === 'string' && more.length === 0 ? message : logText(message, more);
+    if (sink.logger === undefined) process.stderr.write(`${text}\n`);
+    else sink.logger.log(level, text, { name: this.#name, ...this.#fields(), ...fieldsIn(more) });
   }
 
-  debug(message: string, fields?: LogFields): void {
-    this.log('debug', message, fields);
+  debug(message: unknown, ...more: readonly unknown[]): void {
+    this.log('debug', message, ...more);
   }
 
-  info(message: string, fields?: LogFields): void {
-    this.log('info', message, fields);
+  info(message: unknown, ...more: readonly unknown[]): void {
+    this.log('info', message, ...more);
   }
 
-  warning(message: string, fields?: LogFields): void {
-    this.log('warning', message, fields);
+  warning(message: unknown, ...more: readonly unknown[]): void {
+    this.log('warning', message, ...more);
   }
 
-  error(message: string, fields?: LogFields): void {
-    this.log('error', message, fields);
+  /** The same as `warning`. */
+  warn(message: unknown, ...more: readonly unknown[]): void {
+    this.log('warning', message, ...more);
   }
 
-  critical(message: string, fields?: LogFields): void {
-    this.log('critical', message, fields);
+  error(message: unknown, ...more: readonly unknown[]): void {
+    this.log('error', message, ...more);
+  }
+
+  critical(message: unknown, ...more: readonly unknown[]): void {
+    this.log('critical', message, ...more);
+  }
+}
+
+function fieldsIn([first, ...others]: readonly unknown[]): LogFields | undefined {
+  if (typeof first !== 'object' || first === null || others.length > 0) return undefined;
+  return isRecord(first) && !types.isProxy(first) ? readable(first) : undefined;
+}
+
+/** Getters are code of others. */
+function readable(record: object): LogFields | undefined {
+  try {
+    return { ...record };
+  } catch {
+    return undefined;
   }
 }
 
