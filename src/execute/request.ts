@@ -39,6 +39,12 @@ export interface TaskRequest {
   readonly correlationId: string | null;
   /** Headers that the caller added; never null. */
   readonly headers: Readonly<Record<string, unknown>>;
+  /** Signatures, as they came, of what is sent with the result; null when there are none. */
+  readonly callbacks: readonly unknown[] | null;
+  /** The same for when the task fails. */
+  readonly errbacks: readonly unknown[] | null;
+  /** Remaining steps of a chain, the next one last; null outside chains. */
+  readonly chain: readonly unknown[] | null;
   /** True when the function was called as a function, without a message. */
   readonly calledDirectly: boolean;
   /** True when the call ran where it was made (`apply`, `task_always_eager`). */
@@ -66,6 +72,7 @@ class MessageRequest implements TaskRequest {
   readonly calledDirectly = false;
   readonly #headers: TaskHeaders;
   readonly #origin: RequestOrigin;
+  readonly #body: TaskBody;
 
   constructor(
     origin: RequestOrigin,
@@ -79,6 +86,7 @@ class MessageRequest implements TaskRequest {
     this.ignoreResult = node.ignoreResult;
     this.#headers = headers;
     this.#origin = origin;
+    this.#body = body;
   }
 
   get id(): string {
@@ -135,6 +143,18 @@ class MessageRequest implements TaskRequest {
 
   get correlationId(): string {
     return this.#headers.correlationId;
+  }
+
+  get callbacks(): readonly unknown[] | null {
+    return this.#body.callbacks;
+  }
+
+  get errbacks(): readonly unknown[] | null {
+    return this.#body.errbacks;
+  }
+
+  get chain(): readonly unknown[] | null {
+    return this.#body.chain;
   }
 
   get isEager(): boolean {
@@ -201,6 +221,9 @@ export function directRequest(
     replyTo: null,
     correlationId: null,
     headers: {},
+    callbacks: null,
+    errbacks: null,
+    chain: null,
     calledDirectly: true,
     isEager: false,
     children: [],

@@ -342,6 +342,7 @@ export class Dispatcher {
     if (this.#pace.learn(request.headers.task, reply.runtime)) this.#ports.onPace?.();
     this.#ports.onDone?.(request, reply);
     request.onDone(reply);
+    if (reply.kind === 'failure') request.onFailure(new Error(reply.error));
     const settled = request.settle(reply);
     if (settled) this.#tell(settled, request, reply);
     this.pump();

@@ -8,7 +8,6 @@ import { printable } from '../base/printable.ts';
 import type { TaskSource } from '../execute/execution.ts';
 import type { TaskReply } from '../execute/outcome.ts';
 import type { Delivery } from '../messaging/contract.ts';
-import type { PoolError } from '../pool/errors.ts';
 import type { TaskHeaders } from '../wire/task-message.ts';
 import type { DeadLetters, Refusal } from './dead-letters.ts';
 
@@ -61,8 +60,12 @@ export class Request {
   /** The task answered: success, failure, retry, ignore or reject. */
   onDone(_reply: TaskReply): void {}
 
-  /** There was no answer: the process died, was killed, or the hard time limit passed. */
-  onFailure(_error: PoolError): void {}
+  /**
+   * The task failed. When its code did, after `onDone`, the error's message is what Python's `repr` of
+   * it would be: the error itself stays where the task ran. When nothing answered, since the process
+   * died, was killed, or the hard time limit passed, it is a `PoolError`. Celery: `on_failure`.
+   */
+  onFailure(_error: Error): void {}
 
   /** A time limit passed: the soft one (the task was told) or the hard one (it was killed). */
   onTimeout(_soft: boolean, _seconds: number): void {}

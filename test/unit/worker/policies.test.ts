@@ -375,6 +375,28 @@ describe('a task with a Request class of its own', () => {
     assert.deepEqual(seen, ['accepted t.run true', 'done success']);
   });
 
+  it('hears that its code failed, and why', async t => {
+    const seen: string[] = [];
+    class Noting extends Request {
+      override onDone(reply: { kind: string }): void {
+        seen.push(reply.kind);
+      }
+      override onFailure(error: Error): void {
+        seen.push(error.message);
+      }
+    }
+    const { app, testApp } = await setup(t);
+    const task = app.task('t.fails', { Request: Noting }, () => {
+      throw new TypeError('so sorry');
+    });
+    const worker = await testApp.startWorker();
+    await task.delay();
+
+    await worker.drain();
+
+    assert.deepEqual(seen, ['failure', "TypeError('so sorry')"]);
+  });
+
   it('that is no Request keeps the worker from starting', async t => {
     const { testApp } = await setup(t, { Request: class Wrong {} });
 
