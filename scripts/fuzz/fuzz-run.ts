@@ -116,7 +116,9 @@ class Fuzz {
   }
 
   async #asResult(index: number): Promise<string | undefined> {
-    const { kind, arrives, isHostile } = valueAt(this.#run.seed, index, this.#run.format);
+    const specimen = valueAt(this.#run.seed, index, this.#run.format);
+    const { kind, isHostile } = specimen;
+    const arrives = specimen.awaited ?? specimen.arrives;
     const sent = await this.#send('fuzz.give', index);
     let value: unknown;
     try {

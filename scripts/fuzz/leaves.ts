@@ -153,7 +153,6 @@ const SILENT: readonly (() => unknown)[] = [
   () => new SharedArrayBuffer(4),
   () => new Hidden(),
   () => new URLSearchParams('a=1'),
-  () => Promise.resolve(1),
   () => foreign('new Map([[1, 2]])'),
   () => foreign('new Error("elsewhere")'),
   () => foreign('() => 1'),
@@ -161,6 +160,11 @@ const SILENT: readonly (() => unknown)[] = [
 ];
 
 const silent: Leaf = random => refused('without words', random.pick(SILENT)());
+
+const promise: Leaf = () => ({
+  ...refused('promise', Promise.resolve(1)),
+  awaited: { how: 'documented', value: 1 },
+});
 
 const HOSTILE: readonly (() => unknown)[] = [
   () => revoked({}),
@@ -247,7 +251,7 @@ const text: Leaf = (random, format) => ofText(random.text(), format);
 const LEAVES: readonly Leaf[] = [
   ...[plain, plain, text, text, text, number, number, number, bigint, date, bytes, numbers],
   ...[plain, text, number, plain, text, number, plain, text, number, boxed, typed],
-  ...[silent, hostile, throwing],
+  ...[silent, silent, promise, hostile, throwing],
 ];
 
 export function leaf(random: Random, format: Format): Specimen {

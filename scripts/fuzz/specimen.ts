@@ -14,6 +14,8 @@ export interface Specimen {
   readonly arrives: Arrival;
   /** Its own code throws when anybody looks at it, as `await` does at what a task returns. */
   readonly isHostile?: boolean;
+  /** What it becomes when it is the whole result of a task, which is awaited. */
+  readonly awaited?: Arrival;
 }
 
 export const REFUSED: Arrival = { how: 'refused' };
