@@ -91,6 +91,7 @@ export {
   workerDirect,
 } from './messaging/entities.ts';
 export {
+  AccessRefused,
   ChannelError,
   ConnectionClosed,
   KombuError,

@@ -21,6 +21,11 @@ export class ChannelError extends KombuError {
   readonly code: string = 'CHANNEL';
 }
 
+/** The user whose login this is may not do that; what it may do goes on. */
+export class AccessRefused extends ChannelError {
+  override readonly code = 'ACCESS_REFUSED';
+}
+
 /** A mandatory message for which there was no queue; the broker did not keep it. */
 export class Unroutable extends ChannelError {
   override readonly code = 'UNROUTABLE';

@@ -8,6 +8,7 @@ import { printable } from '../base/printable.ts';
 import { controlExchange, replyExchange } from '../control/mailbox.ts';
 import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
 import { queue } from '../messaging/entities.ts';
+import { AccessRefused } from '../messaging/errors.ts';
 import {
   buildControlReply,
   type ControlRequest,
@@ -43,7 +44,17 @@ export class Pidbox {
     this.#options = options;
   }
 
+  /** Without the permission to listen the worker goes on, and says which one it lacks. */
   async start(): Promise<void> {
+    try {
+      await this.#listen();
+    } catch (error) {
+      if (!(error instanceof AccessRefused)) throw error;
+      this.#options.logger.warning(`Remote control is off: ${error.message}`);
+    }
+  }
+
+  async #listen(): Promise<void> {
     const { transport, hostname, namespace, ttl, expires } = this.#options;
     const inbox = queue(controlNames.inbox(namespace, hostname), {
       exchange: controlExchange(namespace),

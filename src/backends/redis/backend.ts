@@ -7,7 +7,7 @@
 import { sleep } from '../../base/backoff.ts';
 import { systemClock } from '../../base/clock.ts';
 import { CeleryError } from '../../base/errors.ts';
-import { ChannelError, ConnectionClosed } from '../../messaging/errors.ts';
+import { AccessRefused, ChannelError, ConnectionClosed } from '../../messaging/errors.ts';
 import { redisError, redisUrlForPeople } from '../../messaging/redis/client.ts';
 import { DecodeError } from '../../wire/errors.ts';
 import { groupMetaKey, resultKeyPrefix, taskMetaKey } from '../../wire/redis-keys.ts';
@@ -30,6 +30,8 @@ import { Subscriber } from './subscriber.ts';
 
 /** Seconds that what is under way gets when the backend is closed. */
 const CLOSE_GRACE = 2;
+/** As Celery polls. */
+const POLL_MS = 500;
 
 interface Open extends HealingClient {
   /** The first connection; later losses heal without anybody asking. */
@@ -50,6 +52,9 @@ export class RedisBackend implements ResultBackend {
   #open: Open | undefined;
   #subscriber: Subscriber | undefined;
   #stopped = false;
+  /** Of those who wait although they may not hear. */
+  readonly #polls = new Set<NodeJS.Timeout>();
+  #isWarned = false;
 
   constructor(url: string, options: BackendOptions) {
     this.#options = options;
@@ -85,6 +90,8 @@ export class RedisBackend implements ResultBackend {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    for (const poll of this.#polls) clearInterval(poll);
+    this.#polls.clear();
     this.#listeners.close(closed());
     await this.#close();
   }
@@ -141,10 +148,34 @@ export class RedisBackend implements ResultBackend {
     try {
       await subscriber.want(channel);
     } catch (error) {
+      if (error instanceof AccessRefused) return this.#poll(taskId, channel, error, remove);
       await end();
       throw this.#getError(error, taskId, 'subscribing to');
     }
     return end;
+  }
+
+  /** Not announced to this user: look again and again. */
+  #poll(taskId: string, channel: string, error: Error, remove: () => boolean) {
+    this.#warnOfAcl(`hear of results on ${channel}; they are polled`, error.message, channel);
+    const poll = setInterval(() => this.#reread(taskId), POLL_MS);
+    this.#polls.add(poll);
+    return async () => {
+      clearInterval(poll);
+      this.#polls.delete(poll);
+      remove();
+    };
+  }
+
+  /** Once: the next ones are of the same kind. */
+  #warnOfAcl(what: string, reason: string, channel: string): void {
+    if (this.#isWarned) return;
+    this.#isWarned = true;
+    const task = channel.slice(this.#taskPrefix.length);
+    const pattern = channel.startsWith(this.#taskPrefix) && task ? `${this.#taskPrefix}*` : channel;
+    this.#options.messaging?.warn(
+      `Redis does not let this user ${what}: ${reason}. Its ACL needs &${pattern}.`,
+    );
   }
 
   async storeGroup(groupId: string, tuple: unknown): Promise<void> {
@@ -196,6 +227,7 @@ export class RedisBackend implements ResultBackend {
         retry,
         connected,
         trouble,
+        onUnannounced: (reason, key) => this.#warnOfAcl(`announce results on ${key}`, reason, key),
         ...(this.#codec.isJson ? {} : { isFinal: document => this.#isSuccess(document) }),
       });
       this.#open = { ...healing, connected, documents };

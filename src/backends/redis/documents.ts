@@ -4,11 +4,16 @@
  */
 import type { Redis } from 'ioredis';
 import { type Deferred, deferred } from '../../base/deferred.ts';
-import { isPassingReply, isReply } from '../../messaging/redis/replies.ts';
+import { isDenied, isPassingReply, isReply } from '../../messaging/redis/replies.ts';
 import type { Encoded } from '../result-codec.ts';
 import type { RetrySchedule } from '../retry.ts';
 import { TurnBatch } from '../turn-batch.ts';
-import { type Document, storeDocuments, storeEncodedDocuments } from './store-script.ts';
+import {
+  type Document,
+  type OnUnannounced,
+  storeDocuments,
+  storeEncodedDocuments,
+} from './store-script.ts';
 
 interface Write extends Document {
   readonly done: Deferred<void>;
@@ -25,6 +30,7 @@ export interface DocumentOptions {
   readonly retry: RetrySchedule;
   /** Settled when the first connection is there or has failed. */
   readonly connected: Promise<void>;
+  readonly onUnannounced: OnUnannounced;
   /** Why there is no connection now. */
   readonly trouble: () => Error | undefined;
   /**
@@ -49,6 +55,7 @@ export class RedisDocuments {
   readonly #connected: Promise<void>;
   readonly #trouble: () => Error | undefined;
   readonly #isFinal: ((document: Buffer) => boolean) | undefined;
+  readonly #onUnannounced: OnUnannounced;
   #closed = false;
   /** Ends the pauses between retries early. */
   readonly #wakers = new Set<() => void>();
@@ -60,6 +67,7 @@ export class RedisDocuments {
     this.#connected = options.connected.catch(() => {});
     this.#trouble = options.trouble;
     this.#isFinal = options.isFinal;
+    this.#onUnannounced = options.onUnannounced;
     this.#writes = new TurnBatch<Write>(
       writes => this.#write(writes),
       MAX_BATCH_LENGTH,
@@ -83,12 +91,14 @@ export class RedisDocuments {
 
   /** Overwrites whatever is there. */
   async put(key: string, text: Encoded): Promise<void> {
+    // no transaction: one with a command that is not permitted does nothing at all
     await this.#attempt(async () => {
-      const transaction = this.#client.multi();
-      if (this.#ttl > 0) transaction.setex(key, this.#ttl, text);
-      else transaction.set(key, text);
-      const replies = await transaction.publish(key, text).exec();
-      for (const [error] of replies ?? []) if (error) throw error;
+      if (this.#ttl > 0) await this.#client.setex(key, this.#ttl, text);
+      else await this.#client.set(key, text);
+      await this.#client.publish(key, text).catch(error => {
+        if (!isDenied(error)) throw error;
+        this.#onUnannounced(error.message, key);
+      });
     });
   }
 
@@ -108,8 +118,8 @@ export class RedisDocuments {
       const isFinal = this.#isFinal;
       await this.#attempt(() =>
         isFinal
-          ? storeEncodedDocuments(this.#client, writes, this.#ttl, isFinal)
-          : storeDocuments(this.#client, writes, this.#ttl),
+          ? storeEncodedDocuments(this.#client, writes, this.#ttl, isFinal, this.#onUnannounced)
+          : storeDocuments(this.#client, writes, this.#ttl, this.#onUnannounced),
       );
       for (const { done } of writes) done.resolve();
     } catch (error) {

@@ -8,14 +8,14 @@ import type { Encoded } from '../result-codec.ts';
  * KEYS     the documents' keys, which are the names of their channels too
  * ARGV[1]  seconds to live, 0 for ever
  * ARGV[2…] the documents, in the order of KEYS
- * returns  the number of documents stored
+ * returns  why they could not be announced, '' when they were: the user's ACL has not these channels
  *
  * Leaves a stored SUCCESS alone. `status` is Celery's first field, so the head of a document
  * tells; a quotation inside a value cannot pass for it because its quotes are escaped.
  */
 const LUA = `
 local ttl = tonumber(ARGV[1])
-local stored = 0
+local refused = ''
 for i, key in ipairs(KEYS) do
   local text = ARGV[i + 1]
   local head = redis.call('GETRANGE', key, 0, 255)
@@ -25,11 +25,11 @@ for i, key in ipairs(KEYS) do
     else
       redis.call('SET', key, text)
     end
-    redis.call('PUBLISH', key, text)
-    stored = stored + 1
+    local heard = redis.pcall('PUBLISH', key, text)
+    if type(heard) == 'table' and heard.err then refused = heard.err end
   end
 end
-return stored
+return refused
 `;
 const SHA = createHash('sha1').update(LUA).digest('hex');
 
@@ -38,27 +38,34 @@ export interface Document {
   readonly text: Encoded;
 }
 
+/** Hears why documents that were stored could not be announced. */
+export type OnUnannounced = (reason: string, key: string) => void;
+
 export async function storeDocuments(
   client: Redis,
   documents: readonly Document[],
   ttl: number,
+  onUnannounced: OnUnannounced,
 ): Promise<void> {
   const args: (Encoded | number)[] = [];
   for (const { key } of documents) args.push(key);
   args.push(ttl);
   for (const { text } of documents) args.push(text);
-  await run(client, { lua: LUA, sha: SHA }, documents.length, args);
+  const refused = await run(client, { lua: LUA, sha: SHA }, documents.length, args);
+  if (refused) onUnannounced(String(refused), documents[0]!.key);
 }
 
 /**
  * KEYS     the documents' keys, which are the names of their channels too
  * ARGV[1]  seconds to live, 0 for ever
  * ARGV[2…] per key the SHA-1 of the document that is to be replaced ('' for none) and the new one
- * returns  the positions, from 0, of the keys that hold another document by now
+ * returns  why they could not be announced, and the positions, from 0, of the keys that hold another
+ *          document by now
  */
 const REPLACE_LUA = `
 local ttl = tonumber(ARGV[1])
 local changed = {}
+local refused = ''
 for i, key in ipairs(KEYS) do
   local stored = redis.call('GET', key)
   local document = ARGV[2 * i + 1]
@@ -70,10 +77,11 @@ for i, key in ipairs(KEYS) do
     else
       redis.call('SET', key, document)
     end
-    redis.call('PUBLISH', key, document)
+    local heard = redis.pcall('PUBLISH', key, document)
+    if type(heard) == 'table' and heard.err then refused = heard.err end
   end
 end
-return changed
+return {refused, changed}
 `;
 const REPLACE = { lua: REPLACE_LUA, sha: createHash('sha1').update(REPLACE_LUA).digest('hex') };
 
@@ -86,6 +94,7 @@ export async function storeEncodedDocuments(
   documents: readonly Document[],
   ttl: number,
   isFinal: (document: Buffer) => boolean,
+  onUnannounced: OnUnannounced,
 ): Promise<void> {
   let left = documents;
   for (let round = 0; left.length > 0; round++) {
@@ -93,7 +102,7 @@ export async function storeEncodedDocuments(
       const key = left[0]!.key;
       throw new BackendStoreError(`${key} is changed all the time`, { taskId: key, state: '' });
     }
-    left = await replaceDocuments(client, left, ttl, isFinal);
+    left = await replaceDocuments(client, left, ttl, isFinal, onUnannounced);
   }
 }
 
@@ -103,6 +112,7 @@ async function replaceDocuments(
   documents: readonly Document[],
   ttl: number,
   isFinal: (document: Buffer) => boolean,
+  onUnannounced: OnUnannounced,
 ): Promise<Document[]> {
   const stored = await client.mgetBuffer(documents.map(({ key }) => key));
   const open = documents.flatMap((document, i) => {
@@ -116,7 +126,8 @@ async function replaceDocuments(
     args.push(current === null ? '' : createHash('sha1').update(current).digest('hex'));
     args.push(document.text);
   }
-  const changed = (await run(client, REPLACE, open.length, args)) as number[];
+  const [refused, changed] = (await run(client, REPLACE, open.length, args)) as [string, number[]];
+  if (refused) onUnannounced(refused, open[0]!.document.key);
   return changed.map(i => open[i]!.document);
 }
 

@@ -6,8 +6,8 @@
  */
 import type { Redis } from 'ioredis';
 import { type Deferred, deferred } from '../../base/deferred.ts';
-import { ConnectionClosed } from '../../messaging/errors.ts';
-import { isPassingReply, isReply } from '../../messaging/redis/replies.ts';
+import { AccessRefused, ConnectionClosed } from '../../messaging/errors.ts';
+import { isDenied, isPassingReply, isReply } from '../../messaging/redis/replies.ts';
 
 interface Channel {
   /** SUBSCRIBE was sent on the present connection. */
@@ -175,7 +175,7 @@ export class Subscriber {
     if (!isReply(error)) return;
     for (const [channel, known] of some) {
       if (this.#channels.get(channel) === known) this.#channels.delete(channel);
-      known.inForce.reject(error);
+      known.inForce.reject(isDenied(error) ? new AccessRefused(error.message) : error);
     }
   }
 

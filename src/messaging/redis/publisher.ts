@@ -128,7 +128,8 @@ export class Publisher {
       for (const { resolve } of waiting) resolve(reply);
     } catch (error) {
       this.#hub.dropIfWrong(error);
-      const reason = this.#hub.toError(error, 'publishing');
+      const doing = name === 'publish' ? `publishing to the channel ${key}` : 'publishing';
+      const reason = this.#hub.toError(error, doing);
       for (const { reject } of waiting) reject(reason);
     }
   }

@@ -24,11 +24,17 @@ const beginsWith = (codes: readonly string[]) =>
 
 const wrongServer = beginsWith(WRONG_SERVER);
 const passing = beginsWith([...WRONG_SERVER, ...BUSY]);
+const denied = /^NOPERM\b/;
 const loggedOut = /^NOAUTH\b/;
 
 /** The server is only a replica now, or not yet ready, or does not know us: connect anew. */
 export function isWrongServer(error: unknown): boolean {
   return isReply(error) && (wrongServer.test(error.message) || loggedOut.test(error.message));
+}
+
+/** The user's ACL lacks a permission. */
+export function isDenied(error: unknown): error is Error {
+  return isReply(error) && denied.test(error.message);
 }
 
 /** The server refused for a reason that passes, so that trying again may help. */

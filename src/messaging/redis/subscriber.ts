@@ -1,6 +1,8 @@
 /** The one connection of a transport that listens to fanout exchanges. */
+import { AccessRefused } from '../errors.ts';
 import type { RedisHub } from './hub.ts';
 import { Link } from './link.ts';
+import { isDenied } from './replies.ts';
 import type { ScriptedRedis } from './scripts.ts';
 
 /** Called with everything that arrived in one turn of the event loop, oldest first. */
@@ -11,6 +13,10 @@ export class Subscriber {
   readonly #link: Link;
   readonly #handlers = new Map<string, Set<OnMessages>>();
   readonly #arrived = new Map<OnMessages, string[]>();
+  /** By pattern: what the server said to it on the present connection. */
+  readonly #inForce = new Map<string, Promise<unknown>>();
+  /** Channels that are heard by name, with the pattern that names them. */
+  readonly #literals = new Map<string, string>();
   #ready: Promise<void> = Promise.resolve();
   #health: NodeJS.Timeout | undefined;
   #closed = false;
@@ -27,7 +33,7 @@ export class Subscriber {
     });
   }
 
-  /** Resolves when the server has confirmed. */
+  /** Resolves when the server has confirmed. @throws AccessRefused when the user may not hear it */
   async subscribe(pattern: string, onMessages: OnMessages): Promise<void> {
     const handlers = this.#handlers.get(pattern) ?? new Set();
     const isNew = handlers.size === 0;
@@ -35,8 +41,15 @@ export class Subscriber {
     this.#handlers.set(pattern, handlers);
     const wasUp = this.#link.client !== undefined;
     const client = await this.#link.connect();
-    if (wasUp && isNew) await client.psubscribe(pattern);
+    if (wasUp && isNew) this.#ask(client, pattern);
     await this.#ready;
+    try {
+      await this.#inForce.get(pattern);
+    } catch (error) {
+      handlers.delete(onMessages);
+      if (handlers.size === 0) this.#handlers.delete(pattern);
+      throw isDenied(error) ? accessRefused(pattern, error) : error;
+    }
     this.#startHealthChecks();
   }
 
@@ -44,7 +57,12 @@ export class Subscriber {
     const handlers = this.#handlers.get(pattern);
     if (!handlers?.delete(onMessages) || handlers.size > 0) return;
     this.#handlers.delete(pattern);
-    await this.#link.client?.punsubscribe(pattern).catch(() => {});
+    this.#inForce.delete(pattern);
+    this.#literals.delete(unescaped(pattern));
+    const { client } = this.#link;
+    // without a connection there is nothing to leave
+    if (isLiteral(pattern)) await client?.unsubscribe(unescaped(pattern)).catch(() => {});
+    else await client?.punsubscribe(pattern).catch(() => {});
   }
 
   /** Resolves when everything is subscribed again after a loss. */
@@ -66,8 +84,29 @@ export class Subscriber {
     client.on('pmessage', (pattern: string, _channel: string, text: string) =>
       this.#arrive(pattern, text),
     );
-    const patterns = [...this.#handlers.keys()];
-    if (patterns.length > 0) await client.psubscribe(...patterns);
+    client.on('message', (channel: string, text: string) =>
+      this.#arrive(this.#literals.get(channel) ?? channel, text),
+    );
+    this.#inForce.clear();
+    const asked = [...this.#handlers.keys()].map(pattern =>
+      this.#ask(client, pattern).catch(error => {
+        if (!isDenied(error)) throw error;
+        this.#hub.warn(accessRefused(pattern, error).message);
+      }),
+    );
+    await Promise.all(asked);
+  }
+
+  /** SUBSCRIBE where it will do: an ACL for `&prefix*` allows no pattern but that very one. */
+  #ask(client: ScriptedRedis, pattern: string): Promise<unknown> {
+    if (isLiteral(pattern)) this.#literals.set(unescaped(pattern), pattern);
+    const asked = isLiteral(pattern)
+      ? client.subscribe(unescaped(pattern))
+      : client.psubscribe(pattern);
+    // whoever subscribes hears of it
+    asked.catch(() => {});
+    this.#inForce.set(pattern, asked);
+    return asked;
   }
 
   #arrive(pattern: string, text: string): void {
@@ -92,4 +131,14 @@ export class Subscriber {
       this.#link.client?.ping().catch(() => {});
     }, this.#hub.options.healthCheckInterval * 1000);
   }
+}
+
+const isLiteral = (pattern: string) => !/(?<!\\)[*?[]/.test(pattern);
+const unescaped = (pattern: string) => pattern.replace(/\\([\\*?[\]])/g, '$1');
+
+function accessRefused(pattern: string, error: Error): AccessRefused {
+  return new AccessRefused(
+    `Redis does not let this user hear the channel ${unescaped(pattern)}: ${error.message}. ` +
+      `Its ACL needs &${unescaped(pattern)}${isLiteral(pattern) ? '' : ', literally'}.`,
+  );
 }
