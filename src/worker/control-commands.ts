@@ -1,5 +1,6 @@
 /** The remote control commands of a worker. Names, arguments and replies are Celery's. */
 import type { Logger } from '../base/logger.ts';
+import { printable } from '../base/printable.ts';
 import type { ControlCommand } from './pidbox.ts';
 import type { RevokedTasks } from './revoked-tasks.ts';
 
@@ -31,12 +32,12 @@ async function revoke(
   for (const id of ids) worker.revoked.add(id);
   await Promise.all(ids.map(id => worker.storeRevoked(id)));
   if (!terminate) {
-    worker.logger.info(`Tasks flagged as revoked: ${ids.join(', ')}`);
-    return { ok: `tasks ${ids.join(', ')} flagged as revoked` };
+    worker.logger.info(`Tasks flagged as revoked: ${printable(ids.join(', '))}`);
+    return { ok: `tasks ${printable(ids.join(', '))} flagged as revoked` };
   }
   const signal = signalOf(args.signal);
   const found = ids.filter(id => worker.terminate(id, signal));
-  for (const id of found) worker.logger.info(`Terminating ${id} (${signal})`);
+  for (const id of found) worker.logger.info(`Terminating ${printable(id)} (${signal})`);
   return { ok: found.length > 0 ? `terminate: ${found.join(', ')}` : 'terminate: tasks unknown' };
 }
 
