@@ -1,4 +1,5 @@
 /** The log lines about one run, worded as in Celery. */
+import { printable } from '../base/printable.ts';
 import { saferepr } from '../base/saferepr.ts';
 import { exceptionRepr } from '../wire/exception.ts';
 import type { Execution } from './execution.ts';
@@ -6,7 +7,8 @@ import type { FailureOutcome } from './outcome.ts';
 
 /** `name[id]` */
 export function label(x: Execution): string {
-  return x.headers ? `${x.headers.shadow ?? x.headers.task}[${x.headers.id}]` : `${x.task.name}[?]`;
+  if (!x.headers) return `${x.task.name}[?]`;
+  return printable(`${x.headers.shadow ?? x.headers.task}[${x.headers.id}]`);
 }
 
 export function logOutcome(x: Execution): void {
