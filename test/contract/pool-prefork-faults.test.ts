@@ -114,6 +114,13 @@ describe('a child that dies', () => {
 });
 
 describe('a child that never gets ready', () => {
+  test('fails the start with what it threw, be it an object without a prototype', async t => {
+    const runnerUrl = new URL('../fixtures/pool-bare-runner.ts', import.meta.url);
+    const h = newPool(t, 'prefork', { runnerUrl });
+
+    await assert.rejects(h.pool.start(), /thrown bare/);
+  });
+
   test('is killed, and a pool with no other child does not start', async t => {
     const runnerUrl = new URL('../fixtures/pool-hanging-runner.ts', import.meta.url);
     const h = newPool(t, 'prefork', { runnerUrl, procAliveTimeout: 0.5 });

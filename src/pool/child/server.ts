@@ -3,6 +3,8 @@
  * to run. Whether it lives in a process or a thread is the port's affair.
  */
 
+import { inspect } from 'node:util';
+import { isError } from '../../base/kind-of.ts';
 import type { JobRunner, RunnerFactory } from '../contract.ts';
 import { ChildLedger, type LedgerMemory, ledgerSize } from '../ledger.ts';
 import type {
@@ -214,7 +216,11 @@ function opening(runner: JobRunner): JobRunner {
 }
 
 function describe(error: unknown): { message: string; stack: string } {
-  if (!(error instanceof Error)) return { message: String(error), stack: String(error) };
+  if (!isError(error)) {
+    // an object without a prototype has no text of its own
+    const text = typeof error === 'object' ? inspect(error) : String(error);
+    return { message: text, stack: text };
+  }
   return { message: `${error.name}: ${error.message}`, stack: error.stack ?? error.message };
 }
 
