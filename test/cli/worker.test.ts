@@ -224,6 +224,11 @@ describe('worker', { concurrency: 2 }, () => {
   const refused: [string, string[], RegExp][] = [
     ['an unknown URL scheme', ['-b', 'nosuch://x', 'worker'], /^Error: .*nosuch/],
     [
+      'SQLite in memory, which children do not share,',
+      ['-b', 'sqla+sqlite:///:memory:', 'worker'],
+      /^Error: .*:memory:.* lives inside one process/,
+    ],
+    [
       'a log file that cannot be opened',
       ['worker', '-f', '/nonexistent/w.log'],
       /^Error: .*w\.log/,
