@@ -26,6 +26,9 @@ def send(name, *args, kwargs=None, **options):
     return app.send_task(name, args=args, kwargs=kwargs or {}, **options)
 `;
 
+/** Seconds: Python's worker tries for less than one to send a result. */
+const UNTIL_BROKER_IS_BACK = 12;
+
 type PythonWorker = ChildProcess & { log: string };
 
 function startPythonWorker(settings: object): PythonWorker {
@@ -59,7 +62,8 @@ describe('results over RabbitMQ shared with Python Celery', { skip }, () => {
       task_default_queue: queue,
     });
     app = new Celery('client', settings(theirQueue));
-    ours = startWorker(settings(ourQueue));
+    // with one name both would want the same control queue, and Python's worker ends when it comes second
+    ours = startWorker(settings(ourQueue), ['-n', 'typescript@%h']);
     theirs = startPythonWorker(settings(theirQueue));
     await ours.sees(/ ready\./);
     await eventually(() => assert.match(theirs.log, / ready\./), { seconds: 30 });
@@ -172,8 +176,10 @@ for r in [send('w.add', 1, 1, countdown=0.5, expires=0.1), send('w.dies', data['
   it('reach us although the broker was killed between sending and reading', async () => {
     const [inOurs, inTheirs] = [file(), file()];
     const results = [
-      await app.sendTask('w.work', [inTheirs, 'python', 3]),
-      await app.sendTask('w.work', [inOurs, 'typescript', 3], { queue: ourQueue }),
+      await app.sendTask('w.work', [inTheirs, 'python', UNTIL_BROKER_IS_BACK]),
+      await app.sendTask('w.work', [inOurs, 'typescript', UNTIL_BROKER_IS_BACK], {
+        queue: ourQueue,
+      }),
     ];
     await eventually(async () => {
       assert.deepEqual(await lines(inTheirs), ['py python']);
