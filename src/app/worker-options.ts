@@ -3,8 +3,18 @@
  * command line (`cli/declarations/worker.ts`).
  */
 import type { LogLevel } from '../base/logger.ts';
-import { didYouMean } from '../base/nearest.ts';
-import { checkArgument, checkOptions, type Kinds, map, wait } from '../base/option-kinds.ts';
+import {
+  any,
+  checkOptions,
+  code,
+  flag,
+  type Kind,
+  type Kinds,
+  name,
+  names,
+  oneOf,
+  wait,
+} from '../base/option-kinds.ts';
 import type { SettingName, SettingValues } from './settings-table.ts';
 import type { LogSink } from './signals.ts';
 
@@ -50,29 +60,31 @@ export interface WorkerOptions extends SettingOptions {
   readonly module?: string | URL;
 }
 
-const OTHERS: Readonly<Record<Exclude<keyof WorkerOptions, keyof SettingOptions>, true>> = {
-  queues: true,
-  excludeQueues: true,
-  hostname: true,
-  optimization: true,
-  include: true,
-  purge: true,
-  loglevel: true,
-  logFormat: true,
-  log: true,
-  module: true,
+const OTHERS: Kinds<Omit<WorkerOptions, keyof SettingOptions>> = {
+  queues: names,
+  excludeQueues: names,
+  hostname: name,
+  optimization: oneOf('default', 'fair'),
+  include: names,
+  purge: flag,
+  loglevel: oneOf('debug', 'info', 'warning', 'error', 'critical'),
+  logFormat: oneOf('text', 'json'),
+  log: code,
+  module: {
+    words: 'a URL, a path or what follows -A',
+    accepts: value => name.accepts(value) || value instanceof URL,
+  },
 };
 
-/** @throws TypeError naming the nearest option for one that does not exist */
+/** A setting says itself what values it takes. */
+const WORKER: Readonly<Record<string, Kind>> = {
+  ...Object.fromEntries(Object.keys(WORKER_SETTINGS).map(option => [option, any])),
+  ...OTHERS,
+};
+
+/** @throws TypeError naming the option, the value and the nearest known option */
 export function checkWorkerOptions(options: WorkerOptions): void {
-  checkArgument(options, map, 'What app.worker takes');
-  const known = [...Object.keys(WORKER_SETTINGS), ...Object.keys(OTHERS)];
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    throw new TypeError(
-      `There is no option ${JSON.stringify(name)} of a worker.${didYouMean(name, known)}`,
-    );
-  }
+  checkOptions(options, WORKER, 'a worker');
 }
 
 /** The settings that the options stand for. */
