@@ -4,6 +4,7 @@ import type { ResultBackend } from '../backends/contract.ts';
 import { waitForResult } from '../backends/wait.ts';
 import type { Closing } from '../base/closing.ts';
 import { deferred } from '../base/deferred.ts';
+import { News } from '../base/news.ts';
 import { saferepr } from '../base/saferepr.ts';
 import type { Control } from '../control/control.ts';
 import type { RevokeOptions } from '../control/control-options.ts';
@@ -96,14 +97,10 @@ export class AsyncResult<R = unknown> {
     checkBounds(options, 'updates');
     const closing = this.#host.closing();
     const backend = await this.#host.backend();
-    const seen: ResultMeta[] = [];
-    let wake = deferred();
+    const news = new News<ResultMeta>();
+    const hear = (meta: ResultMeta) => news.add(meta);
     const over = deferred<never>();
-    over.promise.catch(() => {});
-    const hear = (meta: ResultMeta) => {
-      seen.push(meta);
-      wake.resolve();
-    };
+    over.promise.catch(error => news.end(error));
     const disarm = arm({ ...options, closing }, over.reject);
     const subscribing = backend.subscribe(this.id, hear, over.reject);
     const unsubscribe = () => subscribing.then(end => end()).catch(() => {});
@@ -112,11 +109,9 @@ export class AsyncResult<R = unknown> {
       closing.throwIfClosed();
       await Promise.race([subscribing, over.promise]);
       const stored = await Promise.race([backend.fetch(this.id), over.promise]);
-      if (stored && seen.length === 0) hear(stored);
+      if (stored && news.isEmpty) hear(stored);
       for (;;) {
-        await noted(this.id, Promise.race([wake.promise, over.promise]));
-        wake = deferred();
-        for (const meta of seen.splice(0)) {
+        for (const meta of await noted(this.id, news.take())) {
           const isFinal = states.READY_STATES.has(meta.status);
           if (isFinal) backend.release?.(this.id);
           yield meta;
