@@ -34,4 +34,21 @@ describe('runs that ended without the broker knowing', () => {
     assert.equal(acks.endOf(run('1')), DONE);
     assert.equal(acks.endOf(run('1000')), DONE);
   });
+
+  test('are remembered for ten minutes after each run, and no longer', () => {
+    const clock = new ManualClock();
+    const acks = new LostAcks(clock);
+    acks.add(run('1'), DONE);
+    acks.add(run('2'), DONE);
+    clock.advance(300);
+    acks.add(run('2'), DONE);
+
+    clock.advance(299.9);
+    assert.equal(acks.endOf(run('1')), DONE);
+    clock.advance(0.1);
+    assert.equal(acks.endOf(run('1')), undefined);
+    assert.equal(acks.endOf(run('2')), DONE);
+    clock.advance(300);
+    assert.equal(acks.endOf(run('2')), undefined);
+  });
 });
