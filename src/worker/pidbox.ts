@@ -8,7 +8,7 @@ import { printable } from '../base/printable.ts';
 import { controlExchange, replyExchange } from '../control/mailbox.ts';
 import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
 import { queue } from '../messaging/entities.ts';
-import { AccessRefused } from '../messaging/errors.ts';
+import { ChannelError } from '../messaging/errors.ts';
 import {
   buildControlReply,
   type ControlRequest,
@@ -39,19 +39,45 @@ export class Pidbox {
   readonly #options: PidboxOptions;
   #consumer: Consumer | undefined;
   #clock = 0;
+  /** Why there is no remote control; it is tried again on every new connection. */
+  #refusal: string | undefined;
+  #stopListening: (() => void) | undefined;
+  #startingAgain: Promise<void> = Promise.resolve();
 
   constructor(options: PidboxOptions) {
     this.#options = options;
   }
 
-  /** Without the permission to listen the worker goes on, and says which one it lacks. */
+  /** Where the broker refuses the inbox the worker goes on, and says why it has none. */
   async start(): Promise<void> {
+    this.#stopListening ??= this.#options.transport.onEvent(({ type }) => {
+      if (type !== 'connected' || this.#refusal === undefined) return;
+      this.#startingAgain = this.#startingAgain.then(() => this.#startAgain());
+    });
+    await this.#open();
+  }
+
+  async #open(): Promise<void> {
+    const { logger } = this.#options;
     try {
       await this.#listen();
+      if (this.#refusal !== undefined) logger.info('Remote control is on.');
+      this.#refusal = undefined;
     } catch (error) {
-      if (!(error instanceof AccessRefused)) throw error;
-      this.#options.logger.warning(`Remote control is off: ${error.message}`);
+      if (!(error instanceof ChannelError)) throw error;
+      // the same words once
+      if (error.message !== this.#refusal) {
+        logger.warning(`Remote control is off: ${error.message}`);
+      }
+      this.#refusal = error.message;
     }
+  }
+
+  /** What is no refusal is the connection's failure, and another connection follows. */
+  async #startAgain(): Promise<void> {
+    if (this.#refusal === undefined || !this.#stopListening) return;
+    await this.#open().catch(() => {});
+    if (!this.#stopListening) await this.#close();
   }
 
   async #listen(): Promise<void> {
@@ -75,6 +101,12 @@ export class Pidbox {
   }
 
   async stop(): Promise<void> {
+    this.#stopListening?.();
+    this.#stopListening = undefined;
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
     await this.#consumer?.close();
     this.#consumer = undefined;
   }

@@ -1,7 +1,7 @@
 /** amqplib's errors as ours. */
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { maskIn } from '../../base/mask-url.ts';
-import { ChannelError, ConnectionClosed, OperationalError } from '../errors.ts';
+import { AccessRefused, ChannelError, ConnectionClosed, OperationalError } from '../errors.ts';
 import type { ServerUrl } from '../url.ts';
 
 /** Reply codes of AMQP. */
@@ -73,7 +73,10 @@ export function operationError(
     return error;
   }
   const text = serverText(safe(textOf(error), urls));
-  if (isRefusal(error)) return new ChannelError(`Error ${doing}: ${text}.`, { cause: error });
+  if (isRefusal(error)) {
+    const Refusal = replyCode(error) === ACCESS_REFUSED ? AccessRefused : ChannelError;
+    return new Refusal(`Error ${doing}: ${text}.`, { cause: error });
+  }
   return new OperationalError(`Error ${doing}: ${text}`);
 }
 
