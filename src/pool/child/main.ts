@@ -2,12 +2,15 @@
 
 import { LedgerFile } from '../ledger.ts';
 import { EXIT_ORPHANED, LEDGER_FD } from '../messages.ts';
+import { killOffspring, offspringOf } from '../prefork/offspring.ts';
 import { ChildServer } from './server.ts';
 import { holdYoungHeap } from './young-heap.ts';
 
 // as they were before a task could put others in their place
 const send = process.send?.bind(process);
 const exit = process.exit.bind(process);
+const kill = process.kill.bind(process);
+const { pid } = process;
 
 const releaseYoungHeap = holdYoungHeap();
 const server = new ChildServer({
@@ -20,13 +23,19 @@ const server = new ChildServer({
   onReady: releaseYoungHeap,
   memory: () => Math.floor(process.memoryUsage.rss() / 1024),
   exit,
-  die: () => process.kill(process.pid, 'SIGKILL'),
+  die: () => {
+    killOffspring(offspringOf(pid));
+    kill(pid, 'SIGKILL');
+  },
 });
 
 const LISTENERS: Readonly<Record<string, (batch: unknown) => void>> = {
   message: batch => server.receive(batch),
   // also when the parent was killed: its messages belong to another worker from now on
-  disconnect: () => exit(EXIT_ORPHANED),
+  disconnect: () => {
+    killOffspring(offspringOf(pid));
+    exit(EXIT_ORPHANED);
+  },
   // a task that calls process.exit must not take the replies of earlier ones along
   exit: () => server.flush(),
   // Ctrl+C reaches the whole process group; the parent decides what becomes of the children

@@ -1,6 +1,7 @@
 /**
  * Kills the children when the parent has been killed. They go by themselves as soon as
  * their event loop hears that the channel is closed, but a task may block it for ever.
+ * As they do, it takes along what they have started (`offspring.ts`).
  * A shell, because a watching thread in each child would cost more than the child's share.
  */
 
@@ -10,7 +11,23 @@ import { once } from 'node:events';
 /** Each line is the whole list; the end of input is the end of the parent. */
 const SCRIPT = `trap '' HUP INT QUIT TERM
 while read -r line; do pids=$line; done
-if [ -n "$pids" ]; then kill -9 $pids; fi`;
+stat_of() {
+  stat=
+  { read -r stat < /proc/$1/stat; } 2>/dev/null
+  set -- \${stat##*) }
+  session=$4
+}
+below() {
+  for child in $(cat /proc/$1/task/*/children 2>/dev/null); do
+    stat_of $child
+    if [ "$session" = "$ours" ]; then echo $child; below $child; fi
+  done
+}
+if [ -n "$pids" ]; then
+  stat_of $$
+  ours=$session
+  kill -9 $(for pid in $pids; do echo $pid; [ -z "$ours" ] || below $pid; done)
+fi`;
 
 export class Guardian {
   #process: ChildProcess | undefined;

@@ -17,6 +17,7 @@ import type { Batch, FromChild, ToChild } from '../messages.ts';
 import { isBatch } from '../messages.ts';
 import type { PoolOptions } from '../options.ts';
 import { Guardian } from './guardian.ts';
+import { killOffspring, type Offspring, offspringOf } from './offspring.ts';
 import { ParcelInParts } from './parcel.ts';
 
 /** The entry keeps the extension it has here: `.ts` under tsx, `.js` in dist. */
@@ -92,6 +93,8 @@ class ProcessCarrier implements Carrier {
   #exit: CarrierExit | undefined;
   #isDisconnected = false;
   #timer: Timer | undefined;
+  /** What it had started when it was told to end. */
+  #offspring: readonly Offspring[] = [];
 
   constructor(child: ChildProcess, ledger: LedgerFile, events: CarrierEvents, clock: Clock) {
     this.pid = child.pid;
@@ -126,7 +129,12 @@ class ProcessCarrier implements Carrier {
   }
 
   kill(signal: NodeJS.Signals): void {
+    const { pid } = this;
+    if (pid === undefined || this.#exit !== undefined) return;
+    // nobody can tell whose they were when it is gone
+    this.#offspring = offspringOf(pid, signal === 'SIGKILL');
     this.#process.kill(signal);
+    if (signal === 'SIGKILL') killOffspring(this.#offspring);
   }
 
   #onError({ message, stack = message }: Error): void {
@@ -138,6 +146,7 @@ class ProcessCarrier implements Carrier {
 
   #onExit(exit: CarrierExit): void {
     this.#exit = exit;
+    killOffspring(this.#offspring);
     // messages may still be in the channel: `disconnect` comes after the last of them
     if (!this.#isDisconnected) {
       this.#timer = this.#clock.after(SECOND_END_AFTER_FIRST, () => {
