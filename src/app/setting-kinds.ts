@@ -2,7 +2,7 @@
 
 import { levelNamed } from '../base/logger.ts';
 import { didYouMean } from '../base/nearest.ts';
-import { LONGEST_SECONDS, millisecondsHint } from '../base/seconds.ts';
+import { LONGEST_SECONDS, secondsHint } from '../base/seconds.ts';
 import { isTimeZone, nearestTimeZone } from '../base/time-zone.ts';
 import { PRIORITY_NAMES, type Priority, type PriorityName } from './priority-names.ts';
 
@@ -187,7 +187,9 @@ export const duration: Kind<Duration, number> = {
   hint(value) {
     const units = Object.keys(UNIT_SECONDS);
     const unknown = isDict(value) && Object.keys(value).find(key => !units.includes(key));
-    return unknown ? didYouMean(unknown, units) : millisecondsHint(value);
+    return unknown
+      ? didYouMean(unknown, units)
+      : secondsHint(isNumber(value) ? value : durationSeconds(value));
   },
 };
 

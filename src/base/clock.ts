@@ -1,4 +1,5 @@
 /** Time as the rest of the code sees it, so that tests can hold the hands of the clock. */
+import { LONGEST_TIMER_MS } from './seconds.ts';
 
 export interface Timer {
   cancel(): void;
@@ -14,12 +15,9 @@ export interface Clock {
    * process alive unless `unref` is set.
    */
   after(seconds: number, fn: () => void, options?: { unref?: boolean }): Timer;
-  /** Call `fn` every `seconds` until cancelled. */
+  /** Call `fn` every `seconds`, of any length, until cancelled. */
   every(seconds: number, fn: () => void, options?: { unref?: boolean }): Timer;
 }
-
-/** setTimeout fires at once for anything longer than this (2^31 - 1 ms). */
-const LONGEST_TIMEOUT_MS = 2_147_483_647;
 
 class SystemClock implements Clock {
   now(): number {
@@ -36,8 +34,8 @@ class SystemClock implements Clock {
     const arm = () => {
       const left = due - performance.now();
       handle =
-        left > LONGEST_TIMEOUT_MS
-          ? setTimeout(arm, LONGEST_TIMEOUT_MS)
+        left > LONGEST_TIMER_MS
+          ? setTimeout(arm, LONGEST_TIMER_MS)
           : setTimeout(fn, Math.max(0, left));
       if (options.unref) handle.unref();
     };
@@ -46,9 +44,24 @@ class SystemClock implements Clock {
   }
 
   every(seconds: number, fn: () => void, options: { unref?: boolean } = {}): Timer {
+    if (seconds * 1000 > LONGEST_TIMER_MS) return this.#seldom(seconds, fn, options);
     const handle = setInterval(fn, seconds * 1000);
     if (options.unref) handle.unref();
     return { cancel: () => clearInterval(handle) };
+  }
+
+  /** As `every`, for a period that no interval of Node's can have. */
+  #seldom(seconds: number, fn: () => void, options: { unref?: boolean }): Timer {
+    let timer: Timer;
+    const arm = () => {
+      timer = this.after(seconds, next, options);
+    };
+    const next = () => {
+      arm();
+      fn();
+    };
+    arm();
+    return { cancel: () => timer.cancel() };
   }
 }
 

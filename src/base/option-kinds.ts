@@ -6,7 +6,7 @@
 import { isRecord } from './kind-of.ts';
 import { didYouMean } from './nearest.ts';
 import { saferepr } from './saferepr.ts';
-import { LONGEST_SECONDS, millisecondsHint } from './seconds.ts';
+import { LONGEST_SECONDS, secondsHint } from './seconds.ts';
 
 export interface Kind {
   /** Completes "must be …". */
@@ -36,18 +36,18 @@ export const number: Kind = { words: 'a number', accepts: value => Number.isFini
 export const span: Kind = {
   words: 'a number of seconds',
   accepts: value => Number.isFinite(value) && (value as number) < LONGEST_SECONDS,
-  hint: millisecondsHint,
+  hint: secondsHint,
 };
 export const seconds: Kind = {
   words: 'a number of seconds',
   accepts: value => span.accepts(value) && (value as number) >= 0,
-  hint: millisecondsHint,
+  hint: secondsHint,
 };
 /** How long to wait: without end too, and not at all when what is left of a time is negative. */
 export const wait: Kind = {
   words: 'a number of seconds',
   accepts: value => value === Number.POSITIVE_INFINITY || span.accepts(value),
-  hint: millisecondsHint,
+  hint: secondsHint,
 };
 export const count: Kind = {
   words: 'a whole number',

@@ -1,5 +1,6 @@
 /** What the text after an option may be, and what it becomes. Error texts are Celery's. */
 import { type LogLevel, levelNamed } from '../base/logger.ts';
+import { LONGEST_SECONDS, secondsHint } from '../base/seconds.ts';
 import { fromIso } from '../wire/dates.ts';
 import { parsePythonJson } from '../wire/json-parser.ts';
 
@@ -59,6 +60,20 @@ export function float(least = Number.NEGATIVE_INFINITY): ValueType<number> {
       return inRange(value, least);
     },
   };
+}
+
+/** A duration in seconds. */
+export function seconds(least = Number.NEGATIVE_INFINITY): ValueType<number> {
+  const { metavar, parse } = float(least);
+  return {
+    metavar,
+    parse: given => notTooLong(parse(given)),
+  };
+}
+
+function notTooLong(value: number): number {
+  if (value < LONGEST_SECONDS) return value;
+  throw new RangeError(`${value} is too long.${secondsHint(value)}`);
 }
 
 function number(given: string): number | undefined {
@@ -157,7 +172,7 @@ export const isoDateOrSeconds: ValueType<string | number> = {
   metavar: 'TIME|SECONDS',
   parse: given => {
     const seconds = number(given);
-    if (seconds !== undefined) return seconds;
+    if (seconds !== undefined) return notTooLong(seconds);
     if (isIsoDate(given)) return given;
     throw new RangeError(`${quoted(given)} is neither a number of seconds nor an ISO 8601 date.`);
   },

@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { sleep } from '../base/backoff.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { checkArgument, wait } from '../base/option-kinds.ts';
 import { processWide } from '../base/process-wide.ts';
 import { argsRepr, saferepr } from '../base/saferepr.ts';
 import type { TimeZone } from '../base/time-zone.ts';
@@ -123,8 +124,14 @@ export class TaskContext {
     return this.#lastRetry;
   }
 
-  /** Wait; throws the reason of `signal` when that aborts first. @param seconds how long */
-  sleep(seconds: number): Promise<void> {
+  /**
+   * Wait; throws the reason of `signal` when that aborts first.
+   *
+   * @param seconds how long; Infinity is until then
+   * @throws TypeError for anything but a number of seconds
+   */
+  async sleep(seconds: number): Promise<void> {
+    checkArgument(seconds, wait, 'The time to sleep');
     return sleep(seconds, this.#host.clock, this.signal);
   }
 

@@ -1,4 +1,5 @@
 /** Going through what waits in a queue, one message after the other, and putting back what stays. */
+import { systemClock } from '../base/clock.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import { type Consumer, type Delivery, TAKE_NOTHING, type Transport } from './contract.ts';
 import type { Queue } from './entities.ts';
@@ -99,10 +100,8 @@ export async function browseOne(
 
 async function within(seconds: number, promise: Promise<void>): Promise<void> {
   if (!Number.isFinite(seconds)) return promise;
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, seconds * 1000);
-  });
-  await Promise.race([promise, timeout]);
-  clearTimeout(timer);
+  const over = deferred<void>();
+  const timer = systemClock.after(seconds, over.resolve);
+  await Promise.race([promise, over.promise]);
+  timer.cancel();
 }

@@ -2,8 +2,10 @@
  * Which parts of a URL count with which broker or result backend. What does not count is refused:
  * nobody writes a user, a database or an option to have it ignored.
  */
+
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { LONGEST_SECONDS, secondsHint } from '../base/seconds.ts';
 import type { ServerUrl } from './url.ts';
 
 type Part = 'user' | 'host' | 'port' | 'path';
@@ -181,17 +183,24 @@ function checkOption(
   const wanted = WANTED[kind];
   if (wanted && !wanted.test(value)) {
     // the value of a number is no secret
-    refuse(url, `${name} should be ${wanted.text}, not ${JSON.stringify(value)}`);
+    refuse(
+      url,
+      `${name} should be ${wanted.text}, not ${JSON.stringify(value)}.${secondsHint(Number(value))}`.replace(
+        /\.$/,
+        '',
+      ),
+    );
   }
 }
 
-const DECIMAL = /^\d+(\.\d+)?$/;
+const isDuration = (value: string) =>
+  /^\d+(\.\d+)?$/.test(value) && Number(value) < LONGEST_SECONDS;
 const WANTED: Partial<Record<OptionKind, { text: string; test: (value: string) => boolean }>> = {
   seconds: {
     text: 'a number of seconds above 0',
-    test: value => DECIMAL.test(value) && Number(value) > 0,
+    test: value => isDuration(value) && Number(value) > 0,
   },
-  'seconds or 0': { text: 'a number of seconds', test: value => DECIMAL.test(value) },
+  'seconds or 0': { text: 'a number of seconds', test: isDuration },
   database: { text: 'a database number', test: value => /^\d+$/.test(value) },
 };
 

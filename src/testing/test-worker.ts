@@ -1,8 +1,10 @@
 /** A real worker in the test's own process. */
+
 import type { Celery } from '../app/app.ts';
 import type { AsyncResult } from '../app/async-result.ts';
 import { TimeoutError } from '../backends/errors.ts';
 import type { Logger, LogLevel } from '../base/logger.ts';
+import { timerMs } from '../base/seconds.ts';
 import { queue } from '../messaging/entities.ts';
 import { taskRunner } from '../worker/child.ts';
 import type { Request } from '../worker/request.ts';
@@ -304,7 +306,7 @@ export class TestWorker {
         const wanted = state === undefined ? 'ended' : `reached ${state}`;
         const calls = known.length === 0 ? 'nothing was sent' : known.join(', ');
         reject(new TimeoutError(`No such call ${wanted} within ${timeout} s: ${calls}.`));
-      }, timeout * 1000);
+      }, timerMs(timeout));
     });
   }
 }

@@ -43,6 +43,7 @@ describe('SQLite URL', () => {
     const refusals = {
       'sqla+sqlite://celery.db': /three slashes/,
       'sqla+sqlite:///x.db?timout=3': /"timout".*Did you mean "timeout"\?/,
+      'sqla+sqlite:///x.db?timeout=1e15': /timeout=1e15.*It has to be below 1e11 seconds/,
       'sqla+sqlite:///x.db?timeout=soon': /timeout=soon.*not a number of seconds/,
     };
 

@@ -1,6 +1,9 @@
 /** Turns `result_backend` and the `redis_*` settings into a client that heals by itself. */
+
 import type { Redis, RedisOptions } from 'ioredis';
 import { ImproperlyConfigured } from '../../base/errors.ts';
+import { saferepr } from '../../base/saferepr.ts';
+import { isSeconds, secondsHint } from '../../base/seconds.ts';
 import { newRedisClient, redisClientOptions, redisDatabase } from '../../messaging/redis/client.ts';
 import { parseUrls, type ServerUrl } from '../../messaging/url.ts';
 import { checkUrls, redisClientOptionsIn } from '../../messaging/url-rules.ts';
@@ -109,7 +112,11 @@ export function healthCheckInterval(
     redisClientOptionsIn(url).health_check_interval ??
     transportOptions.health_check_interval ??
     settings.redis_backend_health_check_interval;
-  return typeof given === 'number' ? given : DEFAULT_HEALTH_CHECK_INTERVAL;
+  if (given === undefined || given === null) return DEFAULT_HEALTH_CHECK_INTERVAL;
+  if (isSeconds(given)) return given;
+  throw new ImproperlyConfigured(
+    `redis_backend_health_check_interval must be a number of seconds, not ${saferepr(given)}.${secondsHint(given)}`,
+  );
 }
 
 function masterName([url]: RedisUrls, transportOptions: Readonly<Record<string, unknown>>) {
@@ -125,9 +132,9 @@ function masterName([url]: RedisUrls, transportOptions: Readonly<Record<string, 
 
 function seconds(value: unknown, name: string): number | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value === 'number' && value > 0) return value;
+  if (isSeconds(value) && value > 0) return value;
   throw new ImproperlyConfigured(
-    `${name} must be a positive number of seconds, not ${JSON.stringify(value)}.`,
+    `${name} must be a positive number of seconds, not ${saferepr(value)}.${secondsHint(value)}`,
   );
 }
 

@@ -2,8 +2,10 @@
  * Writes and reads result documents: batched per event-loop turn, tried again over a lost
  * connection and while the server says "not now" (every operation here may safely run twice).
  */
+
 import type { Redis } from 'ioredis';
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import { timerMs } from '../../base/seconds.ts';
 import { isDenied, isPassingReply, isReply } from '../../messaging/redis/replies.ts';
 import type { Encoded } from '../result-codec.ts';
 import type { RetrySchedule } from '../retry.ts';
@@ -164,7 +166,7 @@ export class RedisDocuments {
         this.#wakers.delete(end);
         resolve();
       };
-      const timer = setTimeout(end, seconds * 1000);
+      const timer = setTimeout(end, timerMs(seconds));
       this.#wakers.add(end);
     });
   }

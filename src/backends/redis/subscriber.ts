@@ -4,8 +4,10 @@
  * Owns: the connection and which channels it is subscribed to. Changes of one event-loop turn
  * travel together. After a reconnect everything wanted is subscribed to again.
  */
+
 import type { Redis } from 'ioredis';
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import { timerMs } from '../../base/seconds.ts';
 import { AccessRefused, ConnectionClosed } from '../../messaging/errors.ts';
 import { isDenied, isPassingReply, isReply } from '../../messaging/redis/replies.ts';
 
@@ -115,7 +117,7 @@ export class Subscriber {
         },
         () => {},
       );
-    }, healthCheckInterval * 1000);
+    }, timerMs(healthCheckInterval));
   }
 
   #stopPinging(): void {

@@ -1,6 +1,6 @@
 import type { Declaration } from '../command.ts';
 import type { Options } from '../option.ts';
-import { float, isoDate, isoDateOrSeconds, jsonArray, jsonObject, text } from '../value-type.ts';
+import { isoDate, isoDateOrSeconds, jsonArray, jsonObject, seconds, text } from '../value-type.ts';
 
 export const CALL_OPTIONS = {
   args: {
@@ -23,7 +23,7 @@ export const CALL_OPTIONS = {
   },
   countdown: {
     flags: ['--countdown'],
-    type: float(),
+    type: seconds(),
     section: 'Calling Options',
     help: 'Run not before so many seconds have passed.',
   },

@@ -1,6 +1,6 @@
 import type { Declaration } from '../command.ts';
 import type { Options } from '../option.ts';
-import { flag, float, integer, list } from '../value-type.ts';
+import { flag, integer, list, seconds } from '../value-type.ts';
 
 export const MIGRATE_OPTIONS = {
   limit: {
@@ -11,7 +11,7 @@ export const MIGRATE_OPTIONS = {
   },
   timeout: {
     flags: ['-t', '--timeout'],
-    type: float(0),
+    type: seconds(0),
     section: 'Migration Options',
     help: 'Stop after so many seconds without a message (1).',
   },

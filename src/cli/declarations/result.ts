@@ -1,6 +1,6 @@
 import type { Declaration } from '../command.ts';
 import type { Options } from '../option.ts';
-import { flag, float, text } from '../value-type.ts';
+import { flag, seconds, text } from '../value-type.ts';
 
 export const RESULT_OPTIONS = {
   task: {
@@ -17,7 +17,7 @@ export const RESULT_OPTIONS = {
   },
   timeout: {
     flags: ['--timeout'],
-    type: float(0),
+    type: seconds(0),
     section: 'Options',
     help: 'Seconds to wait; for ever unless given.',
   },

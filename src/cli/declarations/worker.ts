@@ -1,7 +1,7 @@
 import { WORKER_SETTINGS } from '../../app/worker-options.ts';
 import type { Declaration } from '../command.ts';
 import type { Options } from '../option.ts';
-import { choice, flag, float, integer, list, logLevel, path, text } from '../value-type.ts';
+import { choice, flag, integer, list, logLevel, path, seconds, text } from '../value-type.ts';
 
 export const WORKER_OPTIONS = {
   hostname: {
@@ -78,14 +78,14 @@ export const WORKER_OPTIONS = {
   },
   timeLimit: {
     flags: ['--time-limit'],
-    type: float(0),
+    type: seconds(0),
     section: 'Pool Options',
     setting: WORKER_SETTINGS.timeLimit,
     help: 'Seconds after which the child that runs a task is killed.',
   },
   softTimeLimit: {
     flags: ['--soft-time-limit'],
-    type: float(0),
+    type: seconds(0),
     section: 'Pool Options',
     setting: WORKER_SETTINGS.softTimeLimit,
     help: 'Seconds after which a task is told to end.',

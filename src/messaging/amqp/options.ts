@@ -1,9 +1,12 @@
 /** What a RabbitMQ URL, `broker_transport_options` and a few settings ask for. */
+
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { didYouMean } from '../../base/nearest.ts';
+import { saferepr } from '../../base/saferepr.ts';
+import { isSeconds, secondsHint, timerMs } from '../../base/seconds.ts';
 import type { TransportOptions } from '../contract.ts';
 import { unusedOptions } from '../unused-options.ts';
 import type { ServerUrl } from '../url.ts';
@@ -40,9 +43,9 @@ export function optionWarnings(given: Readonly<Record<string, unknown>>): string
 /** `confirm_timeout`, in seconds. @throws ImproperlyConfigured for anything else */
 export function confirmTimeout({ transportOptions }: TransportOptions): number | undefined {
   const given = transportOptions.confirm_timeout ?? undefined;
-  if (given === undefined || (typeof given === 'number' && given > 0)) return given;
+  if (given === undefined || (isSeconds(given) && given > 0)) return given;
   throw new ImproperlyConfigured(
-    `broker_transport_options.confirm_timeout should be a number of seconds above 0, not ${JSON.stringify(given)}.`,
+    `broker_transport_options.confirm_timeout should be a number of seconds above 0, not ${saferepr(given)}.${secondsHint(given)}`,
   );
 }
 
@@ -187,7 +190,7 @@ export function connectArguments(url: ServerUrl, options: TransportOptions): Con
       noDelay: true,
       keepAlive: true,
       keepAliveDelay: 60_000,
-      timeout: Number(url.query.connect_timeout ?? options.connectTimeout) * 1000,
+      timeout: timerMs(Number(url.query.connect_timeout ?? options.connectTimeout)),
       credentials: credentials(options, url),
       clientProperties: {
         product: 'tscelery',

@@ -5,12 +5,14 @@
  * never queues by itself: when its connection ends, every command in flight is rejected at
  * once. Healing is the job of `link.ts`, which makes a new client.
  */
+
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { Redis, type RedisOptions } from 'ioredis';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { maskIn } from '../../base/mask-url.ts';
 import { didYouMean } from '../../base/nearest.ts';
+import { timerMs } from '../../base/seconds.ts';
 import { ChannelError, ConnectionClosed, OperationalError } from '../errors.ts';
 import type { ServerUrl } from '../url.ts';
 import { refuseOtherDatabases } from './handshake.ts';
@@ -132,7 +134,7 @@ function sentinelOptions(
     })),
     // One pass over the sentinels per attempt: link.ts decides when to try again.
     sentinelRetryStrategy: () => null,
-    sentinelCommandTimeout: options.connectTimeout * 1000,
+    sentinelCommandTimeout: timerMs(options.connectTimeout),
     ...(typeof sentinelKwargs.username === 'string' && {
       sentinelUsername: sentinelKwargs.username,
     }),
@@ -175,9 +177,9 @@ export function redisClientOptions(
     ...(username && { username }),
     ...((username || password) && { password: password ?? '' }),
     ...(options.clientName && { connectionName: options.clientName }),
-    ...(options.socketTimeout && { socketTimeout: options.socketTimeout * 1000 }),
+    ...(options.socketTimeout && { socketTimeout: timerMs(options.socketTimeout) }),
     ...(options.scripts && { scripts: { ...options.scripts } }),
-    connectTimeout: options.connectTimeout * 1000,
+    connectTimeout: timerMs(options.connectTimeout),
     lazyConnect: true,
     enableOfflineQueue: false,
     retryStrategy: () => null,

@@ -5,6 +5,7 @@
  * consumer also watches the others: whose heartbeat has stopped is dead, and its messages
  * return to their lists at once instead of after the visibility timeout.
  */
+import { timerMs } from '../../base/seconds.ts';
 import { tagNumber } from './delivery.ts';
 import type { RedisHub } from './hub.ts';
 import type { LeasedIntake } from './leased-intake.ts';
@@ -84,8 +85,7 @@ export class Leases {
     const tick = () => {
       if (this.#hub.link.client) work().catch(error => this.#hub.report(error));
     };
-    // setInterval fires at once for anything beyond 2^31 ms.
-    return setInterval(tick, Math.min(seconds * 1000, 2 ** 31 - 1));
+    return setInterval(tick, timerMs(seconds));
   }
 
   /** Whether a lease may have run out because this process, or its connection, stood still. */

@@ -5,7 +5,9 @@
  * while somebody needs it (`needed`). Commands in flight when a connection ends are rejected:
  * what may be sent again is for the caller to know.
  */
+
 import { sleep } from '../../base/backoff.ts';
+import { systemClock } from '../../base/clock.ts';
 import { ConnectionClosed } from '../errors.ts';
 import type { ScriptedRedis } from './scripts.ts';
 
@@ -112,18 +114,18 @@ export class Link {
     client.on('error', (error: Error) => {
       why ??= error;
     });
-    const timer = setTimeout(() => {
+    const timer = systemClock.after(connectTimeout, () => {
       why ??= new Error(`no answer within ${connectTimeout} s`);
       client.disconnect();
       client.stream?.destroy();
-    }, connectTimeout * 1000);
+    });
     try {
       await client.connect();
     } catch (error) {
       client.disconnect();
       throw toError(why ?? error, 'connecting to Redis');
     } finally {
-      clearTimeout(timer);
+      timer.cancel();
     }
     if (this.#ending.signal.aborted) {
       client.disconnect();

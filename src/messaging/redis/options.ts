@@ -1,5 +1,8 @@
 /** `broker_transport_options` of the Redis transport: names, defaults, checks. */
+
 import { ImproperlyConfigured } from '../../base/errors.ts';
+import { saferepr } from '../../base/saferepr.ts';
+import { isSeconds, secondsHint } from '../../base/seconds.ts';
 import type { TransportOptions } from '../contract.ts';
 import { unusedOptions } from '../unused-options.ts';
 
@@ -70,9 +73,9 @@ class Reader {
     this.#given = given;
   }
 
-  #refuse(name: string, wanted: string): never {
+  #refuse(name: string, wanted: string, hint = ''): never {
     throw new ImproperlyConfigured(
-      `broker_transport_options.${name} should be ${wanted}, not ${JSON.stringify(this.#given[name])}.`,
+      `broker_transport_options.${name} should be ${wanted}, not ${saferepr(this.#given[name])}.${hint}`,
     );
   }
 
@@ -83,8 +86,9 @@ class Reader {
 
   seconds(name: string, fallback: number): number {
     const value = this.#given[name] ?? fallback;
-    const fits = typeof value === 'number' && value > 0 && Number.isFinite(value);
-    return fits ? value : this.#refuse(name, 'a number of seconds above 0');
+    return isSeconds(value) && value > 0
+      ? value
+      : this.#refuse(name, 'a number of seconds above 0', secondsHint(value));
   }
 
   count(name: string): number | undefined {

@@ -1,4 +1,5 @@
 /** The one connection of a transport that listens to fanout exchanges. */
+import { timerMs } from '../../base/seconds.ts';
 import { AccessRefused } from '../errors.ts';
 import type { RedisHub } from './hub.ts';
 import { Link } from './link.ts';
@@ -129,7 +130,7 @@ export class Subscriber {
     if (this.#closed) return;
     this.#health ??= setInterval(() => {
       this.#link.client?.ping().catch(() => {});
-    }, this.#hub.options.healthCheckInterval * 1000);
+    }, timerMs(this.#hub.options.healthCheckInterval));
   }
 }
 

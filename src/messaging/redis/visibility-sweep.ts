@@ -3,7 +3,9 @@
  * renewed for the visibility timeout, under kombu's own lock. Messages of living tscelery
  * consumers are never that old.
  */
+
 import { randomUUID } from 'node:crypto';
+import { timerMs } from '../../base/seconds.ts';
 import { exchange } from '../entities.ts';
 import { redeliveredText } from './delivery.ts';
 import type { RedisHub } from './hub.ts';
@@ -22,8 +24,7 @@ export class VisibilitySweep {
   /** Sweeps now and then regularly. Idempotent. */
   start(): void {
     if (this.#timer) return;
-    const everyMs = Math.min(this.#hub.options.restoreEvery * 1000, 2 ** 31 - 1);
-    this.#timer = setInterval(() => this.#sweep(), everyMs);
+    this.#timer = setInterval(() => this.#sweep(), timerMs(this.#hub.options.restoreEvery));
     this.#sweep();
   }
 

@@ -2,6 +2,7 @@
  * The one place that knows an SQLite driver. Everything else sees the part of `node:sqlite`
  * declared here, and errors that say which file is in trouble and what to do about it.
  */
+
 import {
   accessSync,
   chmodSync,
@@ -14,6 +15,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { type CeleryError, ImproperlyConfigured } from '../../base/errors.ts';
+import { timerMs } from '../../base/seconds.ts';
 import { OperationalError } from '../errors.ts';
 import { MEMORY } from './location.ts';
 
@@ -72,7 +74,7 @@ export function openSqlite(path: string, options: OpenSqliteOptions = {}): Sqlit
   try {
     if (path !== MEMORY) prepareFile(path, readOnly);
     database = new driver(path, { readOnly });
-    database.exec(`PRAGMA busy_timeout = ${Math.round(busyTimeout * 1000)}`);
+    database.exec(`PRAGMA busy_timeout = ${Math.round(timerMs(busyTimeout))}`);
     // Python does not enforce foreign keys either, and the check costs time on every insert.
     database.exec('PRAGMA foreign_keys = OFF');
     if (path !== MEMORY && !readOnly) enterWalMode(database, busyTimeout);

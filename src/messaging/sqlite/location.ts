@@ -1,7 +1,9 @@
 /** Which file an SQLAlchemy URL for SQLite means. Shared by the broker and the result backend. */
+
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { maskUrl } from '../../base/mask-url.ts';
 import { didYouMean } from '../../base/nearest.ts';
+import { isSeconds, secondsHint } from '../../base/seconds.ts';
 
 export interface SqliteLocation {
   /** A path as written (relative to the working directory unless absolute), or `:memory:`. */
@@ -75,8 +77,8 @@ function refuseMode(mode: string | null, url: string): void {
 function seconds(text: string | null, url: string): number {
   if (text === null) return DEFAULT_TIMEOUT;
   const value = Number(text);
-  if (text.trim() !== '' && value >= 0) return value;
+  if (text.trim() !== '' && isSeconds(value)) return value;
   throw new ImproperlyConfigured(
-    `timeout=${text} in the SQLite URL ${JSON.stringify(url)} is not a number of seconds.`,
+    `timeout=${text} in the SQLite URL ${JSON.stringify(url)} is not a number of seconds.${secondsHint(value)}`,
   );
 }

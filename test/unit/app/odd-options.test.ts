@@ -26,6 +26,10 @@ describe('a result', () => {
       [() => result.get({ timeout: '5' }), /timeout must be a number of seconds, got '5'/],
       [() => result.get({ timeout: Number.NaN }), /timeout must be a number of seconds, got nan/],
       [() => result.get({ timeout: 1_800_000_000_000 }), /milliseconds: 1800000000\?/],
+      [
+        () => result.get({ timeout: 1e15 }),
+        /got 1000000000000000\. It has to be below 1e11 seconds/,
+      ],
       [() => result.get(AbortSignal.timeout(9)), /options of get must be an object/],
       [() => result.state({ signl: 1 }), /no option "signl" of a result\. Did you mean "signal"/],
       [() => result.forget({ timeuot: 1 }), /no option "timeuot" of forget/],

@@ -40,6 +40,10 @@ describe('settings table', () => {
   test('a duration that looks like milliseconds, is endless or negative is refused', () => {
     const hint = /result_expires must be .*1795173964633 was given.*in seconds.*1795173964\.633\?/;
     assert.throws(() => fromSource({ result_expires: 1795173964633 }), { message: hint });
+    const bound = /broker_connection_timeout .*It has to be below 1e11 seconds/;
+    for (const long of [1e15, { weeks: 1e9 }]) {
+      assert.throws(() => fromSource({ broker_connection_timeout: long }), { message: bound });
+    }
     for (const bad of [Number.POSITIVE_INFINITY, Number.NaN, -1]) {
       assert.throws(() => fromSource({ task_time_limit: bad }), /task_time_limit must be a number/);
     }

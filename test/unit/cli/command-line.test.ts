@@ -217,6 +217,21 @@ describe('wrong command line', () => {
     assert.match(refusal(['call', 'add', '-a', '[1,']), /'\[1,' is not valid JSON/);
   });
 
+  it('a duration that is too long is refused with the bound, in every command', () => {
+    for (const words of [
+      ['result', 'id', '--timeout'],
+      ['migrate', 'memory://a', 'memory://b', '--timeout'],
+      ['call', 'add', '--countdown'],
+      ['call', 'add', '--expires'],
+      ['worker', '--time-limit'],
+      ['worker', '--soft-time-limit'],
+    ]) {
+      const text = refusal([...words, '1e15']);
+      assert.match(text, /Invalid value for '.*': 1000000000000000 .* below 1e11 seconds/);
+    }
+    assert.equal(accepts(['result', 'id', '--timeout', '3e9']).values.timeout, 3e9);
+  });
+
   it('a time that is none is refused', () => {
     for (const words of [
       ['--eta', 'tomorrow'],

@@ -28,6 +28,10 @@ const REFUSED: readonly [url: string, said: RegExp][] = [
   ['redis://h?dbb=5', /"dbb".*Did you mean "db"\?/],
   ['redis://h?socket_timeut=5', /Did you mean "socket_timeout"\?/],
   ['redis://h?socket_timeout=1e3', /above 0, not "1e3"/],
+  [
+    `redis://h?socket_timeout=1${'0'.repeat(15)}`,
+    /not "1000000000000000"\. It has to be below 1e11/,
+  ],
   ['redis://h?zzzzzzzz=5', /In the URL of Redis they are db, virtual_host, /],
   ['redis://h?constructor=5', /Unknown option "constructor"/],
   ['redis://h?ssl_cert_reqs=none', /needs an encrypted connection: write rediss:/],
@@ -50,6 +54,7 @@ const REFUSED: readonly [url: string, said: RegExp][] = [
 const BROKER: typeof REFUSED = [
   ['amqp://h/vh?heartbea=3', /Did you mean "heartbeat"\?/],
   ['amqp://h/vh?heartbeat=0x3', /heartbeat should be a number of seconds, not "0x3"/],
+  ['amqp://h?heartbeat=1795173964633', /below 1e11 .*milliseconds: 1795173964\.633\?/],
   ['amqp://h?connect_timeout=0', /connect_timeout should be .* above 0/],
   ['amqp://h?ssl_ca_certs=f', /write amqps:/],
   ['pyamqp://h/vh#1', /%23/],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ImproperlyConfigured } from '../../../src/base/errors.ts';
 import { maskUrl } from '../../../src/base/mask-url.ts';
+import { saferepr } from '../../../src/base/saferepr.ts';
 import { openTransport } from '../../../src/messaging/open.ts';
 import {
   redisClientOptions,
@@ -147,6 +148,8 @@ describe('opening a transport', () => {
   test('a wrong option is refused with the value received', async () => {
     const wrong = [
       { visibility_timeout: -1 },
+      { socket_timeout: Number.POSITIVE_INFINITY },
+      { health_check_interval: 1e15 },
       { priority_steps: 'x' },
       { queue_order_strategy: 'fair' },
       { global_keyprefix: 5 },
@@ -158,7 +161,7 @@ describe('opening a transport', () => {
         (error: Error) =>
           error instanceof ImproperlyConfigured &&
           error.message.includes(name) &&
-          error.message.includes(JSON.stringify(value)),
+          error.message.includes(saferepr(value)),
       );
     }
   });

@@ -67,6 +67,12 @@ describe('amqp settings', () => {
     assert.throws(() => read('amqp://h?heartbeat=often'), /number of seconds, not "often"/);
   });
 
+  test('the time to connect may be longer than any timer', () => {
+    const { socket } = read('amqp://', { connectTimeout: 3e9 });
+
+    assert.equal((socket as { timeout?: number }).timeout, 2 ** 31 - 1);
+  });
+
   test('the login method is one of three', () => {
     const mechanism = (loginMethod: string) =>
       read('amqp://h', { loginMethod }).socket.credentials!.mechanism;
@@ -109,7 +115,11 @@ describe('amqp settings', () => {
   });
 
   test('a confirm_timeout that is no time is refused with the value received', () => {
-    assert.throws(() => confirmTimeout(given({ confirm_timeout: '3' })), /above 0, not "3"/);
+    assert.throws(() => confirmTimeout(given({ confirm_timeout: '3' })), /above 0, not '3'/);
+    for (const endless of [1e15, Number.POSITIVE_INFINITY]) {
+      const message = /confirm_timeout .*It has to be below 1e11 seconds/;
+      assert.throws(() => confirmTimeout(given({ confirm_timeout: endless })), { message });
+    }
     assert.equal(confirmTimeout(given({ confirm_timeout: 0.5 })), 0.5);
     assert.equal(confirmTimeout(DEFAULTS), undefined);
   });
