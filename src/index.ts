@@ -37,11 +37,12 @@ export type {
   Signals,
   TaskEvent,
 } from './app/signals.ts';
-export type { AnyTask, Args, EagerOptions, Task } from './app/task.ts';
+export type { AnyTask, Args, Task } from './app/task.ts';
 export { ClassTask, TaskBase } from './app/task-base.ts';
 export type { TaskFunction } from './app/task-definition.ts';
 export type {
   ApplyOptions,
+  EagerOptions,
   ErrorClass,
   ErrorTest,
   LinkedCall,

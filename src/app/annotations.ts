@@ -4,7 +4,10 @@
  */
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
+import { code, type Kind } from '../base/option-kinds.ts';
+import { saferepr } from '../base/saferepr.ts';
 import type { TaskHandlers } from '../execute/handlers.ts';
+import { inOptionSpelling, TASK } from './option-checks.ts';
 import type { TaskOptions } from './task-options.ts';
 
 export const OPTION_OF: Readonly<Record<string, keyof TaskOptions>> = {
@@ -60,7 +63,7 @@ interface Annotator {
  * `options` with the annotations of the task over them: first those of its exact name, then
  * those of `*`. Of several maps in a list, the first that knows the name counts.
  *
- * @throws ImproperlyConfigured for an attribute that no task has
+ * @throws ImproperlyConfigured for an attribute that no task has, or a value that it cannot have
  */
 export function annotated(name: string, options: TaskOptions, annotations: unknown): TaskOptions {
   if (annotations === null || annotations === undefined) return options;
@@ -76,12 +79,11 @@ export function annotated(name: string, options: TaskOptions, annotations: unkno
 function firstFor(sources: readonly unknown[], key: string, name: string): Attributes | undefined {
   for (const source of sources) {
     if (typeof source !== 'object' || source === null) continue;
-    const found =
-      typeof (source as Annotator).annotate === 'function'
-        ? key === '*'
-          ? undefined
-          : (source as Annotator).annotate({ name })
-        : (source as Record<string, Attributes>)[key];
+    const found = isAnnotator(source)
+      ? key === '*'
+        ? undefined
+        : source.annotate({ name })
+      : (source as Record<string, Attributes>)[key];
     if (found) return found;
   }
   return undefined;
@@ -90,17 +92,64 @@ function firstFor(sources: readonly unknown[], key: string, name: string): Attri
 function apply(options: TaskOptions, attributes: Attributes, name: string): TaskOptions {
   const merged: Record<string, unknown> = { ...options };
   const handlers: Record<string, unknown> = { ...options.handlers };
-  for (const [attribute, value] of Object.entries(attributes)) {
-    const handler = known(HANDLER_OF, attribute.replace(/^@/, ''));
-    const option = known(OPTION_OF, attribute);
-    if (handler && attribute.startsWith('@')) {
-      handlers[handler] = around(value, handlers[handler] as Handler | undefined);
-    } else if (handler) handlers[handler] = value;
-    else if (option) merged[option] = value;
-    else throw unknownAttribute(name, attribute);
+  for (const [attribute, given] of Object.entries(attributes)) {
+    const { handler, option, value } = read(attribute, given, name);
+    if (option) merged[option] = value;
+    else if (attribute.startsWith('@')) {
+      handlers[handler] = (value as Wrap)(handlers[handler] as Handler | undefined);
+    } else handlers[handler] = value;
   }
   return { ...merged, ...(Object.keys(handlers).length > 0 ? { handlers } : {}) } as TaskOptions;
 }
+
+type Read =
+  | { readonly option: keyof TaskOptions; readonly handler?: never; readonly value: unknown }
+  | { readonly option?: never; readonly handler: keyof TaskHandlers; readonly value: unknown };
+
+function read(attribute: string, given: unknown, name: string): Read {
+  const option = known(OPTION_OF, attribute);
+  if (option) {
+    const value = option === 'retryKwargs' ? inOptionSpelling(given) : given;
+    return { option, value: fitting(value, TASK[option], attribute, name) };
+  }
+  const handler = known(HANDLER_OF, attribute.replace(/^@/, ''));
+  if (!handler) throw unknownAttribute(name, attribute);
+  const wraps = attribute.startsWith('@');
+  return {
+    handler,
+    value: wraps
+      ? around(fitting(given ?? false, wrap, attribute, name) as Wrap)
+      : fitting(given, code, attribute, name),
+  };
+}
+
+/** @param name of the task, for errors */
+function fitting(value: unknown, kind: Kind, attribute: string, name: string): unknown {
+  if (value === null || value === undefined || kind.accepts(value)) return value;
+  throw new ImproperlyConfigured(
+    `task_annotations, task ${JSON.stringify(name)}: ${attribute} must be ${kind.words}, got ${saferepr(value)}.${kind.hint?.(value) ?? ''}`,
+  );
+}
+
+/**
+ * Looks at all maps, also for what is said of tasks that are not known here.
+ *
+ * @throws ImproperlyConfigured for an attribute that no task has, or a value that it cannot have
+ */
+export function checkAnnotations(annotations: unknown): void {
+  const sources = Array.isArray(annotations) ? annotations : [annotations];
+  for (const source of sources) {
+    if (typeof source !== 'object' || source === null || isAnnotator(source)) continue;
+    for (const [name, attributes] of Object.entries(source)) {
+      if (typeof attributes === 'object' && attributes !== null) {
+        for (const [attribute, value] of Object.entries(attributes)) read(attribute, value, name);
+      }
+    }
+  }
+}
+
+const isAnnotator = (source: object): source is Annotator =>
+  typeof (source as Partial<Annotator>).annotate === 'function';
 
 /** By Celery's spelling or by ours. */
 function known<Name extends string>(
@@ -114,12 +163,13 @@ function known<Name extends string>(
 type Handler = (...args: readonly unknown[]) => unknown;
 
 /** `@on_failure: wrap` puts a function around the handler; one that does nothing when there is none. */
-function around(wrap: unknown, wrapped: Handler = () => {}): Handler {
-  if (typeof wrap === 'function') return wrap(wrapped) as Handler;
-  throw new ImproperlyConfigured(
-    `task_annotations: what follows @ must be a function that wraps another, not ${typeof wrap}`,
-  );
-}
+const wrap: Kind = { ...code, words: 'a function that wraps another' };
+type Wrap = (wrapped?: Handler) => Handler;
+
+const around =
+  (wrap: Wrap) =>
+  (wrapped: Handler = () => {}) =>
+    wrap(wrapped);
 
 function unknownAttribute(name: string, attribute: string): ImproperlyConfigured {
   const known = [...Object.keys(OPTION_OF), ...Object.keys(HANDLER_OF)];

@@ -1,5 +1,5 @@
 /** What the methods of an app take besides tasks and calls, by name and kind. */
-import { isClass, isErrorClass } from '../base/kind-of.ts';
+import { isClass, isErrorClass, isRecord } from '../base/kind-of.ts';
 import {
   any,
   checkArgument,
@@ -13,6 +13,7 @@ import {
   names,
   text,
 } from '../base/option-kinds.ts';
+import { saferepr } from '../base/saferepr.ts';
 import type { LoadOptions } from './configuration.ts';
 import type { SecurityOptions } from './security.ts';
 
@@ -44,6 +45,15 @@ const errorClass: Kind = { words: 'the class of an error', accepts: isErrorClass
 /** @throws TypeError naming the option, the value and the nearest known option; so do the others */
 export function checkLoadOptions(options: LoadOptions): void {
   checkOptions(options, LOAD, 'load');
+}
+
+/** A handler such as `process.once('SIGTERM', close)` is given other things, which mean nothing. */
+export function checkClose(options: unknown): void {
+  const [option] = isMap(options) && isRecord(options) ? Object.keys(options) : [];
+  if (option === undefined) return;
+  throw new TypeError(
+    `There is no option ${JSON.stringify(option)} of close, which has none: got ${saferepr(options)}`,
+  );
 }
 
 export function checkConfigFromObject(source: unknown, options: object): void {

@@ -16,6 +16,7 @@ import type { TaskContext } from '../execute/task-context.ts';
 import type { Transport } from '../messaging/contract.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
 import {
+  checkClose,
   checkConfigFromCmdline,
   checkConfigFromEnvvar,
   checkConfigFromObject,
@@ -426,8 +427,12 @@ export class Celery {
   /**
    * Close every connection of the app. Whatever still waits (`get`, a call that is being sent)
    * rejects with ConnectionClosed. The app can be used again afterwards. Idempotent.
+   *
+   * @throws TypeError for options: there are none
    */
-  close(): Promise<void> {
+  close(): Promise<void>;
+  async close(options?: unknown): Promise<void> {
+    checkClose(options);
     if (this.#origin) this.#origin.#registry.forget(this.#registry);
     return this.#connections.close();
   }

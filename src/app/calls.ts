@@ -10,9 +10,9 @@ import { callDirectly } from './direct-call.ts';
 import { runEagerly } from './eager.ts';
 import { EagerResult } from './eager-result.ts';
 import { checkCall, checkEagerCall } from './option-checks.ts';
-import type { Args, EagerOptions, TaskHost } from './task.ts';
+import type { Args, TaskHost } from './task.ts';
 import type { TaskDefinition } from './task-definition.ts';
-import type { ApplyOptions } from './task-options.ts';
+import type { ApplyOptions, EagerOptions } from './task-options.ts';
 
 export interface CallsHost extends AppPortsHost, Omit<ResultHost, 'result'> {
   /** Reads the settings when that was not done; undefined when there is nothing to wait for. */

@@ -1,12 +1,13 @@
 /**
- * Settings that name something a program may add to: serializers and compressions. They can be
- * looked up only when everything is registered, so when a worker starts or the first call is
+ * Settings that name something a program may add to: serializers, compressions, attributes of
+ * tasks. They can be looked up only when everything is registered, so when a worker starts or the first call is
  * made, and not when the settings are read.
  */
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { compressionNamed } from '../wire/compression.ts';
 import { acceptedContentTypes, serializerNamed } from '../wire/content.ts';
 import { SerializerNotInstalled } from '../wire/errors.ts';
+import { checkAnnotations } from './annotations.ts';
 import type { Settings } from './settings.ts';
 import type { SettingName } from './settings-table.ts';
 
@@ -29,7 +30,7 @@ const LOOKUPS: readonly (readonly [SettingName, Lookup])[] = [
 ];
 
 /**
- * @throws ImproperlyConfigured naming the setting and the nearest name that exists
+ * @throws ImproperlyConfigured naming the setting, and the nearest name that exists or the value
  */
 export function checkNamedSettings(conf: Settings): void {
   for (const [setting, lookup] of LOOKUPS) {
@@ -37,6 +38,7 @@ export function checkNamedSettings(conf: Settings): void {
     if (value === null) continue;
     found(`Setting ${setting}`, () => lookup(value as never));
   }
+  checkAnnotations(conf.get('task_annotations'));
 }
 
 /** The same for what the declaration of a task names. */

@@ -10,7 +10,6 @@ import {
   checkOptions,
   code,
   count,
-  firstSlip,
   flag,
   isMap,
   type Kind,
@@ -23,17 +22,15 @@ import {
   oneOf,
   partsOf,
   seconds,
-  slipIn,
   span,
   text,
 } from '../base/option-kinds.ts';
 import { saferepr } from '../base/saferepr.ts';
-import type { SignatureData } from '../canvas/signature.ts';
 import type { TaskHandlers } from '../execute/handlers.ts';
 import { EXCHANGE_TYPES } from '../messaging/entities.ts';
 import * as settingKinds from './setting-kinds.ts';
-import type { EagerOptions } from './task.ts';
-import type { ApplyOptions, RetryShorthand, TaskOptions } from './task-options.ts';
+import { calls } from './signature-options.ts';
+import type { ApplyOptions, EagerOptions, RetryShorthand, TaskOptions } from './task-options.ts';
 
 const queue: Kind = {
   words: 'a queue or its name',
@@ -42,29 +39,6 @@ const queue: Kind = {
 const exchange: Kind = {
   words: 'an exchange or its name',
   accepts: value => text.accepts(value) || isMap(value),
-};
-export const SIGNATURE: Kinds<SignatureData> = {
-  task: name,
-  args: list,
-  kwargs: map,
-  options: map,
-  subtask_type: text,
-  immutable: flag,
-};
-/** Of a signature as other nodes make it: read by nobody here, and no slip. */
-export const SIGNATURE_EXTRAS = new Set(['chord_size', 'type', 'id']);
-
-const linked = (value: unknown) => (Array.isArray(value) ? value : [value]) as readonly unknown[];
-const calls: Kind = {
-  words: 'a call ({ task: … }) or a list of calls',
-  accepts: value =>
-    linked(value).every(
-      call =>
-        isMap(call) &&
-        name.accepts((call as { task?: unknown }).task) &&
-        slipIn(call, SIGNATURE, SIGNATURE_EXTRAS) === undefined,
-    ),
-  hint: value => firstSlip(linked(value), SIGNATURE, SIGNATURE_EXTRAS),
 };
 /** As the setting of the same meaning has it. */
 function asSetting(kind: Pick<settingKinds.Kind<unknown>, 'expects' | 'read' | 'hint'>): Kind {
@@ -285,12 +259,12 @@ export function routeOptions(target: object, whose: string): Record<string, unkn
   return options;
 }
 
-/** A retry policy as the settings write it (`max_retries`). */
-function inOptionSpelling(policy: unknown): unknown {
-  if (!isMap(policy)) return policy;
+/** What the settings write with `max_retries`. */
+export function inOptionSpelling(value: unknown): unknown {
+  if (!isMap(value)) return value;
   const camel = (key: string) =>
     key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  return Object.fromEntries(Object.entries(policy).map(([key, value]) => [camel(key), value]));
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [camel(key), part]));
 }
 
 /** The same for the declaration of a task. */

@@ -232,3 +232,12 @@ export interface ApplyOptions {
   /** Further message properties, such as `app_id`. */
   readonly properties?: Readonly<Record<string, unknown>>;
 }
+
+/** Options of a call that runs here. */
+export interface EagerOptions
+  extends Pick<ApplyOptions, 'kwargs' | 'taskId' | 'headers' | 'link' | 'linkError'> {
+  /** Throw the task's error instead of keeping it in the result. `task_eager_propagates` */
+  readonly throw?: boolean;
+  /** Retries so far, for a run that should think it is not the first. Default 0. */
+  readonly retries?: number;
+}

@@ -8,7 +8,7 @@ import type { AsyncResult } from './async-result.ts';
 import { TASK_BRAND } from './brand.ts';
 import type { EagerResult } from './eager-result.ts';
 import type { TaskDefinition } from './task-definition.ts';
-import type { ApplyOptions } from './task-options.ts';
+import type { ApplyOptions, EagerOptions } from './task-options.ts';
 
 export type Args = readonly unknown[];
 
@@ -42,15 +42,6 @@ export interface Task<A extends Args = Args, R = unknown> {
 
 // biome-ignore lint/suspicious/noExplicitAny: any task, whatever its types
 export type AnyTask = Task<any, any>;
-
-/** Options of a call that runs here. */
-export interface EagerOptions
-  extends Pick<ApplyOptions, 'kwargs' | 'taskId' | 'headers' | 'link' | 'linkError'> {
-  /** Throw the task's error instead of keeping it in the result. `task_eager_propagates` */
-  readonly throw?: boolean;
-  /** Retries so far, for a run that should think it is not the first. Default 0. */
-  readonly retries?: number;
-}
 
 /** How a task object reaches its app. */
 export interface TaskHost {

@@ -4,6 +4,7 @@
  */
 import { InvalidTaskError } from '../wire/errors.ts';
 import type { TaskCall } from '../wire/task-message.ts';
+import { PyDateTime } from '../wire/typed-value.ts';
 
 export interface SignatureData {
   readonly task: string;
@@ -62,6 +63,12 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
+/** Also what Celery's JSON makes of a datetime. */
+function moment(value: unknown): string | number | undefined {
+  if (value instanceof PyDateTime) return value.text;
+  return value instanceof Date ? value.getTime() / 1000 : text(value);
+}
+
 function numeric(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
@@ -98,8 +105,8 @@ export function signatureCall(
     kwargs: { ...signature.kwargs },
     rootId: lineage.rootId,
     parentId: lineage.parentId,
-    eta: text(options.eta) ?? (countdown ? now + countdown : null),
-    expires: text(options.expires) ?? (expires === undefined ? null : now + expires),
+    eta: moment(options.eta) ?? (countdown ? now + countdown : null),
+    expires: moment(options.expires) ?? (expires === undefined ? null : now + expires),
     retries: numeric(options.retries) ?? 0,
     timeLimit: numeric(options.time_limit) ?? null,
     softTimeLimit: numeric(options.soft_time_limit) ?? null,

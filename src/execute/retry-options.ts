@@ -2,6 +2,7 @@
 import { isError } from '../base/kind-of.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { saferepr } from '../base/saferepr.ts';
+import { isSeconds, secondsHint } from '../base/seconds.ts';
 import type { RetryPublishOptions } from './errors.ts';
 
 export interface RetryOptions extends RetryPublishOptions {
@@ -24,13 +25,12 @@ interface Kind {
   /** Completes "must be …". */
   readonly words: string;
   accepts(value: unknown): boolean;
+  hint?(value: unknown): string;
 }
-
-const isSeconds = (value: unknown) => Number.isFinite(value) && (value as number) >= 0;
 
 const any: Kind = { words: '', accepts: () => true };
 const text: Kind = { words: 'a text', accepts: value => typeof value === 'string' };
-const seconds: Kind = { words: 'a number of seconds', accepts: isSeconds };
+const seconds: Kind = { words: 'a number of seconds', accepts: isSeconds, hint: secondsHint };
 const map: Kind = {
   words: 'an object',
   accepts: value => typeof value === 'object' && !Array.isArray(value),
@@ -75,7 +75,7 @@ export function checkRetryOptions(options: RetryOptions): void {
     // null is Python's None: not set
     if (value === undefined || value === null || kind.accepts(value)) continue;
     throw new TypeError(
-      `The option ${option} of retry must be ${kind.words}, got ${saferepr(value)}`,
+      `The option ${option} of retry must be ${kind.words}, got ${saferepr(value)}.${kind.hint?.(value) ?? ''}`,
     );
   }
 }

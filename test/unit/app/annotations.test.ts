@@ -122,6 +122,9 @@ describe('task_annotations', () => {
   it('fail for a wrapper that is no function', () => {
     const { definition } = annotated({ 'tasks.add': { '@on_success': 'log' } });
 
-    assert.throws(() => definition.handlers, /what follows @ must be a function.*not string/);
+    assert.throws(
+      () => definition.handlers,
+      /@on_success must be a function that wraps another, got 'log'/,
+    );
   });
 });

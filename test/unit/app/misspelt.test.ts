@@ -8,6 +8,11 @@ import { BOUNDS, GET } from '../../../src/app/result-options.ts';
 import { UNREADABLE } from '../../../src/app/setting-kinds.ts';
 import { SETTING_NAMES, SETTINGS } from '../../../src/app/settings-table.ts';
 import { CONNECT } from '../../../src/app/signal-options.ts';
+import {
+  SIGNATURE,
+  SIGNATURE_EXTRAS,
+  SIGNATURE_OPTIONS,
+} from '../../../src/app/signature-options.ts';
 import { WORKER_SETTINGS } from '../../../src/app/worker-options.ts';
 import * as ofControl from '../../../src/control/control-options.ts';
 import { checkRetryOptions, KINDS as OF_RETRY } from '../../../src/execute/retry-options.ts';
@@ -110,7 +115,7 @@ const settings = (values: object) => new Celery('proj', values);
 const app: any = new Celery('proj');
 const add = app.task('proj.add', (x: number) => x);
 const result = app.AsyncResult('some-id');
-const { CALL, EAGER, HANDLERS, RETRY, RETRY_POLICY, SIGNATURE, TASK } = ofTasks;
+const { CALL, EAGER, HANDLERS, RETRY, RETRY_POLICY, TASK } = ofTasks;
 const ROUTE = [...ofTasks.ROUTE_OPTIONS.keys()];
 const declare = (options: object) => app.task('proj.other', options, () => 1);
 const call = (options: object) => add.applyAsync([1], options);
@@ -135,8 +140,13 @@ const OPTIONS: readonly Place[] = [
   {
     what: 'link',
     words: keys(SIGNATURE).filter(key => key !== 'task'),
-    also: ['task', ...ofTasks.SIGNATURE_EXTRAS],
+    also: ['task', ...SIGNATURE_EXTRAS],
     use: word => call({ link: { task: 'a', [word]: null } }),
+  },
+  {
+    what: 'options of link',
+    words: keys(SIGNATURE_OPTIONS),
+    use: word => call({ link: { task: 'a', options: { [word]: null } } }),
   },
   { what: 'self.retry', words: keys(OF_RETRY), use: word => checkRetryOptions({ [word]: 1 }) },
   { what: 'get', words: keys(GET), use: word => result.get({ [word]: 1 }) },

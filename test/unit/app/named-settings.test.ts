@@ -39,6 +39,30 @@ describe('a misspelt serializer or compression in the settings', () => {
   });
 });
 
+describe('an annotation that cannot be', () => {
+  const annotations: readonly (readonly [object, RegExp])[] = [
+    [
+      { 'proj.add': { rate_limit: '10/x' } },
+      /"proj.add": rate_limit must be a rate such as "10\/s".*got '10\/x'/,
+    ],
+    [{ '*': { time_limit: '5' } }, /time_limit must be a number of seconds, got '5'/],
+    [[{ 'proj.elsewhere': { max_retrys: 5 } }], /no attribute "max_retrys".*"max_retries"\?/],
+    [{ 'proj.add': { on_failure: 5 } }, /on_failure must be a function, got 5/],
+    [{ 'proj.add': { '@on_failure': null } }, /@on_failure must be a function that wraps/],
+    [{ 'proj.add': { retry_kwargs: { max_retrie: 5 } } }, /retry_kwargs .*There is no "maxRetrie"/],
+  ];
+
+  it('is an error of the first call and of a worker that starts', async () => {
+    for (const [task_annotations, message] of annotations) {
+      const app = new Celery('proj', { broker: 'memory://', task_annotations } as CeleryConfig);
+      const refused = { name: 'ImproperlyConfigured', message };
+
+      await assert.rejects(app.sendTask('proj.other'), refused);
+      await assert.rejects(app.checkNames(), refused);
+    }
+  });
+});
+
 describe('a misspelt serializer or compression of a task', () => {
   it('is found when everything that is named is looked up, as a worker does at start', async () => {
     for (const [options, message] of [

@@ -166,3 +166,38 @@ describe('a call', () => {
     assert.deepEqual(testApp.sent, []);
   });
 });
+
+describe('a call that follows', () => {
+  it('is refused with options that nobody would read', async () => {
+    const app = untyped(new Celery('proj', { broker: 'memory://' }));
+    const call = (options: object) => () =>
+      app.sendTask('proj.a', [], { link: [{ task: 'proj.b', options }] });
+    const nested = { link_error: { task: 'proj.c', options: { queu: 'q' } } };
+
+    await assertRefused([
+      [
+        call({ countdwn: 5 }),
+        /link .*options .*There is no "countdwn"\. Did you mean "countdown"\?/,
+      ],
+      [call({ routingKey: 'x' }), /Did you mean "routing_key"\?/],
+      [call({ countdown: '5' }), /Its countdown must be a number of seconds/],
+      [call({ expires_in: 5, stamped_headers: ['expires'] }), /no "expires_in"/],
+      [call(nested), /There is no "queu"\. Did you mean "queue"\?/],
+      [
+        () => app.sendTask('a', [], { linkError: { task: 'b', options: { queu: 1 } } }),
+        /"queue"\?/,
+      ],
+    ]);
+    await call({ queue: 'q', stamped_headers: ['visitor'], visitor: 'me' })();
+    await app.close();
+  });
+});
+
+describe('closing an app', () => {
+  it('takes no options', async () => {
+    const app = untyped(new Celery('proj'));
+
+    await assertRefused([[() => app.close({ timeout: 5 }), /no option "timeout" of close/]]);
+    await app.close('SIGTERM', 15);
+  });
+});

@@ -456,6 +456,19 @@ describe('what follows a task', () => {
     assert.deepEqual([properties.priority, headers.a], [1, 1]);
   });
 
+  it('runs not before the Date that its signature has', async t => {
+    const { add, testApp } = await setup(t);
+    const eta = new Date('2030-01-01T00:00:00Z');
+    const expires = new Date('2031-01-01T00:00:00Z');
+    const worker = await testApp.startWorker();
+
+    await add.applyAsync([1, 2], { link: { ...sig('after'), options: { eta, expires } } });
+    await worker.drain();
+
+    assert.deepEqual(testApp.sent[1]?.eta, eta);
+    assert.equal(testApp.sent[1]?.headers.expires, '2031-01-01T00:00:00+00:00');
+  });
+
   it('gets nothing of the result when its signature is immutable', async t => {
     const { add, testApp } = await setup(t);
     const worker = await testApp.startWorker();

@@ -18,12 +18,12 @@ const refused: [what: string, options: unknown, message: string][] = [
   [
     'a countdown in quotes',
     { countdown: '5' },
-    "The option countdown of retry must be a number of seconds, got '5'",
+    "The option countdown of retry must be a number of seconds, got '5'.",
   ],
   [
     'half a try',
     { maxRetries: 0.5 },
-    'The option maxRetries of retry must be a whole number, or null for no limit, got 0.5',
+    'The option maxRetries of retry must be a whole number, or null for no limit, got 0.5.',
   ],
 ];
 
