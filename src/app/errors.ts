@@ -1,11 +1,12 @@
 import { CeleryError } from '../base/errors.ts';
+import { textOf } from '../base/saferepr.ts';
 
 /** No task of that name is registered with the app. Celery: `NotRegistered`. */
 export class NotRegistered extends CeleryError {
   readonly code = 'NOT_REGISTERED';
   readonly task: string;
   constructor(task: string, options?: ErrorOptions) {
-    super(`'${task}'`, options);
+    super(`'${textOf(task)}'`, options);
     this.task = task;
   }
 
@@ -38,8 +39,8 @@ export class ModuleLoadError extends CeleryError {
   readonly missing: boolean;
   constructor(message: string, options: ErrorOptions & { module: string; missing: boolean }) {
     super(message, options);
-    this.module = options.module;
-    this.missing = options.missing;
+    this.module = options?.module ?? '';
+    this.missing = options?.missing ?? false;
   }
 }
 

@@ -9,7 +9,7 @@ export class BackendGetMetaError extends BackendError {
   readonly taskId: string;
   constructor(message: string, options: ErrorOptions & { taskId: string }) {
     super(message, options);
-    this.taskId = options.taskId;
+    this.taskId = options?.taskId ?? '';
   }
 }
 
@@ -24,9 +24,9 @@ export class BackendStoreError extends BackendError {
     options: ErrorOptions & { taskId: string; state: string; recoverable?: boolean },
   ) {
     super(message, options);
-    this.recoverable = options.recoverable ?? true;
-    this.taskId = options.taskId;
-    this.state = options.state;
+    this.recoverable = options?.recoverable ?? true;
+    this.taskId = options?.taskId ?? '';
+    this.state = options?.state ?? '';
   }
 }
 

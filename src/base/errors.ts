@@ -1,4 +1,5 @@
 /** The root of every error of ours, and the two that any layer may need. */
+import { textOf } from './saferepr.ts';
 
 const ERROR_BRAND: unique symbol = Symbol.for('tscelery.error');
 
@@ -14,7 +15,8 @@ export abstract class CeleryError extends Error {
   readonly recoverable: boolean = false;
 
   constructor(message?: string, options?: ErrorOptions) {
-    super(message, options);
+    // a symbol here would throw, and hide what went wrong
+    super(message === undefined ? message : textOf(message), options);
     this.name = new.target.name;
   }
 

@@ -63,7 +63,13 @@ export class Retry extends TaskPredicate {
     return 'retry' as const;
   }
 
+  /** @throws TypeError for anything but what `self.retry` gives */
   constructor(exc: unknown, when: number | Date, plan: RetryPlan) {
+    if (!isMoment(when) || typeof plan !== 'object' || plan === null) {
+      throw new TypeError(
+        `A Retry is made by self.retry: throw self.retry({ exc, countdown }); got ${saferepr([exc, when, plan])}`,
+      );
+    }
     const reason = exc === undefined ? '' : `: ${exceptionRepr(exc)}`;
     super(
       typeof when === 'object'
@@ -75,6 +81,10 @@ export class Retry extends TaskPredicate {
     this.when = when;
     this.plan = plan;
   }
+}
+
+function isMoment(when: unknown): when is number | Date {
+  return typeof when === 'number' || (when instanceof Date && !Number.isNaN(when.getTime()));
 }
 
 /** Forget about this run: no state is stored, no callback is called. Celery: `Ignore`. */
@@ -123,12 +133,12 @@ export class MaxRetriesExceededError extends CeleryError {
   readonly taskKwargs: Readonly<Record<string, unknown>>;
 
   constructor(
-    message: string,
-    task: { id: string; args: readonly unknown[]; kwargs: Readonly<Record<string, unknown>> },
+    message?: string,
+    task?: { id: string; args: readonly unknown[]; kwargs: Readonly<Record<string, unknown>> },
   ) {
     super(message);
-    this.taskId = task.id;
-    this.taskArgs = task.args;
-    this.taskKwargs = task.kwargs;
+    this.taskId = task?.id ?? '';
+    this.taskArgs = task?.args ?? [];
+    this.taskKwargs = task?.kwargs ?? {};
   }
 }

@@ -1,4 +1,5 @@
 import { CeleryError } from '../base/errors.ts';
+import { textOf } from '../base/saferepr.ts';
 
 /** Base of what happens to jobs from outside. Python knows these classes as `billiard.exceptions`. */
 export abstract class PoolError extends CeleryError {
@@ -10,7 +11,7 @@ export class SoftTimeLimitExceeded extends PoolError {
   readonly code = 'SOFT_TIME_LIMIT';
   readonly limit: number;
   constructor(limit: number) {
-    super(`SoftTimeLimitExceeded(${limit},)`);
+    super(`SoftTimeLimitExceeded(${textOf(limit)},)`);
     this.limit = limit;
   }
 
@@ -24,7 +25,7 @@ export class TimeLimitExceeded extends PoolError {
   readonly code = 'TIME_LIMIT';
   readonly limit: number;
   constructor(limit: number) {
-    super(`TimeLimitExceeded(${limit},)`);
+    super(`TimeLimitExceeded(${textOf(limit)},)`);
     this.limit = limit;
   }
 
@@ -38,10 +39,10 @@ export class WorkerLostError extends PoolError {
   readonly code = 'WORKER_LOST';
   readonly exitCode: number | null;
   readonly signal: string | null;
-  constructor(message: string, exit: { exitCode: number | null; signal: string | null }) {
+  constructor(message: string, exit?: { exitCode: number | null; signal: string | null }) {
     super(message);
-    this.exitCode = exit.exitCode;
-    this.signal = exit.signal;
+    this.exitCode = exit?.exitCode ?? null;
+    this.signal = exit?.signal ?? null;
   }
 }
 

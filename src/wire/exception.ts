@@ -58,8 +58,7 @@ export class RemoteTaskError extends CeleryError {
   traceback: string | null;
 
   constructor(exception: WireException, traceback: string | null = null) {
-    const { exc_type, exc_message, exc_module } = exception;
-    const args = typeof exc_message === 'string' ? [exc_message] : exc_message;
+    const { exc_type, exc_message: args, exc_module } = readException(exception);
     super(messageOf(args));
     this.name = exc_type;
     this.excType = exc_type;

@@ -8,6 +8,22 @@ const api: Untyped = tscelery;
 const settings = { broker: 'memory://', backend: 'cache+memory://' };
 const make = (): Untyped => new api.Celery('proj', settings);
 
+/** Every class of an error in the public API. */
+function errorClasses(): Record<string, (first: unknown, second: unknown) => unknown> {
+  const classes = Object.entries(api).filter(
+    ([, value]) => typeof value === 'function' && value.prototype instanceof Error,
+  ) as [string, new (...args: unknown[]) => Error][];
+  return Object.fromEntries(
+    classes.map(([name, Class]) => [
+      name,
+      (a, b) => {
+        const { message } = new Class(a, b);
+        assert.equal(typeof message, 'string');
+      },
+    ]),
+  );
+}
+
 const ODD: readonly unknown[] = [
   ...[undefined, null, 0, -1, Number.NaN, '', 'x', true, 5n, Symbol('s')],
   ...[[], {}, [null], { a: 1 }, () => {}, class A {}, new Date(0), Object.create(null)],
@@ -55,7 +71,7 @@ const FUNCTIONS: Readonly<Record<string, (first: unknown, second: unknown) => un
   registerSerializer: a => api.registerSerializer(a),
   registerType: (a, b) => api.registerType(a, b),
   getTaskLogger: a => api.getTaskLogger(a),
-  Reject: (a, b) => new api.Reject(a, b),
+  ...errorClasses(),
   'task.apply': (a, b) => add.apply(a, b),
   'task.applyAsync': (a, b) => add.applyAsync(a, b),
   'app.sendTask': (a, b) => sender.sendTask(a, b),
@@ -69,7 +85,7 @@ const add = sender.task('proj.add', (x: number) => x);
 
 /** What the engine says when nobody has looked at a value. */
 const RAW =
-  /Cannot (read|destructure|convert|set|use)|is not a (function|constructor)|is not iterable|invoked without|must be called with/;
+  /Cannot (read|destructure|convert|set|use)|is not a (function|constructor)|is not iterable|invoked without|must be called with|Invalid time/;
 
 async function assertSaid(name: string, first: unknown, second: unknown): Promise<void> {
   try {
@@ -89,4 +105,22 @@ describe('an odd value', () => {
       for (const first of ODD) for (const second of SECOND) await assertSaid(name, first, second);
     });
   }
+});
+
+describe('an error that a task makes by hand', () => {
+  it('says what it was given, whatever that is', () => {
+    assert.equal(new api.Ignore(Symbol('why')).message, 'Symbol(why)');
+    assert.equal(new api.Reject(Symbol('why')).message, 'reject requeue=False: Symbol(why)');
+    assert.equal(new api.MaxRetriesExceededError('enough').message, 'enough');
+    assert.deepEqual(new api.MaxRetriesExceededError('enough').taskArgs, []);
+    assert.equal(new api.RemoteTaskError('text').message, 'text');
+  });
+
+  it('is no Retry: that is made by self.retry', () => {
+    const message = /A Retry is made by self\.retry: throw self\.retry\(/;
+
+    assert.throws(() => new api.Retry('busy'), { name: 'TypeError', message });
+    assert.throws(() => new api.Retry('busy', 5), { name: 'TypeError', message });
+    assert.throws(() => new api.Retry('busy', new Date('x'), {}), { name: 'TypeError', message });
+  });
 });
