@@ -30,6 +30,14 @@ export interface AppPortsHost {
   definition(name: string): TaskDefinition | undefined;
 }
 
+/** The worker that runs the tasks. */
+export interface WorkerNode {
+  readonly hostname: string;
+  readonly logger: Logger;
+  /** Undefined: tasks log where all of the process do. */
+  readonly taskLog?: Logger;
+}
+
 export class AppPorts {
   readonly #host: AppPortsHost;
 
@@ -37,7 +45,7 @@ export class AppPorts {
     this.#host = host;
   }
 
-  async ofWorker(node: { hostname: string; logger: Logger }): Promise<ExecutionPorts> {
+  async ofWorker(node: WorkerNode): Promise<ExecutionPorts> {
     const backend = await this.#host.backend();
     return {
       ...this.#local(),

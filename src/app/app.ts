@@ -6,7 +6,6 @@ import { inspect } from 'node:util';
 import type { ResultBackend } from '../backends/contract.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
 import { saferepr } from '../base/saferepr.ts';
 import { Control } from '../control/control.ts';
 import { Mailbox } from '../control/mailbox.ts';
@@ -29,6 +28,7 @@ import {
   checkSecurityOptions,
   checkTaskName,
 } from './app-options.ts';
+import type { WorkerNode } from './app-ports.ts';
 import { AppWorker } from './app-worker.ts';
 import type { AsyncResult } from './async-result.ts';
 import { discoverTasks } from './autodiscover.ts';
@@ -492,7 +492,7 @@ export class Celery {
   }
 
   /** What running tasks needs of this app. */
-  executionPorts(node: { hostname: string; logger: Logger }): Promise<ExecutionPorts> {
+  executionPorts(node: WorkerNode): Promise<ExecutionPorts> {
     return this.#calls.ports.ofWorker(node);
   }
 }

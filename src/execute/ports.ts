@@ -25,6 +25,8 @@ export interface ExecutionPorts {
   /** In which times are written, and those without offset are read; undefined is UTC. */
   readonly zone?: TimeZone | undefined;
   readonly logger: Logger;
+  /** For what tasks log; undefined: the log of the process. */
+  readonly taskLog?: Logger | undefined;
   /** Node name of the worker. */
   readonly hostname: string;
   /** False when there is no result backend: nothing is stored. */

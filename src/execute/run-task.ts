@@ -7,6 +7,7 @@
 import type { Clock } from '../base/clock.ts';
 import { type CeleryError, isCeleryError } from '../base/errors.ts';
 import { isThenable } from '../base/kind-of.ts';
+import type { Logger } from '../base/logger.ts';
 import type { TimeZone } from '../base/time-zone.ts';
 import type { JobControl } from '../pool/contract.ts';
 import { exceptionRepr } from '../wire/exception.ts';
@@ -198,6 +199,10 @@ class ExecutionHost implements ContextHost {
 
   get defaultRetryDelay(): number {
     return this.#x.task.defaultRetryDelay;
+  }
+
+  get taskLog(): Logger | undefined {
+    return this.#x.ports.taskLog;
   }
 
   waits(taskId: string | undefined): void {

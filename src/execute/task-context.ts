@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { sleep } from '../base/backoff.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
 import { checkArgument, wait } from '../base/option-kinds.ts';
 import { processWide } from '../base/process-wide.ts';
 import { argsRepr, saferepr } from '../base/saferepr.ts';
@@ -36,6 +37,8 @@ export interface ContextHost {
   waits?(taskId: string | undefined): void;
   /** The task whose code called this one like a function: it has the place. */
   readonly caller?: TaskContext | undefined;
+  /** Where its records go; undefined: where those of the process do. */
+  readonly taskLog?: Logger | undefined;
   /** End the run with an error that nothing caught; undefined when no worker runs it. */
   blame?(thrown: unknown): Blame | undefined;
 }
@@ -60,10 +63,18 @@ export function currentTask(): TaskContext | undefined {
  * @param name `%(name)s` in the log format
  */
 export function getTaskLogger(name?: string): TaskLogger {
-  return new TaskLogger(name, () => {
+  const fields = () => {
     const context = currentTask();
     return context && taskFields(context.request);
-  });
+  };
+  return new TaskLogger(name, fields, () => logOf(currentTask()));
+}
+
+/** Of the worker that runs the task, or the one that called it like a function. */
+function logOf(context: TaskContext | undefined): Logger | undefined {
+  let host = hostOf(context);
+  while (host?.caller && host.taskLog === undefined) host = hostOf(host.caller);
+  return host?.taskLog;
 }
 
 export function runInContext<R>(context: TaskContext, fn: () => R): R {
@@ -106,7 +117,11 @@ export class TaskContext {
 
   /** Its records name this task and this run. */
   get logger(): TaskLogger {
-    return new TaskLogger(undefined, () => taskFields(this.request));
+    return new TaskLogger(
+      undefined,
+      () => taskFields(this.request),
+      () => logOf(this),
+    );
   }
 
   /** Aborts with SoftTimeLimitExceeded when the soft time limit passes. */

@@ -27,14 +27,21 @@ export function taskFields({ task, id }: Pick<TaskRequest, 'task' | 'id'>): LogF
 export class TaskLogger implements Logger {
   readonly #name: string;
   readonly #fields: () => LogFields | undefined;
+  readonly #ownLog: () => Logger | undefined;
 
-  constructor(name: string | undefined, fields: () => LogFields | undefined) {
+  /** @param ownLog where the records go that are written now; undefined: to the log of the process */
+  constructor(
+    name: string | undefined,
+    fields: () => LogFields | undefined,
+    ownLog: () => Logger | undefined = () => undefined,
+  ) {
     this.#name = name ?? DEFAULT_NAME;
     this.#fields = fields;
+    this.#ownLog = ownLog;
   }
 
   isEnabledFor(level: LogLevel): boolean {
-    return sink.logger?.isEnabledFor(level) ?? PRINTED.has(level);
+    return this.#log()?.isEnabledFor(level) ?? PRINTED.has(level);
   }
 
   /**
@@ -46,8 +53,13 @@ export class TaskLogger implements Logger {
     if (!this.isEnabledFor(level)) return;
     const text =
       typeof message === 'string' && more.length === 0 ? message : logText(message, more);
-    if (sink.logger === undefined) process.stderr.write(`${text}\n`);
-    else sink.logger.log(level, text, { name: this.#name, ...this.#fields(), ...fieldsIn(more) });
+    const log = this.#log();
+    if (log === undefined) process.stderr.write(`${text}\n`);
+    else log.log(level, text, { name: this.#name, ...this.#fields(), ...fieldsIn(more) });
+  }
+
+  #log(): Logger | undefined {
+    return this.#ownLog() ?? sink.logger;
   }
 
   debug(message: unknown, ...more: readonly unknown[]): void {

@@ -107,6 +107,6 @@ function runnerOf(app: Celery, hostname: string, logger: ProcessLogger): RunnerF
   return async (_config, { slot }) => {
     const event = { hostname, pid: process.pid, slot };
     await app.signals.workerProcessInit.send(hostname, event);
-    return taskRunner(app, await app.executionPorts({ hostname, logger }));
+    return taskRunner(app, await app.executionPorts({ hostname, logger, taskLog: logger.tasks }));
   };
 }

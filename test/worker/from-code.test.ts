@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { WORKER_SETTINGS } from '../../src/app/worker-options.ts';
 import { WORKER_OPTIONS } from '../../src/cli/declarations/worker.ts';
-import { Celery, type CeleryConfig, type WorkerOptions } from '../../src/index.ts';
+import { Celery, type CeleryConfig, getTaskLogger, type WorkerOptions } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { resources } from '../support/resources.ts';
 import { freePort, type RedisServer, startRedis } from '../support/servers.ts';
@@ -65,6 +65,26 @@ describe('a worker started from code', () => {
     await running.whenStopped();
     await app.close();
     await eventually(() => assert.deepEqual(sockets(), []));
+  });
+
+  it('logs what its tasks log where it logs itself', async t => {
+    const { app, lines, worker } = await setup(t);
+    const others: string[] = [];
+    const logger = getTaskLogger('shop');
+    const speak = app.task('speak', { bind: true }, async self => {
+      logger.info('from anywhere');
+      await self.sleep(0);
+      self.logger.warning('from self');
+    });
+    const log: WorkerOptions['log'] = (_, message) => others.push(message);
+    await Promise.all([worker({ queues: ['other'], log }).start(), worker().start()]);
+
+    await (await speak.delay()).get({ timeout: 10 });
+    await (await speak.applyAsync([], { queue: 'other' })).get({ timeout: 10 });
+
+    const said = (all: string[]) => all.filter(line => /from (anywhere|self)/.test(line));
+    assert.deepEqual(said(lines), ['info from anywhere', 'warning from self']);
+    assert.deepEqual(said(others), ['from anywhere', 'from self']);
   });
 
   it('waits for what runs, and leaves the app open', async t => {
