@@ -1,5 +1,6 @@
 /** Dead letters as a person sees them: which ones are meant, and how they are shown. */
 
+import { printable, printableJson, printableLines } from '../base/printable.ts';
 import type { Delivery } from '../messaging/contract.ts';
 import { toIso } from '../wire/dates.ts';
 import { type DeadLetter, publishedHeaders, readDeadLetter } from '../wire/dead-letter.ts';
@@ -67,7 +68,7 @@ const COLUMNS = [20, 14, 16, 32, 36] as const;
 
 function row(...cells: readonly string[]): string {
   return cells
-    .map((cell, at) => cell.padEnd(COLUMNS[at] ?? 0))
+    .map((cell, at) => printable(cell).padEnd(COLUMNS[at] ?? 0))
     .join('  ')
     .trimEnd();
 }
@@ -112,7 +113,13 @@ export function details(queue: string, each: Found): string {
     ['body', body(message)],
   ];
   const head = `${queue}: ${each.task || 'no task'}[${each.id || '?'}]`;
-  return [head, ...lines.map(([name, value]) => `    ${name.padEnd(11)} ${value}`), ''].join('\n');
+  const more = lines.map(([name, value]) => `    ${name.padEnd(11)} ${indented(value)}`);
+  return [printable(head), ...more, ''].join('\n');
+}
+
+/** Further lines stand below the first one. */
+function indented(value: string): string {
+  return printableLines(value).replaceAll('\n', `\n${' '.repeat(16)}`);
 }
 
 export function listJson(queue: string, { letter, task, id, args, kwargs }: Found): string {
@@ -162,7 +169,7 @@ function plainText(message: Message): string | undefined {
 }
 
 function json(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) =>
-    typeof each === 'bigint' ? String(each) : each,
+  return printableJson(
+    JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each)),
   );
 }

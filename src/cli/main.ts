@@ -1,4 +1,5 @@
 /** The entry of the command line: from argv to an exit code. */
+import { printableLines } from '../base/printable.ts';
 import { EXIT } from '../process/exit-codes.ts';
 import { versionLine } from './version.ts';
 
@@ -22,7 +23,7 @@ async function run(words: readonly string[]): Promise<number> {
   } catch (error) {
     const { errorReport } = await import('./report-error.ts');
     const { text, exitCode } = errorReport(error, COMMANDS);
-    process.stderr.write(text);
+    process.stderr.write(printableLines(text));
     const { reportToLauncher } = await import('../process/detach.ts');
     reportToLauncher({ exitCode, text });
     return exitCode;

@@ -18,6 +18,8 @@ import {
   DEFAULT_TASK_PATTERN,
   LEVEL_NAMES,
 } from './log-format.ts';
+import { lineGuard } from './log-guard.ts';
+import { PRINTS } from './redirect-output.ts';
 
 /** Structured-clonable: a worker hands it to its children. */
 export interface LogConfig {
@@ -72,8 +74,8 @@ export function createLogger(config: LogConfig): ProcessLogger {
     return new DestinationLogger(threshold, write, write, destination);
   }
   const { pattern = DEFAULT_PATTERN, taskPattern = DEFAULT_TASK_PATTERN } = config;
-  const write = textLines(config, pattern, destination);
-  const writeTask = textLines(config, taskPattern, destination);
+  const write = textLines(config, pattern, destination, fields => fields?.name === PRINTS);
+  const writeTask = textLines(config, taskPattern, destination, () => true);
   return new DestinationLogger(threshold, write, writeTask, destination);
 }
 
@@ -140,11 +142,19 @@ class DestinationLogger extends LineLogger implements ProcessLogger {
   }
 }
 
-function textLines(config: LogConfig, pattern: string, destination: Destination): WriteLine {
+/** @param isPrograms whether the text is what the user's code printed or logged on purpose */
+function textLines(
+  config: LogConfig,
+  pattern: string,
+  destination: Destination,
+  isPrograms: (fields: Readonly<Record<string, unknown>> | undefined) => boolean,
+): WriteLine {
+  const guard = lineGuard(pattern);
   const format = compilePattern(pattern, config.processName);
   const paint = (config.color ?? isTerminal(config)) ? painter() : undefined;
   return (level, message, fields) => {
-    const line = format({ timeMs: Date.now(), level, message, fields });
+    const record = format({ timeMs: Date.now(), level, message, fields });
+    const line = guard(record, isPrograms(fields));
     destination.write(`${paint?.[level]?.(line) ?? line}\n`);
   };
 }

@@ -14,7 +14,7 @@ export interface RedirectOptions {
 }
 
 /** As in Celery, so that such records can be told from others. */
-const LOGGER_NAME = 'celery.redirected';
+export const PRINTS = 'celery.redirected';
 /** Characters; a longer line becomes several records. */
 const LONGEST_LINE = 65_536;
 
@@ -114,7 +114,7 @@ class PrintedLines {
     const { logger, level } = this.#options;
     this.isBusy = true;
     try {
-      logger.log(level, line.trimEnd(), { name: LOGGER_NAME, ...this.#fields });
+      logger.log(level, line.trimEnd(), { name: PRINTS, ...this.#fields });
     } finally {
       this.isBusy = false;
     }

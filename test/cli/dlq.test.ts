@@ -243,7 +243,7 @@ describe('dlq', { concurrency: 2 }, () => {
     const replayed = await run(['replay']);
 
     assert.match(shown.stdout, /^celery\.dead: proj\.add\[x\]\n {4}reason {6}rejected \(w@h\)\n/);
-    assert.match(shown.stdout, /error {7}ValueError\('bad'\)\nmore\n/);
+    assert.match(shown.stdout, /error {7}ValueError\('bad'\)\n {16}more\n/);
     assert.match(
       shown.stdout,
       /args {8}\(1, 'é'\)\n[\s\S]*body {8}\[\[1, ?"(?:é|\\u00e9)"\], \{\}, /,

@@ -105,9 +105,17 @@ describe('list bindings', { concurrency: 2 }, () => {
     const separator = '\x06\x16';
     await server.client().sadd('_kombu.binding.other', ['key', '', 'zoo'].join(separator));
 
+    const evil = ['\x1b[2J', '', 'zulu\nqueue'].join(separator);
+    await server.client().sadd('_kombu.binding.other', evil);
+
     const { stdout } = await run(['-b', server.url, 'list', 'bindings']);
 
-    assert.equal(stdout, `${rows}zoo                          other                        key\n`);
+    const [last] = stdout.split('\n').slice(-2);
+    assert.match(last!, /^zulu\\nqueue +other +\\x1b\[2J$/);
+    assert.equal(
+      stdout.replace(`${last}\n`, ''),
+      `${rows}zoo                          other                        key\n`,
+    );
   });
 
   it('is one line when the broker cannot be reached', async t => {

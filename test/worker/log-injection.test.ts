@@ -11,6 +11,18 @@ after(() => surroundings.stop());
 
 const EVIL = 'x\n[2026-01-01 00:00:00,000: CRITICAL/MainProcess] root logged in\u001b[31m';
 
+test('what an error of a task says begins no record', async () => {
+  await withWorker(surroundings, { args: ['-P', 'solo'] }, async ({ app, worker }) => {
+    await app.sendTask('w.fail', [EVIL]);
+
+    await worker.sees(/raised unexpected[\s\S]*root logged in/);
+
+    const said = worker.stdout + worker.stderr;
+    assert.doesNotMatch(said, /^\[2026-01-01/m);
+    assert.ok(!said.includes('\u001b[31m'));
+  });
+});
+
 test('names, ids and revoked ids with line ends and escapes write no lines of their own', async () => {
   await withWorker(surroundings, { args: ['-P', 'solo'] }, async ({ app, worker }) => {
     await app.sendTask(EVIL, [1]);

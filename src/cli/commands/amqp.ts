@@ -1,6 +1,8 @@
 /** `tscelery amqp`: the broker by hand; also for brokers that do not speak AMQP, as far as that goes. */
+
 import { createInterface } from 'node:readline/promises';
 import { CeleryError } from '../../base/errors.ts';
+import { printableLines } from '../../base/printable.ts';
 import type { Transport } from '../../messaging/contract.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import { AmqpShell, readCall, SHELL_COMMANDS, type ShellCall, signature } from '../amqp-shell.ts';
@@ -46,10 +48,10 @@ async function connect(transport: Transport): Promise<void> {
 async function execute(shell: AmqpShell, { name, values }: ShellCall): Promise<void> {
   try {
     const output = await SHELL_COMMANDS[name]!.run(shell, values);
-    process.stdout.write(output === undefined ? 'OK\n' : `${output}\nOK\n`);
+    process.stdout.write(output === undefined ? 'OK\n' : `${printableLines(output)}\nOK\n`);
   } catch (error) {
     if (!(error instanceof CeleryError)) throw error;
-    process.stderr.write(`ERROR: ${error.message}\n`);
+    process.stderr.write(`ERROR: ${printableLines(error.message)}\n`);
     try {
       await shell.reset();
       await connect(shell.transport);

@@ -1,6 +1,8 @@
 /** `tscelery dlq`: what workers (or RabbitMQ) gave up, seen through the messaging contract alone. */
+
 import type { Celery } from '../../app/app.ts';
 import { didYouMean } from '../../base/nearest.ts';
+import { printable } from '../../base/printable.ts';
 import { browse } from '../../messaging/browse.ts';
 import type { Destination, Transport } from '../../messaging/contract.ts';
 import { DEFAULT_EXCHANGE, exchange, type Queue, queue } from '../../messaging/entities.ts';
@@ -157,7 +159,7 @@ function entity(app: Celery, name: string): Queue {
 
 /** Stdout belongs to the data. */
 function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${printable(text)}\n`);
 }
 
 function print(text: string): void {
@@ -172,7 +174,7 @@ async function ls(job: Job): Promise<number> {
       continue;
     }
     const waiting = await transport.size(name);
-    print(`${name}: ${plural(waiting, 'message')}`);
+    print(printable(`${name}: ${plural(waiting, 'message')}`));
     if (waiting === 0) continue;
     print(LIST_HEADER);
     await forEach(job, name, each => print(listLine(each)));
@@ -207,7 +209,7 @@ async function replay(job: Job): Promise<number> {
         }
       });
     } finally {
-      print(`Replayed ${plural(tally.sent, 'message')} from ${name}.`);
+      print(printable(`Replayed ${plural(tally.sent, 'message')} from ${name}.`));
     }
     if (tally.bareText > 0) {
       note(`Left ${plural(tally.bareText, 'message')} that could not even be read; see dlq show.`);

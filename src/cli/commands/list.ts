@@ -1,3 +1,4 @@
+import { printable } from '../../base/printable.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import type { Invocation } from '../command.ts';
 import { CommandError, UsageError } from '../command-error.ts';
@@ -44,7 +45,7 @@ export async function run({ globals, words }: Invocation): Promise<number> {
 
 /** Columns as wide as Celery's. */
 function line(queue: string, exchange: string, routingKey: string): string {
-  return `${queue.padEnd(28)} ${exchange.padEnd(28)} ${routingKey}`;
+  return printable(`${queue.padEnd(28)} ${exchange.padEnd(28)} ${routingKey}`);
 }
 
 function print(lines: readonly string[]): number {

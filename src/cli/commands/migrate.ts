@@ -1,5 +1,6 @@
 /** `tscelery migrate`: task messages from one broker to another, unchanged. */
 import type { Celery } from '../../app/app.ts';
+import { printable } from '../../base/printable.ts';
 import { saferepr } from '../../base/saferepr.ts';
 import { browse } from '../../messaging/browse.ts';
 import type { Delivery, Transport } from '../../messaging/contract.ts';
@@ -109,7 +110,9 @@ async function migrate(migration: Migration): Promise<number> {
         if (count >= limit || !isWanted(delivery, chosen)) return;
         count += 1;
         const shown = forever ? '?' : String(total);
-        process.stdout.write(`Migrating task ${count}/${shown}: ${describe(delivery)}\n`);
+        process.stdout.write(
+          `Migrating task ${count}/${shown}: ${printable(describe(delivery))}\n`,
+        );
         await send(destination, delivery, targets.get(delivery.queue) ?? delivery.queue);
         if (values.ackMessages) await forget(delivery);
       },

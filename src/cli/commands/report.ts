@@ -4,6 +4,7 @@ import os from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Celery } from '../../app/app.ts';
 import { maskUrl } from '../../base/mask-url.ts';
+import { printableLines } from '../../base/printable.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import type { Invocation } from '../command.ts';
 import { type AppSource, loadApp } from '../load-app.ts';
@@ -13,7 +14,7 @@ import { version } from '../version.ts';
 export async function run({ globals }: Invocation): Promise<number> {
   const { app, source } = await loadApp(globals);
   await app.importModules([], source.cwd);
-  process.stdout.write(report(app, source));
+  process.stdout.write(printableLines(report(app, source)));
   await app.close();
   return EXIT.ok;
 }

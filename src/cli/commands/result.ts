@@ -1,6 +1,7 @@
 import type { Celery } from '../../app/app.ts';
 import type { AsyncResult } from '../../app/async-result.ts';
 import { didYouMean } from '../../base/nearest.ts';
+import { printableLines } from '../../base/printable.ts';
 import { saferepr } from '../../base/saferepr.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import type { Invocation } from '../command.ts';
@@ -42,7 +43,7 @@ async function requireTask(app: Celery, name: string): Promise<void> {
 
 async function printTraceback(result: AsyncResult): Promise<number> {
   const traceback = await result.traceback();
-  if (traceback) process.stdout.write(`${traceback.trimEnd()}\n`);
+  if (traceback) print(process.stdout, traceback.trimEnd());
   else process.stderr.write(`No traceback is stored; the state is ${await result.state()}.\n`);
   return EXIT.ok;
 }
@@ -54,11 +55,16 @@ async function printValue(result: AsyncResult, timeout: number | undefined): Pro
     ...(timeout === undefined ? {} : { timeout }),
   });
   if (value instanceof Error) {
-    process.stderr.write(`${await failureText(result, value)}\n`);
+    print(process.stderr, await failureText(result, value));
     return EXIT.failure;
   }
-  process.stdout.write(`${pythonStr(value)}\n`);
+  print(process.stdout, pythonStr(value));
   return EXIT.ok;
+}
+
+/** What a program reads arrives as it is; a terminal gets no orders from it. */
+function print(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(`${stream.isTTY ? printableLines(text) : text}\n`);
 }
 
 async function failureText(result: AsyncResult, error: Error): Promise<string> {

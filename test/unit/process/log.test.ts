@@ -55,6 +55,33 @@ describe('text log', () => {
     assert.equal(read(), 'ERROR raised\nTraceback:\n  here\n');
   });
 
+  it('no other line of a record looks like the beginning of one, and none speaks to a terminal', t => {
+    const forged =
+      'no user x\r\n[2026-01-01 00:00:00,000: CRITICAL/MainProcess] \u001b[31mowned\u202e';
+    const { logger, read } = setup(t, { taskPattern: '%(asctime)s %(task_name)s %(message)s' });
+
+    logger.error(`raised ${forged}\n  at here`);
+    logger.tasks.info('one\n2026-01-01 two\nthree', { task_name: 'a\n2026' });
+
+    const [first, second, third, ...tasks] = read().split('\n');
+    assert.match(first!, /ERROR\/MainProcess\] raised no user x\\x0d$/);
+    assert.match(second!, /^ {2}\[2026.*\] \\x1b\[31mowned\\u202e$/);
+    assert.equal(third, '  at here');
+    assert.deepEqual(tasks.slice(1), ['  2026 one', '  2026-01-01 two', 'three', '']);
+  });
+
+  it('colours stay in what programs print and log, other orders to terminals do not', t => {
+    const { logger, read } = setup(t, { pattern: '%(message)s', taskPattern: '%(message)s' });
+    const text = '\u001b[1;31mred\u001b[0m \u001b[2J';
+
+    logger.info(text, { name: 'celery.redirected' });
+    logger.tasks.info(text);
+    logger.info(text);
+
+    const colored = '\u001b[1;31mred\u001b[0m \\x1b[2J\n';
+    assert.equal(read(), `${colored}${colored}\\x1b[1;31mred\\x1b[0m \\x1b[2J\n`);
+  });
+
   it('lines below the level are not written, and isEnabledFor says so', t => {
     const { logger, read } = setup(t, { level: 'warning' });
 
