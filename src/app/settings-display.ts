@@ -17,8 +17,15 @@ export function censor(settings: Readonly<Record<string, unknown>>): Record<stri
 function censorValue(key: string, value: unknown): unknown {
   if (isDict(value)) return censor(value);
   if (SECRET.test(key)) return MASK;
-  if (typeof value === 'string') return maskUrl(value, MASK);
+  if (typeof value === 'string') return maskText(key, value);
   return Array.isArray(value) ? value.map(item => censorValue('', item)) : value;
+}
+
+/** `broker_transport` may hold the beginning of a broker's URL. */
+function maskText(key: string, value: string): string {
+  if (!/_URL$/i.test(key) || value.includes('://')) return maskUrl(value, MASK);
+  const begin = 'any://';
+  return maskUrl(`${begin}${value}`, MASK).slice(begin.length);
 }
 
 const WIDTH = 80; // as in Celery's report

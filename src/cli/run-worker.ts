@@ -17,7 +17,8 @@ import type { Worker } from '../worker/worker.ts';
 const EMBEDDED_HINT =
   'Messages and results are kept in celery.sqlite in this directory. Set broker_url (and result_backend) to use a server, for example when workers run on more than one machine.';
 
-const URLS = /[a-z][a-z0-9+.-]*:\/\/\S+/gi;
+/** In one word, where it may be the value of an option; a password may have spaces. */
+const URLS = /[a-z][a-z0-9+.-]*:\/\/[\s\S]+/i;
 /** Seconds that the launcher of a detached worker waits for the broker. */
 const LAUNCH_PATIENCE = 10;
 
@@ -76,8 +77,8 @@ async function started(worker: Worker): Promise<never> {
 function commandWords(): string {
   return process.argv
     .slice(2)
-    .join(' ')
-    .replace(URLS, url => maskUrl(url));
+    .map(word => word.replace(URLS, url => maskUrl(url)))
+    .join(' ');
 }
 
 async function failed(worker: Worker, logger: ProcessLogger): Promise<number> {

@@ -1,7 +1,7 @@
 /** `broker_transport_options` of the Redis transport: names, defaults, checks. */
 
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { saferepr } from '../../base/saferepr.ts';
+import { refusedValue } from '../../base/mask-url.ts';
 import { isSeconds, secondsHint } from '../../base/seconds.ts';
 import type { TransportOptions } from '../contract.ts';
 import { unusedOptions } from '../unused-options.ts';
@@ -75,7 +75,7 @@ class Reader {
 
   #refuse(name: string, wanted: string, hint = ''): never {
     throw new ImproperlyConfigured(
-      `broker_transport_options.${name} should be ${wanted}, not ${saferepr(this.#given[name])}.${hint}`,
+      `broker_transport_options.${name} should be ${wanted}, not ${refusedValue(name, this.#given[name])}.${hint}`,
     );
   }
 
