@@ -36,36 +36,59 @@ export class Calls implements TaskHost {
     return new AsyncResult<R>(id, this.#results, { ignored });
   }
 
-  async apply(
+  apply(
     definition: TaskDefinition,
     args: Args,
     options: ApplyOptions,
     argsAsTuple: boolean,
   ): Promise<AsyncResult<unknown>> {
     const loading = this.#host.loading();
-    if (loading) await loading;
-    if (!this.#host.conf.task_always_eager) {
-      return this.send(definition.name, args, options, definition, argsAsTuple);
+    if (loading) {
+      return loading.then(() => this.#applyLoaded(definition, args, options, argsAsTuple));
     }
+    return this.#applyLoaded(definition, args, options, argsAsTuple);
+  }
+
+  #applyLoaded(
+    definition: TaskDefinition,
+    args: Args,
+    options: ApplyOptions,
+    argsAsTuple: boolean,
+  ): Promise<AsyncResult<unknown>> {
+    return this.#host.conf.task_always_eager
+      ? this.#applyEagerly(definition, args, options)
+      : this.send(definition.name, args, options, definition, argsAsTuple);
+  }
+
+  async #applyEagerly(
+    definition: TaskDefinition,
+    args: Args,
+    options: ApplyOptions,
+  ): Promise<AsyncResult<unknown>> {
     checkEagerCall(args, options, definition);
     const checked = definition.checkArguments(args, options.kwargs ?? {});
     if (checked) await checked;
-    const run = () => this.applyHere(definition, args, options);
+    const run = () => this.#runHere(definition, args, options);
     const { signal } = options;
     const ran = signal ? bounded(run, { signal }, this.#host.closing()) : run();
     return ran as Promise<unknown> as Promise<AsyncResult<unknown>>;
   }
 
-  /** Publish, whatever `task_always_eager` says. */
-  async send(
+  /** Publish, whatever `task_always_eager` says. Every call goes through here: no layer too much. */
+  send(
     name: string,
     args: Args,
     options: ApplyOptions,
     definition: TaskDefinition | undefined,
     argsAsTuple: boolean,
   ): Promise<AsyncResult<unknown>> {
-    checkTaskName(name, 'sendTask');
-    checkCall(args, options, definition);
+    try {
+      // the name of a task that is known was looked at when it was declared
+      if (!definition) checkTaskName(name, 'sendTask');
+      checkCall(args, options, definition);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const { signal } = options;
     if (!signal) return this.#send(name, args, options, definition, argsAsTuple);
     const work = () => this.#send(name, args, options, definition, argsAsTuple);
@@ -96,6 +119,14 @@ export class Calls implements TaskHost {
     options: EagerOptions,
   ): Promise<EagerResult> {
     checkEagerCall(args, options, definition);
+    return this.#runHere(definition, args, options);
+  }
+
+  async #runHere(
+    definition: TaskDefinition,
+    args: Args,
+    options: EagerOptions,
+  ): Promise<EagerResult> {
     const loading = this.#host.loading();
     if (loading) await loading;
     const { conf, publisher } = this.#host;

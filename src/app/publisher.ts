@@ -353,19 +353,31 @@ export class Publisher {
       message,
     };
     await signals.beforeTaskPublish.send(call.task, event);
-    await this.#withRetries(attempt, options, closing);
+    try {
+      await attempt();
+    } catch (error) {
+      await this.#tryAgain(error, attempt, options, closing);
+    }
     await signals.afterTaskPublish.send(call.task, event);
   }
 
-  async #withRetries(
+  /** @param error what the first attempt failed with; thrown when there are no others */
+  async #tryAgain(
+    error: unknown,
     attempt: () => Promise<void>,
     options: SendOptions,
     closing: Closing,
   ): Promise<void> {
     const { conf } = this.#host;
-    if (!(options.retry ?? conf.get('task_publish_retry'))) return attempt();
-    await withRetries(attempt, this.#retryPolicy(options.retryPolicy), {
-      isRetryable: error => (error as { recoverable?: boolean }).recoverable === true,
+    if (!(options.retry ?? conf.get('task_publish_retry'))) throw error;
+    let attempts = 0;
+    const next = async () => {
+      attempts += 1;
+      if (attempts === 1) throw error;
+      await attempt();
+    };
+    await withRetries(next, this.#retryPolicy(options.retryPolicy), {
+      isRetryable: failure => (failure as { recoverable?: boolean }).recoverable === true,
       pause: seconds => pauseUnless(seconds, options.signal, closing),
     });
   }
