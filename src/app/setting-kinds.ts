@@ -213,12 +213,45 @@ export const classPath = kind<ClassPath>(
   ),
 );
 
-export const ssl = kind<boolean | Dict>(
-  'bool or dict',
-  'true, false, or a map of TLS options',
-  accepting((value): value is boolean | Dict => isBoolean(value) || isDict(value)),
-  bool.fromText,
+const TLS_OPTIONS = [
+  ...['keyfile', 'certfile', 'ca_certs', 'cert_reqs', 'check_hostname'],
+  ...['keyfile_password', 'password', 'ciphers', 'server_hostname'],
+];
+const TLS_KEYS: readonly string[] = [...TLS_OPTIONS.map(name => `ssl_${name}`), ...TLS_OPTIONS];
+/** In files that Python reads too; Node decides these by itself. */
+const PYTHON_TLS_KEYS: ReadonlySet<string> = new Set(
+  [
+    'version',
+    'min_version',
+    'ca_path',
+    'ca_data',
+    'context',
+    'server_side',
+    'do_handshake_on_connect',
+    'suppress_ragged_eofs',
+  ].flatMap(name => [name, `ssl_${name}`]),
 );
+
+const unknownTlsKey = (value: Dict) =>
+  Object.keys(value).find(key => !TLS_KEYS.includes(key) && !PYTHON_TLS_KEYS.has(key));
+
+export const ssl: Kind<boolean | Dict> = {
+  ...kind<boolean | Dict>(
+    'bool or dict',
+    'true, false, or a map of TLS options',
+    accepting(
+      (value): value is boolean | Dict =>
+        isBoolean(value) || (isDict(value) && unknownTlsKey(value) === undefined),
+    ),
+    bool.fromText,
+  ),
+  hint(value) {
+    const key = isDict(value) ? unknownTlsKey(value) : undefined;
+    if (key === undefined) return '';
+    const hint = didYouMean(snakeCased(key), TLS_KEYS);
+    return ` There is no ${JSON.stringify(key)}.${hint || ` There are ${TLS_OPTIONS.join(', ')}, also with ssl_ before each.`}`;
+  },
+};
 
 const DELIVERY_MODES = new Map<unknown, 1 | 2>([
   [1, 1],

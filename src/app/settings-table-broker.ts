@@ -141,6 +141,6 @@ export const BROKER_SETTINGS = {
     'BROKER_USE_SSL',
     ssl,
     false,
-    'TLS: true, or a map of `keyfile`, `certfile`, `ca_certs`, `cert_reqs` (Redis: with `ssl_` before each).',
+    'TLS: true, or a map of `keyfile`, `certfile`, `ca_certs`, `cert_reqs` with or without `ssl_` before each.',
   ),
 };

@@ -80,38 +80,45 @@ function file(value: unknown, option: string): Buffer | undefined {
   }
 }
 
-/** TLS options from `ssl_*` query parameters and settings; undefined when TLS is off. */
+function verifies(asked: unknown = 'required'): boolean {
+  // Python accepts ssl.CERT_REQUIRED (2), "CERT_REQUIRED" and "required".
+  const byNumber = ['none', 'optional', 'required'];
+  const name = String(typeof asked === 'number' ? (byNumber[asked] ?? asked) : asked);
+  const verify = CERT_REQS[name.toLowerCase()];
+  if (verify !== undefined) return verify;
+  throw new ImproperlyConfigured(
+    `Invalid ssl_cert_reqs ${JSON.stringify(asked)}: use required, optional or none.${didYouMean(name, Object.keys(CERT_REQS))}`,
+  );
+}
+
+/**
+ * TLS options from `ssl_*` query parameters and settings, where `ssl_` may be left out; undefined
+ * when TLS is off.
+ */
 export function redisTls(
   url: ServerUrl,
   useSsl: boolean | Readonly<Record<string, unknown>> | undefined,
 ): ConnectionOptions | undefined {
   if (url.scheme !== 'rediss' && !useSsl) return undefined;
-  const given: Record<string, unknown> = {
-    ...(typeof useSsl === 'object' ? useSsl : {}),
-    ...url.query,
-  };
-  // Python accepts ssl.CERT_REQUIRED (2), "CERT_REQUIRED" and "required".
-  const byNumber = ['none', 'optional', 'required'];
-  const asked = given.ssl_cert_reqs ?? 'required';
-  const name = (typeof asked === 'number' ? (byNumber[asked] ?? asked) : asked).toString();
-  const verify = CERT_REQS[name.toLowerCase()];
-  if (verify === undefined) {
-    throw new ImproperlyConfigured(
-      `Invalid ssl_cert_reqs ${JSON.stringify(asked)}: use required, optional or none.${didYouMean(name, Object.keys(CERT_REQS))}`,
-    );
-  }
-  const tls: ConnectionOptions = { rejectUnauthorized: verify };
-  const ca = file(given.ssl_ca_certs ?? given.ca_certs, 'ssl_ca_certs');
-  const cert = file(given.ssl_certfile ?? given.certfile, 'ssl_certfile');
-  const key = file(given.ssl_keyfile ?? given.keyfile, 'ssl_keyfile');
+  const settings: Record<string, unknown> = typeof useSsl === 'object' ? { ...useSsl } : {};
+  const given: Record<string, unknown> = { ...settings, ...url.query };
+  // without `ssl_` a URL's password is that of the server
+  const option = (name: string) => given[`ssl_${name}`] ?? settings[name] ?? undefined;
+  const tls: ConnectionOptions = { rejectUnauthorized: verifies(option('cert_reqs')) };
+  const ca = file(option('ca_certs'), 'ssl_ca_certs');
+  const cert = file(option('certfile'), 'ssl_certfile');
+  const key = file(option('keyfile'), 'ssl_keyfile');
   if (ca) tls.ca = ca;
   if (cert) tls.cert = cert;
   if (key) tls.key = key;
-  if (/^(false|no|0)$/i.test(String(given.ssl_check_hostname ?? ''))) {
+  if (/^(false|no|0)$/i.test(String(option('check_hostname') ?? ''))) {
     tls.checkServerIdentity = () => undefined;
   }
-  const host = url.host ?? 'localhost';
-  if (!/^[\d.]+$|:/.test(host)) tls.servername = host;
+  const password = option('keyfile_password') ?? option('password');
+  if (typeof password === 'string') tls.passphrase = password;
+  if (typeof option('ciphers') === 'string') tls.ciphers = String(option('ciphers'));
+  const server = option('server_hostname') ?? url.host ?? 'localhost';
+  if (typeof server === 'string' && !/^[\d.]+$|:/.test(server)) tls.servername = server;
   return tls;
 }
 

@@ -278,6 +278,10 @@ describe('value', () => {
     ['task_default_priority', 256, /from 0 to 255, but 256/],
     ['task_protocol', 3, /must be 1 or 2, but 3/],
     ['broker_use_ssl', 'true', /must be true, false, or a map of TLS options/],
+    ['broker_use_ssl', { keyfil: 'k' }, /There is no "keyfil"\. Did you mean "keyfile"\?/],
+    ['redis_backend_use_ssl', { ssl_cert_req: 0 }, /"ssl_cert_req"\. Did you mean "ssl_cert_reqs"/],
+    ['redis_backend_use_ssl', { sslCaCerts: 'f' }, /Did you mean "ssl_ca_certs"/],
+    ['broker_use_ssl', { zzzz: 1 }, /no "zzzz"\. There are keyfile, certfile, ca_certs, cert_reqs/],
   ];
   for (const [name, value, message] of wrong) {
     test(`${JSON.stringify(value)} is refused for ${name}`, () => {

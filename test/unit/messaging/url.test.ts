@@ -198,6 +198,9 @@ describe('Redis URL', () => {
     assert.equal(options('redis://h').tls, undefined);
     const useSsl = { ssl_cert_reqs: 'none' };
     assert.equal(options('redis://h', { useSsl }).tls?.rejectUnauthorized, false);
+    const unprefixed = { cert_reqs: 'none', server_hostname: 'other', keyfile_password: 'p' };
+    const { tls } = options('redis://h?password=q', { useSsl: unprefixed });
+    assert.deepEqual(tls, { rejectUnauthorized: false, servername: 'other', passphrase: 'p' });
     assert.throws(() => options('rediss://h?ssl_cert_reqs=nono'), /ssl_cert_reqs "nono"/);
     assert.throws(() => options('rediss://h?ssl_ca_certs=/no/such/file'), /\/no\/such\/file/);
   });
