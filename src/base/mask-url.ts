@@ -40,7 +40,7 @@ function withoutPassword(url: string, mask: string): string {
   return `${url.slice(0, colon)}:${mask}${url.slice(found.to)}`;
 }
 
-const SECRET_NAME = /pass|secret|token|key/i;
+const SECRET_NAME = /pass|secret|token|(?:^|_)key(?:_|$)/i;
 
 /** A refused value in an error message: secrets and the insides of maps and lists stay out of it. */
 export function refusedValue(name: string, value: unknown): string {
