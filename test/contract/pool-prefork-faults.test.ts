@@ -131,6 +131,18 @@ describe('a child that never gets ready', () => {
   });
 });
 
+test('a child that was ready while its parent was held up is not killed', async t => {
+  const h = newPool(t, 'prefork', { procAliveTimeout: 3 });
+  const start = h.pool.start();
+  const [pid] = h.pool.pids;
+  const until = performance.now() + 4000;
+  while (performance.now() < until);
+
+  await start;
+
+  assert.deepEqual(h.pool.pids, [pid]);
+});
+
 describe('a hard time limit', () => {
   test('kills a child that is busy in a loop and replaces it', async t => {
     const h = await prefork(t);

@@ -48,6 +48,8 @@ const LEDGER_ROOM = 192;
 export const SLOWEST_PACE_MS = 100;
 /** Seconds for a child that is to go and holds nothing to say that it has heard. */
 const MUTE_TIMEOUT = 3;
+/** Seconds in which everything that has arrived is read. */
+const HEARING = 0.1;
 /** Weight of the latest turn in the pace. */
 const PACE_WEIGHT = 0.3;
 
@@ -283,11 +285,15 @@ export class Child {
   }
 
   killIfNotReady(seconds: number): void {
-    this.#killTimer = this.#clock.after(seconds, () => {
+    const kill = () => {
       if (this.state !== 'starting') return;
       const message = `${this.name} was not ready after ${seconds} s`;
       this.#error = { message, stack: message };
       this.kill('SIGKILL', 0);
+    };
+    // when we were held up ourselves, its word lies unread behind this timer
+    this.#killTimer = this.#clock.after(seconds, () => {
+      this.#killTimer = this.#clock.after(HEARING, kill);
     });
   }
 

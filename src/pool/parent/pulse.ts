@@ -2,6 +2,8 @@
 const DEFAULT_SILENCE = 10;
 /** Looks at a child after it was asked: with fewer it may be we who did not listen. */
 const FEWEST_LOOKS = 10;
+/** Seconds between two looks after which those before count for nothing: we were held up ourselves. */
+const LONGEST_GAP = 1;
 /** Turns of its event loop, a second from each other, in which a child could have answered. */
 const FEWEST_BEATS = 2;
 
@@ -20,6 +22,7 @@ export class Pulse {
   #askedAt: number | undefined;
   #beatsWhenAsked = 0;
   #looks = 0;
+  #lookedAt = 0;
   #nextReport: number;
   /** It did not do what it was given, and has said nothing since. */
   isSuspect = false;
@@ -53,6 +56,9 @@ export class Pulse {
    * that may block it. Undefined while it may be computing. Called at each look.
    */
   deafFor(now: number, runsSomething: () => boolean): number | undefined {
+    // its answer may lie unread behind the timer of this very look
+    if (now - this.#lookedAt > LONGEST_GAP) this.#looks = 0;
+    this.#lookedAt = now;
     if (this.#askedAt === undefined || ++this.#looks < FEWEST_LOOKS) return undefined;
     const silence = now - this.#heardAt;
     if (silence < this.#silence || !this.#hadTime(now)) return undefined;
