@@ -15,6 +15,8 @@ const DEFAULT_POLICY: RetryPolicy = {
   intervalStep: 1,
   intervalMax: 1,
 };
+/** Two seconds: a server that was never there is more likely a wrong address than a restart. */
+const FIRST_RETRIES = 3;
 const BASE_SLEEP_MS = 10;
 const MAX_SLEEP_MS = 10_000;
 
@@ -25,17 +27,21 @@ export function retrySchedule(options: BackendOptions): RetrySchedule {
     : linear(options.transportOptions.retry_policy);
 }
 
-function linear(given: unknown): RetrySchedule {
+/** For reading from a store that has not answered this process yet; what is set counts here too. */
+export function firstRetrySchedule(options: BackendOptions): RetrySchedule {
+  return options.settings.result_backend_always_retry === true
+    ? exponential(options.settings)
+    : linear(options.transportOptions.retry_policy, FIRST_RETRIES);
+}
+
+function linear(given: unknown, maxRetries = DEFAULT_POLICY.maxRetries ?? 0): RetrySchedule {
   const fields = (typeof given === 'object' && given !== null ? given : {}) as Record<
     string,
     unknown
   >;
   const policy: RetryPolicy = {
     // null is for ever, as in kombu
-    maxRetries:
-      fields.max_retries === null
-        ? null
-        : numberOr(fields.max_retries, DEFAULT_POLICY.maxRetries ?? 0),
+    maxRetries: fields.max_retries === null ? null : numberOr(fields.max_retries, maxRetries),
     intervalStart: numberOr(fields.interval_start, DEFAULT_POLICY.intervalStart),
     intervalStep: numberOr(fields.interval_step, DEFAULT_POLICY.intervalStep),
     intervalMax: numberOr(fields.interval_max, DEFAULT_POLICY.intervalMax),

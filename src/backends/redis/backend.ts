@@ -17,7 +17,7 @@ import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } fro
 import { BackendGetMetaError, BackendStoreError } from '../errors.ts';
 import { Listeners } from '../listeners.ts';
 import { type Encoded, ResultCodec } from '../result-codec.ts';
-import { retrySchedule } from '../retry.ts';
+import { firstRetrySchedule, retrySchedule } from '../retry.ts';
 import {
   type HealingClient,
   healingClient,
@@ -220,11 +220,11 @@ export class RedisBackend implements ResultBackend {
       const { client, trouble } = healing;
       const connected = client.connect();
       connected.catch(() => {}); // whoever needs it waits for it
-      const retry = retrySchedule(this.#options);
       const ttl = Math.ceil(this.#options.expires ?? 0);
       const documents = new RedisDocuments(client, {
         ttl,
-        retry,
+        retry: retrySchedule(this.#options),
+        firstRetry: firstRetrySchedule(this.#options),
         connected,
         trouble,
         onUnannounced: (reason, key) => this.#warnOfAcl(`announce results on ${key}`, reason, key),

@@ -30,6 +30,8 @@ export interface DocumentOptions {
   /** Whole seconds, 0 for ever. */
   readonly ttl: number;
   readonly retry: RetrySchedule;
+  /** Of reads and deletions while the server has never been reached; what is to be stored waits longer. */
+  readonly firstRetry: RetrySchedule;
   /** Settled when the first connection is there or has failed. */
   readonly connected: Promise<void>;
   readonly onUnannounced: OnUnannounced;
@@ -52,6 +54,7 @@ export class RedisDocuments {
   readonly #client: Redis;
   readonly #ttl: number;
   readonly #retry: RetrySchedule;
+  readonly #firstRetry: RetrySchedule;
   readonly #writes: TurnBatch<Write>;
   readonly #reads: TurnBatch<Read>;
   readonly #connected: Promise<void>;
@@ -59,6 +62,7 @@ export class RedisDocuments {
   readonly #isFinal: ((document: Buffer) => boolean) | undefined;
   readonly #onUnannounced: OnUnannounced;
   #closed = false;
+  #wasReady = false;
   /** Ends the pauses between retries early. */
   readonly #wakers = new Set<() => void>();
 
@@ -66,6 +70,7 @@ export class RedisDocuments {
     this.#client = client;
     this.#ttl = options.ttl;
     this.#retry = options.retry;
+    this.#firstRetry = options.firstRetry;
     this.#connected = options.connected.catch(() => {});
     this.#trouble = options.trouble;
     this.#isFinal = options.isFinal;
@@ -76,7 +81,10 @@ export class RedisDocuments {
       write => write.text.length + DOCUMENT_OVERHEAD,
     );
     this.#reads = new TurnBatch<Read>(reads => this.#read(reads), MAX_READ_BATCH);
-    client.on('ready', () => this.#wake());
+    client.on('ready', () => {
+      this.#wasReady = true;
+      this.#wake();
+    });
   }
 
   store(key: string, text: Encoded): Promise<void> {
@@ -105,7 +113,7 @@ export class RedisDocuments {
   }
 
   async delete(key: string): Promise<void> {
-    await this.#attempt(() => this.#client.del(key));
+    await this.#attempt(() => this.#client.del(key), this.#firstRetry);
   }
 
   /** No more retries; resolves when nothing is under way. */
@@ -132,8 +140,9 @@ export class RedisDocuments {
   async #read(reads: Read[]): Promise<void> {
     try {
       const keys = reads.map(read => read.key);
-      const texts = await this.#attempt<(Encoded | null)[]>(() =>
-        this.#isFinal ? this.#client.mgetBuffer(keys) : this.#client.mget(keys),
+      const texts = await this.#attempt<(Encoded | null)[]>(
+        () => (this.#isFinal ? this.#client.mgetBuffer(keys) : this.#client.mget(keys)),
+        this.#firstRetry,
       );
       reads.forEach(({ found }, at) => {
         found.resolve(texts[at] ?? null);
@@ -143,7 +152,7 @@ export class RedisDocuments {
     }
   }
 
-  async #attempt<T>(operation: () => Promise<T>): Promise<T> {
+  async #attempt<T>(operation: () => Promise<T>, firstRetry = this.#retry): Promise<T> {
     await this.#connected;
     for (let failures = 1; ; failures++) {
       try {
@@ -151,7 +160,8 @@ export class RedisDocuments {
       } catch (failure) {
         // without a connection the driver can only say that there is none
         const error = isReply(failure) ? failure : (this.#trouble() ?? failure);
-        const pause = this.#closed || isRefusal(error) ? undefined : this.#retry(failures);
+        const retry = this.#wasReady ? this.#retry : firstRetry;
+        const pause = this.#closed || isRefusal(error) ? undefined : retry(failures);
         if (pause === undefined) throw error;
         await this.#pause(pause);
       }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { retrySchedule } from '../../../src/backends/retry.ts';
+import { firstRetrySchedule, retrySchedule } from '../../../src/backends/retry.ts';
 
-function schedule(settings: Record<string, unknown>, retry_policy?: unknown) {
-  return retrySchedule({
+function schedule(settings: Record<string, unknown>, retry_policy?: unknown, made = retrySchedule) {
+  return made({
     expires: null,
     extended: false,
     settings,
@@ -26,6 +26,18 @@ describe('retry schedule of a result backend', () => {
 
   it('is endless with max_retries null', () => {
     assert.equal(schedule({}, { max_retries: null })(1e6), 1);
+  });
+
+  it('is three times for a store that was never there, unless something else is set', () => {
+    const first = (settings = {}, policy?: unknown) =>
+      schedule(settings, policy, firstRetrySchedule);
+    const after = first();
+
+    assert.deepEqual([after(1), after(2), after(3), after(4)], [0, 1, 1, undefined]);
+    assert.equal(first({}, { max_retries: 20 })(20), 1);
+    assert.equal(first({}, { interval_max: 0.2 })(3), 0.2);
+    assert.equal(first({}, { interval_max: 0.2 })(4), undefined);
+    assert.notEqual(first({ result_backend_always_retry: true })(50), undefined);
   });
 
   it('doubles up to the longest sleep with result_backend_always_retry', () => {
