@@ -21,7 +21,17 @@ interface Place {
 
 export function errorAt(seed: number, index: number, format: Format): Thrown {
   const random = new Random(seed + 1, index);
-  return random.pick(KINDS)({ random, seed, index, format });
+  const thrown = random.pick(KINDS)({ random, seed, index, format });
+  return format === 'msgpack' ? withoutHalves(thrown) : thrown;
+}
+
+/** What is no UTF-8 arrives as U+FFFD where the format has nothing else for it. */
+function withoutHalves({ name, message, ...thrown }: Thrown): Thrown {
+  return {
+    ...thrown,
+    ...(name !== undefined && { name: Buffer.from(name).toString() }),
+    ...(message !== undefined && { message: Buffer.from(message).toString() }),
+  };
 }
 
 type Kind = (place: Place) => Thrown;

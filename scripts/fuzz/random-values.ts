@@ -185,13 +185,14 @@ const cycle: Container = place => {
   return refused('cycle', target);
 };
 
-/** Formats and their readers take 1000 levels. */
+/** Formats and their readers take 1000 levels, YAML's 500. */
 const deep: Container = place => {
   const isTooDeep = place.random.chance(0.5);
   const inside = leaf(place.random, place.format);
+  const most = place.format === 'yaml' ? 500 : 1000;
   let made = inside.value;
   const wrap = (item: unknown) => [item];
-  const levels = isTooDeep ? 1100 : 900;
+  const levels = most + (isTooDeep ? 100 : -100);
   for (let i = 0; i < levels; i++) made = wrap(made);
   if (isTooDeep) return refused('too deep', made);
   const build = ([arrived]: readonly unknown[]) => {

@@ -6,6 +6,7 @@ import {
   type Serializer,
   serializerNamed,
 } from '../wire/content.ts';
+import { EncodeError } from '../wire/errors.ts';
 import { jsonDecode, jsonEncode } from '../wire/json.ts';
 import {
   decodeMeta,
@@ -15,6 +16,7 @@ import {
   type ResultMeta,
 } from '../wire/result-meta.ts';
 import type { BackendOptions } from './contract.ts';
+import { writableMeta } from './writable-meta.ts';
 
 /** Text for JSON, bytes for every other serializer. */
 export type Encoded = string | Buffer;
@@ -36,9 +38,27 @@ export class ResultCodec {
     return this.#name === 'json';
   }
 
-  /** @throws EncodeError, SerializerNotInstalled */
+  /** @throws EncodeError when the result cannot be written, SerializerNotInstalled */
   encodeMeta(meta: ResultMeta): Encoded {
+    try {
+      return this.#encodeMeta(meta);
+    } catch (error) {
+      if (!(error instanceof EncodeError)) throw error;
+      return this.#encodeMeta(writableMeta(meta, value => this.#canWrite(value)));
+    }
+  }
+
+  #encodeMeta(meta: ResultMeta): Encoded {
     return this.isJson ? encodeMeta(meta) : this.encode(metaToFields(meta));
+  }
+
+  #canWrite(value: unknown): boolean {
+    try {
+      this.encode(value);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** @throws DecodeError, ContentDisallowed, SecurityError */

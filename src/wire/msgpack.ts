@@ -50,6 +50,9 @@ export function msgpackDecode(bytes: Buffer): unknown {
   const { decode } = msgpack();
   try {
     const needsConversion = new Skimmer(bytes).run();
+    if (bytes.includes(PROTO)) {
+      return converted(decode(bytes, { useBigInt64: true, keyDecoder: PROTO_KEYS }));
+    }
     const value = decode(bytes, { useBigInt64: true });
     return needsConversion ? converted(value) : value;
   } catch (error) {
@@ -57,6 +60,23 @@ export function msgpackDecode(bytes: Buffer): unknown {
     const reason = error instanceof Error ? error.message : String(error);
     throw new DecodeError(`Not readable as msgpack: ${reason}`, { cause: error });
   }
+}
+
+const PROTO = '__proto__';
+/** Stands for that key, which the package refuses; no UTF-8 has it. */
+const PROTO_KEY = `\ud800${PROTO}`;
+const PROTO_KEYS: NonNullable<Msgpack.DecoderOptions['keyDecoder']> = {
+  canBeCached: length => length === PROTO.length,
+  decode(bytes, at, length) {
+    const key = Buffer.from(bytes.buffer, bytes.byteOffset + at, length).toString();
+    return key === PROTO ? PROTO_KEY : key;
+  },
+};
+
+/** With `__proto__` as a property of its own, in its place. */
+function withProto(record: object): object {
+  const entries = Object.entries(record);
+  return Object.fromEntries(entries.map(([key, item]) => [key === PROTO_KEY ? PROTO : key, item]));
 }
 
 function converted(value: unknown): unknown {
@@ -70,7 +90,7 @@ function converted(value: unknown): unknown {
   }
   const items = value as Record<string | number, unknown>;
   for (const key of Object.keys(items)) items[key] = converted(items[key]);
-  return value;
+  return PROTO_KEY in items ? withProto(items) : value;
 }
 
 /**

@@ -79,7 +79,7 @@ class PickleWriter {
 
   #guarded(value: object, depth: number): void {
     if (this.#open.has(value)) throw new EncodeError('A cycle of objects cannot be pickled.');
-    if (depth > MAX_DEPTH) {
+    if (depth >= MAX_DEPTH) {
       throw new EncodeError(`A value nested deeper than ${MAX_DEPTH} levels cannot be pickled.`);
     }
     this.#open.add(value);

@@ -13,6 +13,8 @@ export interface PlainFormat {
   readonly name: string;
   /** What the format itself writes this object as; undefined when it has no word for it. */
   object(value: object): unknown;
+  /** Lists and records within each other, where readers take fewer than MAX_DEPTH. */
+  readonly maxDepth?: number;
   /** Whether half of a surrogate pair has no bytes in it. */
   readonly refusesHalves?: boolean;
   /** What to write for a number; a text is the reason why it cannot be written. */
@@ -71,8 +73,11 @@ class Copier {
 
   #guarded(value: object): unknown {
     if (this.#open.has(value)) throw this.#refusal('a reference to an object around it');
-    if (this.#path.length > MAX_DEPTH) {
-      throw new EncodeError(`The value is nested deeper than ${MAX_DEPTH} levels.`);
+    const { name, maxDepth = MAX_DEPTH } = this.#format;
+    if (this.#path.length >= maxDepth) {
+      throw new EncodeError(
+        `The value is nested deeper than ${maxDepth} levels, the most in ${name}.`,
+      );
     }
     this.#open.add(value);
     try {

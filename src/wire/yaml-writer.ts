@@ -6,6 +6,7 @@
 
 import { types } from 'node:util';
 import { dateIso } from './dates.ts';
+import { MAX_YAML_DEPTH } from './decode-limits.ts';
 import { type PlainFormat, toPlain } from './plain-value.ts';
 import { isTypedValue } from './typed-value.ts';
 import { bytesIn } from './value-kinds.ts';
@@ -25,6 +26,7 @@ class Scalar {
 
 const FORMAT: PlainFormat = {
   name: 'YAML',
+  maxDepth: MAX_YAML_DEPTH,
   object(value) {
     const bytes = bytesIn(value);
     if (bytes !== undefined) return binary(bytes);
