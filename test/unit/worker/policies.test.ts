@@ -136,7 +136,7 @@ describe('a task with a rate limit', () => {
 
     await assert.rejects(testApp.startWorker(), {
       name: 'ImproperlyConfigured',
-      message: /Task t\.wrong: Invalid rate limit string: "5\/d"\. A rate limit is a number/,
+      message: /task "t\.wrong": rate_limit must be a rate such as .*, got '5\/d'\.$/,
     });
   });
 });
