@@ -2,10 +2,10 @@
  * docs/cli.md holds exactly what the command table says. `--write` makes it so.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type Command, usageOf } from '../src/cli/command.ts';
 import { COMMANDS } from '../src/cli/command-table.ts';
-import { GLOBAL_OPTIONS } from '../src/cli/global-options.ts';
-import { envNames, type Option, type Options, optionTerm } from '../src/cli/option.ts';
+import { type Command, usageOf } from '../src/cli/parsing/command.ts';
+import { GLOBAL_OPTIONS } from '../src/cli/parsing/global-options.ts';
+import { envNames, type Option, type Options, optionTerm } from '../src/cli/parsing/option.ts';
 
 const FILE = new URL('../docs/cli.md', import.meta.url);
 const START =

@@ -7,8 +7,9 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
-import type { Setting } from '../src/app/setting.ts';
-import { SETTING_AREAS, SETTING_NAMES, SETTINGS } from '../src/app/settings-table.ts';
+import type { Setting } from '../src/app/settings/tables/setting.ts';
+import { SETTING_AREAS, SETTING_NAMES, SETTINGS } from '../src/app/settings/tables/table.ts';
+import { levelsTables } from './check-imports.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -50,7 +51,7 @@ export function settingsPage(): string {
   });
   return `# Settings
 
-<!-- Generated from src/app/settings-table*.ts by scripts/check-docs.ts --write. -->
+<!-- Generated from src/app/settings/tables/*.ts by scripts/check-docs.ts --write. -->
 
 All ${SETTING_NAMES.length} settings, under Celery's names. They are read from \`celeryconfig.{ts,mts,cts,js,mjs,cjs,json,yaml,yml}\` or the key
 \`celery\` of \`package.json\` in the working directory, from the file that \`--config\`, \`TSCELERY_CONFIG_MODULE\` or
@@ -75,7 +76,7 @@ ${areas.join('\n')}`;
 /** Settings that the table calls used and nothing outside the table mentions. */
 function settingProblems(src: string): string[] {
   const code = readdirSync(src, { recursive: true, encoding: 'utf8' })
-    .filter(file => file.endsWith('.ts') && !/settings(-table[\w-]*)?\.ts$/.test(file))
+    .filter(file => file.endsWith('.ts') && !/settings\/(settings|tables\/[\w-]+)\.ts$/.test(file))
     .map(file => readFileSync(join(src, file), 'utf8').replace(/\/\*[\s\S]*?\*\//g, ''))
     .join('\n');
   const words = new Set(code.match(/\b[a-z0-9]+(_[a-z0-9]+)+\b|\b(timezone|imports|include)\b/g));
@@ -199,9 +200,23 @@ function errorProblems(errors: readonly ErrorClass[]): string[] {
   return [...undocumented, ...ambiguous];
 }
 
+/** The page as it is, with the tables of levels as `check-imports` has them. */
+function internalsPage(): string {
+  const page = readFileSync(join(ROOT, 'docs/internals.md'), 'utf8');
+  const [start, end] = [
+    page.indexOf('-->\n', page.indexOf('<!-- levels:')) + 4,
+    page.indexOf('<!-- end of levels'),
+  ];
+  return `${page.slice(0, start)}\n${levelsTables()}\n${page.slice(end)}`;
+}
+
 function main(write: boolean): string[] {
   const errors = errorClasses(join(ROOT, 'src'));
-  const pages = { 'docs/settings.md': settingsPage(), 'docs/errors.md': errorsPage(errors) };
+  const pages = {
+    'docs/settings.md': settingsPage(),
+    'docs/errors.md': errorsPage(errors),
+    'docs/internals.md': internalsPage(),
+  };
   const problems = [...errorProblems(errors), ...settingProblems(join(ROOT, 'src'))];
   for (const [file, text] of Object.entries(pages)) {
     const path = join(ROOT, file);

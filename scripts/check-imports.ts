@@ -10,19 +10,89 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 /** Folders of one level do not know each other; each imports from lower levels only. */
-const LEVELS: readonly (readonly string[])[] = [
-  ['base'],
-  ['wire'],
-  ['messaging', 'canvas', 'pool', 'process', 'schedules'],
-  ['backends'],
-  ['execute', 'events', 'control'],
-  ['app'],
-  ['worker', 'beat'],
-  // the test kit runs a whole worker
-  ['testing'],
-  ['cli', 'index.ts'],
+const LEVELS: readonly Level[] = [
+  { rooms: ['base'], words: 'errors, time, text, collections; no I/O' },
+  {
+    rooms: ['wire', 'drivers'],
+    words:
+      'every byte that another implementation can see, as pure functions; ' +
+      'how to reach a server or a database file, for brokers and results alike',
+  },
+  {
+    rooms: ['messaging', 'canvas', 'pool', 'process', 'schedules'],
+    words: 'brokers; signatures as data; child processes; logs and signals of one process',
+  },
+  { rooms: ['backends'], words: 'result stores and waiting for results' },
+  {
+    rooms: ['execute', 'events', 'control'],
+    words:
+      'runs one task: a pipeline that gets everything it needs as arguments; ' +
+      'the client side of remote control',
+  },
+  {
+    rooms: ['app'],
+    words:
+      'the `Celery` object: settings, tasks, routes, publishing, results. ' +
+      'The only place where the parts meet',
+  },
+  { rooms: ['worker', 'beat'], words: 'consumes, decides, hands to the pool, settles' },
+  { rooms: ['testing'], words: 'the test kit, a worker in the process of the test' },
+  {
+    rooms: ['cli', 'index.ts'],
+    words:
+      'the command line: for each command one file that declares it and one with its code, ' +
+      'loaded when it runs',
+  },
 ];
-const LEVEL = new Map(LEVELS.flatMap((folders, level) => folders.map(name => [name, level])));
+
+/**
+ * The same inside a folder. Names are of rooms or files in it; `*` stands for those that are not
+ * named. Files of one row may know each other, rooms of one row do not.
+ */
+const INNER: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  base: [['kind-of', 'deferred'], ['text', 'collections'], ['errors', 'time'], ['*']],
+  wire: [
+    ['errors', 'dates', 'result-shapes', 'optional-package'],
+    ['serializers'],
+    ['compression', 'results'],
+    ['content', 'moments'],
+    ['messages', '*'],
+  ],
+  drivers: [['*'], ['redis', 'sqlite']],
+  messaging: [
+    ['contract', 'entities', 'browse', 'unused-options'],
+    ['virtual'],
+    ['amqp', 'memory', 'redis', 'sqlite'],
+    ['open'],
+  ],
+  'messaging/amqp': [['*'], ['publishing'], ['parking'], ['intake'], ['transport']],
+  'messaging/redis': [['*'], ['intake'], ['consumer', 'visibility-sweep'], ['transport']],
+  backends: [['*'], ['redis', 'rpc', 'sqlite'], ['open']],
+  pool: [['*'], ['prefork', 'threads'], ['child', 'parent'], ['in-process', 'open']],
+  execute: [['errors', 'request'], ['logs'], ['*'], ['run']],
+  app: [
+    ['loading', 'options', 'results', 'signals'],
+    ['routing'],
+    ['settings'],
+    ['tasks'],
+    ['publishing'],
+    ['*'],
+  ],
+  'app/settings': [['tables'], ['*']],
+  worker: [
+    ['child', 'dead-letters', 'request', 'revoked-tasks', 'worker-state', 'broker-link'],
+    ['control', 'intake', 'running'],
+    ['steps'],
+    ['worker', 'embedded'],
+  ],
+  cli: [['parsing'], ['declarations', 'terminal'], ['*'], ['commands'], ['command-table', 'main']],
+};
+
+interface Level {
+  readonly rooms: readonly string[];
+  readonly words: string;
+}
+const LEVEL = new Map(LEVELS.flatMap(({ rooms }, level) => rooms.map(name => [name, level])));
 
 /** Narrower than the level allows, with the reason. */
 const ONLY: Readonly<Record<string, { allowed: RegExp; reason: string }>> = {
@@ -85,6 +155,34 @@ function folderOf(file: string): string {
   return file.split('/')[0]!;
 }
 
+/** What the levels inside the deepest folder that both files share say about the import. */
+function innerProblem(file: string, target: string): string | undefined {
+  const [from, to] = [file.split('/'), target.split('/')];
+  let shared = 0;
+  while (shared < from.length - 1 && from[shared] === to[shared]) shared += 1;
+  const folder = from.slice(0, shared).join('/');
+  const rows = INNER[folder];
+  if (rows === undefined) return undefined;
+  const [a, b] = [from[shared]!, to[shared]!];
+  const [fromLevel, toLevel] = [innerLevel(rows, a), innerLevel(rows, b)];
+  if (fromLevel === undefined) return notPlaced(folder, a);
+  if (toLevel === undefined) return notPlaced(folder, b);
+  if (toLevel > fromLevel) return `${folder}/${a} stands below ${folder}/${b}`;
+  const areRooms = !a.endsWith('.ts') && !b.endsWith('.ts');
+  return toLevel === fromLevel && areRooms
+    ? `${folder}/${a} and ${folder}/${b} are on one level and do not know each other`
+    : undefined;
+}
+
+function innerLevel(rows: readonly (readonly string[])[], name: string): number | undefined {
+  const own = rows.findIndex(row => row.includes(name.replace(/\.ts$/, '')));
+  const level = own >= 0 ? own : rows.findIndex(row => row.includes('*'));
+  return level >= 0 ? level : undefined;
+}
+
+const notPlaced = (folder: string, name: string) =>
+  `${folder}/${name} has no level in scripts/check-imports.ts`;
+
 function problemOf(src: string, file: string, { specifier, target }: Import): string | undefined {
   const from = folderOf(file);
   if (target === undefined) {
@@ -93,7 +191,7 @@ function problemOf(src: string, file: string, { specifier, target }: Import): st
   if (target.startsWith('..')) return 'imports stay inside src';
   if (!existsSync(join(src, target))) return 'there is no such file';
   const to = folderOf(target);
-  if (from === to) return undefined;
+  if (from === to) return innerProblem(file, target);
   const [fromLevel, toLevel] = [LEVEL.get(from), LEVEL.get(to)];
   if (fromLevel === undefined) return `${from} has no level in scripts/check-imports.ts`;
   if (toLevel === undefined) return `${to} has no level in scripts/check-imports.ts`;
@@ -122,6 +220,24 @@ function cycles(imports: ReadonlyMap<string, readonly Import[]>): string[][] {
   };
   for (const file of imports.keys()) visit(file);
   return found;
+}
+
+/** The levels as Markdown: of the folders under `src`, and inside those that have inner rooms. */
+export function levelsTables(): string {
+  const code = (names: readonly string[]) => names.map(name => `\`${name}\``).join(', ');
+  const outer = LEVELS.map(({ rooms, words }, level) => `| ${level} | ${code(rooms)} | ${words} |`);
+  const others = (rows: readonly (readonly string[])[]) =>
+    rows.map(row => row.map(name => (name === '*' ? 'other files' : `\`${name}\``)).join(', '));
+  const inner = Object.entries(INNER).map(
+    ([folder, rows]) => `| \`${folder}\` | ${others(rows).join(' < ')} |`,
+  );
+  return [
+    '| level | folders | |\n| --- | --- | --- |',
+    ...outer.reverse(),
+    '\n| inside | from the bottom to the top |\n| --- | --- |',
+    ...inner,
+    '',
+  ].join('\n');
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

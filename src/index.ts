@@ -3,43 +3,15 @@ import { provideWorkers } from './app/app-worker.ts';
 
 export { Celery, type CeleryOptions, type TaskRegistry } from './app/app.ts';
 export { AppWorker } from './app/app-worker.ts';
-export { AsyncResult } from './app/async-result.ts';
-export type { LoadOptions } from './app/configuration.ts';
-export { EagerResult } from './app/eager-result.ts';
-export {
-  AlreadyRegistered,
-  AppNotFound,
-  ModuleLoadError,
-  NotRegistered,
-  QueueNotFound,
-  TaskRevokedError,
-} from './app/errors.ts';
-export type { Priority, PriorityName } from './app/priority-names.ts';
-export type { QueueDeclaration, TaskQueues } from './app/queues.ts';
-export type { GetOptions, ResultBounds } from './app/result-options.ts';
+export { AppNotFound, ModuleLoadError } from './app/loading/errors.ts';
+export type { Priority, PriorityName } from './app/options/priority-names.ts';
 export type {
   RouteFunction,
   RouteOptions,
   RouterObject,
   RouteTarget,
   TaskRoutes,
-} from './app/route-types.ts';
-export type { SecurityOptions } from './app/security.ts';
-export { Settings } from './app/settings.ts';
-export type { CeleryConfig, SettingName, SettingValues } from './app/settings-table.ts';
-export type { ConnectOptions, Sender } from './app/signal-options.ts';
-export type {
-  PublishEvent,
-  Receiver,
-  Signal,
-  SignalEvents,
-  SignalName,
-  Signals,
-  TaskEvent,
-} from './app/signals.ts';
-export type { AnyTask, Args, Task } from './app/task.ts';
-export { ClassTask, TaskBase } from './app/task-base.ts';
-export type { TaskFunction } from './app/task-definition.ts';
+} from './app/options/route-types.ts';
 export type {
   ApplyOptions,
   EagerOptions,
@@ -53,7 +25,30 @@ export type {
   StandardSchema,
   TaskBehaviour,
   TaskOptions,
-} from './app/task-options.ts';
+} from './app/options/task-options.ts';
+export { AsyncResult } from './app/results/async-result.ts';
+export { EagerResult } from './app/results/eager-result.ts';
+export type { GetOptions, ResultBounds } from './app/results/result-options.ts';
+export { QueueNotFound } from './app/routing/errors.ts';
+export type { QueueDeclaration, TaskQueues } from './app/routing/queues.ts';
+export type { LoadOptions } from './app/settings/configuration.ts';
+export type { SecurityOptions } from './app/settings/security.ts';
+export { Settings } from './app/settings/settings.ts';
+export type { CeleryConfig, SettingName, SettingValues } from './app/settings/tables/table.ts';
+export type { ConnectOptions, Sender } from './app/signals/signal-options.ts';
+export type {
+  PublishEvent,
+  Receiver,
+  Signal,
+  SignalEvents,
+  SignalName,
+  Signals,
+  TaskEvent,
+} from './app/signals/signals.ts';
+export { ClassTask, TaskBase } from './app/tasks/base-class.ts';
+export type { TaskFunction } from './app/tasks/definition.ts';
+export { AlreadyRegistered, NotRegistered, TaskRevokedError } from './app/tasks/errors.ts';
+export type { AnyTask, Args, Task } from './app/tasks/task.ts';
 export type { StopOptions, WorkerOptions } from './app/worker-options.ts';
 export {
   BackendError,
@@ -61,15 +56,25 @@ export {
   BackendStoreError,
   TimeoutError,
 } from './backends/errors.ts';
-export type { RetryPolicy } from './base/backoff.ts';
 export { CeleryError, ImproperlyConfigured, SecurityError } from './base/errors.ts';
 export type { Logger, LogLevel } from './base/logger.ts';
+export type { RetryPolicy } from './base/time/backoff.ts';
 export type { SignatureData } from './canvas/signature.ts';
 export { Control } from './control/control.ts';
 export type { CallOptions, RequestOptions, RevokeOptions } from './control/control-options.ts';
 export type { PurgeOptions } from './control/waiting.ts';
+export {
+  AccessRefused,
+  ChannelError,
+  ConnectionClosed,
+  KombuError,
+  LimitExceeded,
+  OperationalError,
+  Unroutable,
+} from './drivers/errors.ts';
 export { Ignore, MaxRetriesExceededError, Reject, Retry, TaskPredicate } from './execute/errors.ts';
 export type { TaskHandlers } from './execute/handlers.ts';
+export type { TaskLogger } from './execute/logs/task-logger.ts';
 export type { TaskReply } from './execute/outcome.ts';
 export type { DeliveryInfo, TaskRequest } from './execute/request.ts';
 export type { RetryOptions } from './execute/retry-options.ts';
@@ -79,7 +84,6 @@ export {
   type StateUpdate,
   TaskContext,
 } from './execute/task-context.ts';
-export type { TaskLogger } from './execute/task-logger.ts';
 export {
   binding,
   broadcast,
@@ -92,15 +96,6 @@ export {
   workerDirect,
 } from './messaging/entities.ts';
 export {
-  AccessRefused,
-  ChannelError,
-  ConnectionClosed,
-  KombuError,
-  LimitExceeded,
-  OperationalError,
-  Unroutable,
-} from './messaging/errors.ts';
-export {
   PoolError,
   SoftTimeLimitExceeded,
   Terminated,
@@ -108,7 +103,6 @@ export {
   WorkerLostError,
 } from './pool/errors.ts';
 export { registerSerializer, type Serializer } from './wire/content.ts';
-export type { ControlReply } from './wire/control.ts';
 export {
   ContentDisallowed,
   DecodeError,
@@ -116,10 +110,11 @@ export {
   InvalidTaskError,
   SerializerNotInstalled,
 } from './wire/errors.ts';
-export { RemoteTaskError } from './wire/exception.ts';
-export { registerType } from './wire/registered-types.ts';
-export type { ResultMeta } from './wire/result-meta.ts';
-export * as states from './wire/states.ts';
+export type { ControlReply } from './wire/messages/control.ts';
+export { RemoteTaskError } from './wire/results/exception.ts';
+export type { ResultMeta } from './wire/results/result-meta.ts';
+export * as states from './wire/results/states.ts';
+export { registerType } from './wire/serializers/registered-types.ts';
 export { Request, type RequestState } from './worker/request.ts';
 
 // The worker is above the app and large; only a program that starts one loads it.

@@ -1,6 +1,6 @@
 /** The command line. */
 import { parseArgs } from 'node:util';
-import { didYouMean } from '../../src/base/nearest.ts';
+import { didYouMean } from '../../src/base/text/nearest.ts';
 
 export interface Options {
   readonly help: boolean;

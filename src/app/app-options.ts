@@ -13,9 +13,9 @@ import {
   names,
   text,
 } from '../base/option-kinds.ts';
-import { saferepr } from '../base/saferepr.ts';
-import type { LoadOptions } from './configuration.ts';
-import type { SecurityOptions } from './security.ts';
+import { saferepr } from '../base/text/saferepr.ts';
+import type { LoadOptions } from './settings/configuration.ts';
+import type { SecurityOptions } from './settings/security.ts';
 
 export const LOAD: Kinds<LoadOptions> = { config: name, cwd: name };
 export const FROM_OBJECT = { namespace: text, cwd: name };

@@ -2,11 +2,12 @@
  * A worker that a program starts itself. The code that does the work is above the app and is
  * loaded when a worker is started: whoever has it gives it here.
  */
-import { systemClock } from '../base/clock.ts';
+
 import { deferred } from '../base/deferred.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { processWide } from '../base/process-wide.ts';
-import { ConnectionClosed } from '../messaging/errors.ts';
+import { systemClock } from '../base/time/clock.ts';
+import { ConnectionClosed } from '../drivers/errors.ts';
 import {
   checkStopOptions,
   checkWorkerOptions,

@@ -4,9 +4,9 @@
  */
 import { inspect } from 'node:util';
 import type { ResultBackend } from '../backends/contract.ts';
-import { type Clock, systemClock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
-import { saferepr } from '../base/saferepr.ts';
+import { saferepr } from '../base/text/saferepr.ts';
+import { type Clock, systemClock } from '../base/time/clock.ts';
 import { Control } from '../control/control.ts';
 import { Mailbox } from '../control/mailbox.ts';
 import { WaitingMessages } from '../control/waiting.ts';
@@ -28,30 +28,35 @@ import {
   checkSecurityOptions,
   checkTaskName,
 } from './app-options.ts';
-import type { WorkerNode } from './app-ports.ts';
 import { AppWorker } from './app-worker.ts';
-import type { AsyncResult } from './async-result.ts';
-import { discoverTasks } from './autodiscover.ts';
-import { APP_BRAND } from './brand.ts';
-import { Calls } from './calls.ts';
-import { Configuration, type LoadOptions } from './configuration.ts';
-import { Connections } from './connections.ts';
-import { checkAppArguments, readDeclaration } from './declaration.ts';
-import { KnownErrors } from './known-errors.ts';
-import { loadModule } from './load-module.ts';
-import { LocalTime } from './local-time.ts';
-import { checkNamedOptions } from './named-settings.ts';
-import { Publisher } from './publisher.ts';
-import { Queues } from './queues.ts';
-import { Registry } from './registry.ts';
-import type { SecurityOptions } from './security.ts';
-import { Settings } from './settings.ts';
-import type { CeleryConfig } from './settings-table.ts';
-import { createSignals, type Signals } from './signals.ts';
-import { type AnyTask, surplus, type Task } from './task.ts';
-import type { ClassTask } from './task-base.ts';
-import type { TaskFunction } from './task-definition.ts';
-import type { ApplyOptions, ErrorClass, TaskBaseClass, TaskOptions } from './task-options.ts';
+import { Apply } from './apply.ts';
+import type { WorkerNode } from './execution-ports.ts';
+import { discoverTasks } from './loading/autodiscover.ts';
+import { APP_BRAND } from './loading/brand.ts';
+import { loadModule } from './loading/load-module.ts';
+import type {
+  ApplyOptions,
+  ErrorClass,
+  TaskBaseClass,
+  TaskOptions,
+} from './options/task-options.ts';
+import { Connections } from './publishing/connections.ts';
+import { checkNamedOptions } from './publishing/named-settings.ts';
+import { Publisher } from './publishing/publisher.ts';
+import type { AsyncResult } from './results/async-result.ts';
+import { Queues } from './routing/queues.ts';
+import { Configuration, type LoadOptions } from './settings/configuration.ts';
+import { LocalTime } from './settings/local-time.ts';
+import type { SecurityOptions } from './settings/security.ts';
+import { Settings } from './settings/settings.ts';
+import type { CeleryConfig } from './settings/tables/table.ts';
+import { createSignals, type Signals } from './signals/signals.ts';
+import type { ClassTask } from './tasks/base-class.ts';
+import { checkAppArguments, readDeclaration } from './tasks/declaration.ts';
+import type { TaskFunction } from './tasks/definition.ts';
+import { KnownErrors } from './tasks/known-errors.ts';
+import { Registry } from './tasks/registry.ts';
+import { type AnyTask, surplus, type Task } from './tasks/task.ts';
 import type { WorkerOptions } from './worker-options.ts';
 
 /** Settings by name, and Celery's short words for three of them. */
@@ -93,7 +98,7 @@ export class Celery {
   readonly #registry: Registry;
   readonly #connections: Connections;
   readonly #publisher: Publisher;
-  readonly #calls: Calls;
+  readonly #apply: Apply;
   readonly #errors: KnownErrors;
   readonly #discoveries: (() => Promise<void>)[] = [];
   readonly #localTime: LocalTime;
@@ -151,7 +156,7 @@ export class Celery {
         closing: () => this.#connections.closing,
       }),
     );
-    this.#calls = new Calls({
+    this.#apply = new Apply({
       conf: this.conf,
       signals: this.signals,
       control: this.control,
@@ -165,8 +170,8 @@ export class Celery {
       decodeError: (data, traceback) => this.errorOf(data, traceback),
     });
     this.#registry = origin
-      ? origin.#registry.derive(this.conf, this.#calls)
-      : new Registry(this.conf, this.#calls, taskBase);
+      ? origin.#registry.derive(this.conf, this.#apply)
+      : new Registry(this.conf, this.#apply, taskBase);
   }
 
   /**
@@ -308,12 +313,12 @@ export class Celery {
     if (definition && this.conf.get('task_always_eager')) {
       warn('task_always_eager has no effect on sendTask');
     }
-    return this.#calls.send(name, args, options, definition, false);
+    return this.#apply.send(name, args, options, definition, false);
   }
 
   /** The handle of a task that was sent before. */
   AsyncResult<R = unknown>(id: string): AsyncResult<R> {
-    return this.#calls.result(id);
+    return this.#apply.result(id);
   }
 
   /** Teach the app to make errors of this class again when a result holds one. */
@@ -493,7 +498,7 @@ export class Celery {
 
   /** What running tasks needs of this app. */
   executionPorts(node: WorkerNode): Promise<ExecutionPorts> {
-    return this.#calls.ports.ofWorker(node);
+    return this.#apply.ports.ofWorker(node);
   }
 }
 

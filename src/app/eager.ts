@@ -6,13 +6,13 @@
  */
 import type { Logger } from '../base/logger.ts';
 import type { Execution } from '../execute/execution.ts';
-import { outcomeMeta } from '../execute/metas.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
-import { executeTask } from '../execute/run-task.ts';
-import * as states from '../wire/states.ts';
-import { buildTaskMessage, type TaskCall } from '../wire/task-message.ts';
-import type { EagerOutcome } from './eager-result.ts';
-import type { TaskDefinition } from './task-definition.ts';
+import { outcomeMeta } from '../execute/run/result-documents.ts';
+import { executeTask } from '../execute/run/run-task.ts';
+import { buildTaskMessage, type TaskCall } from '../wire/messages/task-message.ts';
+import * as states from '../wire/results/states.ts';
+import type { EagerOutcome } from './results/eager-result.ts';
+import type { TaskDefinition } from './tasks/definition.ts';
 
 /** How a run ends that leaves no result. */
 const STATE_OF = { retry: 'RETRY', ignore: 'IGNORED', reject: 'REJECTED' } as const;

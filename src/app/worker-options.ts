@@ -15,8 +15,8 @@ import {
   oneOf,
   wait,
 } from '../base/option-kinds.ts';
-import type { SettingName, SettingValues } from './settings-table.ts';
-import type { LogSink } from './signals.ts';
+import type { SettingName, SettingValues } from './settings/tables/table.ts';
+import type { LogSink } from './signals/signals.ts';
 
 /** Those that stand for a setting, which says what values they take. */
 export const WORKER_SETTINGS = {

@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from '../base/clock.ts';
 import type { Closing } from '../base/closing.ts';
+import { type Clock, systemClock } from '../base/time/clock.ts';
 import { TimeoutError } from './errors.ts';
 
 /** How long a caller is willing to wait. */

@@ -5,7 +5,7 @@
  */
 
 import type { Transport } from '../messaging/contract.ts';
-import type { ResultMeta } from '../wire/result-meta.ts';
+import type { ResultMeta } from '../wire/results/result-meta.ts';
 
 export type MetaListener = (meta: ResultMeta) => void;
 export type ProblemListener = (error: Error) => void;

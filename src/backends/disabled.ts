@@ -1,5 +1,5 @@
 import { ImproperlyConfigured } from '../base/errors.ts';
-import type { ResultMeta } from '../wire/result-meta.ts';
+import type { ResultMeta } from '../wire/results/result-meta.ts';
 import type { ResultBackend } from './contract.ts';
 
 /** No result store: what tasks return is thrown away, and asking for it is an error. */

@@ -1,4 +1,4 @@
-import type { ResultMeta } from '../wire/result-meta.ts';
+import type { ResultMeta } from '../wire/results/result-meta.ts';
 import type { MetaListener, ProblemListener } from './contract.ts';
 
 interface Listening {

@@ -1,7 +1,7 @@
-import { ConnectionClosed } from '../messaging/errors.ts';
-import { jsonDecode, jsonEncode } from '../wire/json.ts';
-import { decodeMeta, encodeMeta, type ResultMeta } from '../wire/result-meta.ts';
-import { SUCCESS } from '../wire/states.ts';
+import { ConnectionClosed } from '../drivers/errors.ts';
+import { decodeMeta, encodeMeta, type ResultMeta } from '../wire/results/result-meta.ts';
+import { SUCCESS } from '../wire/results/states.ts';
+import { jsonDecode, jsonEncode } from '../wire/serializers/json.ts';
 import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } from './contract.ts';
 import { Listeners } from './listeners.ts';
 

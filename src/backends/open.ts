@@ -1,9 +1,9 @@
 /** From a `result_backend` setting to a result store; drivers load when they are needed. */
 import { ImproperlyConfigured } from '../base/errors.ts';
-import { maskUrl } from '../base/mask-url.ts';
-import { didYouMean } from '../base/nearest.ts';
-import { parseUrls } from '../messaging/url.ts';
-import { checkUrls } from '../messaging/url-rules.ts';
+import { maskUrl } from '../base/text/mask-url.ts';
+import { didYouMean } from '../base/text/nearest.ts';
+import { parseUrls } from '../drivers/url.ts';
+import { checkUrls } from '../drivers/url-rules.ts';
 import type { BackendOptions, ResultBackend } from './contract.ts';
 
 type Maker = (url: string, options: BackendOptions) => Promise<ResultBackend>;

@@ -7,14 +7,14 @@ import {
   serializerNamed,
 } from '../wire/content.ts';
 import { EncodeError } from '../wire/errors.ts';
-import { jsonDecode, jsonEncode } from '../wire/json.ts';
 import {
   decodeMeta,
   encodeMeta,
   metaFromFields,
   metaToFields,
   type ResultMeta,
-} from '../wire/result-meta.ts';
+} from '../wire/results/result-meta.ts';
+import { jsonDecode, jsonEncode } from '../wire/serializers/json.ts';
 import type { BackendOptions } from './contract.ts';
 import { writableMeta } from './writable-meta.ts';
 

@@ -2,7 +2,7 @@
  * How often a result store is tried again: `retry_policy` of the transport options, or Celery's
  * `result_backend_*` settings when `result_backend_always_retry` is on.
  */
-import { type RetryPolicy, retryInterval } from '../base/backoff.ts';
+import { type RetryPolicy, retryInterval } from '../base/time/backoff.ts';
 import type { BackendOptions } from './contract.ts';
 
 /** Seconds to wait after that many failures in a row (1, 2, …); undefined gives up. */

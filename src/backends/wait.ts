@@ -1,8 +1,8 @@
-import { type Clock, systemClock } from '../base/clock.ts';
 import type { Closing } from '../base/closing.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
-import type { ResultMeta } from '../wire/result-meta.ts';
-import { READY_STATES } from '../wire/states.ts';
+import { type Clock, systemClock } from '../base/time/clock.ts';
+import type { ResultMeta } from '../wire/results/result-meta.ts';
+import { READY_STATES } from '../wire/results/states.ts';
 import { arm, type Bounds } from './bounded.ts';
 import type { ResultBackend } from './contract.ts';
 

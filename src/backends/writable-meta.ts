@@ -2,9 +2,10 @@
  * The document of a task as a serializer can write it when it cannot write everything: what is
  * beside the result must not cost the result.
  */
-import { saferepr } from '../base/saferepr.ts';
-import type { ResultMeta, WireException } from '../wire/result-meta.ts';
-import { EXCEPTION_STATES } from '../wire/states.ts';
+import { saferepr } from '../base/text/saferepr.ts';
+import type { WireException } from '../wire/result-shapes.ts';
+import type { ResultMeta } from '../wire/results/result-meta.ts';
+import { EXCEPTION_STATES } from '../wire/results/states.ts';
 
 /** Arguments, and what an exception consists of, are text where they cannot be written. */
 export function writableMeta(meta: ResultMeta, canWrite: (value: unknown) => boolean): ResultMeta {

@@ -1,5 +1,5 @@
 /** The root of every error of ours, and the two that any layer may need. */
-import { textOf } from './saferepr.ts';
+import { textOf } from './text/saferepr.ts';
 
 const ERROR_BRAND: unique symbol = Symbol.for('tscelery.error');
 

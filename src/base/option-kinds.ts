@@ -4,9 +4,9 @@
  * checked where they are used.
  */
 import { isRecord } from './kind-of.ts';
-import { didYouMean } from './nearest.ts';
-import { saferepr } from './saferepr.ts';
-import { LONGEST_SECONDS, secondsHint } from './seconds.ts';
+import { didYouMean } from './text/nearest.ts';
+import { saferepr } from './text/saferepr.ts';
+import { LONGEST_SECONDS, secondsHint } from './time/seconds.ts';
 
 export interface Kind {
   /** Completes "must be …". */

@@ -3,8 +3,8 @@
  * errbacks and the rest of a chain.
  */
 import { InvalidTaskError } from '../wire/errors.ts';
-import type { TaskCall } from '../wire/task-message.ts';
-import { PyDateTime } from '../wire/typed-value.ts';
+import type { TaskCall } from '../wire/messages/task-message.ts';
+import { PyDateTime } from '../wire/serializers/typed-value.ts';
 
 export interface SignatureData {
   readonly task: string;

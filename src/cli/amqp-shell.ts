@@ -1,7 +1,8 @@
 /** The commands of `tscelery amqp`: their words, and what they do to the broker. */
 import type { Celery } from '../app/app.ts';
-import { didYouMean } from '../base/nearest.ts';
-import { saferepr } from '../base/saferepr.ts';
+import { didYouMean } from '../base/text/nearest.ts';
+import { saferepr } from '../base/text/saferepr.ts';
+import { ChannelError } from '../drivers/errors.ts';
 import type { BrokerAdmin, Delivery, Transport } from '../messaging/contract.ts';
 import {
   DEFAULT_EXCHANGE,
@@ -10,11 +11,10 @@ import {
   exchange,
   queue,
 } from '../messaging/entities.ts';
-import { ChannelError } from '../messaging/errors.ts';
-import { VirtualAdmin } from '../messaging/virtual-admin.ts';
-import { bodyBytes, type Message } from '../wire/message.ts';
-import { UsageError } from './command-error.ts';
-import { choice, flag } from './value-type.ts';
+import { VirtualAdmin } from '../messaging/virtual/admin.ts';
+import { bodyBytes, type Message } from '../wire/messages/message.ts';
+import { UsageError } from './parsing/command-error.ts';
+import { choice, flag } from './parsing/value-type.ts';
 
 interface Parameter {
   readonly name: string;

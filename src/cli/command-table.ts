@@ -1,5 +1,5 @@
 /** Every sub-command: what it is called with, and where its code is. */
-import type { Command, CommandModule, Declaration } from './command.ts';
+
 import { AMQP } from './declarations/amqp.ts';
 import { CALL } from './declarations/call.ts';
 import { DLQ } from './declarations/dlq.ts';
@@ -10,7 +10,8 @@ import { REPORT } from './declarations/report.ts';
 import { RESULT } from './declarations/result.ts';
 import { SHELL } from './declarations/shell.ts';
 import { WORKER } from './declarations/worker.ts';
-import type { Options } from './option.ts';
+import type { Command, CommandModule, Declaration } from './parsing/command.ts';
+import type { Options } from './parsing/option.ts';
 
 export const COMMANDS: readonly Command[] = [
   command(AMQP, () => import('./commands/amqp.ts')),

@@ -1,11 +1,11 @@
 /** Dead letters as a person sees them: which ones are meant, and how they are shown. */
 
-import { printable, printableJson, printableLines } from '../base/printable.ts';
+import { printable, printableJson, printableLines } from '../base/text/printable.ts';
 import type { Delivery } from '../messaging/contract.ts';
 import { toIso } from '../wire/dates.ts';
-import { type DeadLetter, publishedHeaders, readDeadLetter } from '../wire/dead-letter.ts';
-import { bodyBytes, type Message } from '../wire/message.ts';
-import { readTaskHeaders } from '../wire/task-message.ts';
+import { type DeadLetter, publishedHeaders, readDeadLetter } from '../wire/messages/dead-letter.ts';
+import { bodyBytes, type Message } from '../wire/messages/message.ts';
+import { readTaskHeaders } from '../wire/messages/task-message.ts';
 
 /** One message of a dead-letter queue. */
 export interface Found {

@@ -1,10 +1,10 @@
 /** The app that a command works with: found, configured, with what the command line says on top. */
 import { statSync } from 'node:fs';
 import { Celery } from '../app/app.ts';
-import { AppNotFound } from '../app/errors.ts';
-import { findApp } from '../app/find-app.ts';
-import { UsageError } from './command-error.ts';
-import type { GlobalValues } from './global-options.ts';
+import { AppNotFound } from '../app/loading/errors.ts';
+import { findApp } from '../app/loading/find-app.ts';
+import { UsageError } from './parsing/command-error.ts';
+import type { GlobalValues } from './parsing/global-options.ts';
 
 /** How another process finds the same app. */
 export interface AppSource {

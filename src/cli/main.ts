@@ -1,7 +1,7 @@
 /** The entry of the command line: from argv to an exit code. */
-import { printableLines } from '../base/printable.ts';
+import { printableLines } from '../base/text/printable.ts';
 import { EXIT } from '../process/exit-codes.ts';
-import { versionLine } from './version.ts';
+import { versionLine } from './terminal/version.ts';
 
 /** Runs the command and leaves the process: an app's own timers and sockets must not keep it. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -11,7 +11,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 async function run(words: readonly string[]): Promise<number> {
   // Nothing else is imported for this: scripts ask for the version often.
   if (words[0] === '--version') return print(versionLine());
-  const { readCommandLine } = await import('./command-line.ts');
+  const { readCommandLine } = await import('./parsing/command-line.ts');
   const { COMMANDS } = await import('./command-table.ts');
   leaveQuietlyOnBrokenPipe();
   try {
@@ -21,7 +21,7 @@ async function run(words: readonly string[]): Promise<number> {
     const { run: runCommand } = await request.command.load();
     return await runCommand(request.invocation);
   } catch (error) {
-    const { errorReport } = await import('./report-error.ts');
+    const { errorReport } = await import('./terminal/report-error.ts');
     const { text, exitCode } = errorReport(error, COMMANDS);
     process.stderr.write(printableLines(text));
     const { reportToLauncher } = await import('../process/detach.ts');

@@ -1,17 +1,17 @@
 /** A worker from its start until it is told to stop: signals, the end of the process, restarts. */
 import { CeleryError } from '../base/errors.ts';
-import { maskUrl } from '../base/mask-url.ts';
+import { maskUrl } from '../base/text/mask-url.ts';
 import { openDebugger } from '../process/debugger.ts';
 import { reportToLauncher } from '../process/detach.ts';
 import { diagnostics } from '../process/diagnostics.ts';
 import { EXIT } from '../process/exit-codes.ts';
-import { startedBy } from '../process/lineage.ts';
 import type { ProcessLogger } from '../process/log.ts';
 import { runAgain } from '../process/restart.ts';
 import { Shutdown } from '../process/shutdown.ts';
 import { installSignals, remapTerm } from '../process/signals.ts';
+import { startedBy } from '../process/started-by.ts';
 import { setProcessTitle } from '../process/title.ts';
-import { logFatal, watchStrayErrors } from '../worker/stray-errors.ts';
+import { logFatal, watchStrayErrors } from '../worker/child/stray-errors.ts';
 import type { Worker } from '../worker/worker.ts';
 
 const EMBEDDED_HINT =

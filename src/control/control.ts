@@ -1,5 +1,5 @@
 import type { Bounds } from '../backends/bounded.ts';
-import type { ControlReply } from '../wire/control.ts';
+import type { ControlReply } from '../wire/messages/control.ts';
 import {
   type CallOptions,
   checkCall,

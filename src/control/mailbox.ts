@@ -4,10 +4,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { bounded } from '../backends/bounded.ts';
-import { type Clock, systemClock } from '../base/clock.ts';
 import type { Closing } from '../base/closing.ts';
 import { deferred } from '../base/deferred.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
+import { type Clock, systemClock } from '../base/time/clock.ts';
 import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
 import { type Exchange, exchange, type Queue, queue } from '../messaging/entities.ts';
 import {
@@ -16,7 +16,7 @@ import {
   type ControlRequest,
   controlNames,
   readControlReply,
-} from '../wire/control.ts';
+} from '../wire/messages/control.ts';
 import type { CallOptions, RequestOptions } from './control-options.ts';
 
 export interface MailboxOptions {

@@ -1,6 +1,6 @@
 import { CeleryError } from '../base/errors.ts';
-import { saferepr, textOf } from '../base/saferepr.ts';
-import { exceptionRepr } from '../wire/exception.ts';
+import { saferepr, textOf } from '../base/text/saferepr.ts';
+import { exceptionRepr } from '../wire/results/exception.ts';
 
 /** What a thrown value asks for; other than `code` nobody has it by chance. */
 export const PREDICATE: unique symbol = Symbol.for('tscelery.predicate');

@@ -1,7 +1,7 @@
 import type { SignatureData } from '../canvas/signature.ts';
 import type { JobControl } from '../pool/contract.ts';
-import type { Message } from '../wire/message.ts';
-import type { TaskBody, TaskHeaders } from '../wire/task-message.ts';
+import type { Message } from '../wire/messages/message.ts';
+import type { TaskBody, TaskHeaders } from '../wire/messages/task-message.ts';
 import type { Outcome } from './outcome.ts';
 import type { ExecutionPorts, RunnableTask } from './ports.ts';
 import type { TaskRequest } from './request.ts';

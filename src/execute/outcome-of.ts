@@ -1,8 +1,9 @@
 /** From what a task's code threw to the outcome of the run. */
-import { errorText } from '../base/error-text.ts';
+
 import { isError } from '../base/kind-of.ts';
-import { saferepr, textOf } from '../base/saferepr.ts';
-import { encodeException } from '../wire/exception.ts';
+import { errorText } from '../base/text/error-text.ts';
+import { saferepr, textOf } from '../base/text/saferepr.ts';
+import { encodeException } from '../wire/results/exception.ts';
 import { PREDICATE, predicateOf, type Reject, type Retry } from './errors.ts';
 import type { Execution } from './execution.ts';
 import type { FailureOutcome, Outcome } from './outcome.ts';

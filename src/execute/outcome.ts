@@ -1,4 +1,4 @@
-import type { WireException } from '../wire/result-meta.ts';
+import type { WireException } from '../wire/result-shapes.ts';
 import type { Retry } from './errors.ts';
 
 /** How one run of a task ended. */

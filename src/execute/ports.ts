@@ -1,9 +1,9 @@
-import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import type { TimeZone } from '../base/time-zone.ts';
+import type { Clock } from '../base/time/clock.ts';
+import type { TimeZone } from '../base/time/time-zone.ts';
 import type { SignatureRoute } from '../canvas/signature.ts';
-import type { ResultMeta } from '../wire/result-meta.ts';
-import type { TaskCall } from '../wire/task-message.ts';
+import type { TaskCall } from '../wire/messages/task-message.ts';
+import type { ResultMeta } from '../wire/results/result-meta.ts';
 import type { ExecutionSignals, TaskHandlers } from './handlers.ts';
 import type { AutoRetry } from './retry-policy.ts';
 import type { TaskContext } from './task-context.ts';

@@ -1,5 +1,5 @@
-import type { Message } from '../wire/message.ts';
-import { customHeaders, type TaskBody, type TaskHeaders } from '../wire/task-message.ts';
+import type { Message } from '../wire/messages/message.ts';
+import { customHeaders, type TaskBody, type TaskHeaders } from '../wire/messages/task-message.ts';
 
 /** Where and how the message of a request came. */
 export interface DeliveryInfo {

@@ -1,8 +1,8 @@
 /** The options of `self.retry`, by name and kind: JavaScript has no compiler that finds a typo. */
 import { isError } from '../base/kind-of.ts';
-import { didYouMean } from '../base/nearest.ts';
-import { saferepr } from '../base/saferepr.ts';
-import { isSeconds, secondsHint } from '../base/seconds.ts';
+import { didYouMean } from '../base/text/nearest.ts';
+import { saferepr } from '../base/text/saferepr.ts';
+import { isSeconds, secondsHint } from '../base/time/seconds.ts';
 import type { RetryPublishOptions } from './errors.ts';
 
 export interface RetryOptions extends RetryPublishOptions {

@@ -3,18 +3,18 @@
  * `currentTask()` anywhere below it.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { sleep } from '../base/backoff.ts';
-import { type Clock, systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { checkArgument, wait } from '../base/option-kinds.ts';
 import { processWide } from '../base/process-wide.ts';
-import { argsRepr, saferepr } from '../base/saferepr.ts';
-import type { TimeZone } from '../base/time-zone.ts';
+import { argsRepr, saferepr } from '../base/text/saferepr.ts';
+import { sleep } from '../base/time/backoff.ts';
+import { type Clock, systemClock } from '../base/time/clock.ts';
+import type { TimeZone } from '../base/time/time-zone.ts';
 import { deadlineOf, momentAfter, momentOf } from '../wire/moments.ts';
 import { MaxRetriesExceededError, Retry } from './errors.ts';
+import { TaskLogger, taskFields } from './logs/task-logger.ts';
 import type { TaskRequest } from './request.ts';
 import { checkRetryOptions, type RetryOptions } from './retry-options.ts';
-import { TaskLogger, taskFields } from './task-logger.ts';
 
 export interface StateUpdate {
   /** Any word; `PROGRESS` is customary. */

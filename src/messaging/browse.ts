@@ -1,6 +1,7 @@
 /** Going through what waits in a queue, one message after the other, and putting back what stays. */
-import { systemClock } from '../base/clock.ts';
+
 import { type Deferred, deferred } from '../base/deferred.ts';
+import { systemClock } from '../base/time/clock.ts';
 import { type Consumer, type Delivery, TAKE_NOTHING, type Transport } from './contract.ts';
 import type { Queue } from './entities.ts';
 

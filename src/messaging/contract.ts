@@ -3,10 +3,10 @@
  * `test/contract/transport.contract.ts`.
  */
 
+import type { FailoverStrategy } from '../drivers/failover.ts';
 import type { DecodeError } from '../wire/errors.ts';
-import type { Message } from '../wire/message.ts';
+import type { Message } from '../wire/messages/message.ts';
 import type { Exchange, Queue } from './entities.ts';
-import type { FailoverStrategy } from './failover.ts';
 
 /** Where a message is sent: an exchange and a routing key. */
 export interface Destination {

@@ -1,8 +1,8 @@
 /** Choosing and loading a transport by the scheme of its URL. */
 import { ImproperlyConfigured } from '../base/errors.ts';
+import { parseUrls, type ServerUrl, unknownScheme } from '../drivers/url.ts';
+import { checkUrls } from '../drivers/url-rules.ts';
 import type { Transport, TransportOptions } from './contract.ts';
-import { parseUrls, type ServerUrl, unknownScheme } from './url.ts';
-import { checkUrls } from './url-rules.ts';
 
 type Maker = (
   urls: readonly [ServerUrl, ...ServerUrl[]],

@@ -1,5 +1,5 @@
 /** What in `broker_transport_options` does nothing, told by name. */
-import { nearest } from '../base/nearest.ts';
+import { nearest } from '../base/text/nearest.ts';
 
 /**
  * A warning for each option that has no effect.

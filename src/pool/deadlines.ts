@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/time/clock.ts';
 
 /** Times on the clock's monotonic scale; Infinity is none. */
 export interface Limited {

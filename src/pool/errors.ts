@@ -1,5 +1,5 @@
 import { CeleryError } from '../base/errors.ts';
-import { textOf } from '../base/saferepr.ts';
+import { textOf } from '../base/text/saferepr.ts';
 
 /** Base of what happens to jobs from outside. Python knows these classes as `billiard.exceptions`. */
 export abstract class PoolError extends CeleryError {

@@ -4,8 +4,8 @@
  * reported as failed, its place goes to the next one, and what it answers later is ignored.
  */
 
-import { type Clock, systemClock } from '../base/clock.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
+import { type Clock, systemClock } from '../base/time/clock.ts';
 import { JobLoop, LoopJob } from './child/job-loop.ts';
 import type { Job, JobRunner, Pool, PoolEvents, RunnerFactory } from './contract.ts';
 import {

@@ -3,7 +3,7 @@
  * In real time, whatever clock the jobs go by.
  */
 
-import { systemClock, type Timer } from '../base/clock.ts';
+import { systemClock, type Timer } from '../base/time/clock.ts';
 
 /** Seconds. */
 const DEFAULT_LIMIT = 1;

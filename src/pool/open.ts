@@ -1,5 +1,5 @@
 import { ImproperlyConfigured } from '../base/errors.ts';
-import { didYouMean } from '../base/nearest.ts';
+import { didYouMean } from '../base/text/nearest.ts';
 import type { Pool } from './contract.ts';
 import { InProcessPool } from './in-process.ts';
 import type { PoolOptions } from './options.ts';

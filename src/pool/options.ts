@@ -1,7 +1,7 @@
 import { serialize } from 'node:v8';
 import type { ResourceLimits } from 'node:worker_threads';
-import type { Clock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
+import type { Clock } from '../base/time/clock.ts';
 import type { PoolEvents, RunnerFactory } from './contract.ts';
 
 /** Where a child's stdout or stderr goes; a number is a file descriptor of the parent. */

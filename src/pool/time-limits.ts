@@ -2,7 +2,7 @@
  * The time limits of the jobs of one pool: those that a job brings, else the pool's own. They
  * count from the start of the job.
  */
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/time/clock.ts';
 import type { Job } from './contract.ts';
 import { Deadlines, type Limited } from './deadlines.ts';
 

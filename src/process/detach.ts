@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { EXIT } from './exit-codes.ts';
-import { environmentFor, START_DIRECTORY, sameCommand, startedBy } from './lineage.ts';
+import { environmentFor, START_DIRECTORY, sameCommand, startedBy } from './started-by.ts';
 
 /** What the process in the background tells its launcher, once. */
 export interface LaunchReport {

@@ -2,7 +2,7 @@
  * Keeps text from forging the log: whatever a name, a value or an error says, no line but the first
  * of a record looks like the beginning of one, and nothing in it speaks to a terminal.
  */
-import { printableLines } from '../base/printable.ts';
+import { printableLines } from '../base/text/printable.ts';
 
 /** Whether there is anything to look at; most lines have nothing of that kind. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

@@ -1,7 +1,7 @@
 /** The file that says which process runs, and keeps a second one from starting. Rules are Celery's. */
 import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { CeleryError } from '../base/errors.ts';
-import { startedBy } from './lineage.ts';
+import { startedBy } from './started-by.ts';
 
 const MODE = 0o644;
 

@@ -2,14 +2,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { EXIT } from './exit-codes.ts';
+import { installSignals } from './signals.ts';
 import {
   environmentFor,
-  type Lineage,
   START_DIRECTORY,
+  type StartedBy,
   sameCommand,
   startedBy,
-} from './lineage.ts';
-import { installSignals } from './signals.ts';
+} from './started-by.ts';
 
 /**
  * Run the same command line again and resolve with its exit code. Node cannot replace a running
@@ -34,7 +34,7 @@ export class Successor {
   isStopped = false;
   readonly #child;
 
-  constructor(lineage: Lineage) {
+  constructor(lineage: StartedBy) {
     this.#child = spawn(process.execPath, sameCommand(), {
       cwd: START_DIRECTORY,
       stdio: 'inherit',

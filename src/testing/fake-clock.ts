@@ -2,7 +2,7 @@
  * A clock that stands still until somebody moves it: for ETAs, retries, expiry and limits in
  * tests. Time is kept in whole milliseconds, so that moments survive the way through a message.
  */
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/time/clock.ts';
 import { currentTask } from '../execute/task-context.ts';
 
 interface FakeTimer {

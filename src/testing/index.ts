@@ -1,6 +1,7 @@
 /** `tscelery/testing`: apps and workers in memory, and a clock, for tests of your own tasks. */
-export type { Clock, Timer } from '../base/clock.ts';
+
 export type { LogLevel } from '../base/logger.ts';
+export type { Clock, Timer } from '../base/time/clock.ts';
 export { FakeClock } from './fake-clock.ts';
 export type { SentTask, TaskRun } from './recorder.ts';
 export { startTestWorker, type TestWorkerOf } from './start-test-worker.ts';

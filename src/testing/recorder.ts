@@ -1,12 +1,12 @@
 /** What an app sent and what became of it, heard from signals and results. */
 import type { Celery } from '../app/app.ts';
-import type { PublishEvent } from '../app/signals.ts';
+import type { PublishEvent } from '../app/signals/signals.ts';
 import type { TaskRequest } from '../execute/request.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
-import type { Headers, Message, MessageProperties } from '../wire/message.ts';
-import type { ResultMeta } from '../wire/result-meta.ts';
-import * as states from '../wire/states.ts';
-import { readTaskBody, readTaskHeaders } from '../wire/task-message.ts';
+import type { Headers, Message, MessageProperties } from '../wire/messages/message.ts';
+import { readTaskBody, readTaskHeaders } from '../wire/messages/task-message.ts';
+import type { ResultMeta } from '../wire/results/result-meta.ts';
+import * as states from '../wire/results/states.ts';
 
 /** A message that was sent. */
 export interface SentTask {

@@ -1,5 +1,5 @@
 import type { Celery } from '../app/app.ts';
-import type { TaskFunction } from '../app/task-definition.ts';
+import type { TaskFunction } from '../app/tasks/definition.ts';
 import {
   createTestApp,
   type TasksOf,

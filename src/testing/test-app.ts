@@ -1,11 +1,11 @@
 /** An app on a broker and a result store in memory, for the time of a test. */
 import { randomUUID } from 'node:crypto';
 import { Celery } from '../app/app.ts';
-import type { CeleryConfig } from '../app/settings-table.ts';
-import type { Task } from '../app/task.ts';
-import type { TaskFunction } from '../app/task-definition.ts';
+import type { CeleryConfig } from '../app/settings/tables/table.ts';
+import type { TaskFunction } from '../app/tasks/definition.ts';
+import type { Task } from '../app/tasks/task.ts';
 import { forgetMemory } from '../backends/memory.ts';
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/time/clock.ts';
 import { forgetMemoryBroker, type MemoryBroker, memoryBroker } from '../messaging/memory/broker.ts';
 import { Recorder, type SentTask, type TaskRun } from './recorder.ts';
 import type { TestWorkerOptions } from './test-worker.ts';

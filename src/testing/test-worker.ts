@@ -1,12 +1,12 @@
 /** A real worker in the test's own process. */
 
 import type { Celery } from '../app/app.ts';
-import type { AsyncResult } from '../app/async-result.ts';
+import type { AsyncResult } from '../app/results/async-result.ts';
 import { TimeoutError } from '../backends/errors.ts';
 import type { Logger, LogLevel } from '../base/logger.ts';
-import { timerMs } from '../base/seconds.ts';
+import { timerMs } from '../base/time/seconds.ts';
 import { queue } from '../messaging/entities.ts';
-import { taskRunner } from '../worker/child.ts';
+import { taskRunner } from '../worker/child/child.ts';
 import type { Request } from '../worker/request.ts';
 import { Worker } from '../worker/worker.ts';
 import { FakeClock, milliseconds } from './fake-clock.ts';

@@ -5,15 +5,15 @@
 
 import { isUtf8 } from 'node:buffer';
 import { CeleryError } from '../base/errors.ts';
-import { didYouMean } from '../base/nearest.ts';
 import { checkArgument, map } from '../base/option-kinds.ts';
 import { processWide } from '../base/process-wide.ts';
-import { MAX_BODY_BYTES } from './decode-limits.ts';
+import { didYouMean } from '../base/text/nearest.ts';
 import { ContentDisallowed, DecodeError, EncodeError, SerializerNotInstalled } from './errors.ts';
-import { jsonDecode, jsonEncode } from './json.ts';
-import { msgpackDecode, msgpackEncode } from './msgpack.ts';
-import { pickleDecode, pickleEncode } from './pickle.ts';
-import { yamlDecode, yamlEncode } from './yaml.ts';
+import { MAX_BODY_BYTES } from './serializers/decode-limits.ts';
+import { jsonDecode, jsonEncode } from './serializers/json.ts';
+import { msgpackDecode, msgpackEncode } from './serializers/msgpack.ts';
+import { pickleDecode, pickleEncode } from './serializers/pickle.ts';
+import { yamlDecode, yamlEncode } from './serializers/yaml.ts';
 
 /** One way to turn values into bytes and back. Errors of other classes become the ones named. */
 export interface Serializer {

@@ -1,5 +1,5 @@
 /** Instants as ISO 8601 text, the way Python's `isoformat` writes and its parsers read them. */
-import type { TimeZone } from '../base/time-zone.ts';
+import type { TimeZone } from '../base/time/time-zone.ts';
 
 const PATTERN =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?)?\s*(Z|z|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?$/;

@@ -2,9 +2,9 @@
  * What callers say about time (`eta`, `countdown`, `expires`), checked where it is said: a moment
  * that no message can carry would otherwise be found out by a worker, or by nobody.
  */
-import { saferepr } from '../base/saferepr.ts';
-import { millisecondsHint } from '../base/seconds.ts';
-import type { TimeZone } from '../base/time-zone.ts';
+import { saferepr } from '../base/text/saferepr.ts';
+import { millisecondsHint } from '../base/time/seconds.ts';
+import type { TimeZone } from '../base/time/time-zone.ts';
 import { fromIso, hasOffset, isWritable } from './dates.ts';
 
 /**

@@ -13,7 +13,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { SecurityError } from '../base/errors.ts';
-import { didYouMean } from '../base/nearest.ts';
+import { didYouMean } from '../base/text/nearest.ts';
 import { certificateId } from './certificate.ts';
 import { decodeContent, type Serializer, serializerNamed } from './content.ts';
 

@@ -4,16 +4,16 @@
  * the message is in one of the two queues.
  */
 
-import { sleep } from '../base/backoff.ts';
-import type { Clock } from '../base/clock.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { printable } from '../base/printable.ts';
+import { printable } from '../base/text/printable.ts';
+import { sleep } from '../base/time/backoff.ts';
+import type { Clock } from '../base/time/clock.ts';
 import type { Delivery, Transport } from '../messaging/contract.ts';
 import { DEFAULT_EXCHANGE, type Queue, queue } from '../messaging/entities.ts';
-import { buryMessage, type Death, type WorkerReason } from '../wire/dead-letter.ts';
-import { deliveryCount } from '../wire/envelope.ts';
-import type { Message } from '../wire/message.ts';
+import { buryMessage, type Death, type WorkerReason } from '../wire/messages/dead-letter.ts';
+import { deliveryCount } from '../wire/messages/envelope.ts';
+import type { Message } from '../wire/messages/message.ts';
 
 /** Why a message is not wanted any more. */
 export interface Refusal {

@@ -8,8 +8,8 @@ import { processWide } from '../base/process-wide.ts';
 import type { RunnerFactory } from '../pool/contract.ts';
 import { poolKind, runsInProcess } from '../pool/open.ts';
 import { createLogger, type LogConfig, loggerTo, type ProcessLogger } from '../process/log.ts';
-import { taskRunner } from './child.ts';
-import { setUpLogging } from './set-up-logging.ts';
+import { taskRunner } from './child/child.ts';
+import { setUpLogging } from './child/set-up-logging.ts';
 import { Worker } from './worker.ts';
 
 /** Workers of this process so far, for their names. */

@@ -3,12 +3,12 @@
  * rejected or requeued. Knows its task's options; knows nothing about pools or queues.
  */
 
-import type { TaskDefinition } from '../app/task-definition.ts';
-import { printable } from '../base/printable.ts';
+import type { TaskDefinition } from '../app/tasks/definition.ts';
+import { printable } from '../base/text/printable.ts';
 import type { TaskSource } from '../execute/execution.ts';
 import type { TaskReply } from '../execute/outcome.ts';
 import type { Delivery } from '../messaging/contract.ts';
-import type { TaskHeaders } from '../wire/task-message.ts';
+import type { TaskHeaders } from '../wire/messages/task-message.ts';
 import type { DeadLetters, Refusal } from './dead-letters.ts';
 
 export type RequestState =

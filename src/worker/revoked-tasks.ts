@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/time/clock.ts';
 
 /** Ids kept at most, and seconds each is kept, as in Celery; the environment may say otherwise. */
 const MOST = Number(process.env.CELERY_WORKER_REVOKES_MAX || 50_000);

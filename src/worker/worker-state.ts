@@ -1,4 +1,4 @@
-import type { TaskHeaders } from '../wire/task-headers.ts';
+import type { TaskHeaders } from '../wire/messages/task-headers.ts';
 import type { Request } from './request.ts';
 
 /**

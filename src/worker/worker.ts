@@ -4,41 +4,41 @@
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import type { Celery } from '../app/app.ts';
-import { TaskRevokedError } from '../app/errors.ts';
-import { NativeDelays } from '../app/native-delays.ts';
-import { refusePickleAsRoot } from '../app/security.ts';
+import { NativeDelays } from '../app/publishing/native-delays.ts';
+import { refusePickleAsRoot } from '../app/settings/security.ts';
+import { TaskRevokedError } from '../app/tasks/errors.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { isSqliteMemory } from '../drivers/sqlite/location.ts';
 import type { TaskReply } from '../execute/outcome.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
 import { type Queue, workerDirect } from '../messaging/entities.ts';
-import { isSqliteMemory } from '../messaging/sqlite/location.ts';
 import type { Pool, RunnerFactory } from '../pool/contract.ts';
 import { createPool, poolKind, runsInProcess } from '../pool/open.ts';
 import { toIso } from '../wire/dates.ts';
-import { encodeException } from '../wire/exception.ts';
-import * as states from '../wire/states.ts';
-import { checkBackend } from './check-backend.ts';
-import { checkTasks } from './check-tasks.ts';
-import type { ChildConfig } from './child.ts';
-import { Consumer } from './consumer.ts';
-import { controlCommands } from './control-commands.ts';
+import { encodeException } from '../wire/results/exception.ts';
+import * as states from '../wire/results/states.ts';
+import { BrokerLink } from './broker-link.ts';
+import type { ChildConfig } from './child/child.ts';
+import { Pidbox } from './control/inbox.ts';
+import { controlCommands } from './control/tasks.ts';
 import { DeadLetters, refuseOwnDeadLetters } from './dead-letters.ts';
-import { Dispatcher } from './dispatcher.ts';
-import { LostAcks } from './lost-acks.ts';
-import { MOST_AHEAD_PER_CHILD } from './pace.ts';
-import { EtaParking } from './parking.ts';
-import { Pidbox } from './pidbox.ts';
-import { mostWaiting, type PrefetchOptions, prefetchCount } from './prefetch.ts';
-import { RateLimits } from './rate-limits.ts';
-import { Receiver, type ReceiverPolicies, type ReceiverPorts } from './receiver.ts';
+import { Admission, type AdmissionPolicies, type AdmissionPorts } from './intake/admission.ts';
+import { EtaParking } from './intake/eta-parking.ts';
+import { LostAcks } from './intake/lost-acks.ts';
+import { RateLimits } from './intake/rate-limits.ts';
+import { SuccessfulTasks } from './intake/successful-tasks.ts';
+import { UnknownTasks } from './intake/unknown-tasks.ts';
 import type { Request } from './request.ts';
 import { RevokedTasks } from './revoked-tasks.ts';
-import { type StopMode, Stopping } from './stopping.ts';
-import { SuccessfulTasks } from './successful-tasks.ts';
-import { UnknownTasks } from './unknown-tasks.ts';
+import { Dispatcher } from './running/dispatcher.ts';
+import { mostWaiting, type PrefetchOptions, prefetchCount } from './running/prefetch.ts';
+import { MOST_AHEAD_PER_CHILD } from './running/run-times.ts';
+import { type StopMode, Stopping } from './running/stopping.ts';
+import { checkBackend } from './steps/check-backend.ts';
+import { checkTasks } from './steps/check-tasks.ts';
 import { WorkerState } from './worker-state.ts';
 
 export interface WorkerOptions {
@@ -74,7 +74,7 @@ function noteSuccess(successful: SuccessfulTasks) {
   };
 }
 
-const CHILD_MODULE = new URL(`./child${extname(import.meta.url)}`, import.meta.url);
+const CHILD_MODULE = new URL(`./child/child${extname(import.meta.url)}`, import.meta.url);
 
 export class Worker {
   readonly app: Celery;
@@ -87,8 +87,8 @@ export class Worker {
   #transport: Transport | undefined;
   #execution!: ExecutionPorts;
   #pool: Pool | undefined;
-  #consumer: Consumer | undefined;
-  #receiver!: Receiver;
+  #link: BrokerLink | undefined;
+  #admission!: Admission;
   #dispatcher!: Dispatcher;
   #pidbox: Pidbox | undefined;
   #deadLetters: DeadLetters | undefined;
@@ -127,7 +127,7 @@ export class Worker {
 
   /** Deliveries that the broker has not been told the end of. */
   get unsettled(): number {
-    return this.#consumer?.held ?? 0;
+    return this.#link?.held ?? 0;
   }
 
   get poolName(): string {
@@ -141,7 +141,7 @@ export class Worker {
 
   /** Consume from this queue too, until the worker stops. */
   async addQueue(queue: Queue): Promise<void> {
-    await this.#consumer?.addQueue(queue);
+    await this.#link?.addQueue(queue);
   }
 
   /** Delete everything that waits in the worker's queues. @returns messages deleted */
@@ -167,12 +167,12 @@ export class Worker {
       const pool = this.#pool!;
       await Promise.all([
         pool.start(),
-        this.#consumer!.connect(),
+        this.#link!.connect(),
         checkBackend(this.app, this.#logger),
       ]);
       if (this.#ending) return;
       await this.#setUpDelays();
-      await this.#consumer!.start();
+      await this.#link!.start();
       await this.#pidbox?.start();
       if (this.#ending) return;
       this.#logger.info(`${this.hostname} ready.`);
@@ -229,8 +229,8 @@ export class Worker {
       this.state,
       this.#execution,
       {
-        discard: request => this.#receiver.discard(request),
-        terminated: (request, signal) => this.#receiver.terminated(request, signal),
+        discard: request => this.#admission.discard(request),
+        terminated: (request, signal) => this.#admission.terminated(request, signal),
         onAckLost: (request, reply) => this.#lostAcks.add(request, reply),
         ...(onlyFree && { onLoad: () => this.#setPrefetch() }),
         onPace: () => this.#setPrefetch(),
@@ -239,10 +239,10 @@ export class Worker {
       },
       { fair },
     );
-    this.#receiver = new Receiver(this.state, this.#receiverPorts(), policies, this.#execution);
+    this.#admission = new Admission(this.state, this.#admissionPorts(), policies, this.#execution);
     this.#pool = await createPool(this.poolName, this.#poolOptions());
     this.#dispatcher.attach(this.#pool);
-    this.#consumer = new Consumer({
+    this.#link = new BrokerLink({
       transport,
       queues: this.queues,
       logger: this.#logger,
@@ -252,10 +252,10 @@ export class Worker {
       retry: conf.get('broker_connection_retry'),
       maxRetries: conf.get('broker_connection_max_retries'),
       onDeliveries: deliveries => {
-        for (const delivery of deliveries) this.#receiver.receive(delivery);
+        for (const delivery of deliveries) this.#admission.receive(delivery);
         this.#dispatcher.pump();
       },
-      acksOnArrival: delivery => this.#dispatcher.isReady && this.#receiver.startsAtOnce(delivery),
+      acksOnArrival: delivery => this.#dispatcher.isReady && this.#admission.startsAtOnce(delivery),
       onGone: error => this.#fatal.resolve(error),
       onLost: () => {
         if (!conf.get('worker_cancel_long_running_tasks_on_connection_loss')) return;
@@ -327,7 +327,7 @@ export class Worker {
     });
   }
 
-  #receiverPorts(): ReceiverPorts {
+  #admissionPorts(): AdmissionPorts {
     return {
       task: name => this.app.tasks.get(name)?.definition,
       reserve: (request, isLate) => this.#toPool(request, isLate),
@@ -339,7 +339,7 @@ export class Worker {
     };
   }
 
-  async #policies(): Promise<ReceiverPolicies> {
+  async #policies(): Promise<AdmissionPolicies> {
     const { conf, clock } = this.app;
     const requeues = conf.get('worker_unknown_task') === 'requeue';
     const after = conf.get('worker_park_eta_after');
@@ -370,7 +370,7 @@ export class Worker {
     const { size } = this.#pool!;
     const { free, lateRunning, onTheWay } = this.#dispatcher;
     const scheduled = this.#scheduled + this.#unknown;
-    this.#consumer?.setPrefetch(
+    this.#link?.setPrefetch(
       prefetchCount(this.#prefetch, { size, free, lateRunning, scheduled, onTheWay }),
     );
   }
@@ -413,13 +413,13 @@ export class Worker {
     // what a half-made worker has opened is known when it is made
     await this.#preparing?.catch(() => {});
     await workerShuttingDown.send(this.hostname, { ...event, how: this.#stopping.how });
-    await this.#consumer?.cancel();
-    this.#receiver?.cancelScheduled();
+    await this.#link?.cancel();
+    this.#admission?.cancelScheduled();
     const [pool, dispatcher, execution] = [this.#pool, this.#dispatcher, this.#execution];
     if (pool) await this.#stopping.endTasks({ pool, dispatcher, execution });
     await this.#pidbox?.stop();
     await this.#deadLetters?.stop();
-    await this.#consumer?.stop();
+    await this.#link?.stop();
     await this.#transport?.close();
     await workerShutdown.send(this.hostname, event);
     await this.app.close();

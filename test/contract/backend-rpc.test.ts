@@ -9,7 +9,7 @@ import { BackendStoreError } from '../../src/backends/errors.ts';
 import { waitForResult } from '../../src/backends/wait.ts';
 import type { Delivery } from '../../src/messaging/contract.ts';
 import { DEFAULT_EXCHANGE, queue } from '../../src/messaging/entities.ts';
-import { bodyBytes, type Message } from '../../src/wire/message.ts';
+import { bodyBytes, type Message } from '../../src/wire/messages/message.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RabbitmqServer, startRabbitmq } from '../support/rabbitmq.ts';
 import { messagingOn, openRpc, sharedRpc } from '../support/rpc-backend.ts';

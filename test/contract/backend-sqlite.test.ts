@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { openBackend } from '../../src/backends/open.ts';
 import { waitForResult } from '../../src/backends/wait.ts';
-import { openSqlite } from '../../src/messaging/sqlite/driver.ts';
+import { openSqlite } from '../../src/drivers/sqlite/driver.ts';
 import { eventually } from '../support/eventually.ts';
 import { backendContract, DEFAULT_OPTIONS, meta } from './backend.contract.ts';
 

@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { BackendOptions, ResultBackend } from '../../src/backends/contract.ts';
 import { TimeoutError } from '../../src/backends/errors.ts';
 import { waitForResult } from '../../src/backends/wait.ts';
-import type { ResultMeta } from '../../src/wire/result-meta.ts';
+import type { ResultMeta } from '../../src/wire/results/result-meta.ts';
 import { eventually } from '../support/eventually.ts';
 
 export interface BackendSetup {

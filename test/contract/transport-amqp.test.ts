@@ -1,6 +1,6 @@
 import { after, before } from 'node:test';
+import { parseUrls } from '../../src/drivers/url.ts';
 import { createAmqpTransport } from '../../src/messaging/amqp/transport.ts';
-import { parseUrls } from '../../src/messaging/url.ts';
 import { type RabbitmqServer, startRabbitmq } from '../support/rabbitmq.ts';
 import { textMessage, transportContract } from './transport.contract.ts';
 

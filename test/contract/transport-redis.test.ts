@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { after, before } from 'node:test';
+import { parseUrls } from '../../src/drivers/url.ts';
 import { RedisTransport } from '../../src/messaging/redis/transport.ts';
-import { parseUrls } from '../../src/messaging/url.ts';
 import { type RedisServer, startRedis } from '../support/servers.ts';
 import { transportContract } from './transport.contract.ts';
 

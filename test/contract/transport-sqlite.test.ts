@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openSqlite } from '../../src/messaging/sqlite/driver.ts';
+import { openSqlite } from '../../src/drivers/sqlite/driver.ts';
 import { SqliteTransport } from '../../src/messaging/sqlite/transport.ts';
 import { textMessage, transportContract } from './transport.contract.ts';
 

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, type TestContext, test } from 'node:test';
+import { Unroutable } from '../../src/drivers/errors.ts';
 import {
   type Consumer,
   type Delivery,
@@ -20,8 +21,7 @@ import {
   type Queue,
   queue,
 } from '../../src/messaging/entities.ts';
-import { Unroutable } from '../../src/messaging/errors.ts';
-import { bodyBytes, type Message } from '../../src/wire/message.ts';
+import { bodyBytes, type Message } from '../../src/wire/messages/message.ts';
 import { eventually } from '../support/eventually.ts';
 
 export interface TransportFixture {

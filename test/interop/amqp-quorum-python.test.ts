@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Celery } from '../../src/index.ts';
-import { delayTopology } from '../../src/wire/delayed-delivery.ts';
+import { delayTopology } from '../../src/wire/messages/delayed-delivery.ts';
 import { eventually } from '../support/eventually.ts';
 import { python, pythonCelery } from '../support/python.ts';
 import { rabbitmqWithRpc } from '../support/rpc-brokers.ts';

@@ -8,7 +8,7 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import type { ResultBackend } from '../../src/backends/contract.ts';
 import { openBackend } from '../../src/backends/open.ts';
 import { waitForResult } from '../../src/backends/wait.ts';
-import { encodeException } from '../../src/wire/exception.ts';
+import { encodeException } from '../../src/wire/results/exception.ts';
 import { DEFAULT_OPTIONS, meta } from '../contract/backend.contract.ts';
 import { python, pythonCelery } from '../support/python.ts';
 import { type RedisServer, startRedis } from '../support/servers.ts';

@@ -1,9 +1,9 @@
 /** Bodies of every serializer and compression, written here and read by Python, and the reverse. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { compress, decompress } from '../../src/wire/compression.ts';
+import { compress, decompress } from '../../src/wire/compression/compression.ts';
 import { acceptedContentTypes, decodeContent, serializerNamed } from '../../src/wire/content.ts';
-import { PyDate, PyDateTime } from '../../src/wire/json.ts';
+import { PyDate, PyDateTime } from '../../src/wire/serializers/json.ts';
 import { python, pythonCelery } from '../support/python.ts';
 
 const skip = (await pythonCelery()) ? false : 'python3-celery is not installed';

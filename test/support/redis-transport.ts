@@ -1,10 +1,10 @@
 /** Opening Redis transports in tests; they are closed when the test ends. */
 import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
+import { parseUrls } from '../../src/drivers/url.ts';
 import type { TransportEvent } from '../../src/messaging/contract.ts';
 import { DEFAULT_EXCHANGE } from '../../src/messaging/entities.ts';
 import { RedisTransport } from '../../src/messaging/redis/transport.ts';
-import { parseUrls } from '../../src/messaging/url.ts';
 
 export interface OpenRedisOptions {
   transportOptions?: Record<string, unknown>;

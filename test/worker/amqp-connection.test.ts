@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import { ChannelError, OperationalError } from '../../src/drivers/errors.ts';
 import type { Delivery, TransportOptions } from '../../src/messaging/contract.ts';
 import { DEFAULT_EXCHANGE, type Queue, queue } from '../../src/messaging/entities.ts';
-import { ChannelError, OperationalError } from '../../src/messaging/errors.ts';
 import { collect, textMessage, textOf } from '../contract/transport.contract.ts';
 import { eventually } from '../support/eventually.ts';
 import { openAmqp, type RabbitmqServer, startRabbitmq } from '../support/rabbitmq.ts';

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { parseUrls } from '../../src/drivers/url.ts';
 import { Celery } from '../../src/index.ts';
 import { createAmqpTransport } from '../../src/messaging/amqp/transport.ts';
 import type { Delivery, Transport } from '../../src/messaging/contract.ts';
 import { DEFAULT_EXCHANGE, exchange, type Queue, queue } from '../../src/messaging/entities.ts';
-import { parseUrls } from '../../src/messaging/url.ts';
-import type { Message } from '../../src/wire/message.ts';
+import type { Message } from '../../src/wire/messages/message.ts';
 import { eventually } from '../support/eventually.ts';
 import { rabbitmqWithRpc } from '../support/rpc-brokers.ts';
 import { lines, startWorker, withWorker } from '../support/worker.ts';

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import { ChannelError } from '../../src/drivers/errors.ts';
 import { DEFAULT_EXCHANGE, type Exchange, exchange, queue } from '../../src/messaging/entities.ts';
-import { ChannelError } from '../../src/messaging/errors.ts';
 import { EncodeError } from '../../src/wire/errors.ts';
-import type { Message } from '../../src/wire/message.ts';
+import type { Message } from '../../src/wire/messages/message.ts';
 import { collect, textMessage } from '../contract/transport.contract.ts';
 import { openAmqp, type RabbitmqServer, startRabbitmq } from '../support/rabbitmq.ts';
 

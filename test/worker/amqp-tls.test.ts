@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { OperationalError } from '../../src/messaging/errors.ts';
+import { OperationalError } from '../../src/drivers/errors.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { openAmqp, type RabbitmqServer, startRabbitmq } from '../support/rabbitmq.ts';
 import { freePort } from '../support/servers.ts';

@@ -1,8 +1,8 @@
 /** A worker whose broker goes away, and one that goes away itself for a while. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { storedMessage } from '../../src/messaging/redis/restore.ts';
-import { markRedelivered } from '../../src/wire/envelope.ts';
+import { storedMessage } from '../../src/messaging/redis/intake/restore.ts';
+import { markRedelivered } from '../../src/wire/messages/envelope.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RedisServer, startRedis } from '../support/servers.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, type TestContext, test } from 'node:test';
+import { parseUrls } from '../../src/drivers/url.ts';
 import { Celery } from '../../src/index.ts';
 import { createRedisTransport } from '../../src/messaging/redis/transport.ts';
-import { parseUrls } from '../../src/messaging/url.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort, type RedisServer, startRedis } from '../support/servers.ts';
 import { startWorker } from '../support/worker.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
+import { OperationalError } from '../../src/drivers/errors.ts';
 import type { Delivery } from '../../src/messaging/contract.ts';
 import { exchange, queue } from '../../src/messaging/entities.ts';
-import { OperationalError } from '../../src/messaging/errors.ts';
 import type { RedisTransport } from '../../src/messaging/redis/transport.ts';
 import { type Collector, collect, textMessage, textOf } from '../contract/transport.contract.ts';
 import { eventually } from '../support/eventually.ts';

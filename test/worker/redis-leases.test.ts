@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { queue } from '../../src/messaging/entities.ts';
-import { encodeEnvelope } from '../../src/wire/envelope.ts';
+import { encodeEnvelope } from '../../src/wire/messages/envelope.ts';
 import { collect, textMessage, textOf } from '../contract/transport.contract.ts';
 import { eventually } from '../support/eventually.ts';
 import { openRedis, toQueue, uniquePrefix } from '../support/redis-transport.ts';

@@ -1,7 +1,7 @@
 /** A broker with the queue `celery`: filled, counted and read alike for Python and tscelery. */
 import { randomUUID } from 'node:crypto';
-import type { Message } from '../../../src/wire/message.ts';
-import { buildTaskMessage } from '../../../src/wire/task-message.ts';
+import type { Message } from '../../../src/wire/messages/message.ts';
+import { buildTaskMessage } from '../../../src/wire/messages/task-message.ts';
 import type { Lab } from '../lab.ts';
 import type { QueueCounter } from '../system.ts';
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { encodeEnvelope } from '../../../src/wire/envelope.ts';
+import { encodeEnvelope } from '../../../src/wire/messages/envelope.ts';
 import { type Broker, preparedChunks, QUEUE } from './broker.ts';
 
 /** The lists in which Redis keeps one queue, by priority. */

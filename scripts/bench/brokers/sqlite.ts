@@ -1,6 +1,6 @@
+import { openSqlite } from '../../../src/drivers/sqlite/driver.ts';
 import { DEFAULT_EXCHANGE } from '../../../src/messaging/entities.ts';
 import { openTransport } from '../../../src/messaging/open.ts';
-import { openSqlite } from '../../../src/messaging/sqlite/driver.ts';
 import type { Lab } from '../lab.ts';
 import { type Broker, preparedChunks, QUEUE } from './broker.ts';
 

@@ -4,15 +4,16 @@
  *
  * Owns two connections: one for commands, and one for hearing, opened when somebody waits.
  */
-import { sleep } from '../../base/backoff.ts';
-import { systemClock } from '../../base/clock.ts';
+
 import { CeleryError } from '../../base/errors.ts';
-import { AccessRefused, ChannelError, ConnectionClosed } from '../../messaging/errors.ts';
-import { redisError, redisUrlForPeople } from '../../messaging/redis/client.ts';
+import { sleep } from '../../base/time/backoff.ts';
+import { systemClock } from '../../base/time/clock.ts';
+import { AccessRefused, ChannelError, ConnectionClosed } from '../../drivers/errors.ts';
+import { redisError, redisUrlForPeople } from '../../drivers/redis/client.ts';
 import { DecodeError } from '../../wire/errors.ts';
-import { groupMetaKey, resultKeyPrefix, taskMetaKey } from '../../wire/redis-keys.ts';
-import type { ResultMeta } from '../../wire/result-meta.ts';
-import * as states from '../../wire/states.ts';
+import { groupMetaKey, resultKeyPrefix, taskMetaKey } from '../../wire/results/result-keys.ts';
+import type { ResultMeta } from '../../wire/results/result-meta.ts';
+import * as states from '../../wire/results/states.ts';
 import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } from '../contract.ts';
 import { BackendGetMetaError, BackendStoreError } from '../errors.ts';
 import { Listeners } from '../listeners.ts';

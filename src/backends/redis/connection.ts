@@ -2,11 +2,11 @@
 
 import type { Redis, RedisOptions } from 'ioredis';
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { saferepr } from '../../base/saferepr.ts';
-import { isSeconds, secondsHint } from '../../base/seconds.ts';
-import { newRedisClient, redisClientOptions, redisDatabase } from '../../messaging/redis/client.ts';
-import { parseUrls, type ServerUrl } from '../../messaging/url.ts';
-import { checkUrls, redisClientOptionsIn } from '../../messaging/url-rules.ts';
+import { saferepr } from '../../base/text/saferepr.ts';
+import { isSeconds, secondsHint } from '../../base/time/seconds.ts';
+import { newRedisClient, redisClientOptions, redisDatabase } from '../../drivers/redis/client.ts';
+import { parseUrls, type ServerUrl } from '../../drivers/url.ts';
+import { checkUrls, redisClientOptionsIn } from '../../drivers/url-rules.ts';
 import type { BackendOptions } from '../contract.ts';
 
 /** Milliseconds between reconnects: at once, then slower, at most a second. */

@@ -5,8 +5,8 @@
 
 import type { Redis } from 'ioredis';
 import { type Deferred, deferred } from '../../base/deferred.ts';
-import { timerMs } from '../../base/seconds.ts';
-import { isDenied, isPassingReply, isReply } from '../../messaging/redis/replies.ts';
+import { timerMs } from '../../base/time/seconds.ts';
+import { isDenied, isPassingReply, isReply } from '../../drivers/redis/replies.ts';
 import type { Encoded } from '../result-codec.ts';
 import type { RetrySchedule } from '../retry.ts';
 import { TurnBatch } from '../turn-batch.ts';

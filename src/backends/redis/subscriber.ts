@@ -7,9 +7,9 @@
 
 import type { Redis } from 'ioredis';
 import { type Deferred, deferred } from '../../base/deferred.ts';
-import { timerMs } from '../../base/seconds.ts';
-import { AccessRefused, ConnectionClosed } from '../../messaging/errors.ts';
-import { isDenied, isPassingReply, isReply } from '../../messaging/redis/replies.ts';
+import { timerMs } from '../../base/time/seconds.ts';
+import { AccessRefused, ConnectionClosed } from '../../drivers/errors.ts';
+import { isDenied, isPassingReply, isReply } from '../../drivers/redis/replies.ts';
 
 interface Channel {
   /** SUBSCRIBE was sent on the present connection. */

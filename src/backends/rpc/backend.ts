@@ -3,9 +3,9 @@
  * `reply_to`, and only the process that sent the task gets it. Celery: `rpc://`.
  */
 import { CeleryError, ImproperlyConfigured } from '../../base/errors.ts';
+import { ChannelError, ConnectionClosed } from '../../drivers/errors.ts';
 import type { Delivery } from '../../messaging/contract.ts';
-import { ChannelError, ConnectionClosed } from '../../messaging/errors.ts';
-import type { ResultMeta } from '../../wire/result-meta.ts';
+import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import type {
   BackendOptions,
   MessagingPort,

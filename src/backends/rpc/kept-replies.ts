@@ -1,4 +1,4 @@
-import { SUCCESS } from '../../wire/states.ts';
+import { SUCCESS } from '../../wire/results/states.ts';
 import type { Reply } from './reply-message.ts';
 
 /** Results kept after they were read, for another handle of the same task. */

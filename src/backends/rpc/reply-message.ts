@@ -1,8 +1,8 @@
 /** Results as messages: written by workers, read by whoever sent the task. */
 import { acceptedContentTypes, decodeContent, serializerNamed } from '../../wire/content.ts';
-import { jsonDecode } from '../../wire/json.ts';
-import { bodyBytes, type Message } from '../../wire/message.ts';
-import { metaFromFields, type ResultMeta } from '../../wire/result-meta.ts';
+import { bodyBytes, type Message } from '../../wire/messages/message.ts';
+import { metaFromFields, type ResultMeta } from '../../wire/results/result-meta.ts';
+import { jsonDecode } from '../../wire/serializers/json.ts';
 import type { BackendOptions } from '../contract.ts';
 import { ResultCodec } from '../result-codec.ts';
 

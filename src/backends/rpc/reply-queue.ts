@@ -5,9 +5,9 @@
  * and its messages are acknowledged, so that no result is lost when the connection is.
  */
 
+import { ConnectionClosed } from '../../drivers/errors.ts';
 import type { Delivery, Transport } from '../../messaging/contract.ts';
 import { DEFAULT_EXCHANGE, type Queue, queue } from '../../messaging/entities.ts';
-import { ConnectionClosed } from '../../messaging/errors.ts';
 import type { MessagingPort } from '../contract.ts';
 
 /** Seconds without its consumer after which the broker deletes the queue of a process that died. */

@@ -1,10 +1,11 @@
 /** Sends results to reply queues, in order, and again over lost connections. */
-import { sleep } from '../../base/backoff.ts';
+
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import { sleep } from '../../base/time/backoff.ts';
+import { ConnectionClosed, OperationalError } from '../../drivers/errors.ts';
 import type { Transport } from '../../messaging/contract.ts';
 import { DEFAULT_EXCHANGE } from '../../messaging/entities.ts';
-import { ConnectionClosed, OperationalError } from '../../messaging/errors.ts';
-import type { Message } from '../../wire/message.ts';
+import type { Message } from '../../wire/messages/message.ts';
 import type { RetrySchedule } from '../retry.ts';
 import { TurnBatch } from '../turn-batch.ts';
 

@@ -2,13 +2,14 @@
  * Results in an SQLite file, in the tables of Python Celery's database backend, with their
  * limits: children, group_id and parent_id of a task are not kept.
  */
-import { sleep } from '../../base/backoff.ts';
+
 import { CeleryError, ImproperlyConfigured } from '../../base/errors.ts';
-import { ConnectionClosed } from '../../messaging/errors.ts';
-import { mayPass } from '../../messaging/sqlite/driver.ts';
-import { parseSqliteUrl, type SqliteLocation } from '../../messaging/sqlite/location.ts';
+import { sleep } from '../../base/time/backoff.ts';
+import { ConnectionClosed } from '../../drivers/errors.ts';
+import { mayPass } from '../../drivers/sqlite/driver.ts';
+import { parseSqliteUrl, type SqliteLocation } from '../../drivers/sqlite/location.ts';
 import { fromIso } from '../../wire/dates.ts';
-import type { ResultMeta } from '../../wire/result-meta.ts';
+import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } from '../contract.ts';
 import { BackendGetMetaError, BackendStoreError } from '../errors.ts';
 import { Listeners } from '../listeners.ts';

@@ -7,17 +7,17 @@
  */
 import { resolve } from 'node:path';
 import { type Deferred, deferred } from '../../base/deferred.ts';
-import { ConnectionClosed } from '../../messaging/errors.ts';
+import { ConnectionClosed } from '../../drivers/errors.ts';
 import {
   openSqlite,
   type SqliteDatabase,
   type SqliteStatement,
   sqliteError,
   whileBusy,
-} from '../../messaging/sqlite/driver.ts';
-import { FileIdentity } from '../../messaging/sqlite/file-identity.ts';
-import { MEMORY, type SqliteLocation } from '../../messaging/sqlite/location.ts';
-import type { ResultMeta } from '../../wire/result-meta.ts';
+} from '../../drivers/sqlite/driver.ts';
+import { FileIdentity } from '../../drivers/sqlite/file-identity.ts';
+import { MEMORY, type SqliteLocation } from '../../drivers/sqlite/location.ts';
+import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import { BackendGetMetaError } from '../errors.ts';
 import type { Listeners } from '../listeners.ts';
 import type { ResultCodec } from '../result-codec.ts';

@@ -1,7 +1,7 @@
 /** Saved groups, as Python's database backend keeps them: pickled GroupResult objects. */
 import { DecodeError, EncodeError } from '../../wire/errors.ts';
-import { pickleDecode, pickleGroup } from '../../wire/pickle.ts';
-import type { ResultTuple } from '../../wire/result-meta.ts';
+import type { ResultTuple } from '../../wire/result-shapes.ts';
+import { pickleDecode, pickleGroup } from '../../wire/serializers/pickle.ts';
 
 /**
  * Python reads it as a GroupResult. The parent of a group is lost, as in Python.

@@ -1,7 +1,7 @@
 /** Between result documents and rows of Python's tables. */
 import { fromIso, toIso } from '../../wire/dates.ts';
-import { pickleDecode, pickleEncode } from '../../wire/pickle.ts';
-import type { ResultMeta } from '../../wire/result-meta.ts';
+import type { ResultMeta } from '../../wire/results/result-meta.ts';
+import { pickleDecode, pickleEncode } from '../../wire/serializers/pickle.ts';
 import type { ResultCodec } from '../result-codec.ts';
 import type { TaskRow } from './tables.ts';
 

@@ -3,8 +3,8 @@
  * Tables that are already there are used as they are: a column that one lacks is left out.
  */
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { didYouMean } from '../../base/nearest.ts';
-import type { SqliteDatabase, SqliteStatement } from '../../messaging/sqlite/driver.ts';
+import { didYouMean } from '../../base/text/nearest.ts';
+import type { SqliteDatabase, SqliteStatement } from '../../drivers/sqlite/driver.ts';
 
 export interface TableNames {
   readonly task: string;

@@ -4,8 +4,8 @@
  * When the file has changed it reads the rows that are new, and those known to be unfinished.
  * Nothing runs when nobody waits.
  */
-import { ChangeWatcher } from '../../messaging/sqlite/change-watcher.ts';
-import { SUCCESS } from '../../wire/states.ts';
+import { ChangeWatcher } from '../../drivers/sqlite/change-watcher.ts';
+import { SUCCESS } from '../../wire/results/states.ts';
 import type { Tables, TaskRow } from './tables.ts';
 
 export interface WatchedDatabase {

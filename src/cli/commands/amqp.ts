@@ -2,13 +2,13 @@
 
 import { createInterface } from 'node:readline/promises';
 import { CeleryError } from '../../base/errors.ts';
-import { printableLines } from '../../base/printable.ts';
+import { printableLines } from '../../base/text/printable.ts';
 import type { Transport } from '../../messaging/contract.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import { AmqpShell, readCall, SHELL_COMMANDS, type ShellCall, signature } from '../amqp-shell.ts';
-import type { Invocation } from '../command.ts';
-import { UsageError } from '../command-error.ts';
 import { loadApp } from '../load-app.ts';
+import type { Invocation } from '../parsing/command.ts';
+import { UsageError } from '../parsing/command-error.ts';
 
 const PROMPT = 'amqp> ';
 const LEAVE = new Set([':q', ':quit', ':exit', 'exit', 'quit']);

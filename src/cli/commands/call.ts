@@ -1,10 +1,10 @@
 import type { Celery } from '../../app/app.ts';
-import type { ApplyOptions } from '../../app/task-options.ts';
+import type { ApplyOptions } from '../../app/options/task-options.ts';
 import { EXIT } from '../../process/exit-codes.ts';
-import type { Invocation } from '../command.ts';
-import { UsageError } from '../command-error.ts';
 import type { CALL_OPTIONS } from '../declarations/call.ts';
 import { loadApp } from '../load-app.ts';
+import type { Invocation } from '../parsing/command.ts';
+import { UsageError } from '../parsing/command-error.ts';
 
 /** Sends a task by name; it need not be registered here. */
 export async function run(invocation: Invocation<typeof CALL_OPTIONS>): Promise<number> {

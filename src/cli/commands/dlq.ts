@@ -1,18 +1,14 @@
 /** `tscelery dlq`: what workers (or RabbitMQ) gave up, seen through the messaging contract alone. */
 
 import type { Celery } from '../../app/app.ts';
-import { didYouMean } from '../../base/nearest.ts';
-import { printable } from '../../base/printable.ts';
+import { didYouMean } from '../../base/text/nearest.ts';
+import { printable } from '../../base/text/printable.ts';
 import { browse } from '../../messaging/browse.ts';
 import type { Destination, Transport } from '../../messaging/contract.ts';
 import { DEFAULT_EXCHANGE, exchange, type Queue, queue } from '../../messaging/entities.ts';
 import { EXIT } from '../../process/exit-codes.ts';
-import { reviveMessage } from '../../wire/dead-letter.ts';
+import { reviveMessage } from '../../wire/messages/dead-letter.ts';
 import { deadLetterQueue } from '../../worker/dead-letters.ts';
-import { wantsColor } from '../color.ts';
-import type { Invocation } from '../command.ts';
-import { CommandError, UsageError } from '../command-error.ts';
-import { confirm } from '../confirm.ts';
 import {
   details,
   detailsJson,
@@ -24,9 +20,13 @@ import {
   matcher,
 } from '../dead-letters.ts';
 import type { DLQ_OPTIONS } from '../declarations/dlq.ts';
-import { interruption } from '../interrupt.ts';
 import { loadApp } from '../load-app.ts';
-import type { Values } from '../option.ts';
+import type { Invocation } from '../parsing/command.ts';
+import { CommandError, UsageError } from '../parsing/command-error.ts';
+import type { Values } from '../parsing/option.ts';
+import { wantsColor } from '../terminal/color.ts';
+import { confirm } from '../terminal/confirm.ts';
+import { interruption } from '../terminal/interrupt.ts';
 
 type DlqValues = Values<typeof DLQ_OPTIONS>;
 

@@ -1,8 +1,8 @@
-import { printable } from '../../base/printable.ts';
+import { printable } from '../../base/text/printable.ts';
 import { EXIT } from '../../process/exit-codes.ts';
-import type { Invocation } from '../command.ts';
-import { CommandError, UsageError } from '../command-error.ts';
 import { loadApp } from '../load-app.ts';
+import type { Invocation } from '../parsing/command.ts';
+import { CommandError, UsageError } from '../parsing/command-error.ts';
 
 const SUBJECTS = ['bindings'];
 const HELP = `Usage: tscelery list COMMAND

@@ -1,21 +1,21 @@
 /** `tscelery migrate`: task messages from one broker to another, unchanged. */
 import type { Celery } from '../../app/app.ts';
-import { printable } from '../../base/printable.ts';
-import { saferepr } from '../../base/saferepr.ts';
+import { printable } from '../../base/text/printable.ts';
+import { saferepr } from '../../base/text/saferepr.ts';
 import { browse } from '../../messaging/browse.ts';
 import type { Delivery, Transport } from '../../messaging/contract.ts';
 import { DEFAULT_EXCHANGE, type Queue, queue } from '../../messaging/entities.ts';
 import { openTransport } from '../../messaging/open.ts';
 import { EXIT } from '../../process/exit-codes.ts';
-import { publishedHeaders } from '../../wire/dead-letter.ts';
-import { bodyBytes } from '../../wire/message.ts';
-import { isTaskMessage, readTaskHeaders } from '../../wire/task-message.ts';
-import type { Invocation } from '../command.ts';
-import { CommandError, UsageError } from '../command-error.ts';
+import { publishedHeaders } from '../../wire/messages/dead-letter.ts';
+import { bodyBytes } from '../../wire/messages/message.ts';
+import { isTaskMessage, readTaskHeaders } from '../../wire/messages/task-message.ts';
 import type { MIGRATE_OPTIONS } from '../declarations/migrate.ts';
-import { interruption } from '../interrupt.ts';
 import { loadApp } from '../load-app.ts';
-import type { Values } from '../option.ts';
+import type { Invocation } from '../parsing/command.ts';
+import { CommandError, UsageError } from '../parsing/command-error.ts';
+import type { Values } from '../parsing/option.ts';
+import { interruption } from '../terminal/interrupt.ts';
 
 const IDLE = 1;
 const MOST_BODY_SHOWN = 1024;

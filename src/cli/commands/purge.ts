@@ -1,9 +1,9 @@
 import { EXIT } from '../../process/exit-codes.ts';
-import { wantsColor } from '../color.ts';
-import type { Invocation } from '../command.ts';
-import { confirm } from '../confirm.ts';
 import type { PURGE_OPTIONS } from '../declarations/purge.ts';
 import { loadApp } from '../load-app.ts';
+import type { Invocation } from '../parsing/command.ts';
+import { wantsColor } from '../terminal/color.ts';
+import { confirm } from '../terminal/confirm.ts';
 
 /** Deletes what waits in queues, after asking. */
 export async function run(invocation: Invocation<typeof PURGE_OPTIONS>): Promise<number> {

@@ -3,12 +3,12 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Celery } from '../../app/app.ts';
-import { maskUrl } from '../../base/mask-url.ts';
-import { printableLines } from '../../base/printable.ts';
+import { maskUrl } from '../../base/text/mask-url.ts';
+import { printableLines } from '../../base/text/printable.ts';
 import { EXIT } from '../../process/exit-codes.ts';
-import type { Invocation } from '../command.ts';
 import { type AppSource, loadApp } from '../load-app.ts';
-import { version } from '../version.ts';
+import type { Invocation } from '../parsing/command.ts';
+import { version } from '../terminal/version.ts';
 
 /** Prints what a bug report needs. Opens no connection. */
 export async function run({ globals }: Invocation): Promise<number> {

@@ -1,13 +1,13 @@
 import type { Celery } from '../../app/app.ts';
-import type { AsyncResult } from '../../app/async-result.ts';
-import { didYouMean } from '../../base/nearest.ts';
-import { printableLines } from '../../base/printable.ts';
-import { saferepr } from '../../base/saferepr.ts';
+import type { AsyncResult } from '../../app/results/async-result.ts';
+import { didYouMean } from '../../base/text/nearest.ts';
+import { printableLines } from '../../base/text/printable.ts';
+import { saferepr } from '../../base/text/saferepr.ts';
 import { EXIT } from '../../process/exit-codes.ts';
-import type { Invocation } from '../command.ts';
-import { CommandError } from '../command-error.ts';
 import type { RESULT_OPTIONS } from '../declarations/result.ts';
 import { loadApp } from '../load-app.ts';
+import type { Invocation } from '../parsing/command.ts';
+import { CommandError } from '../parsing/command-error.ts';
 
 /** Waits for a result and prints it, or what the task failed with. */
 export async function run(invocation: Invocation<typeof RESULT_OPTIONS>): Promise<number> {

@@ -4,10 +4,10 @@ import { start } from 'node:repl';
 import { inspect } from 'node:util';
 import { Celery } from '../../app/app.ts';
 import { EXIT } from '../../process/exit-codes.ts';
-import type { Invocation } from '../command.ts';
 import type { SHELL_OPTIONS } from '../declarations/shell.ts';
 import { loadApp } from '../load-app.ts';
-import { version } from '../version.ts';
+import type { Invocation } from '../parsing/command.ts';
+import { version } from '../terminal/version.ts';
 
 export async function run(invocation: Invocation<typeof SHELL_OPTIONS>): Promise<number> {
   const { globals, values } = invocation;

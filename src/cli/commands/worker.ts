@@ -2,26 +2,26 @@
 import { dirname, relative, resolve } from 'node:path';
 import { Chalk } from 'chalk';
 import type { Celery } from '../../app/app.ts';
-import { parseCommandLineSetting } from '../../app/settings-names.ts';
+import { parseCommandLineSetting } from '../../app/settings/names.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { expandHostName, expandNodePath, nodeName } from '../../base/node-name.ts';
 import { detach } from '../../process/detach.ts';
-import { startedBy } from '../../process/lineage.ts';
 import { createLogger, type LogConfig } from '../../process/log.ts';
 import { Pidfile } from '../../process/pidfile.ts';
 import { dropPrivileges, umaskNumber } from '../../process/privileges.ts';
+import { startedBy } from '../../process/started-by.ts';
 import { runWatching } from '../../process/watch.ts';
-import { setUpLogging } from '../../worker/set-up-logging.ts';
+import { setUpLogging } from '../../worker/child/set-up-logging.ts';
 import { Worker } from '../../worker/worker.ts';
-import { type BannerFacts, banner } from '../banner.ts';
-import { refusesColor, wantsColor } from '../color.ts';
-import type { Invocation } from '../command.ts';
-import { UsageError } from '../command-error.ts';
 import { WORKER_OPTIONS } from '../declarations/worker.ts';
-import type { GlobalValues } from '../global-options.ts';
 import { type AppSource, loadApp } from '../load-app.ts';
-import type { Options } from '../option.ts';
+import type { Invocation } from '../parsing/command.ts';
+import { UsageError } from '../parsing/command-error.ts';
+import type { GlobalValues } from '../parsing/global-options.ts';
+import type { Options } from '../parsing/option.ts';
 import { runUntilStopped } from '../run-worker.ts';
+import { type BannerFacts, banner } from '../terminal/banner.ts';
+import { refusesColor, wantsColor } from '../terminal/color.ts';
 
 type WorkerInvocation = Invocation<typeof WORKER_OPTIONS>;
 

@@ -1,4 +1,4 @@
-import type { Declaration } from '../command.ts';
+import type { Declaration } from '../parsing/command.ts';
 
 export const AMQP: Declaration = {
   name: 'amqp',

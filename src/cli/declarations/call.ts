@@ -1,6 +1,13 @@
-import type { Declaration } from '../command.ts';
-import type { Options } from '../option.ts';
-import { isoDate, isoDateOrSeconds, jsonArray, jsonObject, seconds, text } from '../value-type.ts';
+import type { Declaration } from '../parsing/command.ts';
+import type { Options } from '../parsing/option.ts';
+import {
+  isoDate,
+  isoDateOrSeconds,
+  jsonArray,
+  jsonObject,
+  seconds,
+  text,
+} from '../parsing/value-type.ts';
 
 export const CALL_OPTIONS = {
   args: {

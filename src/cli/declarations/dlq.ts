@@ -1,7 +1,7 @@
-import { DEATH_REASONS } from '../../wire/dead-letter.ts';
-import type { Declaration } from '../command.ts';
-import type { Options } from '../option.ts';
-import { choice, flag, integer, list, since, text } from '../value-type.ts';
+import { DEATH_REASONS } from '../../wire/messages/dead-letter.ts';
+import type { Declaration } from '../parsing/command.ts';
+import type { Options } from '../parsing/option.ts';
+import { choice, flag, integer, list, since, text } from '../parsing/value-type.ts';
 
 export const DLQ_OPTIONS = {
   queue: {

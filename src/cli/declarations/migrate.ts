@@ -1,6 +1,6 @@
-import type { Declaration } from '../command.ts';
-import type { Options } from '../option.ts';
-import { flag, integer, list, seconds } from '../value-type.ts';
+import type { Declaration } from '../parsing/command.ts';
+import type { Options } from '../parsing/option.ts';
+import { flag, integer, list, seconds } from '../parsing/value-type.ts';
 
 export const MIGRATE_OPTIONS = {
   limit: {

@@ -1,6 +1,6 @@
-import type { Declaration } from '../command.ts';
-import type { Options } from '../option.ts';
-import { flag, text } from '../value-type.ts';
+import type { Declaration } from '../parsing/command.ts';
+import type { Options } from '../parsing/option.ts';
+import { flag, text } from '../parsing/value-type.ts';
 
 export const SHELL_OPTIONS = {
   eval: {

@@ -1,7 +1,16 @@
 import { WORKER_SETTINGS } from '../../app/worker-options.ts';
-import type { Declaration } from '../command.ts';
-import type { Options } from '../option.ts';
-import { choice, flag, integer, list, logLevel, path, seconds, text } from '../value-type.ts';
+import type { Declaration } from '../parsing/command.ts';
+import type { Options } from '../parsing/option.ts';
+import {
+  choice,
+  flag,
+  integer,
+  list,
+  logLevel,
+  path,
+  seconds,
+  text,
+} from '../parsing/value-type.ts';
 
 export const WORKER_OPTIONS = {
   hostname: {

@@ -1,5 +1,5 @@
+import { OperationalError } from '../../drivers/errors.ts';
 import { EncodeError } from '../../wire/errors.ts';
-import { OperationalError } from '../errors.ts';
 import type { AmqpChannel } from './driver.ts';
 import { operationError } from './errors.ts';
 import type { Link } from './link.ts';

@@ -1,5 +1,5 @@
 /** The commands of AMQP one by one, for the shell (`tscelery amqp`). */
-import type { Message } from '../../wire/message.ts';
+import type { Message } from '../../wire/messages/message.ts';
 import type {
   BrokerAdmin,
   Delivery,
@@ -9,7 +9,7 @@ import type {
   QueueDeletion,
 } from '../contract.ts';
 import type { Exchange, Queue } from '../entities.ts';
-import { HeldDelivery, type Settlement } from '../held-delivery.ts';
+import { HeldDelivery, type Settlement } from '../virtual/held-delivery.ts';
 import type { Admin } from './admin.ts';
 import type { AmqpChannel, AmqpMessage } from './driver.ts';
 import { readMessage } from './message.ts';

@@ -1,8 +1,8 @@
 /** Creating exchanges, queues and bindings; what was created on a connection is remembered. */
 
-import { RecentMap } from '../../base/recent-map.ts';
+import { RecentMap } from '../../base/collections/recent-map.ts';
+import { ChannelError } from '../../drivers/errors.ts';
 import type { Exchange, Queue, QueueBinding } from '../entities.ts';
-import { ChannelError } from '../errors.ts';
 import type { Admin } from './admin.ts';
 
 /** A queue's arguments: its own, and those that Celery has options for (seconds become ms). */

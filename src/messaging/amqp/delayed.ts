@@ -1,5 +1,5 @@
 /** Native delayed delivery: RabbitMQ keeps a message until its time, as kombu arranges it. */
-import { RecentMap } from '../../base/recent-map.ts';
+import { RecentMap } from '../../base/collections/recent-map.ts';
 import {
   DELAY_EXCHANGE,
   DELIVERY_EXCHANGE,
@@ -8,10 +8,10 @@ import {
   delayedRoutingKey,
   delayTopology,
   type TopologyStep,
-} from '../../wire/delayed-delivery.ts';
+} from '../../wire/messages/delayed-delivery.ts';
 import type { Destination } from '../contract.ts';
 import { exchange, isBroadcast, type Queue, type QueueBinding } from '../entities.ts';
-import { bindingsOf } from '../routing.ts';
+import { bindingsOf } from '../virtual/routing.ts';
 import type { Admin, Answer } from './admin.ts';
 import type { Declarations } from './declarations.ts';
 import type { AmqpChannel } from './driver.ts';

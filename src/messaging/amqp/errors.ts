@@ -1,8 +1,13 @@
 /** amqplib's errors as ours. */
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { maskIn } from '../../base/mask-url.ts';
-import { AccessRefused, ChannelError, ConnectionClosed, OperationalError } from '../errors.ts';
-import type { ServerUrl } from '../url.ts';
+import { maskIn } from '../../base/text/mask-url.ts';
+import {
+  AccessRefused,
+  ChannelError,
+  ConnectionClosed,
+  OperationalError,
+} from '../../drivers/errors.ts';
+import type { ServerUrl } from '../../drivers/url.ts';
 
 /** Reply codes of AMQP. */
 export const ACCESS_REFUSED = 403;

@@ -5,11 +5,12 @@
  * it is gone; it keeps trying only while somebody needs it (`needed`). A watchdog replaces a
  * connection whose server says nothing any more, long before TCP or a heartbeat would.
  */
-import { sleep } from '../../base/backoff.ts';
+
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import { sleep } from '../../base/time/backoff.ts';
+import { ConnectionClosed } from '../../drivers/errors.ts';
+import { urlCycle } from '../../drivers/failover.ts';
 import type { TransportOptions } from '../contract.ts';
-import { ConnectionClosed } from '../errors.ts';
-import { urlCycle } from '../failover.ts';
 import { type AmqpConnection, amqplib, socketOf } from './driver.ts';
 import { connectError, operationError } from './errors.ts';
 import { type ConnectArguments, connectArguments, type Urls } from './options.ts';

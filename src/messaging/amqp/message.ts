@@ -1,7 +1,7 @@
 /** Our messages as AMQP has them, and back. Bodies are raw bytes, without base64. */
 import { isUtf8 } from 'node:buffer';
 import { DecodeError } from '../../wire/errors.ts';
-import type { Message, MessageProperties } from '../../wire/message.ts';
+import type { Message, MessageProperties } from '../../wire/messages/message.ts';
 import type { AmqpMessage, PublishProperties } from './driver.ts';
 import { type FieldTable, UNREADABLE } from './field-table.ts';
 

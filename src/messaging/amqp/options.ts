@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { didYouMean } from '../../base/nearest.ts';
-import { saferepr } from '../../base/saferepr.ts';
-import { isSeconds, secondsHint, timerMs } from '../../base/seconds.ts';
+import { didYouMean } from '../../base/text/nearest.ts';
+import { saferepr } from '../../base/text/saferepr.ts';
+import { isSeconds, secondsHint, timerMs } from '../../base/time/seconds.ts';
+import type { ServerUrl } from '../../drivers/url.ts';
 import type { TransportOptions } from '../contract.ts';
 import { unusedOptions } from '../unused-options.ts';
-import type { ServerUrl } from '../url.ts';
 import { amqplib, type ConnectOptions, type SocketOptions } from './driver.ts';
 
 export type Urls = readonly [ServerUrl, ...ServerUrl[]];

@@ -6,13 +6,14 @@
  * behind one that has to wait longer. The next best time below what is needed is taken:
  * the message comes back early, and is parked again.
  */
-import { publishedHeaders } from '../../wire/dead-letter.ts';
-import type { Message, MessageProperties } from '../../wire/message.ts';
-import { isRecord } from '../../wire/task-body.ts';
+
+import { Unroutable } from '../../drivers/errors.ts';
+import { publishedHeaders } from '../../wire/messages/dead-letter.ts';
+import type { Message, MessageProperties } from '../../wire/messages/message.ts';
+import { isRecord } from '../../wire/messages/task-body.ts';
 import { DEFAULT_EXCHANGE, type Queue, queue } from '../entities.ts';
-import { Unroutable } from '../errors.ts';
 import type { Declarations } from './declarations.ts';
-import type { Publisher } from './publisher.ts';
+import type { Publisher } from './publishing/publisher.ts';
 
 /** 24 days; RabbitMQ wants waiting times below 2^32 ms. */
 const TOP_LEVEL = 21;

@@ -6,10 +6,10 @@
  * consumers must not wait behind that.
  */
 
-import { sleep } from '../../base/backoff.ts';
-import { publishedHeaders } from '../../wire/dead-letter.ts';
-import { DELIVERY_COUNT, deliveryCount } from '../../wire/envelope.ts';
-import type { Message } from '../../wire/message.ts';
+import { sleep } from '../../base/time/backoff.ts';
+import { publishedHeaders } from '../../wire/messages/dead-letter.ts';
+import { DELIVERY_COUNT, deliveryCount } from '../../wire/messages/envelope.ts';
+import type { Message } from '../../wire/messages/message.ts';
 import type {
   BrokerAdmin,
   ConsumeOptions,
@@ -23,16 +23,16 @@ import type {
 import { DEFAULT_EXCHANGE, type Queue } from '../entities.ts';
 import { Admin, type Answer } from './admin.ts';
 import { AmqpBrokerAdmin } from './broker-admin.ts';
-import { AmqpConsumer, type ConsumerHost } from './consumer.ts';
 import { Declarations } from './declarations.ts';
 import { DelayedDelivery, type DelaySetup, delayedDestination } from './delayed.ts';
-import type { AmqpDelivery } from './delivery.ts';
 import type { AmqpChannel } from './driver.ts';
 import { isUnsupported, NOT_FOUND, operationError, replyCode } from './errors.ts';
+import { AmqpConsumer, type ConsumerHost } from './intake/consumer.ts';
+import type { AmqpDelivery } from './intake/delivery.ts';
 import { Link } from './link.ts';
 import { amqpUrlForPeople, confirmTimeout, optionWarnings, type Urls } from './options.ts';
 import { ParkingQueues } from './parking.ts';
-import { Publisher } from './publisher.ts';
+import { Publisher } from './publishing/publisher.ts';
 
 /** Opens nothing yet; throws ImproperlyConfigured for options or URLs that cannot be used. */
 export function createAmqpTransport(urls: Urls, options: TransportOptions): AmqpTransport {

@@ -2,8 +2,8 @@
  * The queues, bindings and consumers behind one `memory://` URL: a broker that lives as long
  * as the process and is shared by every transport of the process with that URL.
  */
-import { DELIVERY_COUNT, deliveryCount } from '../../wire/envelope.ts';
-import type { Message } from '../../wire/message.ts';
+import { DELIVERY_COUNT, deliveryCount } from '../../wire/messages/envelope.ts';
+import type { Message } from '../../wire/messages/message.ts';
 import type { BindingRow, Destination, PublishOptions } from '../contract.ts';
 import type { Queue } from '../entities.ts';
 import {
@@ -13,7 +13,7 @@ import {
   priorityStep,
   refuseHeaders,
   unroutable,
-} from '../routing.ts';
+} from '../virtual/routing.ts';
 
 export interface Stored {
   readonly queue: string;

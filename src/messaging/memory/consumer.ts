@@ -1,6 +1,6 @@
 import type { ConsumeOptions, Consumer } from '../contract.ts';
 import type { Queue } from '../entities.ts';
-import { HeldDelivery, type Settlement } from '../held-delivery.ts';
+import { HeldDelivery, type Settlement } from '../virtual/held-delivery.ts';
 import type { MemoryBroker, Stored } from './broker.ts';
 
 export class MemoryConsumer implements Consumer {

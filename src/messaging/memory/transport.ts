@@ -1,4 +1,5 @@
-import type { Message } from '../../wire/message.ts';
+import type { ServerUrl } from '../../drivers/url.ts';
+import type { Message } from '../../wire/messages/message.ts';
 import type {
   BindingRow,
   ConsumeOptions,
@@ -11,7 +12,6 @@ import type {
 } from '../contract.ts';
 import type { Queue } from '../entities.ts';
 import { unusedOptions } from '../unused-options.ts';
-import type { ServerUrl } from '../url.ts';
 import { type MemoryBroker, memoryBroker } from './broker.ts';
 import { MemoryConsumer } from './consumer.ts';
 

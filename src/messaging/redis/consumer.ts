@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
+import { ConnectionClosed } from '../../drivers/errors.ts';
 import type { ConsumeOptions, Consumer } from '../contract.ts';
 import type { Queue } from '../entities.ts';
-import { ConnectionClosed } from '../errors.ts';
-import { QueueCycle } from './cycle.ts';
-import { RedisDelivery } from './delivery.ts';
-import type { RedisHub } from './hub.ts';
-import { LeasedIntake } from './leased-intake.ts';
-import { Leases } from './leases.ts';
-import { NoAckIntake } from './noack-intake.ts';
+import { RedisDelivery } from './intake/delivery.ts';
+import { LeasedIntake } from './intake/leased-intake.ts';
+import { Leases } from './intake/leases.ts';
+import { NoAckIntake } from './intake/noack-intake.ts';
+import { ServingOrder } from './intake/serving-order.ts';
+import type { RedisSession } from './server-session.ts';
 import type { OnMessages, Subscriber } from './subscriber.ts';
 
 /** What a consumer needs of its transport. */
 export interface ConsumerHost {
-  readonly hub: RedisHub;
+  readonly session: RedisSession;
   readonly subscriber: Subscriber;
   declare(queue: Queue): Promise<void>;
   delete(queue: Queue): Promise<void>;
@@ -31,8 +31,8 @@ export class RedisConsumer implements Consumer {
   readonly #options: ConsumeOptions;
   readonly #queues = new Map<string, Queue>();
   readonly #subscriptions = new Map<string, Subscription>();
-  readonly #leasedCycle: QueueCycle;
-  readonly #noAckCycle: QueueCycle;
+  readonly #leasedOrder: ServingOrder;
+  readonly #noAckOrder: ServingOrder;
   readonly #leased: LeasedIntake;
   readonly #noAck: NoAckIntake;
   readonly #leases: Leases;
@@ -42,24 +42,24 @@ export class RedisConsumer implements Consumer {
   #fanoutTag = 1;
 
   constructor(host: ConsumerHost, options: ConsumeOptions) {
-    const { hub } = host;
+    const { session } = host;
     const { onDeliveries, prefetch } = options;
     this.#host = host;
     this.#options = options;
-    this.#leasedCycle = new QueueCycle(hub.keys, hub.options.queueOrder);
-    this.#noAckCycle = new QueueCycle(hub.keys, hub.options.queueOrder);
+    this.#leasedOrder = new ServingOrder(session.keys, session.options.queueOrder);
+    this.#noAckOrder = new ServingOrder(session.keys, session.options.queueOrder);
     this.#leased = new LeasedIntake({
-      hub,
+      session,
       consumerId: this.#id,
-      cycle: this.#leasedCycle,
+      order: this.#leasedOrder,
       prefetch,
       onDeliveries,
       acksOnArrival: options.acksOnArrival,
-      onExpelled: () => void this.#leases.register().catch(error => hub.report(error)),
+      onExpelled: () => void this.#leases.register().catch(error => session.report(error)),
       leases: () => this.#leases,
     });
-    this.#noAck = new NoAckIntake(hub, this.#id, this.#noAckCycle, onDeliveries);
-    this.#leases = new Leases(hub, this.#id, this.#leased);
+    this.#noAck = new NoAckIntake(session, this.#id, this.#noAckOrder, onDeliveries);
+    this.#leases = new Leases(session, this.#id, this.#leased);
   }
 
   get queues(): readonly string[] {
@@ -94,11 +94,11 @@ export class RedisConsumer implements Consumer {
     this.#queues.set(queue.name, queue);
     try {
       if (queue.exchange.type === 'fanout') await this.#subscribe(queue);
-      else if (queue.noAck) this.#noAckCycle.add(queue.name);
+      else if (queue.noAck) this.#noAckOrder.add(queue.name);
       else await this.#lease(queue);
     } catch (error) {
       this.#queues.delete(queue.name);
-      throw this.#host.hub.toError(error, 'starting to consume');
+      throw this.#host.session.toError(error, 'starting to consume');
     }
   }
 
@@ -106,8 +106,8 @@ export class RedisConsumer implements Consumer {
     const queue = this.#queues.get(name);
     if (!queue) return;
     this.#queues.delete(name);
-    this.#leasedCycle.remove(name);
-    this.#noAckCycle.remove(name);
+    this.#leasedOrder.remove(name);
+    this.#noAckOrder.remove(name);
     await Promise.all([this.#leased.quiet(), this.#noAck.quiet()]);
     await this.#leave(queue);
   }
@@ -155,7 +155,7 @@ export class RedisConsumer implements Consumer {
       await this.#leases.register();
       this.#registered = true;
     }
-    this.#leasedCycle.add(queue.name);
+    this.#leasedOrder.add(queue.name);
   }
 
   #take(): void {
@@ -164,7 +164,7 @@ export class RedisConsumer implements Consumer {
   }
 
   async #subscribe(queue: Queue): Promise<void> {
-    const patterns = this.#host.hub.keys.subscriptions(queue);
+    const patterns = this.#host.session.keys.subscriptions(queue);
     const onMessages: OnMessages = texts => {
       if (this.#cancelled) return;
       this.#options.onDeliveries(

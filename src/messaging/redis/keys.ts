@@ -1,6 +1,6 @@
 /** Every key and channel the transport touches, with its options applied. */
 import type { Exchange, Queue, QueueBinding } from '../entities.ts';
-import { topicPattern } from '../routing.ts';
+import { topicPattern } from '../virtual/routing.ts';
 import type { RedisOptions } from './options.ts';
 
 /** One member of `_kombu.binding.<exchange>`. */

@@ -6,9 +6,9 @@
  * what may be sent again is for the caller to know.
  */
 
-import { sleep } from '../../base/backoff.ts';
-import { systemClock } from '../../base/clock.ts';
-import { ConnectionClosed } from '../errors.ts';
+import { sleep } from '../../base/time/backoff.ts';
+import { systemClock } from '../../base/time/clock.ts';
+import { ConnectionClosed } from '../../drivers/errors.ts';
 import type { ScriptedRedis } from './scripts.ts';
 
 export interface LinkOptions {

@@ -1,8 +1,8 @@
 /** `broker_transport_options` of the Redis transport: names, defaults, checks. */
 
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { refusedValue } from '../../base/mask-url.ts';
-import { isSeconds, secondsHint } from '../../base/seconds.ts';
+import { refusedValue } from '../../base/text/mask-url.ts';
+import { isSeconds, secondsHint } from '../../base/time/seconds.ts';
 import type { TransportOptions } from '../contract.ts';
 import { unusedOptions } from '../unused-options.ts';
 

@@ -3,12 +3,12 @@
  * list, in the order in which they were published.
  */
 import { randomUUID } from 'node:crypto';
-import { encodeEnvelope } from '../../wire/envelope.ts';
-import type { Message } from '../../wire/message.ts';
+import { encodeEnvelope } from '../../wire/messages/envelope.ts';
+import type { Message } from '../../wire/messages/message.ts';
 import type { Destination, PublishOptions } from '../contract.ts';
-import { refuseHeaders, unroutable } from '../routing.ts';
-import type { RedisHub } from './hub.ts';
+import { refuseHeaders, unroutable } from '../virtual/routing.ts';
 import type { ScriptedRedis } from './scripts.ts';
+import type { RedisSession } from './server-session.ts';
 
 const MAX_VALUES = 500;
 const MAX_CHARACTERS = 1_000_000;
@@ -29,13 +29,13 @@ interface Batch {
 }
 
 export class Publisher {
-  readonly #hub: RedisHub;
+  readonly #session: RedisSession;
   /** The batch that a list's next message joins. */
   readonly #open = new Map<string, Batch>();
   #batches: Batch[] = [];
 
-  constructor(hub: RedisHub) {
-    this.#hub = hub;
+  constructor(session: RedisSession) {
+    this.#session = session;
   }
 
   publish(
@@ -51,7 +51,7 @@ export class Publisher {
     } catch (error) {
       return Promise.reject(error);
     }
-    const { keys } = this.#hub;
+    const { keys } = this.#session;
     if (exchange.name === '') {
       return this.#push(keys.forMessage(routingKey, message.properties.priority), text);
     }
@@ -66,13 +66,13 @@ export class Publisher {
 
   /** Resolves with the number of queues that got it. */
   async #route(message: Message, { exchange, routingKey }: Destination, text: string) {
-    const queues = await this.#hub.run('reading bindings', () =>
-      this.#hub.bindings.queuesFor(exchange, routingKey),
+    const queues = await this.#session.run('reading bindings', () =>
+      this.#session.bindings.queuesFor(exchange, routingKey),
     );
     // Without a binding nobody wants the message: it is dropped, as AMQP and kombu do.
     const { priority } = message.properties;
     await Promise.all(
-      queues.map(queue => this.#push(this.#hub.keys.forMessage(queue, priority), text)),
+      queues.map(queue => this.#push(this.#session.keys.forMessage(queue, priority), text)),
     );
     return queues.length;
   }
@@ -109,12 +109,12 @@ export class Publisher {
     this.#batches = [];
     this.#open.clear();
     try {
-      const client = this.#hub.link.client ?? (await this.#hub.link.connect());
+      const client = this.#session.link.client ?? (await this.#session.link.connect());
       client.stream.cork();
       for (const batch of batches) void this.#send(client, batch);
       client.stream.uncork();
     } catch (error) {
-      const reason = this.#hub.toError(error, 'publishing');
+      const reason = this.#session.toError(error, 'publishing');
       for (const { waiting } of batches) for (const { reject } of waiting) reject(reason);
     }
   }
@@ -127,9 +127,9 @@ export class Publisher {
           : await client.lpush(key, ...waiting.map(({ text }) => text));
       for (const { resolve } of waiting) resolve(reply);
     } catch (error) {
-      this.#hub.dropIfWrong(error);
+      this.#session.dropIfWrong(error);
       const doing = name === 'publish' ? `publishing to the channel ${key}` : 'publishing';
-      const reason = this.#hub.toError(error, doing);
+      const reason = this.#session.toError(error, doing);
       for (const { reject } of waiting) reject(reason);
     }
   }

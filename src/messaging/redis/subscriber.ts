@@ -1,16 +1,16 @@
 /** The one connection of a transport that listens to fanout exchanges. */
-import { timerMs } from '../../base/seconds.ts';
-import { AccessRefused } from '../errors.ts';
-import type { RedisHub } from './hub.ts';
+import { timerMs } from '../../base/time/seconds.ts';
+import { AccessRefused } from '../../drivers/errors.ts';
+import { isDenied } from '../../drivers/redis/replies.ts';
 import { Link } from './link.ts';
-import { isDenied } from './replies.ts';
 import type { ScriptedRedis } from './scripts.ts';
+import type { RedisSession } from './server-session.ts';
 
 /** Called with everything that arrived in one turn of the event loop, oldest first. */
 export type OnMessages = (texts: string[]) => void;
 
 export class Subscriber {
-  readonly #hub: RedisHub;
+  readonly #session: RedisSession;
   readonly #link: Link;
   readonly #handlers = new Map<string, Set<OnMessages>>();
   readonly #arrived = new Map<OnMessages, string[]>();
@@ -22,10 +22,10 @@ export class Subscriber {
   #health: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(hub: RedisHub) {
-    this.#hub = hub;
+  constructor(session: RedisSession) {
+    this.#session = session;
     this.#link = new Link({
-      ...hub.linkBase(hub.options.socketTimeout),
+      ...session.linkBase(session.options.socketTimeout),
       needed: () => this.#handlers.size > 0,
       onUp: client => {
         this.#ready = this.#listen(client);
@@ -92,7 +92,7 @@ export class Subscriber {
     const asked = [...this.#handlers.keys()].map(pattern =>
       this.#ask(client, pattern).catch(error => {
         if (!isDenied(error)) throw error;
-        this.#hub.warn(accessRefused(pattern, error).message);
+        this.#session.warn(accessRefused(pattern, error).message);
       }),
     );
     await Promise.all(asked);
@@ -130,7 +130,7 @@ export class Subscriber {
     if (this.#closed) return;
     this.#health ??= setInterval(() => {
       this.#link.client?.ping().catch(() => {});
-    }, timerMs(this.#hub.options.healthCheckInterval));
+    }, timerMs(this.#session.options.healthCheckInterval));
   }
 }
 

@@ -4,8 +4,10 @@
  * Better than the original in three ways: a message is always to be found in Redis, a held
  * one stays with its holder for as long as that lives, and every lost connection heals.
  */
-import { RecentMap } from '../../base/recent-map.ts';
-import type { Message } from '../../wire/message.ts';
+import { RecentMap } from '../../base/collections/recent-map.ts';
+import { redisUrlForPeople } from '../../drivers/redis/client.ts';
+import { redisClientOptionsIn } from '../../drivers/url-rules.ts';
+import type { Message } from '../../wire/messages/message.ts';
 import type {
   BindingRow,
   ConsumeOptions,
@@ -17,13 +19,11 @@ import type {
   TransportOptions,
 } from '../contract.ts';
 import type { Queue } from '../entities.ts';
-import { bindingsOf, refuseMixedFanout } from '../routing.ts';
-import { redisClientOptionsIn } from '../url-rules.ts';
+import { bindingsOf, refuseMixedFanout } from '../virtual/routing.ts';
 import { allBindings } from './bindings.ts';
-import { redisUrlForPeople } from './client.ts';
 import { type ConsumerHost, RedisConsumer } from './consumer.ts';
-import { RedisHub, type Urls } from './hub.ts';
 import { Publisher } from './publisher.ts';
+import { RedisSession, type Urls } from './server-session.ts';
 import { Subscriber } from './subscriber.ts';
 import { VisibilitySweep } from './visibility-sweep.ts';
 
@@ -48,7 +48,7 @@ interface Declared {
 export class RedisTransport implements Transport {
   readonly name = 'redis';
   readonly supportsFanout = true;
-  readonly #hub: RedisHub;
+  readonly #session: RedisSession;
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;
   readonly #sweep: VisibilitySweep;
@@ -60,18 +60,18 @@ export class RedisTransport implements Transport {
   #closing: Promise<void> | undefined;
 
   constructor(urls: Urls, options: TransportOptions) {
-    this.#hub = new RedisHub(urls, options, {
+    this.#session = new RedisSession(urls, options, {
       needed: () => this.#consumers.size > 0,
       onUp: () => this.#up(),
       onDown: error => this.#down(error),
       onRetry: (error, delay, attempt) =>
-        this.#hub.emit({ type: 'retrying', error, delay, attempt }),
+        this.#session.emit({ type: 'retrying', error, delay, attempt }),
     });
-    this.#publisher = new Publisher(this.#hub);
-    this.#subscriber = new Subscriber(this.#hub);
-    this.#sweep = new VisibilitySweep(this.#hub);
+    this.#publisher = new Publisher(this.#session);
+    this.#subscriber = new Subscriber(this.#session);
+    this.#sweep = new VisibilitySweep(this.#session);
     this.#host = {
-      hub: this.#hub,
+      session: this.#session,
       subscriber: this.#subscriber,
       declare: queue => this.declare(queue),
       delete: queue => this.delete(queue),
@@ -83,28 +83,28 @@ export class RedisTransport implements Transport {
 
   /** Of several servers the one in use, or tried last. */
   get url(): string {
-    return redisUrlForPeople(this.#hub.server);
+    return redisUrlForPeople(this.#session.server);
   }
 
   get connected(): boolean {
-    return this.#hub.link.client !== undefined;
+    return this.#session.link.client !== undefined;
   }
 
   async connect(): Promise<void> {
-    await this.#hub.link.connect();
+    await this.#session.link.connect();
   }
 
   onEvent(listener: (event: TransportEvent) => void): () => void {
-    return this.#hub.onEvent(listener);
+    return this.#session.onEvent(listener);
   }
 
   /** Redis has no queues to create; what remains to be written down is the bindings. */
   async declare(queue: Queue): Promise<void> {
     refuseMixedFanout(queue, 'Redis');
-    const { keys, bindings } = this.#hub;
+    const { keys, bindings } = this.#session;
     const wanted = bindingsOf(queue);
     if (wanted.length === 0 || this.#isDeclared(queue)) return;
-    await this.#hub.run('declaring a queue', client =>
+    await this.#session.run('declaring a queue', client =>
       Promise.all(
         wanted.map(each =>
           client.sadd(keys.bindings(each.exchange.name), keys.member(queue, each)),
@@ -126,16 +126,16 @@ export class RedisTransport implements Transport {
   }
 
   async size(queue: string): Promise<number> {
-    const lists = this.#hub.keys.ofQueue(queue);
-    const sizes = await this.#hub.run('counting messages', client =>
+    const lists = this.#session.keys.ofQueue(queue);
+    const sizes = await this.#session.run('counting messages', client =>
       Promise.all(lists.map(list => client.llen(list))),
     );
     return sizes.reduce((sum, size) => sum + size, 0);
   }
 
   async purge(queue: string): Promise<number> {
-    const lists = this.#hub.keys.ofQueue(queue);
-    const replies = await this.#hub.run('purging a queue', client => {
+    const lists = this.#session.keys.ofQueue(queue);
+    const replies = await this.#session.run('purging a queue', client => {
       const transaction = client.multi();
       for (const list of lists) transaction.llen(list).del(list);
       return transaction.exec();
@@ -147,9 +147,9 @@ export class RedisTransport implements Transport {
 
   async delete(queue: Queue): Promise<void> {
     this.#declared.delete(queue.name);
-    const { keys, bindings } = this.#hub;
+    const { keys, bindings } = this.#session;
     const bound = bindingsOf(queue);
-    await this.#hub.run('deleting a queue', client =>
+    await this.#session.run('deleting a queue', client =>
       Promise.all([
         ...bound.map(each =>
           client.srem(keys.bindings(each.exchange.name), keys.member(queue, each)),
@@ -168,14 +168,14 @@ export class RedisTransport implements Transport {
       await consumer.start(queues);
     } catch (error) {
       await consumer.close();
-      throw this.#hub.toError(error, 'starting to consume');
+      throw this.#session.toError(error, 'starting to consume');
     }
     if (queues.some(queue => !queue.noAck && queue.exchange.type !== 'fanout')) this.#sweep.start();
     return consumer;
   }
 
   bindings(): Promise<BindingRow[]> {
-    return this.#hub.run('listing bindings', client => allBindings(client, this.#hub.keys));
+    return this.#session.run('listing bindings', client => allBindings(client, this.#session.keys));
   }
 
   close(): Promise<void> {
@@ -186,15 +186,16 @@ export class RedisTransport implements Transport {
   async #close(): Promise<void> {
     await Promise.all([...this.#consumers].map(consumer => consumer.close()));
     await this.#sweep.stop();
-    await Promise.all([this.#subscriber.close(), this.#hub.link.close()]);
+    await Promise.all([this.#subscriber.close(), this.#session.link.close()]);
   }
 
   #up(): void {
     const healed = this.#lost;
     this.#lost = false;
-    if (!this.#warned) for (const warning of this.#hub.options.warnings) this.#hub.warn(warning);
+    if (!this.#warned)
+      for (const warning of this.#session.options.warnings) this.#session.warn(warning);
     this.#warned = true;
-    this.#hub.emit({ type: 'connected' });
+    this.#session.emit({ type: 'connected' });
     if (healed) void this.#recover();
   }
 
@@ -203,7 +204,7 @@ export class RedisTransport implements Transport {
     this.#declared.clear();
     for (const consumer of this.#consumers) consumer.suspend();
     // Closing is no loss.
-    if (!this.#closing) this.#hub.emit({ type: 'lost', error });
+    if (!this.#closing) this.#session.emit({ type: 'lost', error });
   }
 
   async #recover(): Promise<void> {
@@ -213,9 +214,9 @@ export class RedisTransport implements Transport {
       await Promise.all([...consumers.map(c => c.recover()), this.#subscriber.recovered()]);
     } catch (error) {
       // The server answers but something is wrong with it: start over with a new connection.
-      this.#hub.link.drop(error as Error);
+      this.#session.link.drop(error as Error);
       return;
     }
-    this.#hub.emit({ type: 'consuming', queues: consumers.flatMap(c => c.queues) });
+    this.#session.emit({ type: 'consuming', queues: consumers.flatMap(c => c.queues) });
   }
 }

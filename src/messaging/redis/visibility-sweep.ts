@@ -5,26 +5,26 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { timerMs } from '../../base/seconds.ts';
+import { timerMs } from '../../base/time/seconds.ts';
 import { exchange } from '../entities.ts';
-import { redeliveredText } from './delivery.ts';
-import type { RedisHub } from './hub.ts';
-import { listFor, restoreTags, storedMessage } from './restore.ts';
+import { redeliveredText } from './intake/delivery.ts';
+import { listFor, restoreTags, storedMessage } from './intake/restore.ts';
 import type { ScriptedRedis } from './scripts.ts';
+import type { RedisSession } from './server-session.ts';
 
 export class VisibilitySweep {
-  readonly #hub: RedisHub;
+  readonly #session: RedisSession;
   #timer: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> | undefined;
 
-  constructor(hub: RedisHub) {
-    this.#hub = hub;
+  constructor(session: RedisSession) {
+    this.#session = session;
   }
 
   /** Sweeps now and then regularly. Idempotent. */
   start(): void {
     if (this.#timer) return;
-    this.#timer = setInterval(() => this.#sweep(), timerMs(this.#hub.options.restoreEvery));
+    this.#timer = setInterval(() => this.#sweep(), timerMs(this.#session.options.restoreEvery));
     this.#sweep();
   }
 
@@ -35,17 +35,17 @@ export class VisibilitySweep {
   }
 
   #sweep(): void {
-    const { client } = this.#hub.link;
+    const { client } = this.#session.link;
     if (!client || this.#sweeping) return;
     this.#sweeping = this.#locked(client)
-      .catch(error => void this.#hub.report(error))
+      .catch(error => void this.#session.report(error))
       .finally(() => {
         this.#sweeping = undefined;
       });
   }
 
   async #locked(client: ScriptedRedis): Promise<void> {
-    const { keys, options } = this.#hub;
+    const { keys, options } = this.#session;
     const token = randomUUID();
     const expireMs = Math.ceil(options.unackedMutexExpire * 1000);
     const got = await client.set(keys.unackedMutex, token, 'PX', expireMs, 'NX');
@@ -53,7 +53,7 @@ export class VisibilitySweep {
     try {
       const count = await this.#restoreOld(client);
       if (count > 0) {
-        this.#hub.emit({ type: 'restored', count, consumer: 'visibility timeout' });
+        this.#session.emit({ type: 'restored', count, consumer: 'visibility timeout' });
       }
     } finally {
       await client.tsceleryUnlock(keys.unackedMutex, token);
@@ -61,7 +61,7 @@ export class VisibilitySweep {
   }
 
   async #restoreOld(client: ScriptedRedis): Promise<number> {
-    const { keys, options } = this.#hub;
+    const { keys, options } = this.#session;
     const [seconds] = await client.time();
     const oldest = Number(seconds) - options.visibilityTimeout;
     // The newest first, as in kombu: each goes to the head of its list, so the oldest ends up first.
@@ -73,7 +73,7 @@ export class VisibilitySweep {
   }
 
   async #restore(client: ScriptedRedis, tag: string): Promise<number> {
-    const { keys } = this.#hub;
+    const { keys } = this.#session;
     // We hold nothing of others, so the tag is in no held set that we could know of.
     const heldKey = keys.held('none');
     const value = await client.hget(keys.unacked, tag);
@@ -84,12 +84,12 @@ export class VisibilitySweep {
     const stored = storedMessage(value);
     const queues = stored ? await this.#queues(stored) : [];
     if (!stored || queues.length === 0) {
-      this.#hub.warn(`Cannot restore what ${keys.unacked} holds under ${tag}; it stays there.`);
+      this.#session.warn(`Cannot restore what ${keys.unacked} holds under ${tag}; it stays there.`);
       return 0;
     }
     const text = redeliveredText(stored.raw);
-    const [list, ...copies] = queues.map(queue => listFor(this.#hub, stored.raw, queue));
-    const restored = await restoreTags(this.#hub, [{ tag, list: list!, text }], { heldKey });
+    const [list, ...copies] = queues.map(queue => listFor(this.#session, stored.raw, queue));
+    const restored = await restoreTags(this.#session, [{ tag, list: list!, text }], { heldKey });
     // A message of an exchange returns to all queues bound to it: kombu does not know which one it was.
     if (restored > 0) for (const copy of copies) await client.rpush(copy, text);
     return restored;
@@ -103,8 +103,8 @@ export class VisibilitySweep {
 
   /** The exchange's type is not stored; a routing key that equals the binding's comes first. */
   async #boundTo(name: string, routingKey: string): Promise<string[]> {
-    const direct = await this.#hub.bindings.queuesFor(exchange(name), routingKey);
+    const direct = await this.#session.bindings.queuesFor(exchange(name), routingKey);
     if (direct.length > 0) return direct;
-    return this.#hub.bindings.queuesFor(exchange(name, 'topic'), routingKey);
+    return this.#session.bindings.queuesFor(exchange(name, 'topic'), routingKey);
   }
 }

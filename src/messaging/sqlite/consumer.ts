@@ -1,11 +1,11 @@
+import { ChannelError, ConnectionClosed } from '../../drivers/errors.ts';
 import type { ConsumeOptions, Consumer } from '../contract.ts';
 import type { Queue } from '../entities.ts';
-import { ChannelError, ConnectionClosed } from '../errors.ts';
-import { HeldDelivery, type Settlement } from '../held-delivery.ts';
-import { readEnvelope } from '../read-envelope.ts';
-import { bindingsOf, refuseMixedFanout } from '../routing.ts';
+import { HeldDelivery, type Settlement } from '../virtual/held-delivery.ts';
+import { readEnvelope } from '../virtual/read-envelope.ts';
+import { bindingsOf, refuseMixedFanout } from '../virtual/routing.ts';
 import { self } from './liveness.ts';
-import type { SqliteSession, Taker } from './session.ts';
+import type { SqliteSession, TurnMember } from './session.ts';
 import type { ClaimedRow, SqliteStore } from './store.ts';
 
 const GIVEN_AWAY = 'The message had been given to others: this consumer was taken for dead.';
@@ -30,7 +30,7 @@ interface Settled {
   readonly how: Settlement;
 }
 
-export class SqliteConsumer implements Consumer, Taker {
+export class SqliteConsumer implements Consumer, TurnMember {
   readonly holder: number;
   readonly #session: SqliteSession;
   readonly #options: ConsumeOptions;
@@ -92,7 +92,7 @@ export class SqliteConsumer implements Consumer, Taker {
 
   setPrefetch(count: number): void {
     this.#prefetch = count;
-    this.stir();
+    this.wake();
     this.#session.wake();
   }
 
@@ -111,7 +111,7 @@ export class SqliteConsumer implements Consumer, Taker {
       (queue.noAck ? this.#noAckOrder : this.#order).push(name);
     }
     this.#queues.set(name, queue);
-    this.stir();
+    this.wake();
     this.#session.wake();
   }
 
@@ -179,11 +179,11 @@ export class SqliteConsumer implements Consumer, Taker {
     );
   }
 
-  stir(): void {
+  wake(): void {
     this.#isStirred = true;
   }
 
-  look(store: SqliteStore): boolean {
+  prepare(store: SqliteStore): boolean {
     if (this.#isStirred) this.#listen(store);
     if (this.#settled.length > 0) return true;
     if (!this.#isStirred) return false;
@@ -192,7 +192,7 @@ export class SqliteConsumer implements Consumer, Taker {
     return this.#isStirred;
   }
 
-  exchange(store: SqliteStore): void {
+  inTransaction(store: SqliteStore): void {
     this.#writeSettled(store);
     if (!this.#isStirred) return;
     const room = this.#order.length > 0 ? Math.min(this.#room(), MAX_CLAIM) : 0;
@@ -215,7 +215,7 @@ export class SqliteConsumer implements Consumer, Taker {
     this.#isStirred = true;
   }
 
-  deliver(): void {
+  afterCommit(): void {
     this.#settled.splice(0, this.#written);
     this.#written = 0;
     const deliveries = [
@@ -282,7 +282,7 @@ export class SqliteConsumer implements Consumer, Taker {
     const id = delivery.place;
     this.#held.delete(delivery);
     this.#settled.push({ id, how });
-    this.stir();
+    this.wake();
     await this.#commit();
     if (this.#tooLate.delete(id)) throw new ChannelError(GIVEN_AWAY);
   };

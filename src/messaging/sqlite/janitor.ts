@@ -11,7 +11,7 @@ const LATE = 3;
 /** The part of a session that housekeeping needs. */
 export interface Household {
   readonly store: SqliteStore;
-  readonly takers: Iterable<{
+  readonly members: Iterable<{
     readonly holder: number;
     readonly expiring: readonly { readonly name: string; readonly seconds: number }[];
   }>;
@@ -55,9 +55,9 @@ export class Janitor {
   }
 
   #beat(): Promise<void> {
-    const { takers } = this.#session;
+    const { members } = this.#session;
     return this.#session.enqueue(store => {
-      for (const { holder, expiring } of takers) {
+      for (const { holder, expiring } of members) {
         store.beat(holder, self);
         for (const { name, seconds } of expiring) store.touchQueue(name, seconds, wallClock());
       }
@@ -74,7 +74,7 @@ export class Janitor {
   }
 
   async #restore(now: number): Promise<void> {
-    const own = new Set([...this.#session.takers].map(taker => taker.holder));
+    const own = new Set([...this.#session.members].map(member => member.holder));
     const others = this.#session.store.holders().filter(({ id }) => !own.has(id));
     for (const other of others) {
       if (!this.#isDead(other, now)) continue;

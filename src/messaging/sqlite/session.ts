@@ -8,8 +8,8 @@
 import { resolve } from 'node:path';
 import { type Deferred, deferred } from '../../base/deferred.ts';
 import type { CeleryError } from '../../base/errors.ts';
-import { ConnectionClosed, OperationalError } from '../errors.ts';
-import { ChangeWatcher } from './change-watcher.ts';
+import { ConnectionClosed, OperationalError } from '../../drivers/errors.ts';
+import { ChangeWatcher } from '../../drivers/sqlite/change-watcher.ts';
 import {
   closeSqlite,
   isBusy,
@@ -18,30 +18,30 @@ import {
   type SqliteStatement,
   sqliteError,
   whileBusy,
-} from './driver.ts';
-import { FileIdentity } from './file-identity.ts';
+} from '../../drivers/sqlite/driver.ts';
+import { FileIdentity } from '../../drivers/sqlite/file-identity.ts';
+import { MEMORY, type SqliteLocation } from '../../drivers/sqlite/location.ts';
 import { Janitor } from './janitor.ts';
-import { MEMORY, type SqliteLocation } from './location.ts';
 import type { TableNames } from './schema.ts';
 import { SqliteStore } from './store.ts';
 
 /** A consumer, as the session sees it. */
-export interface Taker {
+export interface TurnMember {
   readonly holder: number;
   /** Whether it could take something, should there be anything. */
   readonly isWaiting: boolean;
   /** Queues that die of disuse unless somebody says that they are in use. */
   readonly expiring: readonly { readonly name: string; readonly seconds: number }[];
   /** There may be something new. */
-  stir(): void;
+  wake(): void;
   /** Reads only: note what was broadcast; returns whether `exchange` has something to do. */
-  look(store: SqliteStore): boolean;
+  prepare(store: SqliteStore): boolean;
   /** Within a transaction: write what was settled, claim what there is room for. */
-  exchange(store: SqliteStore): void;
+  inTransaction(store: SqliteStore): void;
   /** The transaction of `exchange` came to nothing. */
   rolledBack(): void;
   /** Hand on what `look` and `exchange` got. */
-  deliver(): void;
+  afterCommit(): void;
 }
 
 /** What a session tells the transports that share it. */
@@ -60,7 +60,7 @@ const FAILURE_RETRY_MS = 1000;
 
 export class SqliteSession {
   readonly path: string;
-  readonly takers = new Set<Taker>();
+  readonly members = new Set<TurnMember>();
   readonly listeners = new Set<SessionListener>();
   readonly store: SqliteStore;
   readonly #database: SqliteDatabase;
@@ -131,7 +131,7 @@ export class SqliteSession {
     return this.#pending.promise;
   }
 
-  /** See to work and takers at the end of this turn of the event loop. */
+  /** See to work and members at the end of this turn of the event loop. */
   wake(): void {
     if (this.#retry !== undefined || this.#isClosed) return;
     this.#next ??= setImmediate(() => {
@@ -140,21 +140,21 @@ export class SqliteSession {
     });
   }
 
-  stirAll(): void {
-    for (const taker of this.takers) taker.stir();
+  wakeAll(): void {
+    for (const member of this.members) member.wake();
     this.wake();
   }
 
-  enter(taker: Taker): void {
-    this.takers.add(taker);
+  enter(member: TurnMember): void {
+    this.members.add(member);
     this.#janitor ??= new Janitor(this);
     if (this.path !== MEMORY) this.#watcher ??= this.#watch();
     this.wake();
   }
 
-  leave(taker: Taker): void {
-    this.takers.delete(taker);
-    if (this.takers.size > 0) return;
+  leave(member: TurnMember): void {
+    this.members.delete(member);
+    if (this.members.size > 0) return;
     this.#watcher?.stop();
     this.#janitor?.stop();
     this.#watcher = undefined;
@@ -174,22 +174,22 @@ export class SqliteSession {
     return new ChangeWatcher({
       file: `${resolve(this.path)}-wal`,
       version: () => (this.#version.get() as { data_version: number }).data_version,
-      isWaiting: () => [...this.takers].some(taker => taker.isWaiting),
-      onChange: () => this.stirAll(),
+      isWaiting: () => [...this.members].some(member => member.isWaiting),
+      onChange: () => this.wakeAll(),
     });
   }
 
   #turn(): void {
     try {
       let isNeeded = this.#pending !== undefined;
-      for (const taker of this.takers) if (taker.look(this.store)) isNeeded = true;
+      for (const member of this.members) if (member.prepare(this.store)) isNeeded = true;
       if (isNeeded) this.#exchange();
       this.#lockDeadline = undefined;
     } catch (error) {
-      for (const taker of this.takers) taker.rolledBack();
+      for (const member of this.members) member.rolledBack();
       this.#afterFailure(error);
     }
-    for (const taker of this.takers) taker.deliver();
+    for (const member of this.members) member.afterCommit();
   }
 
   #exchange(): void {
@@ -198,15 +198,15 @@ export class SqliteSession {
     if (this.#isGone) throw new OperationalError(this.#file.complaint);
     this.#transaction(() => {
       for (const work of this.#work) work(store);
-      if (store.hasNews) for (const taker of this.takers) taker.stir();
-      for (const taker of this.takers) taker.exchange(store);
+      if (store.hasNews) for (const member of this.members) member.wake();
+      for (const member of this.members) member.inTransaction(store);
     });
     const pending = this.#pending;
     this.#pending = undefined;
     this.#work = [];
     if (this.#isLost) for (const listener of this.listeners) listener.recovered();
     this.#isLost = false;
-    if (store.hasNews) this.stirAll();
+    if (store.hasNews) this.wakeAll();
     store.hasNews = false;
     pending?.resolve();
   }
@@ -238,7 +238,7 @@ export class SqliteSession {
     this.#pending = undefined;
     this.#work = [];
     pending?.reject(failure);
-    if (this.takers.size === 0) return;
+    if (this.members.size === 0) return;
     if (!this.#isLost) {
       for (const listener of this.listeners) {
         if (this.#isGone) listener.gone(failure);

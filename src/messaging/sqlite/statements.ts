@@ -1,4 +1,4 @@
-import type { SqliteDatabase, SqliteStatement, SqliteValue } from './driver.ts';
+import type { SqliteDatabase, SqliteStatement, SqliteValue } from '../../drivers/sqlite/driver.ts';
 
 /** A database's statements, each prepared on first use. */
 export class Statements {

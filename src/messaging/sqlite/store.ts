@@ -7,12 +7,12 @@
  * are invisible without a lease are its leftovers and nobody's business.
  */
 import { CeleryError } from '../../base/errors.ts';
-import { markRedelivered } from '../../wire/envelope.ts';
+import type { SqliteDatabase, SqliteValue } from '../../drivers/sqlite/driver.ts';
+import { markRedelivered } from '../../wire/messages/envelope.ts';
 import type { BindingRow } from '../contract.ts';
 import { Broadcasts } from './broadcasts.ts';
-import type { SqliteDatabase, SqliteValue } from './driver.ts';
-import { Line } from './line.ts';
 import type { ProcessIdentity } from './liveness.ts';
+import { ReadyIndex } from './ready-index.ts';
 import { lastTable, schema, type TableNames } from './schema.ts';
 import { Statements } from './statements.ts';
 
@@ -31,7 +31,7 @@ export class SqliteStore {
   readonly #database: SqliteDatabase;
   readonly #names: TableNames;
   readonly #statements: Statements;
-  readonly #line: Line;
+  readonly #line: ReadyIndex;
   readonly broadcasts: Broadcasts;
   /** Set by everything that may give a consumer something to take or to hear. */
   hasNews = false;
@@ -40,7 +40,7 @@ export class SqliteStore {
     this.#database = database;
     this.#names = names;
     this.#statements = new Statements(database);
-    this.#line = new Line(this.#statements, names);
+    this.#line = new ReadyIndex(this.#statements, names);
     this.broadcasts = new Broadcasts(this.#statements, names);
   }
 

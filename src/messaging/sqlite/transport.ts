@@ -5,8 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { CeleryError } from '../../base/errors.ts';
-import { encodeEnvelope } from '../../wire/envelope.ts';
-import type { Message } from '../../wire/message.ts';
+import { ChannelError } from '../../drivers/errors.ts';
+import { isAboutValues } from '../../drivers/sqlite/driver.ts';
+import { MEMORY, parseSqliteUrl, type SqliteLocation } from '../../drivers/sqlite/location.ts';
+import type { ServerUrl } from '../../drivers/url.ts';
+import { encodeEnvelope } from '../../wire/messages/envelope.ts';
+import type { Message } from '../../wire/messages/message.ts';
 import type {
   BindingRow,
   ConsumeOptions,
@@ -18,13 +22,14 @@ import type {
   TransportOptions,
 } from '../contract.ts';
 import type { Queue } from '../entities.ts';
-import { ChannelError } from '../errors.ts';
-import { bindingMatches, refuseHeaders, refuseMixedFanout, unroutable } from '../routing.ts';
 import { unusedOptions } from '../unused-options.ts';
-import type { ServerUrl } from '../url.ts';
+import {
+  bindingMatches,
+  refuseHeaders,
+  refuseMixedFanout,
+  unroutable,
+} from '../virtual/routing.ts';
 import { declareQueue, SqliteConsumer } from './consumer.ts';
-import { isAboutValues } from './driver.ts';
-import { MEMORY, parseSqliteUrl, type SqliteLocation } from './location.ts';
 import { TABLE_OPTIONS, type TableNames, tableNames } from './schema.ts';
 import { type SessionListener, SqliteSession } from './session.ts';
 import type { SqliteStore } from './store.ts';

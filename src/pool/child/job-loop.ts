@@ -4,8 +4,8 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
-import { Fifo } from '../../base/fifo.ts';
-import { SequenceMap } from '../../base/sequence-map.ts';
+import { Fifo } from '../../base/collections/fifo.ts';
+import { SequenceMap } from '../../base/collections/sequence-map.ts';
 import type { JobControl, JobRunner } from '../contract.ts';
 import { SoftTimeLimitExceeded } from '../errors.ts';
 import { queueMicrotask, setImmediate } from './own-timers.ts';

@@ -4,9 +4,9 @@
  */
 
 import { constants } from 'node:os';
-import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
+import { SequenceMap } from '../../base/collections/sequence-map.ts';
 import { deferred } from '../../base/deferred.ts';
-import { SequenceMap } from '../../base/sequence-map.ts';
+import { type Clock, systemClock, type Timer } from '../../base/time/clock.ts';
 import type { Carrier, CarrierExit, Launcher } from '../carrier.ts';
 import { ledgerSize, ParentLedger } from '../ledger.ts';
 import type {
@@ -19,8 +19,8 @@ import type {
 } from '../messages.ts';
 import { EXIT_RECYCLE, openBatch } from '../messages.ts';
 import type { PoolOptions } from '../options.ts';
+import { ChildSilence } from './child-silence.ts';
 import type { HeldJob } from './held-job.ts';
-import { Pulse } from './pulse.ts';
 import { sendable } from './sendable.ts';
 import { patienceWith, Transfer } from './transfer.ts';
 
@@ -76,7 +76,7 @@ export class Child {
   readonly #ledger: ParentLedger;
   readonly #events: ChildEvents;
   readonly #clock: Clock;
-  readonly #pulse: Pulse;
+  readonly #silence: ChildSilence;
   #transfer: Transfer<Child> | undefined;
   /** Seconds it may take to go from its next word on. */
   #grace: number | undefined;
@@ -110,7 +110,7 @@ export class Child {
     this.pid = this.carrier.pid;
     this.#ledger = new ParentLedger(this.carrier.ledger);
     const ears = { ping: () => this.tell({ type: 'ping' }), beats: () => this.#ledger.beats };
-    this.#pulse = new Pulse(ears, this.#clock.monotonic(), options.blockedAfter);
+    this.#silence = new ChildSilence(ears, this.#clock.monotonic(), options.blockedAfter);
     this.#post(this.#init(options, entries));
     this.flush();
   }
@@ -134,7 +134,7 @@ export class Child {
   }
 
   canTakeJobs(): boolean {
-    if (this.state !== 'ready' || this.#pulse.isSuspect) return false;
+    if (this.state !== 'ready' || this.#silence.isSuspect) return false;
     if (this.#predecessor !== undefined && this.#predecessor.load > 0) return false;
     // not kept, else each child would keep all that were before it
     this.#predecessor = undefined;
@@ -166,7 +166,7 @@ export class Child {
     held.sentAt = now;
     if (this.held.size === 0) {
       this.#busySince = now;
-      this.#pulse.begin(now);
+      this.#silence.begin(now);
     }
     this.held.set(held.ticket, held);
   }
@@ -312,22 +312,22 @@ export class Child {
 
   /** Whether there is something it has to do or to say. */
   get isBusy(): boolean {
-    return this.held.size > 0 || this.#transfer !== undefined || this.#pulse.isSuspect;
+    return this.held.size > 0 || this.#transfer !== undefined || this.#silence.isSuspect;
   }
 
   /** It gets nothing more before it has said that it is well. */
   suspect(): void {
-    this.#pulse.suspect(this.#clock.monotonic());
+    this.#silence.suspect(this.#clock.monotonic());
   }
 
   /** Whether it can answer and does not, and for how many seconds. */
   deafFor(now: number): number | undefined {
-    return this.#pulse.deafFor(now, () => this.#runsSomething());
+    return this.#silence.deafFor(now, () => this.#runsSomething());
   }
 
   /** Whether it is time to report that its event loop is blocked, and for how many seconds it is. */
   blockedFor(now: number): number | undefined {
-    return this.#pulse.blockedFor(now);
+    return this.#silence.blockedFor(now);
   }
 
   #runsSomething(): boolean {
@@ -356,7 +356,7 @@ export class Child {
   }
 
   #onBatch(batch: Batch<FromChild>): void {
-    this.#pulse.heard(this.#clock.monotonic());
+    this.#silence.heard(this.#clock.monotonic());
     if (this.#grace !== undefined) {
       this.#killAfter(this.#grace);
       this.#grace = undefined;

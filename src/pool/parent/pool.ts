@@ -6,8 +6,8 @@
  */
 
 import { constants } from 'node:os';
-import { type Clock, systemClock } from '../../base/clock.ts';
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import { type Clock, systemClock } from '../../base/time/clock.ts';
 import type { Launcher } from '../carrier.ts';
 import type { Job, Pool, PoolEvents } from '../contract.ts';
 import { type PoolError, Terminated, TimeLimitExceeded, WorkerLostError } from '../errors.ts';
@@ -15,10 +15,10 @@ import type { TurnMessage } from '../messages.ts';
 import { checkOptions, type PoolOptions } from '../options.ts';
 import { TimeLimits } from '../time-limits.ts';
 import { type Child, type ChildExit, exitText } from './child.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Children } from './children.ts';
 import { HeldJob } from './held-job.ts';
-import { Rounds } from './rounds.ts';
-import { Staff } from './staff.ts';
+import { JobLine } from './job-line.ts';
+import { StuckCheck } from './stuck-check.ts';
 
 const DEFAULT_PREFETCH = 32;
 /** Seconds between the request to die and SIGKILL: for a hard limit, as in Celery. */
@@ -35,9 +35,9 @@ export class ChildrenPool implements Pool {
   readonly #slots: number;
   readonly #prefetch: number;
   readonly #limits: TimeLimits<HeldJob<Child>>;
-  readonly #staff: Staff;
-  readonly #dispatcher: Dispatcher;
-  readonly #rounds: Rounds;
+  readonly #children: Children;
+  readonly #line: JobLine;
+  readonly #stuckCheck: StuckCheck;
   /** Jobs that take up room: those not released and not answered. */
   #load = 0;
   #wasFull = false;
@@ -64,7 +64,7 @@ export class ChildrenPool implements Pool {
         onHard: held => this.#onHardLimit(held),
       },
     );
-    this.#staff = new Staff(launcher, this.#options, {
+    this.#children = new Children(launcher, this.#options, {
       children: {
         onReady: () => this.#afterNews(),
         onTurn: (child, turn) => this.#onTurn(child, turn),
@@ -78,33 +78,33 @@ export class ChildrenPool implements Pool {
       isNeeded: () => this.#isUp || (this.#state === 'draining' && this.#load > 0),
       onFatal: error => this.#events.onFatal(error),
     });
-    this.#dispatcher = new Dispatcher(
+    this.#line = new JobLine(
       { clock: this.#clock, slots: this.#slots, prefetch: this.#prefetch },
       {
-        children: () => this.#staff.serving,
+        children: () => this.#children.serving,
         hasHardLimit: held => this.#limits.hard(held) > 0,
         onStarted: (held, child) => this.#markStarted(held, child),
       },
     );
-    this.#rounds = new Rounds(this.#clock, this.#dispatcher, {
-      children: () => this.#staff.all,
+    this.#stuckCheck = new StuckCheck(this.#clock, this.#line, {
+      children: () => this.#children.all,
       onBlocked: blockage => this.#events.onBlocked(blockage),
       onDeaf: (child, seconds) => this.#onDeaf(child, seconds),
     });
   }
 
   get size(): number {
-    const places = this.#state === 'new' ? this.#options.concurrency : this.#staff.size;
+    const places = this.#state === 'new' ? this.#options.concurrency : this.#children.size;
     return places * this.#slots;
   }
 
   get free(): number {
     if (!this.#isUp) return 0;
-    return Math.max(0, this.size + this.#staff.size * this.#prefetch - this.#load);
+    return Math.max(0, this.size + this.#children.size * this.#prefetch - this.#load);
   }
 
   get pids(): readonly number[] {
-    return [...new Set(this.#staff.serving.flatMap(child => child.pid ?? []))];
+    return [...new Set(this.#children.serving.flatMap(child => child.pid ?? []))];
   }
 
   get #isUp(): boolean {
@@ -116,7 +116,7 @@ export class ChildrenPool implements Pool {
     if (this.#state !== 'new') throw new Error(`A pool that is ${this.#state} cannot be started`);
     this.#state = 'starting';
     try {
-      await this.#staff.start();
+      await this.#children.start();
     } catch (error) {
       await this.stop();
       throw error;
@@ -126,19 +126,19 @@ export class ChildrenPool implements Pool {
 
   submit(job: Job): void {
     if (this.free === 0) throw new RangeError(`The pool has no room for job ${job.id}`);
-    this.#dispatcher.add(new HeldJob<Child>(job));
+    this.#line.add(new HeldJob<Child>(job));
     this.#load++;
     if (this.free === 0) this.#wasFull = true;
-    this.#rounds.begin();
+    this.#stuckCheck.begin();
   }
 
   terminate(jobId: number, signal: NodeJS.Signals = 'SIGTERM'): boolean {
     const held = this.#find(jobId);
     const child = held?.child;
     if (held === undefined || held.state === 'released') return false;
-    if (child !== undefined) this.#dispatcher.takeBack(child);
+    if (child !== undefined) this.#line.takeBack(child);
     if (held.state === 'pending') {
-      this.#dispatcher.remove(held);
+      this.#line.remove(held);
       const error = new Terminated(terminatedText(signal));
       setImmediate(() => {
         if (this.#state === 'stopped') return;
@@ -153,8 +153,8 @@ export class ChildrenPool implements Pool {
   }
 
   async recall(): Promise<number[]> {
-    for (const child of this.#staff.all) this.#dispatcher.takeBack(child);
-    const jobs = this.#dispatcher.clear();
+    for (const child of this.#children.all) this.#line.takeBack(child);
+    const jobs = this.#line.clear();
     this.#load -= jobs.length;
     this.#afterNews();
     return jobs.map(held => held.job.id);
@@ -163,34 +163,34 @@ export class ChildrenPool implements Pool {
   async grow(n: number): Promise<void> {
     checkCount(n);
     if (!this.#isUp) throw new Error(`A pool that is ${this.#state} cannot grow`);
-    const grown = this.#staff.grow(n);
+    const grown = this.#children.grow(n);
     this.#afterNews();
     await grown;
   }
 
   async shrink(n: number): Promise<void> {
     checkCount(n);
-    if (n >= this.#staff.size) {
-      throw new RangeError(`Can't shrink pool by ${n}: it has ${this.#staff.size} of them.`);
+    if (n >= this.#children.size) {
+      throw new RangeError(`Can't shrink pool by ${n}: it has ${this.#children.size} of them.`);
     }
     const idle: Child[] = [];
-    for (const child of [...this.#staff.serving].reverse()) {
+    for (const child of [...this.#children.serving].reverse()) {
       if (child.state !== 'ready') continue;
-      this.#dispatcher.takeBack(child);
+      this.#line.takeBack(child);
       if (child.held.size === 0 && idle.length < n) idle.push(child);
     }
     if (idle.length < n) throw new RangeError("Can't shrink pool. All processes busy!");
-    await this.#staff.dismiss(idle);
+    await this.#children.dismiss(idle);
   }
 
   restart(): Promise<void> {
     if (this.#state !== 'running') {
       return Promise.reject(new Error(`A pool that is ${this.#state} cannot be restarted`));
     }
-    const renew = () => this.#staff.renew(old => this.#dispatcher.takeBack(old));
+    const renew = () => this.#children.renew(old => this.#line.takeBack(old));
     // one after the other, each for itself: the code may have changed since the first began
     this.#restarting = this.#restarting.then(renew, renew);
-    this.#rounds.begin();
+    this.#stuckCheck.begin();
     return this.#restarting;
   }
 
@@ -223,23 +223,23 @@ export class ChildrenPool implements Pool {
     this.#idle = deferred();
     this.#afterNews();
     await this.#idle.promise;
-    if (this.#stopping === undefined) await this.#staff.finish();
+    if (this.#stopping === undefined) await this.#children.finish();
     await this.stop();
   }
 
   async #stop(): Promise<void> {
     this.#state = 'stopped';
-    this.#rounds.end();
+    this.#stuckCheck.end();
     this.#limits.clear();
-    this.#dispatcher.clear();
+    this.#line.clear();
     this.#load = 0;
     this.#idle?.resolve();
-    await this.#staff.kill();
+    await this.#children.kill();
   }
 
   #find(jobId: number): HeldJob<Child> | undefined {
-    for (const held of this.#dispatcher.waiting) if (held.job.id === jobId) return held;
-    for (const child of this.#staff.all) {
+    for (const held of this.#line.waiting) if (held.job.id === jobId) return held;
+    for (const child of this.#children.all) {
       if (child.expected?.job.id === jobId) return child.expected;
       for (const held of child.held.values()) if (held.job.id === jobId) return held;
     }
@@ -292,7 +292,7 @@ export class ChildrenPool implements Pool {
     this.#announce(held, child);
     this.#close(held);
     this.#jobsDone++;
-    this.#staff.noteJobDone();
+    this.#children.noteJobDone();
     this.#events.onDone(held.job.id, reply);
   }
 
@@ -306,7 +306,7 @@ export class ChildrenPool implements Pool {
       child.forget(held);
       back.push(held);
     }
-    this.#dispatcher.putBack(back);
+    this.#line.putBack(back);
   }
 
   #onThrew(child: Child, ticket: number, error: string): void {
@@ -321,7 +321,7 @@ export class ChildrenPool implements Pool {
 
   #onLeaving(child: Child, note: string | undefined): void {
     if (note !== undefined) this.#events.onLog('warning', note);
-    this.#dispatcher.takeBack(child);
+    this.#line.takeBack(child);
     this.#afterNews();
   }
 
@@ -344,7 +344,7 @@ export class ChildrenPool implements Pool {
         this.#fail(held, this.#errorFor(held, exit));
       }
     }
-    this.#dispatcher.putBack(back);
+    this.#line.putBack(back);
     this.#afterNews();
   }
 
@@ -371,7 +371,7 @@ export class ChildrenPool implements Pool {
   #onHardLimit(held: HeldJob<Child>): void {
     const child = held.child!;
     held.doom = 'time limit';
-    this.#dispatcher.takeBack(child);
+    this.#line.takeBack(child);
     if (child.state !== 'dying') child.dismiss(KILL_AFTER);
   }
 
@@ -389,7 +389,7 @@ export class ChildrenPool implements Pool {
   }
 
   #afterNews(): void {
-    this.#dispatcher.dispatchSoon();
+    this.#line.dispatchSoon();
     if (this.#wasFull && this.free > 0) {
       this.#wasFull = false;
       this.#events.onRoom();
@@ -398,7 +398,7 @@ export class ChildrenPool implements Pool {
   }
 
   #hasReleased(): boolean {
-    for (const child of this.#staff.all) if (child.held.size > 0) return true;
+    for (const child of this.#children.all) if (child.held.size > 0) return true;
     return false;
   }
 }

@@ -3,7 +3,7 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { extname } from 'node:path';
-import { type Clock, systemClock, type Timer } from '../../base/clock.ts';
+import { type Clock, systemClock, type Timer } from '../../base/time/clock.ts';
 import type {
   Carrier,
   CarrierEvents,

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { OPTION_OF } from '../../../src/app/annotations.ts';
 import * as ofApp from '../../../src/app/app-options.ts';
-import * as ofTasks from '../../../src/app/option-checks.ts';
-import { DECLARATION_KEYS } from '../../../src/app/queues.ts';
-import { BOUNDS, GET } from '../../../src/app/result-options.ts';
-import { UNREADABLE } from '../../../src/app/setting-kinds.ts';
-import { SETTING_NAMES, SETTINGS } from '../../../src/app/settings-table.ts';
-import { CONNECT } from '../../../src/app/signal-options.ts';
+import * as ofTasks from '../../../src/app/options/option-checks.ts';
+import { UNREADABLE } from '../../../src/app/options/setting-kinds.ts';
 import {
   SIGNATURE,
   SIGNATURE_EXTRAS,
   SIGNATURE_OPTIONS,
-} from '../../../src/app/signature-options.ts';
+} from '../../../src/app/options/signature-options.ts';
+import { BOUNDS, GET } from '../../../src/app/results/result-options.ts';
+import { DECLARATION_KEYS } from '../../../src/app/routing/queues.ts';
+import { SETTING_NAMES, SETTINGS } from '../../../src/app/settings/tables/table.ts';
+import { CONNECT } from '../../../src/app/signals/signal-options.ts';
+import { OPTION_OF } from '../../../src/app/tasks/annotations.ts';
 import { WORKER_SETTINGS } from '../../../src/app/worker-options.ts';
 import * as ofControl from '../../../src/control/control-options.ts';
 import { checkRetryOptions, KINDS as OF_RETRY } from '../../../src/execute/retry-options.ts';

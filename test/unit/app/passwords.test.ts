@@ -1,11 +1,11 @@
 /** Odd passwords in settings: no text that is made of them shows any. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { censor, humanize } from '../../../src/app/settings-display.ts';
-import { maskIn, maskUrl, refusedValue } from '../../../src/base/mask-url.ts';
+import { censor, humanize } from '../../../src/app/settings/display.ts';
+import { maskIn, maskUrl, refusedValue } from '../../../src/base/text/mask-url.ts';
+import { redisError } from '../../../src/drivers/redis/client.ts';
+import { parseUrls, type ServerUrl } from '../../../src/drivers/url.ts';
 import { connectError } from '../../../src/messaging/amqp/errors.ts';
-import { redisError } from '../../../src/messaging/redis/client.ts';
-import { parseUrls, type ServerUrl } from '../../../src/messaging/url.ts';
 
 const SIGNS = [
   ';',

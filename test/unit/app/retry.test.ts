@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { autoRetryOf } from '../../../src/app/retry-declaration.ts';
+import { autoRetryOf } from '../../../src/app/tasks/retry-declaration.ts';
 import {
   Celery,
   MaxRetriesExceededError,

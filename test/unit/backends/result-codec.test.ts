@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ResultCodec } from '../../../src/backends/result-codec.ts';
-import { decodeException, encodeException } from '../../../src/wire/exception.ts';
-import type { ResultMeta } from '../../../src/wire/result-meta.ts';
+import { decodeException, encodeException } from '../../../src/wire/results/exception.ts';
+import type { ResultMeta } from '../../../src/wire/results/result-meta.ts';
 import { meta } from '../../contract/backend.contract.ts';
 
 function stored(serializer: string, document: ResultMeta): ResultMeta {

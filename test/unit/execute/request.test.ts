@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { directRequest, requestFromMessage } from '../../../src/execute/request.ts';
-import type { Message } from '../../../src/wire/message.ts';
-import { readTaskBody, readTaskHeaders } from '../../../src/wire/task-message.ts';
+import type { Message } from '../../../src/wire/messages/message.ts';
+import { readTaskBody, readTaskHeaders } from '../../../src/wire/messages/task-message.ts';
 
 const ACCEPT = new Set(['application/json']);
 

@@ -37,6 +37,21 @@ describe('imports', () => {
       /canvas and messaging are on one level/,
     ],
     [
+      'upwards inside a folder',
+      { 'app/routing/x.ts': "import '../tasks/a.ts';", 'app/tasks/a.ts': '' },
+      /app\/routing stands below app\/tasks/,
+    ],
+    [
+      'from one room into another on its level',
+      { 'messaging/redis/x.ts': "import '../sqlite/a.ts';", 'messaging/sqlite/a.ts': '' },
+      /messaging\/redis and messaging\/sqlite are on one level/,
+    ],
+    [
+      'from a file that has no level in its folder',
+      { 'messaging/x.ts': "import './contract.ts';", 'messaging/contract.ts': '' },
+      /messaging\/x\.ts has no level/,
+    ],
+    [
       'from a pool to anything but base',
       { 'pool/x.ts': "import '../wire/a.ts';", 'wire/a.ts': '' },
       /a pool moves opaque jobs/,

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as zlib from 'node:zlib';
 import { SecurityError } from '../../../src/base/errors.ts';
-import { compress, decompress } from '../../../src/wire/compression.ts';
+import { compress, decompress } from '../../../src/wire/compression/compression.ts';
 import { serializerNamed } from '../../../src/wire/content.ts';
-import { MAX_VALUES, MAX_YAML_BYTES } from '../../../src/wire/decode-limits.ts';
 import { DecodeError } from '../../../src/wire/errors.ts';
-import { MAX_DEPTH } from '../../../src/wire/json-parser.ts';
+import { MAX_VALUES, MAX_YAML_BYTES } from '../../../src/wire/serializers/decode-limits.ts';
+import { MAX_DEPTH } from '../../../src/wire/serializers/json-parser.ts';
 
 /** Content that was made to hurt, and content that was damaged at random. */
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { compress, decompress } from '../../../src/wire/compression.ts';
+import { compress, decompress } from '../../../src/wire/compression/compression.ts';
 import {
   acceptedContentTypes,
   decodeContent,
@@ -12,7 +12,6 @@ import {
   type Serializer,
   serializerNamed,
 } from '../../../src/wire/content.ts';
-import { MAX_BODY_BYTES } from '../../../src/wire/decode-limits.ts';
 import {
   ContentDisallowed,
   DecodeError,
@@ -20,6 +19,7 @@ import {
   SerializerNotInstalled,
 } from '../../../src/wire/errors.ts';
 import { requirePackage } from '../../../src/wire/optional-package.ts';
+import { MAX_BODY_BYTES } from '../../../src/wire/serializers/decode-limits.ts';
 
 const run = promisify(execFile);
 const CONTENT = new URL('../../../src/wire/content.ts', import.meta.url).href;

@@ -1,21 +1,33 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { saferepr } from '../../../src/base/saferepr.ts';
-import { decompress } from '../../../src/wire/compression.ts';
+import { saferepr } from '../../../src/base/text/saferepr.ts';
+import { decompress } from '../../../src/wire/compression/compression.ts';
 import { acceptedContentTypes, decodeContent } from '../../../src/wire/content.ts';
 import { fromIso } from '../../../src/wire/dates.ts';
-import { decodeEnvelope, encodeEnvelope, markRedelivered } from '../../../src/wire/envelope.ts';
-import { Decimal, jsonDecode, PyDate, PyDateTime, PyTime, PyUuid } from '../../../src/wire/json.ts';
-import { bodyBytes } from '../../../src/wire/message.ts';
-import { pickleDecode, pickleEncode } from '../../../src/wire/pickle.ts';
-import { decodeMeta, encodeMeta, type ResultTuple } from '../../../src/wire/result-meta.ts';
+import {
+  decodeEnvelope,
+  encodeEnvelope,
+  markRedelivered,
+} from '../../../src/wire/messages/envelope.ts';
+import { bodyBytes } from '../../../src/wire/messages/message.ts';
 import {
   buildTaskMessage,
   customHeaders,
   readTaskBody,
   readTaskHeaders,
   type TaskCall,
-} from '../../../src/wire/task-message.ts';
+} from '../../../src/wire/messages/task-message.ts';
+import type { ResultTuple } from '../../../src/wire/result-shapes.ts';
+import { decodeMeta, encodeMeta } from '../../../src/wire/results/result-meta.ts';
+import {
+  Decimal,
+  jsonDecode,
+  PyDate,
+  PyDateTime,
+  PyTime,
+  PyUuid,
+} from '../../../src/wire/serializers/json.ts';
+import { pickleDecode, pickleEncode } from '../../../src/wire/serializers/pickle.ts';
 import {
   type CapturedMessage,
   capturedMessages,

@@ -1,20 +1,28 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { SecurityError } from '../../../src/base/errors.ts';
-import { saferepr } from '../../../src/base/saferepr.ts';
+import { saferepr } from '../../../src/base/text/saferepr.ts';
 import { acceptedContentTypes } from '../../../src/wire/content.ts';
-import { decodeEnvelope, encodeEnvelope, markRedelivered } from '../../../src/wire/envelope.ts';
 import { ContentDisallowed, DecodeError, InvalidTaskError } from '../../../src/wire/errors.ts';
-import { decodeException, encodeException, exceptionRepr } from '../../../src/wire/exception.ts';
-import { jsonEncode } from '../../../src/wire/json.ts';
-import { pickleDecode } from '../../../src/wire/pickle.ts';
-import { decodeMeta, encodeMeta } from '../../../src/wire/result-meta.ts';
+import {
+  decodeEnvelope,
+  encodeEnvelope,
+  markRedelivered,
+} from '../../../src/wire/messages/envelope.ts';
 import {
   customHeaders,
   isTaskMessage,
   readTaskBody,
   readTaskHeaders,
-} from '../../../src/wire/task-message.ts';
+} from '../../../src/wire/messages/task-message.ts';
+import {
+  decodeException,
+  encodeException,
+  exceptionRepr,
+} from '../../../src/wire/results/exception.ts';
+import { decodeMeta, encodeMeta } from '../../../src/wire/results/result-meta.ts';
+import { jsonEncode } from '../../../src/wire/serializers/json.ts';
+import { pickleDecode } from '../../../src/wire/serializers/pickle.ts';
 import { capturedMessages, capturedMetas, readGolden } from './golden-files.ts';
 
 /**

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
+import { OperationalError } from '../../../src/drivers/errors.ts';
 import type { Delivery, Transport } from '../../../src/messaging/contract.ts';
 import { DEFAULT_EXCHANGE, queue } from '../../../src/messaging/entities.ts';
-import { OperationalError } from '../../../src/messaging/errors.ts';
 import { openTransport } from '../../../src/messaging/open.ts';
 import { FakeClock } from '../../../src/testing/index.ts';
-import { buildTaskMessage } from '../../../src/wire/task-message.ts';
+import { buildTaskMessage } from '../../../src/wire/messages/task-message.ts';
 import { DeadLetters } from '../../../src/worker/dead-letters.ts';
 import { eventually } from '../../support/eventually.ts';
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { parseUrl } from '../../../../src/drivers/url.ts';
 import {
   amqpUrlForPeople,
   confirmTimeout,
@@ -9,7 +10,6 @@ import {
   virtualHost,
 } from '../../../../src/messaging/amqp/options.ts';
 import type { TransportOptions } from '../../../../src/messaging/contract.ts';
-import { parseUrl } from '../../../../src/messaging/url.ts';
 import { selfSigned } from '../../../support/certificates.ts';
 import { temporaryProject } from '../../../support/temporary-project.ts';
 

@@ -1,0 +1,148 @@
+/**
+ * What becomes of a call, from its arguments to the handle of its result: published, run eagerly
+ * with everything a worker does around it, or just called.
+ */
+import { bounded } from '../backends/bounded.ts';
+import { checkTaskName } from './app-options.ts';
+import { runEagerly } from './eager.ts';
+import { AppExecutionPorts, type ExecutionPortsHost } from './execution-ports.ts';
+import { checkCall, checkEagerCall } from './options/option-checks.ts';
+import type { ApplyOptions, EagerOptions } from './options/task-options.ts';
+import { AsyncResult, type ResultHost } from './results/async-result.ts';
+import { EagerResult } from './results/eager-result.ts';
+import type { TaskDefinition } from './tasks/definition.ts';
+import { callDirectly } from './tasks/direct-call.ts';
+import type { Args, TaskHost } from './tasks/task.ts';
+
+export interface ApplyHost extends ExecutionPortsHost, Omit<ResultHost, 'result'> {
+  /** Reads the settings when that was not done; undefined when there is nothing to wait for. */
+  loading(): Promise<void> | undefined;
+}
+
+export class Apply implements TaskHost {
+  /** For runs of the tasks in this process. */
+  readonly ports: AppExecutionPorts;
+  readonly #host: ApplyHost;
+  readonly #results: ResultHost;
+
+  constructor(host: ApplyHost) {
+    this.#host = host;
+    this.ports = new AppExecutionPorts(host);
+    this.#results = { ...host, result: id => this.result(id) };
+  }
+
+  /** The handle of a task that was sent. */
+  result<R>(id: string, ignored = false): AsyncResult<R> {
+    return new AsyncResult<R>(id, this.#results, { ignored });
+  }
+
+  apply(
+    definition: TaskDefinition,
+    args: Args,
+    options: ApplyOptions,
+    argsAsTuple: boolean,
+  ): Promise<AsyncResult<unknown>> {
+    const loading = this.#host.loading();
+    if (loading) {
+      return loading.then(() => this.#applyLoaded(definition, args, options, argsAsTuple));
+    }
+    return this.#applyLoaded(definition, args, options, argsAsTuple);
+  }
+
+  #applyLoaded(
+    definition: TaskDefinition,
+    args: Args,
+    options: ApplyOptions,
+    argsAsTuple: boolean,
+  ): Promise<AsyncResult<unknown>> {
+    return this.#host.conf.task_always_eager
+      ? this.#applyEagerly(definition, args, options)
+      : this.send(definition.name, args, options, definition, argsAsTuple);
+  }
+
+  async #applyEagerly(
+    definition: TaskDefinition,
+    args: Args,
+    options: ApplyOptions,
+  ): Promise<AsyncResult<unknown>> {
+    checkEagerCall(args, options, definition);
+    const checked = definition.checkArguments(args, options.kwargs ?? {});
+    if (checked) await checked;
+    const run = () => this.#runHere(definition, args, options);
+    const { signal } = options;
+    const ran = signal ? bounded(run, { signal }, this.#host.closing()) : run();
+    return ran as Promise<unknown> as Promise<AsyncResult<unknown>>;
+  }
+
+  /** Publish, whatever `task_always_eager` says. Every call goes through here: no layer too much. */
+  send(
+    name: string,
+    args: Args,
+    options: ApplyOptions,
+    definition: TaskDefinition | undefined,
+    argsAsTuple: boolean,
+  ): Promise<AsyncResult<unknown>> {
+    try {
+      // the name of a task that is known was looked at when it was declared
+      if (!definition) checkTaskName(name, 'sendTask');
+      checkCall(args, options, definition);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { signal } = options;
+    if (!signal) return this.#send(name, args, options, definition, argsAsTuple);
+    const work = () => this.#send(name, args, options, definition, argsAsTuple);
+    return bounded(work, { signal }, this.#host.closing());
+  }
+
+  async #send(
+    name: string,
+    args: Args,
+    options: ApplyOptions,
+    definition: TaskDefinition | undefined,
+    argsAsTuple: boolean,
+  ): Promise<AsyncResult<unknown>> {
+    const closing = this.#host.closing();
+    const checked = definition?.checkArguments(args, options.kwargs ?? {});
+    if (checked) await checked;
+    const loading = this.#host.loading();
+    if (loading) await loading;
+    closing.throwIfClosed();
+    const { publisher } = this.#host;
+    const sent = await publisher.publish(name, args, options, definition, argsAsTuple);
+    return this.result(sent.id, sent.ignoreResult);
+  }
+
+  async applyHere(
+    definition: TaskDefinition,
+    args: Args,
+    options: EagerOptions,
+  ): Promise<EagerResult> {
+    checkEagerCall(args, options, definition);
+    return this.#runHere(definition, args, options);
+  }
+
+  async #runHere(
+    definition: TaskDefinition,
+    args: Args,
+    options: EagerOptions,
+  ): Promise<EagerResult> {
+    const loading = this.#host.loading();
+    if (loading) await loading;
+    const { conf, publisher } = this.#host;
+    await publisher.prepare();
+    const { retries = 0 } = options;
+    const made = publisher.call(definition.name, args, options, definition, true);
+    // a priority's name means a number only to a broker
+    const priority = typeof made.priority === 'number' ? made.priority : undefined;
+    const call = { ...made, retries, priority };
+    const outcome = await runEagerly(definition, call, await this.ports.ofEagerRun());
+    const result = new EagerResult(definition.name, outcome, id => this.result(id));
+    if (options.throw ?? conf.get('task_eager_propagates')) await result.get();
+    return result;
+  }
+
+  callDirectly(definition: TaskDefinition, args: Args): Promise<unknown> {
+    return callDirectly(definition, args, {}, this.#host);
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * What runs of an app's tasks get from the app (`ExecutionPorts`): a worker stores and publishes,
+ * an eager run keeps to this process unless the settings say otherwise.
+ */
+import { randomUUID } from 'node:crypto';
+import type { ResultBackend } from '../backends/contract.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Clock } from '../base/time/clock.ts';
+import type { SignatureRoute } from '../canvas/signature.ts';
+import type { Errback, ExecutionPorts } from '../execute/ports.ts';
+import { acceptedContentTypes } from '../wire/content.ts';
+import type { TaskCall } from '../wire/messages/task-message.ts';
+import { runEagerly, SILENT } from './eager.ts';
+import type { Publisher } from './publishing/publisher.ts';
+import type { LocalTime } from './settings/local-time.ts';
+import type { Settings } from './settings/settings.ts';
+import { executionSignals } from './signals/execution-signals.ts';
+import type { Signals } from './signals/signals.ts';
+import type { TaskDefinition } from './tasks/definition.ts';
+import { callDirectly } from './tasks/direct-call.ts';
+
+export interface ExecutionPortsHost {
+  readonly conf: Settings;
+  readonly signals: Signals;
+  readonly publisher: Publisher;
+  clock(): Clock;
+  readonly localTime: LocalTime;
+  backend(): Promise<ResultBackend>;
+  /** The task of that name, if it is known here. */
+  definition(name: string): TaskDefinition | undefined;
+}
+
+/** The worker that runs the tasks. */
+export interface WorkerNode {
+  readonly hostname: string;
+  readonly logger: Logger;
+  /** Undefined: tasks log where all of the process do. */
+  readonly taskLog?: Logger;
+}
+
+export class AppExecutionPorts {
+  readonly #host: ExecutionPortsHost;
+
+  constructor(host: ExecutionPortsHost) {
+    this.#host = host;
+  }
+
+  async ofWorker(node: WorkerNode): Promise<ExecutionPorts> {
+    const backend = await this.#host.backend();
+    return {
+      ...this.#local(),
+      ...node,
+      store: (meta, replyTo) => backend.store(meta, replyTo),
+      publish: (call, route) => this.#publish(call, route),
+      storesResults: backend.name !== 'disabled',
+    };
+  }
+
+  async ofEagerRun(): Promise<ExecutionPorts> {
+    const stores = this.#host.conf.get('task_store_eager_result');
+    const ports = stores ? await this.ofWorker({ hostname: '', logger: SILENT }) : this.#local();
+    return { ...ports, publish: (call, route) => this.#publishNext(call, route) };
+  }
+
+  /** For a run that stores and publishes nothing. */
+  #local(): ExecutionPorts {
+    const { conf, signals } = this.#host;
+    return {
+      hostname: '',
+      logger: SILENT,
+      store: async () => {},
+      publish: async () => {},
+      newId: randomUUID,
+      clock: this.#host.clock(),
+      zone: this.#host.localTime.zone,
+      storesResults: false,
+      extended: conf.get('result_extended'),
+      accept: acceptedContentTypes(conf.get('accept_content')),
+      signals: executionSignals(signals),
+      errback: name => this.#errback(name),
+    };
+  }
+
+  #publish(call: TaskCall, route: SignatureRoute): Promise<void> {
+    return this.#host.publisher.publishCall(call, route, this.#host.definition(call.task));
+  }
+
+  /** What an eager task sends on: run here too when everything is eager, else published. */
+  async #publishNext(call: TaskCall, route: SignatureRoute): Promise<void> {
+    const definition = this.#host.definition(call.task);
+    if (!definition || !this.#host.conf.get('task_always_eager')) {
+      return this.#publish(call, route);
+    }
+    await runEagerly(definition, call, await this.ofEagerRun());
+  }
+
+  /** The task as an errback that is called with the error here, if it is one. */
+  #errback(name: string): Errback | undefined {
+    const definition = this.#host.definition(name);
+    if (!definition?.takesError) return undefined;
+    return (args, kwargs) => callDirectly(definition, args, kwargs, this.#host);
+  }
+}

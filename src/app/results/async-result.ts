@@ -1,0 +1,249 @@
+import { inspect } from 'node:util';
+import { arm, bounded } from '../../backends/bounded.ts';
+import type { ResultBackend } from '../../backends/contract.ts';
+import { waitForResult } from '../../backends/wait.ts';
+import type { Closing } from '../../base/closing.ts';
+import { deferred } from '../../base/deferred.ts';
+import { News } from '../../base/news.ts';
+import { saferepr } from '../../base/text/saferepr.ts';
+import type { Control } from '../../control/control.ts';
+import type { RevokeOptions } from '../../control/control-options.ts';
+import { currentTask } from '../../execute/task-context.ts';
+import type { ResultMeta } from '../../wire/results/result-meta.ts';
+import * as states from '../../wire/results/states.ts';
+import {
+  checkBounds,
+  checkGetOptions,
+  checkOnReady,
+  checkRevokeOptions,
+  type GetOptions,
+  type ResultBounds,
+} from './result-options.ts';
+
+/** What a result needs from its app. */
+export interface ResultHost {
+  backend(): Promise<ResultBackend>;
+  /** For those who wait: hears of the app's next `close`. */
+  closing(): Closing;
+  decodeError(data: unknown, traceback: string | null): Error;
+  readonly control: Control;
+  /** The handle of another task. */
+  result(id: string): AsyncResult;
+}
+
+/**
+ * The handle of a published task. No property does I/O: everything that asks the backend
+ * is a method, which takes `timeout` and `signal`: it rejects with TimeoutError or the signal's
+ * reason, with TypeError for options that do not exist or are of the wrong kind, with
+ * BackendGetMetaError when the backend cannot be read, and with ConnectionClosed
+ * when the app is closed meanwhile. Celery: `AsyncResult`.
+ */
+export class AsyncResult<R = unknown> {
+  readonly id: string;
+  /** The task was sent with `ignoreResult`: `get` gives undefined at once. */
+  readonly ignored: boolean;
+  readonly #host: ResultHost;
+  #final: ResultMeta | undefined;
+
+  constructor(id: string, host: ResultHost, options: { ignored?: boolean } = {}) {
+    if (typeof id !== 'string' || id === '') {
+      throw new TypeError(`AsyncResult needs a task id, got ${id === '' ? '""' : saferepr(id)}`);
+    }
+    this.id = id;
+    this.ignored = options.ignored ?? false;
+    this.#host = host;
+  }
+
+  /**
+   * Wait for the task and return what it returned.
+   *
+   * @throws the task's error (see `propagate`), TimeoutError after `timeout` seconds,
+   *   TaskRevokedError for a revoked or expired task, ConnectionClosed when the app is closed
+   *   meanwhile
+   */
+  async get(options: GetOptions = {}): Promise<R> {
+    checkGetOptions(options);
+    if (this.ignored) return undefined as R;
+    if (this.#final === undefined) await noted(this.id, this.#wait(options));
+    return this.#outcome(options);
+  }
+
+  async #wait(options: GetOptions): Promise<ResultMeta> {
+    const closing = this.#host.closing();
+    const backend = await this.#host.backend();
+    this.#final = await waitForResult(backend, this.id, { ...options, closing });
+    backend.release?.(this.id);
+    return this.#final;
+  }
+
+  #outcome(options: GetOptions): R {
+    const { status, result, traceback } = this.#final!;
+    if (!states.PROPAGATE_STATES.has(status)) return result as R;
+    const error = this.#host.decodeError(result, traceback);
+    if (options.propagate === false) return error as R;
+    throw error;
+  }
+
+  /**
+   * Every state that is stored from now on, the final one last:
+   * `for await (const meta of result) …`. Does not throw when the task fails.
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<ResultMeta, void, undefined> {
+    return this.updates();
+  }
+
+  /** The same within bounds: `for await (const meta of result.updates({ signal })) …`. */
+  async *updates(options: ResultBounds = {}): AsyncGenerator<ResultMeta, void, undefined> {
+    checkBounds(options, 'updates');
+    const closing = this.#host.closing();
+    const backend = await this.#host.backend();
+    const news = new News<ResultMeta>();
+    const hear = (meta: ResultMeta) => news.add(meta);
+    const over = deferred<never>();
+    over.promise.catch(error => news.end(error));
+    const disarm = arm({ ...options, closing }, over.reject);
+    const subscribing = backend.subscribe(this.id, hear, over.reject);
+    const unsubscribe = () => subscribing.then(end => end()).catch(() => {});
+    try {
+      options.signal?.throwIfAborted();
+      closing.throwIfClosed();
+      await Promise.race([subscribing, over.promise]);
+      const stored = await Promise.race([backend.fetch(this.id), over.promise]);
+      if (stored && news.isEmpty) hear(stored);
+      for (;;) {
+        for (const meta of await noted(this.id, news.take())) {
+          const isFinal = states.READY_STATES.has(meta.status);
+          if (isFinal) backend.release?.(this.id);
+          yield meta;
+          if (isFinal) return;
+        }
+      }
+    } finally {
+      disarm();
+      void unsubscribe();
+    }
+  }
+
+  /**
+   * Call `callback` with the final state as soon as there is one. What it throws is reported as a
+   * warning of the process, and so is what ends the wait.
+   */
+  onReady(callback: (meta: ResultMeta) => void | Promise<void>, options: ResultBounds = {}): void {
+    checkOnReady(callback, options);
+    if (this.ignored) return;
+    Promise.resolve(this.#final ?? this.#wait(options))
+      .then(callback)
+      .catch(error => process.emitWarning(error as Error));
+  }
+
+  /** The state now; PENDING also for ids that nobody knows. */
+  async state(options: ResultBounds = {}): Promise<string> {
+    return (await this.#meta(options))?.status ?? states.PENDING;
+  }
+
+  /** Whether the state is final. */
+  async ready(options: ResultBounds = {}): Promise<boolean> {
+    return states.READY_STATES.has(await this.state(options));
+  }
+
+  async successful(options: ResultBounds = {}): Promise<boolean> {
+    return (await this.state(options)) === states.SUCCESS;
+  }
+
+  async failed(options: ResultBounds = {}): Promise<boolean> {
+    return (await this.state(options)) === states.FAILURE;
+  }
+
+  /** Return value, error, or the meta of a custom state; undefined while nothing is stored. */
+  async info(options: ResultBounds = {}): Promise<unknown> {
+    const meta = await this.#meta(options);
+    if (!meta) return undefined;
+    return states.EXCEPTION_STATES.has(meta.status) && meta.result !== null
+      ? this.#host.decodeError(meta.result, meta.traceback)
+      : meta.result;
+  }
+
+  /** Text of the remote stack, or null. */
+  async traceback(options: ResultBounds = {}): Promise<string | null> {
+    return (await this.#meta(options))?.traceback ?? null;
+  }
+
+  /** Handles of the tasks that this one published, once it is over. */
+  async children(options: ResultBounds = {}): Promise<AsyncResult[]> {
+    return childIds((await this.#meta(options))?.children).map(id => this.#host.result(id));
+  }
+
+  /** The whole stored document; undefined while nothing is stored. */
+  meta(options: ResultBounds = {}): Promise<ResultMeta | undefined> {
+    return this.#meta(options);
+  }
+
+  /**
+   * Tell every worker not to run the task; with `terminate`, also to kill what runs it. Resolves
+   * when the broker has the request, or rejects after `timeout` seconds: workers act on it on their
+   * own time.
+   */
+  async revoke(options: RevokeOptions & { readonly timeout?: number } = {}): Promise<void> {
+    checkRevokeOptions(options);
+    const { timeout, ...request } = options;
+    const revoke = () => this.#host.control.revoke(this.id, request);
+    return bounded(revoke, { timeout }, this.#host.closing());
+  }
+
+  /** Delete the stored result. */
+  async forget(options: ResultBounds = {}): Promise<void> {
+    checkBounds(options, 'forget');
+    this.#final = undefined;
+    await this.#ask(backend => backend.forget(this.id), options);
+  }
+
+  /** The id, as in Celery. */
+  toString(): string {
+    return this.id;
+  }
+
+  [inspect.custom](): string {
+    return `<AsyncResult: ${this.id}>`;
+  }
+
+  /** `[[id, null], null]`: how results of other tasks name this one. */
+  toJSON(): unknown {
+    return [[this.id, null], null];
+  }
+
+  async #meta(options: ResultBounds): Promise<ResultMeta | undefined> {
+    checkBounds(options, 'a result');
+    if (this.#final) return this.#final;
+    return this.#ask(async backend => {
+      const meta = await backend.fetch(this.id);
+      if (meta && states.READY_STATES.has(meta.status)) {
+        this.#final = meta;
+        backend.release?.(this.id);
+      }
+      return meta;
+    }, options);
+  }
+
+  #ask<T>(question: (backend: ResultBackend) => Promise<T>, bounds: ResultBounds): Promise<T> {
+    const ask = async () => question(await this.#host.backend());
+    return bounded(ask, bounds, this.#host.closing());
+  }
+}
+
+/** A task that waits long is known to its worker. */
+function noted<T>(taskId: string, waiting: Promise<T>): Promise<T> {
+  return currentTask()?.waitFor(taskId, waiting) ?? waiting;
+}
+
+/** Ids of the tasks that a stored document names as its children. */
+export function childIds(children: readonly unknown[] | null | undefined): string[] {
+  return (children ?? []).flatMap(idOfTuple);
+}
+
+/** Ids of a result tuple: `[[id, parent], null]`, or the members of a group. */
+function idOfTuple(tuple: unknown): string[] {
+  if (!Array.isArray(tuple)) return typeof tuple === 'string' ? [tuple] : [];
+  const [[id] = [], members] = tuple as [unknown[]?, unknown[]?];
+  if (Array.isArray(members)) return members.flatMap(idOfTuple);
+  return typeof id === 'string' ? [id] : [];
+}

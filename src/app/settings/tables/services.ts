@@ -1,0 +1,175 @@
+/** Settings of beat, events, remote control and signed messages. */
+
+import {
+  any,
+  bool,
+  classPath,
+  count,
+  dict,
+  duration,
+  id,
+  string,
+} from '../../options/setting-kinds.ts';
+import { later, used } from './setting.ts';
+
+export const BEAT_SETTINGS = {
+  beat_schedule: later(
+    'CELERYBEAT_SCHEDULE',
+    dict,
+    {},
+    'Periodic tasks: name to `{task, schedule, args, kwargs, options, relative}`.',
+  ),
+  beat_scheduler: later(
+    'CELERYBEAT_SCHEDULER',
+    classPath,
+    'celery.beat:PersistentScheduler',
+    'Class that keeps the schedule.',
+  ),
+  beat_schedule_filename: later(
+    'CELERYBEAT_SCHEDULE_FILENAME',
+    string,
+    'celerybeat-schedule',
+    'File that keeps the last run of every entry.',
+  ),
+  beat_sync_every: later(
+    'CELERYBEAT_SYNC_EVERY',
+    count,
+    0,
+    'Tasks sent between two writes of that file; 0 writes every 3 minutes.',
+  ),
+  beat_max_loop_interval: later(
+    'CELERYBEAT_MAX_LOOP_INTERVAL',
+    duration,
+    0,
+    "Longest sleep between two looks at the schedule; 0 means the scheduler's own (300 s).",
+  ),
+  beat_cron_starting_deadline: later(
+    'CELERYBEAT_CRON_STARTING_DEADLINE',
+    count,
+    null,
+    'Leave out a crontab run that was missed by more than this many seconds.',
+  ),
+  beat_logfile: later(null, string, null, 'Log file of beat, as `--logfile`.'),
+  beat_pidfile: later(null, string, null, 'Pid file of beat, as `--pidfile`.'),
+  beat_uid: later(null, id, null, 'User beat changes to, as `--uid`.'),
+  beat_gid: later(null, id, null, 'Group beat changes to, as `--gid`.'),
+  beat_umask: later(null, id, null, 'File mode mask of a detached beat, as `--umask`.'),
+  beat_executable: later(
+    null,
+    string,
+    null,
+    'Program that a detached beat is started with, as `--executable`.',
+  ),
+};
+
+export const EVENTS_SETTINGS = {
+  event_queue_expires: later(
+    'CELERY_EVENT_QUEUE_EXPIRES',
+    duration,
+    60,
+    "Delete a monitor's queue after this time without use.",
+  ),
+  event_queue_ttl: later(
+    'CELERY_EVENT_QUEUE_TTL',
+    duration,
+    5,
+    "How long an event may wait in a monitor's queue.",
+  ),
+  event_queue_prefix: later(
+    'CELERY_EVENT_QUEUE_PREFIX',
+    string,
+    'celeryev',
+    "Beginning of the names of monitors' queues.",
+  ),
+  event_queue_exclusive: later(
+    'CELERY_EVENT_QUEUE_EXCLUSIVE',
+    bool,
+    true,
+    "A monitor's queue belongs to its connection alone; not together with durable.",
+  ),
+  event_queue_durable: later(
+    'CELERY_EVENT_QUEUE_DURABLE',
+    bool,
+    false,
+    "A monitor's queue survives a broker restart; not together with exclusive.",
+  ),
+  event_serializer: later('CELERY_EVENT_SERIALIZER', string, 'json', 'Serializer of events.'),
+  event_exchange: later(
+    'CELERY_EVENT_EXCHANGE',
+    string,
+    'celeryev',
+    'Name of the topic exchange for events.',
+  ),
+  events_logfile: later(null, string, null, 'Log file of the event monitor, as `--logfile`.'),
+  events_pidfile: later(null, string, null, 'Pid file of the event monitor, as `--pidfile`.'),
+  events_uid: later(null, id, null, 'User the event monitor changes to, as `--uid`.'),
+  events_gid: later(null, id, null, 'Group the event monitor changes to, as `--gid`.'),
+  events_umask: later(null, id, null, 'File mode mask of a detached event monitor, as `--umask`.'),
+  events_executable: later(
+    null,
+    string,
+    null,
+    'Program that a detached event monitor is started with, as `--executable`.',
+  ),
+};
+
+export const CONTROL_SETTINGS = {
+  control_queue_ttl: used(
+    'CONTROL_QUEUE_TTL',
+    duration,
+    300,
+    'How long a remote control message may wait.',
+  ),
+  control_queue_expires: used(
+    'CONTROL_QUEUE_EXPIRES',
+    duration,
+    10,
+    'Delete an unused remote control queue after this time.',
+  ),
+  control_queue_exclusive: later(
+    'CONTROL_QUEUE_EXCLUSIVE',
+    bool,
+    true,
+    'A remote control queue belongs to its connection alone; not together with durable.',
+  ),
+  control_queue_durable: later(
+    'CONTROL_QUEUE_DURABLE',
+    bool,
+    false,
+    'A remote control queue survives a broker restart; not together with exclusive.',
+  ),
+  control_exchange: used(
+    'CONTROL_EXCHANGE',
+    string,
+    'celery',
+    'Beginning of the names of the remote control exchanges.',
+  ),
+};
+
+export const SECURITY_SETTINGS = {
+  security_key: used(
+    'CELERY_SECURITY_KEY',
+    string,
+    null,
+    'File of the private key that signs messages.',
+  ),
+  security_key_password: used(
+    'CELERY_SECURITY_KEY_PASSWORD',
+    any,
+    null,
+    'Password of that key, text or bytes.',
+  ),
+  security_certificate: used(
+    'CELERY_SECURITY_CERTIFICATE',
+    string,
+    null,
+    'File of the certificate of that key.',
+  ),
+  security_cert_store: used(
+    'CELERY_SECURITY_CERT_STORE',
+    string,
+    null,
+    'Certificates that are trusted: a folder or a file name pattern.',
+  ),
+  security_digest: used('CELERY_SECURITY_DIGEST', string, 'sha256', 'Digest of the signatures.'),
+};

@@ -1,0 +1,102 @@
+/**
+ * Tasks: functions with a name and options, that can be called here or somewhere else.
+ */
+
+import { inspect } from 'node:util';
+import { saferepr } from '../../base/text/saferepr.ts';
+import { TASK_BRAND } from '../loading/brand.ts';
+import type { ApplyOptions, EagerOptions } from '../options/task-options.ts';
+import type { AsyncResult } from '../results/async-result.ts';
+import type { EagerResult } from '../results/eager-result.ts';
+import type { TaskDefinition } from './definition.ts';
+
+export type Args = readonly unknown[];
+
+/** A registered task with the types of its arguments and of its result. */
+export interface Task<A extends Args = Args, R = unknown> {
+  readonly name: string;
+  /** Run the task's function here and now, without a message. */
+  (...args: A): Promise<R>;
+  /** Publish a call with these arguments. Celery: `delay`. */
+  delay(...args: A): Promise<AsyncResult<R>>;
+  /**
+   * Publish a call with options.
+   *
+   * @throws TypeError when the arguments do not fit the task's parameters,
+   *   OperationalError when the broker cannot be reached
+   */
+  applyAsync(args: A, options?: ApplyOptions): Promise<AsyncResult<R>>;
+  /** With keyword arguments: those not given by position. */
+  applyAsync(
+    args: Args | undefined,
+    options: ApplyOptions & { kwargs: Readonly<Record<string, unknown>> },
+  ): Promise<AsyncResult<R>>;
+  /**
+   * Run the task here with everything a worker does around it: request, retries, handlers.
+   * Nothing is published. Celery: `apply`.
+   */
+  apply(args: A, options?: EagerOptions): Promise<EagerResult<R>>;
+  readonly [TASK_BRAND]: true;
+  readonly definition: TaskDefinition;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any task, whatever its types
+export type AnyTask = Task<any, any>;
+
+/** How a task object reaches its app. */
+export interface TaskHost {
+  applyHere(
+    definition: TaskDefinition,
+    args: Args,
+    options: EagerOptions,
+  ): Promise<EagerResult<unknown>>;
+  callDirectly(definition: TaskDefinition, args: Args): Promise<unknown>;
+  apply(
+    definition: TaskDefinition,
+    args: Args,
+    options: ApplyOptions,
+    argsAsTuple: boolean,
+  ): Promise<AsyncResult<unknown>>;
+}
+
+/** The callable object that users get from `app.task`. */
+export function createTask(definition: TaskDefinition, host: TaskHost): AnyTask {
+  const callable = (...args: unknown[]) => host.callDirectly(definition, args);
+  const text = `<@task: ${definition.name}>`;
+  const fixed = { name: definition.name, definition, [TASK_BRAND]: true };
+  const methods = {
+    delay: (...args: unknown[]) => host.apply(definition, args, {}, true),
+    applyAsync: (args: Args = [], options: ApplyOptions = {}, more?: unknown) =>
+      more === undefined
+        ? host.apply(definition, args, options, false)
+        : Promise.reject(surplus('applyAsync', options, more)),
+    apply: (args: Args = [], options: EagerOptions = {}, more?: unknown) =>
+      more === undefined
+        ? host.applyHere(definition, args, options)
+        : Promise.reject(surplus('apply', options, more)),
+  };
+  const shown = { toString: () => text, [inspect.custom]: () => text };
+  for (const [key, value] of entriesOf(fixed)) {
+    Object.defineProperty(callable, key, { value, enumerable: true });
+  }
+  // tests put their own in the place of `delay`
+  const replaceable = { writable: true, configurable: true };
+  for (const [key, value] of entriesOf(methods)) {
+    Object.defineProperty(callable, key, { value, enumerable: true, ...replaceable });
+  }
+  for (const [key, value] of entriesOf(shown)) {
+    Object.defineProperty(callable, key, { value, ...replaceable });
+  }
+  return callable as unknown as AnyTask;
+}
+
+function entriesOf(members: object): [PropertyKey, unknown][] {
+  return Reflect.ownKeys(members).map(key => [key, (members as Record<PropertyKey, unknown>)[key]]);
+}
+
+/** The error for a third argument: Python has keyword arguments there, and options after them. */
+export function surplus(method: string, kwargs: unknown, more: unknown): TypeError {
+  return new TypeError(
+    `${method} takes the list of arguments and the options, got ${saferepr(more)} after ${saferepr(kwargs)}. Keyword arguments go into the options: ${method}([…], { kwargs: { … } }).`,
+  );
+}

@@ -1,0 +1,453 @@
+/**
+ * The taking side of a consumer whose messages must be acknowledged.
+ *
+ * One script call at a time carries what was settled since the last one and asks for as much
+ * as there is room for; what arrives meanwhile joins the next call. The broker knows every
+ * message that is out by its tag and by this consumer's held set, so nothing here is lost
+ * with the process, and a claim whose reply got lost is found again by `reconcile`.
+ */
+import { ConnectionClosed } from '../../../drivers/errors.ts';
+import { ArrivalWatch } from '../arrival-watch.ts';
+import type { RedisSession } from '../server-session.ts';
+import {
+  RedisDelivery,
+  redeliveredText,
+  type Settler,
+  tagNumber,
+  type Verdict,
+} from './delivery.ts';
+import { readHeld, restoreTags } from './restore.ts';
+import type { ServingOrder } from './serving-order.ts';
+import { type ClaimReply, settleAndClaim } from './settle-and-claim.ts';
+import { givenAway, type Settlement, Settlements, unheard } from './settlements.ts';
+import { Unsettled } from './unsettled.ts';
+
+/** Tags settled or messages claimed by one script call; Lua's `unpack` ends at about 8000. */
+const MAX_BATCH = 1000;
+/** A claim asks for fewer messages when they are large. */
+const MAX_CLAIM_CHARACTERS = 8_000_000;
+/** Seconds before a turn is tried again after the server refused it. */
+const REFUSED_PAUSE = 1;
+
+/** What an intake needs of its leases. */
+export interface LeaseKeeper {
+  /** Whether leases may have run out unseen. */
+  readonly overslept: boolean;
+  renew(): Promise<void>;
+}
+
+export interface LeasedIntakeOptions {
+  readonly session: RedisSession;
+  readonly consumerId: string;
+  readonly order: ServingOrder;
+  readonly prefetch: number;
+  readonly onDeliveries: (deliveries: RedisDelivery[]) => void;
+  readonly acksOnArrival: ((delivery: RedisDelivery) => boolean) | undefined;
+  /** The server says that this consumer was taken for dead: it has to register again. */
+  readonly onExpelled: () => void;
+  readonly leases: () => LeaseKeeper;
+}
+
+export class LeasedIntake implements Settler {
+  readonly #session: RedisSession;
+  readonly #id: string;
+  readonly #heldKey: string;
+  readonly #order: ServingOrder;
+  readonly #options: LeasedIntakeOptions;
+  readonly #arrivals: ArrivalWatch;
+  readonly #unsettled = new Unsettled();
+  readonly #unconfirmed = new Settlements();
+  #prefetch: number;
+  /** Whether a list may have something for us. */
+  #hungry = true;
+  /** Claims are allowed: the connection is up and its orphans were put back. */
+  #ready = false;
+  #cancelled = false;
+  #closing = false;
+  /** Somebody may have taken from us what we hold. */
+  #isSuspicious = false;
+  #scheduled = false;
+  #turn: Promise<void> | undefined;
+  #puttingBack: Promise<unknown> = Promise.resolve();
+  #pause: NodeJS.Timeout | undefined;
+  #nextTag = 1;
+  /** The message that was next in its list when a wait ended. */
+  #next: string | undefined;
+  /** Acknowledged on arrival by a claim whose reply is not here. */
+  #unheardOf: RedisDelivery | undefined;
+  /** The first tag of a claim that is on its way. */
+  #claiming = Number.POSITIVE_INFINITY;
+  #averageLength = 1000;
+
+  constructor(options: LeasedIntakeOptions) {
+    this.#session = options.session;
+    this.#id = options.consumerId;
+    this.#heldKey = options.session.keys.held(options.consumerId);
+    this.#order = options.order;
+    this.#prefetch = options.prefetch;
+    this.#options = options;
+    this.#arrivals = new ArrivalWatch({
+      link: options.session.waitLink,
+      onWake: next => this.wake(next),
+    });
+  }
+
+  get held(): number {
+    return this.#unsettled.size;
+  }
+
+  /** Tags the server should have for us, as far as we know. */
+  get expected(): number {
+    return this.#unsettled.size + this.#unconfirmed.size;
+  }
+
+  heldTags(): string[] {
+    return this.#unsettled.tags();
+  }
+
+  setPrefetch(count: number): void {
+    this.#prefetch = count;
+    this.#schedule();
+  }
+
+  /** Look again: something may have arrived, or a queue was added. */
+  wake(next?: string): void {
+    this.#next = next;
+    this.#hungry = true;
+    this.#schedule();
+  }
+
+  suspend(): void {
+    this.#ready = false;
+  }
+
+  /** After `reconcile` on a new connection: take messages again. */
+  resume(): void {
+    this.#ready = true;
+    this.wake();
+  }
+
+  settle(delivery: RedisDelivery, verdict: Verdict): Promise<void> {
+    if (!this.#unsettled.delete(delivery)) {
+      const closed = new ConnectionClosed(`The consumer of ${delivery.queue} was closed.`);
+      return unheard(Promise.reject(delivery.lost ? givenAway() : closed));
+    }
+    this.#schedule();
+    return this.#unconfirmed.add(delivery, verdict);
+  }
+
+  /**
+   * Puts back what the server thinks we hold but we never saw: claims whose reply was lost
+   * with a connection, or what was ours before we were taken for dead (`redelivered`). Returns
+   * how many there were.
+   */
+  async reconcile({ redelivered } = { redelivered: false }): Promise<number> {
+    const claiming = this.#claiming;
+    const client = await this.#session.link.connect();
+    const tags = await client.smembers(this.#heldKey);
+    const known = new Set([...this.#unsettled.tags(), ...this.#unconfirmed.tags()]);
+    const orphans = tags.filter(tag => !known.has(tag) && tagNumber(tag) < claiming);
+    const prompt = this.#unheardOf;
+    if (claiming === Number.POSITIVE_INFINITY) this.#unheardOf = undefined;
+    if (orphans.length === 0) return 0;
+    if (prompt && orphans.includes(prompt.tag)) {
+      const isHeld = await client.hexists(this.#session.keys.unacked, prompt.tag);
+      if (!isHeld) {
+        orphans.splice(orphans.indexOf(prompt.tag), 1);
+        this.#deliverPrompt(prompt);
+      }
+    }
+    // The newest goes back first, so that the oldest ends up first in line.
+    orphans.sort((a, b) => tagNumber(b) - tagNumber(a));
+    // What nobody was given is not marked as delivered before.
+    const entries = await readHeld(this.#session, client, orphans, { redelivered });
+    return restoreTags(this.#session, entries, { heldKey: this.#heldKey });
+  }
+
+  /**
+   * Others have been given what we hold: nothing of it may be settled, or started, here. Takes
+   * nothing until `resume`.
+   */
+  expel(): void {
+    const count = this.expected;
+    this.#ready = false;
+    this.#loseAll(this.#unsettled.inOrder());
+    this.#unconfirmed.lose('all');
+    if (count > 0) this.#session.lost(count, this.#id);
+  }
+
+  /** Look what is still ours before anything else is settled. */
+  suspect(): void {
+    this.#isSuspicious = true;
+  }
+
+  #loseAll(deliveries: readonly RedisDelivery[]): void {
+    for (const delivery of deliveries) {
+      delivery.lost = true;
+      this.#unsettled.delete(delivery);
+    }
+  }
+
+  async cancel(): Promise<void> {
+    this.#cancelled = true;
+    this.#arrivals.disarm();
+    await this.quiet();
+  }
+
+  /** Resolves when the call on its way is over, and what it brought for no one is back. */
+  async quiet(): Promise<void> {
+    await this.#turn;
+    await this.#puttingBack;
+  }
+
+  /** Settles what is left and puts everything held back. */
+  async close(): Promise<number> {
+    this.#closing = true;
+    await this.cancel();
+    await this.#arrivals.close();
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+    try {
+      await this.#session.link.connect();
+      await this.reconcile();
+      for (let left = Number.POSITIVE_INFINITY; this.#unconfirmed.size < left; ) {
+        left = this.#unconfirmed.size;
+        await (this.#turn ?? this.#runTurn());
+      }
+      await this.#puttingBack;
+      return await this.#putBackHeld();
+    } catch {
+      // The broker is gone. Others return what we hold when our heartbeat has stopped.
+      return 0;
+    } finally {
+      this.#unsettled.clear();
+      const why = 'The consumer was closed before Redis could confirm.';
+      this.#unconfirmed.giveUp(new ConnectionClosed(why));
+    }
+  }
+
+  async #putBackHeld(): Promise<number> {
+    const held = this.#unsettled.inOrder().reverse();
+    this.#unsettled.clear();
+    const entries = held.map(({ tag, list, raw }) => ({ tag, list, text: redeliveredText(raw) }));
+    return restoreTags(this.#session, entries, { heldKey: this.#heldKey });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#turn || this.#pause || !this.#ready) return;
+    this.#scheduled = true;
+    // After the I/O callbacks of this turn of the event loop, so that their acks travel together.
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.#turn && this.#ready && !this.#pause) this.#startTurn();
+    });
+  }
+
+  #startTurn(): void {
+    const want = this.#wanted();
+    if (this.#unconfirmed.waiting + want > 0) void this.#runTurn();
+    else this.#armWaits();
+  }
+
+  #runTurn(): Promise<void> {
+    this.#turn = this.#oneTurn().finally(() => {
+      this.#turn = undefined;
+      if (this.#unconfirmed.waiting + this.#wanted() > 0) this.#schedule();
+      else this.#armWaits();
+    });
+    return this.#turn;
+  }
+
+  async #oneTurn(): Promise<void> {
+    const leases = this.#options.leases();
+    if (leases.overslept || this.#isSuspicious) {
+      await this.#dropLost(leases).catch(error => this.#session.report(error));
+    }
+    const batch = this.#unconfirmed.take(MAX_BATCH);
+    try {
+      await Promise.all([this.#settleAndClaim(batch.acks), this.#requeue(batch.requeues)]);
+    } catch (error) {
+      this.#claiming = Number.POSITIVE_INFINITY;
+      this.#unconfirmed.putBack(batch);
+      this.#hungry = true;
+      if (this.#session.report(error)) this.#pauseTurns();
+    }
+  }
+
+  /** Forgets what somebody took from us when its lease had run out. */
+  async #dropLost(leases: LeaseKeeper): Promise<void> {
+    if (leases.overslept) await leases.renew();
+    this.#isSuspicious = false;
+    const held = this.#unsettled.inOrder();
+    const tags = [...held.map(({ tag }) => tag), ...this.#unconfirmed.certainTags()];
+    const client = await this.#session.link.connect();
+    const scores = await Promise.all(
+      tags.map(tag => client.zscore(this.#session.keys.unackedIndex, tag)),
+    );
+    const gone = new Set(tags.filter((_, i) => scores[i] === null));
+    if (gone.size === 0) return;
+    this.#loseAll(held.filter(({ tag }) => gone.has(tag)));
+    this.#unconfirmed.lose(gone);
+    this.#session.lost(gone.size, this.#id);
+  }
+
+  /** The server answers but refuses: out of memory, a script that runs for ever, no permission. */
+  #pauseTurns(): void {
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#schedule();
+    }, REFUSED_PAUSE * 1000);
+  }
+
+  #wanted(): number {
+    if (!this.#hungry || this.#cancelled || !this.#ready || this.#order.size === 0) return 0;
+    const room = this.#prefetch === 0 ? MAX_BATCH : this.#prefetch - this.#unsettled.size;
+    const affordable = Math.ceil(MAX_CLAIM_CHARACTERS / this.#averageLength);
+    return Math.max(0, Math.min(room, MAX_BATCH, affordable));
+  }
+
+  #armWaits(): void {
+    const room = this.#prefetch === 0 || this.#prefetch > this.#unsettled.size;
+    const idle = this.#ready && !this.#cancelled && room && this.#order.size > 0;
+    if (idle && !this.#hungry) this.#arrivals.arm(this.#order.lists.keys);
+    else if (!idle) this.#arrivals.disarm();
+  }
+
+  async #settleAndClaim(acks: readonly Settlement[]): Promise<void> {
+    const want = this.#wanted();
+    if (acks.length + want === 0) return;
+    const { link, keys } = this.#session;
+    const { client } = link;
+    if (!client) throw new ConnectionClosed('not connected');
+    const { lists } = this.#order;
+    const first = this.#nextTag;
+    this.#nextTag += want;
+    const claim = want > 0;
+    this.#claiming = claim ? first : Number.POSITIVE_INFINITY;
+    const prompt = claim ? this.#promptly(first) : undefined;
+    this.#unheardOf = prompt;
+    const reply = await settleAndClaim(client, {
+      keys,
+      heldKey: this.#heldKey,
+      consumerId: this.#id,
+      acks: acks.map(entry => entry.delivery.tag),
+      want,
+      first,
+      lists: claim ? lists : undefined,
+      prompt: prompt?.raw,
+    });
+    this.#unheardOf = undefined;
+    if (reply === 'expelled') {
+      this.#claiming = Number.POSITIVE_INFINITY;
+      this.expel();
+      if (!this.#closing) this.#options.onExpelled();
+      return;
+    }
+    this.#confirm(acks, reply.settled);
+    if (claim) this.#deliver(reply, first, want, lists);
+    this.#claiming = Number.POSITIVE_INFINITY;
+  }
+
+  #confirm(acks: readonly Settlement[], settled: number): void {
+    const certain = acks.every(entry => !entry.uncertain);
+    if (certain && settled < acks.length) this.#session.tookBack(acks.length - settled, this.#id);
+    this.#unconfirmed.confirm(acks);
+  }
+
+  #deliver(reply: ClaimReply, first: number, want: number, lists: ServingOrder['lists']) {
+    const deliveries: RedisDelivery[] = [];
+    const unwanted: RedisDelivery[] = [];
+    const served = new Set<string>();
+    let number = first;
+    for (const { list, error } of reply.unreadable) {
+      this.#session.warn(`Cannot read the list ${lists.keys[list]}: ${error}`);
+    }
+    for (const { list, text } of reply.claimed) {
+      const queue = lists.queues[list]!;
+      const tag = `${this.#id}-${number++}`;
+      const delivery = new RedisDelivery(text, tag, queue, lists.keys[list]!, this);
+      this.#averageLength += (text.length - this.#averageLength) / 16;
+      served.add(queue);
+      if (reply.isFirstAcked && tagNumber(tag) === first) this.#ackedOnArrival(delivery);
+      if (this.#cancelled || !this.#order.has(queue)) unwanted.push(delivery);
+      else deliveries.push(delivery);
+    }
+    const got = number - first;
+    this.#hungry = got >= want;
+    if (served.size > 0) this.#order.served(served);
+    if (unwanted.length > 0) this.#putBack(unwanted);
+    if (deliveries.length === 0) return;
+    this.#arrivals.found();
+    for (const delivery of deliveries) if (!delivery.settled) this.#unsettled.add(delivery);
+    this.#pass(deliveries);
+  }
+
+  #pass(deliveries: RedisDelivery[]): void {
+    try {
+      this.#options.onDeliveries(deliveries);
+    } catch (error) {
+      // A bug of ours must not look like trouble with the broker.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  /** The message seen while waiting, if it may be acknowledged when it is claimed. */
+  #promptly(number: number): RedisDelivery | undefined {
+    const raw = this.#next;
+    this.#next = undefined;
+    const { acksOnArrival } = this.#options;
+    const [list] = this.#order.lists.keys;
+    if (raw === undefined || !acksOnArrival || list === undefined) return undefined;
+    const queue = this.#order.lists.queues[0]!;
+    const delivery = new RedisDelivery(raw, `${this.#id}-${number}`, queue, list, this);
+    return acksOnArrival(delivery) ? delivery : undefined;
+  }
+
+  #ackedOnArrival(delivery: RedisDelivery): void {
+    delivery.ackedOnArrival();
+    this.#unconfirmed.addRest(delivery);
+  }
+
+  /** Its claim went through although the reply got lost. */
+  #deliverPrompt(delivery: RedisDelivery): void {
+    this.#ackedOnArrival(delivery);
+    if (this.#cancelled) this.#putBack([delivery]);
+    else this.#pass([delivery]);
+  }
+
+  /** Taken by a claim that was on its way when its queue was cancelled. */
+  #putBack(deliveries: readonly RedisDelivery[]): void {
+    const held = deliveries.filter(({ settled }) => !settled);
+    for (const delivery of held) this.#unsettled.add(delivery);
+    const entries = [...held].reverse().map(({ tag, list, raw }) => ({ tag, list, text: raw }));
+    const back = restoreTags(this.#session, entries, { heldKey: this.#heldKey }).then(async () => {
+      const client = await this.#session.link.connect();
+      // acknowledged on arrival: the oldest, so first in line again
+      for (const { list, raw, settled } of deliveries) if (settled) await client.rpush(list, raw);
+    });
+    this.#puttingBack = Promise.all([this.#puttingBack, back]).then(
+      () => {
+        for (const delivery of held) this.#unsettled.delete(delivery);
+      },
+      () => {}, // close() puts them back
+    );
+  }
+
+  async #requeue(entries: readonly Settlement[]): Promise<void> {
+    if (entries.length === 0) return;
+    for (const command of ['LPUSH', 'RPUSH'] as const) {
+      const restorable = entries
+        .filter(({ verdict }) => (verdict === 'putBack') === (command === 'RPUSH'))
+        .map(({ delivery: { tag, list, raw }, verdict }) => ({
+          tag,
+          list,
+          text: redeliveredText(raw, { counted: verdict === 'recount' }),
+        }));
+      await restoreTags(this.#session, restorable, { heldKey: this.#heldKey, command });
+    }
+    this.#unconfirmed.confirm(entries);
+    this.#hungry = true;
+  }
+}

@@ -1,0 +1,324 @@
+/**
+ * The children of a pool: starts them, replaces those that are lost or shall load new code,
+ * makes them more and fewer. Slots are stable numbers from 1; indexes only grow.
+ */
+
+import { type Deferred, deferred } from '../../base/deferred.ts';
+import { type Clock, systemClock, type Timer } from '../../base/time/clock.ts';
+import type { Launcher } from '../carrier.ts';
+import { PoolFailure } from '../errors.ts';
+import type { PoolOptions } from '../options.ts';
+import { Child, type ChildEvents, type ChildExit, exitText } from './child.ts';
+import { Restarts } from './restarts.ts';
+
+const DEFAULT_PROC_ALIVE_TIMEOUT = 15;
+/** Seconds a child may take for its last steps when it is asked to go. */
+const FINISH_TIMEOUT = 10;
+/** Seconds between SIGTERM and SIGKILL when the pool is stopped. */
+const STOP_TIMEOUT = 0.1;
+
+interface Place {
+  readonly slot: number;
+  readonly ready: Deferred<void>;
+  child: Child | undefined;
+  timer: Timer | undefined;
+}
+
+interface StartError {
+  readonly message: string;
+  readonly stack: string;
+}
+
+export interface ChildrenPorts {
+  readonly children: ChildEvents;
+  /** Whether a lost child has to be replaced. */
+  isNeeded(): boolean;
+  onFatal(error: Error): void;
+}
+
+export class Children {
+  readonly #options: PoolOptions;
+  readonly #ports: ChildrenPorts;
+  readonly #clock: Clock;
+  readonly #restarts = new Restarts();
+  readonly #launcher: Launcher;
+  readonly #events: ChildEvents;
+  readonly #places = new Map<number, Place>();
+  /** Every child that is not gone, also those without a place. */
+  readonly #all = new Set<Child>();
+  /** New children that are to replace those that serve, until they are ready. */
+  readonly #heirs = new Map<Child, Deferred<void>>();
+  #serving: readonly Child[] | undefined;
+  #lastIndex = 0;
+  /** First children of `start` of which nothing is known yet. */
+  #firstTries = 0;
+  #start: Deferred<void> | undefined;
+  #isOver = false;
+
+  constructor(launcher: Launcher, options: PoolOptions, ports: ChildrenPorts) {
+    this.#launcher = launcher;
+    this.#options = options;
+    this.#ports = ports;
+    this.#clock = options.clock ?? systemClock;
+    this.#events = {
+      ...ports.children,
+      onReady: child => this.#onReady(child),
+      onLeaving: (child, note) => this.#onLeaving(child, note),
+      onGone: (child, exit) => this.#onGone(child, exit),
+    };
+  }
+
+  /** Places, whether their child is there or just being replaced. */
+  get size(): number {
+    return this.#places.size;
+  }
+
+  /** Every child that may hold jobs. */
+  get all(): ReadonlySet<Child> {
+    return this.#all;
+  }
+
+  /** The children in the places. */
+  get serving(): readonly Child[] {
+    this.#serving ??= [...this.#places.values()].flatMap(place => place.child ?? []);
+    return this.#serving;
+  }
+
+  /** @throws PoolFailure with the child's own words when not one child gets ready */
+  async start(): Promise<void> {
+    this.#start = deferred();
+    this.#launcher.start();
+    this.#firstTries = this.#options.concurrency;
+    this.#addPlaces(this.#options.concurrency);
+    await this.#start.promise;
+  }
+
+  async grow(n: number): Promise<void> {
+    await Promise.all(this.#addPlaces(n).map(place => place.ready.promise));
+  }
+
+  /** `children` must be among `serving`. */
+  async dismiss(children: readonly Child[]): Promise<void> {
+    for (const child of children) {
+      this.#setChild(this.#places.get(child.slot)!, undefined);
+      this.#places.delete(child.slot);
+      child.finish(FINISH_TIMEOUT);
+    }
+    await Promise.all(children.map(child => child.gone.promise));
+  }
+
+  /**
+   * One place after the other gets a new child; the old one serves until the new one is
+   * ready. `onReplaced` hears of the old one, which has to be taken its waiting jobs.
+   *
+   * @throws PoolFailure with the child's own words when a new one does not get ready: the
+   *   places that are not done yet keep their children
+   */
+  async renew(onReplaced: (old: Child) => void): Promise<void> {
+    for (const place of [...this.#places.values()]) {
+      if (this.#isOver) throw new PoolFailure('The pool was stopped while it was restarting');
+      if (this.#places.get(place.slot) !== place) continue;
+      const old = await this.#succeed(place);
+      if (old !== undefined) onReplaced(old);
+    }
+  }
+
+  noteJobDone(): void {
+    this.#restarts.jobDone();
+  }
+
+  /** All end what they run and exit. */
+  async finish(): Promise<void> {
+    this.#close();
+    for (const child of this.#all) child.finish(FINISH_TIMEOUT);
+    await this.#allGone();
+  }
+
+  async kill(): Promise<void> {
+    this.#close();
+    this.#start?.reject(new PoolFailure('The pool was stopped while it was starting'));
+    for (const child of this.#all) child.kill('SIGTERM', STOP_TIMEOUT);
+    await this.#allGone();
+  }
+
+  async #allGone(): Promise<void> {
+    await Promise.all([...this.#all].map(child => child.gone.promise));
+    await this.#launcher.stop();
+  }
+
+  #close(): void {
+    this.#isOver = true;
+    for (const place of this.#places.values()) {
+      place.timer?.cancel();
+      place.ready.resolve();
+    }
+  }
+
+  #addPlaces(n: number): Place[] {
+    const added: Place[] = [];
+    for (let slot = 1; added.length < n; slot++) {
+      if (this.#places.has(slot)) continue;
+      const place: Place = { slot, ready: deferred(), child: undefined, timer: undefined };
+      this.#places.set(slot, place);
+      added.push(place);
+    }
+    for (const place of added) this.#fill(place);
+    return added;
+  }
+
+  #fill(place: Place, predecessor?: Child): void {
+    try {
+      const child = this.#launch(place.slot);
+      if (predecessor !== undefined) child.takeOverFrom(predecessor);
+      this.#setChild(place, child);
+    } catch (error) {
+      this.#setChild(place, undefined);
+      const index = this.#lastIndex;
+      // not at once: `start` has not even begun to wait
+      queueMicrotask(() => this.#onFailedStart(place, index, startError(error)));
+    }
+  }
+
+  #launch(slot: number): Child {
+    this.#options.events.onLaunch?.(slot);
+    const place = { slot, index: ++this.#lastIndex };
+    const child = new Child(place, this.#launcher, this.#options, this.#events);
+    this.#all.add(child);
+    this.#noteAlive();
+    child.killIfNotReady(this.#options.procAliveTimeout ?? DEFAULT_PROC_ALIVE_TIMEOUT);
+    return child;
+  }
+
+  /** Resolves with the old child, which ends what it runs, when a new one has taken the place. */
+  async #succeed(place: Place): Promise<Child | undefined> {
+    const ready = deferred();
+    let heir: Child;
+    try {
+      heir = this.#launch(place.slot);
+    } catch (error) {
+      throw new PoolFailure(`Could not restart: ${startError(error).message}`, { cause: error });
+    }
+    this.#heirs.set(heir, ready);
+    await ready.promise.finally(() => this.#heirs.delete(heir));
+    if (this.#isOver || this.#places.get(place.slot) !== place) {
+      heir.finish(FINISH_TIMEOUT);
+      return undefined;
+    }
+    place.timer?.cancel();
+    const old = place.child;
+    if (old !== undefined) heir.takeOverFrom(old);
+    this.#setChild(place, heir);
+    old?.finish();
+    return old;
+  }
+
+  #noteAlive(): void {
+    this.#launcher.noteAlive([...this.#all].map(child => child.carrier));
+  }
+
+  #setChild(place: Place, child: Child | undefined): void {
+    place.child = child;
+    this.#serving = undefined;
+  }
+
+  #onReady(child: Child): void {
+    this.#restarts.childReady();
+    this.#places.get(child.slot)?.ready.resolve();
+    this.#heirs.get(child)?.resolve();
+    this.#noteFirstTry(child.index, undefined);
+    this.#ports.children.onReady(child);
+  }
+
+  #onLeaving(child: Child, note: string | undefined): void {
+    this.#ports.children.onLeaving(child, note);
+    const place = this.#places.get(child.slot);
+    // it boots while its predecessor ends what it runs
+    if (place?.child === child && this.#isWanted()) this.#fill(place, child);
+  }
+
+  #onGone(child: Child, exit: ChildExit): void {
+    this.#all.delete(child);
+    this.#noteAlive();
+    this.#ports.children.onGone(child, exit);
+    const place = this.#places.get(child.slot);
+    if (!exit.isExpected && !this.#isOver && (child.wasReady || exit.error === undefined)) {
+      this.#reportExit(child, exit);
+    }
+    const { message } = exit.error ?? failureOf(child, exit);
+    this.#heirs.get(child)?.reject(new PoolFailure(`Could not restart: ${message}`));
+    if (place?.child !== child) return;
+    this.#setChild(place, undefined);
+    if (this.#isOver) return;
+    if (child.wasReady) this.#replace(place, exit);
+    else this.#onFailedStart(place, child.index, exit.error ?? failureOf(child, exit));
+  }
+
+  #replace(place: Place, exit: ChildExit): void {
+    if (!this.#isWanted()) return;
+    if (!exit.isExpected && !this.#survives(() => this.#restarts.lost(this.#clock.monotonic()))) {
+      return;
+    }
+    this.#fill(place);
+  }
+
+  #onFailedStart(place: Place, index: number, error: StartError): void {
+    if (this.#noteFirstTry(index, error) || !this.#isWanted()) return;
+    this.#ports.children.onLog('error', `Pool process could not start: ${error.message}`);
+    this.#survives(() => {
+      const pause = this.#restarts.failedToStart(error.message, this.size);
+      place.timer = this.#clock.after(pause, () => this.#fill(place));
+    });
+  }
+
+  /** Returns true when this ended `start`. */
+  #noteFirstTry(index: number, error: StartError | undefined): boolean {
+    if (this.#start === undefined || index > this.#options.concurrency) return false;
+    if (--this.#firstTries > 0) return false;
+    if (this.serving.some(child => child.state === 'ready')) {
+      this.#start.resolve();
+      return false;
+    }
+    const reason = error?.message ?? 'they died as soon as they were ready';
+    const failure = new PoolFailure(`Could not start worker processes: ${reason}`, {
+      cause: error?.stack,
+    });
+    this.#close();
+    this.#start.reject(failure);
+    return true;
+  }
+
+  #isWanted(): boolean {
+    return !this.#isOver && this.#ports.isNeeded();
+  }
+
+  #survives(step: () => void): boolean {
+    try {
+      step();
+      return true;
+    } catch (error) {
+      this.#close();
+      this.#ports.onFatal(error as PoolFailure);
+      return false;
+    }
+  }
+
+  #reportExit(child: Child, exit: ChildExit): void {
+    const { childKind } = this.#launcher;
+    // a process has written its last error to stderr itself
+    const reason = childKind === 'Thread' && exit.error ? `: ${exit.error.stack}` : '';
+    this.#ports.children.onLog(
+      'error',
+      `${childKind} '${child.name}' pid:${child.pid} exited with '${exitText(exit)}'${reason}`,
+    );
+  }
+}
+
+function startError(error: unknown): StartError {
+  const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
+  return { message, stack };
+}
+
+function failureOf(child: Child, exit: ChildExit): StartError {
+  const message = `${child.name} exited with '${exitText(exit)}' before it was ready`;
+  return { message, stack: message };
+}

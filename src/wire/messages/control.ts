@@ -1,0 +1,140 @@
+/**
+ * Remote control as it travels (Celery: pidbox): a request broadcast to all nodes, and the
+ * reply of each.
+ */
+import { decodeContent, serializerNamed } from '../content.ts';
+import { DecodeError } from '../errors.ts';
+import { bodyBytes, type Message } from './message.ts';
+import { isRecord } from './task-body.ts';
+
+/** Names of exchanges and queues for the setting `control_exchange` (`celery`). */
+export const controlNames = {
+  exchange: (namespace: string) => `${namespace}.pidbox`,
+  inbox: (namespace: string, node: string) => `${node}.${namespace}.pidbox`,
+  replyExchange: (namespace: string) => `reply.${namespace}.pidbox`,
+  replyQueue: (namespace: string, oid: string) => `${oid}.reply.${namespace}.pidbox`,
+} as const;
+
+export interface ControlRequest {
+  readonly method: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+  /** Node names; null is every node, or those that fit `pattern`. */
+  readonly destination: readonly string[] | null;
+  readonly pattern: string | null;
+  readonly matcher: 'glob' | 'pcre' | null;
+  readonly ticket: string;
+  /** Undefined when nobody waits for an answer. */
+  readonly replyTo: { readonly exchange: string; readonly routingKey: string } | undefined;
+}
+
+export interface ControlReply {
+  readonly node: string;
+  readonly value: unknown;
+}
+
+export function buildControlRequest(
+  request: ControlRequest,
+  options: { readonly expires: number; readonly serializer: string; readonly clock: number },
+): Message {
+  const { replyTo, ...rest } = request;
+  const body = {
+    method: rest.method,
+    arguments: rest.arguments,
+    destination: rest.destination,
+    pattern: rest.pattern,
+    matcher: rest.matcher,
+    ticket: rest.ticket,
+    ...(replyTo
+      ? { reply_to: { exchange: replyTo.exchange, routing_key: replyTo.routingKey } }
+      : {}),
+  };
+  const { clock, expires } = options;
+  return controlMessage(body, { clock, expires }, 2, options.serializer);
+}
+
+export function buildControlReply(
+  reply: ControlReply,
+  options: { readonly ticket: string; readonly serializer: string; readonly clock: number },
+): Message {
+  const { ticket, clock } = options;
+  return controlMessage({ [reply.node]: reply.value }, { ticket, clock }, 1, options.serializer);
+}
+
+function controlMessage(
+  body: unknown,
+  headers: Record<string, unknown>,
+  deliveryMode: number,
+  serializer: string,
+): Message {
+  const { encode, contentType, contentEncoding } = serializerNamed(serializer);
+  const data = encode(body);
+  return {
+    body: data,
+    bodyEncoding: typeof data === 'string' ? 'utf-8' : 'binary',
+    contentType,
+    contentEncoding,
+    headers,
+    properties: { delivery_mode: deliveryMode },
+  };
+}
+
+function decodeControl(message: Message, accept: ReadonlySet<string>): Record<string, unknown> {
+  const { contentType, contentEncoding } = message;
+  const body = decodeContent(bodyBytes(message), contentType, contentEncoding, accept);
+  if (!isRecord(body)) throw new DecodeError('A control message must be an object.');
+  return body;
+}
+
+/** @throws DecodeError or ContentDisallowed for what is no request */
+export function readControlRequest(message: Message, accept: ReadonlySet<string>): ControlRequest {
+  const body = decodeControl(message, accept);
+  if (typeof body.method !== 'string') {
+    throw new DecodeError('A control request needs the name of a method.');
+  }
+  const { destination, matcher, reply_to: replyTo } = body;
+  return {
+    method: body.method,
+    arguments: isRecord(body.arguments) ? body.arguments : {},
+    destination: Array.isArray(destination) ? destination.map(String) : null,
+    pattern: typeof body.pattern === 'string' ? body.pattern : null,
+    matcher: matcher === 'glob' || matcher === 'pcre' ? matcher : null,
+    ticket: typeof body.ticket === 'string' ? body.ticket : '',
+    replyTo:
+      isRecord(replyTo) && typeof replyTo.routing_key === 'string'
+        ? { exchange: String(replyTo.exchange ?? ''), routingKey: replyTo.routing_key }
+        : undefined,
+  };
+}
+
+/** The replies in one message (one, but the form allows more), and the ticket they answer. */
+export function readControlReply(
+  message: Message,
+  accept: ReadonlySet<string>,
+): { readonly ticket: string; readonly replies: readonly ControlReply[] } {
+  const body = decodeControl(message, accept);
+  const replies = Object.entries(body).map(([node, value]) => ({ node, value }));
+  return { ticket: String(message.headers.ticket ?? ''), replies };
+}
+
+/** Whether the node has to act on the request. A pattern that is no pattern fits nobody. */
+export function isAddressedTo(request: ControlRequest, node: string): boolean {
+  const { destination, pattern, matcher } = request;
+  if (destination !== null) return destination.includes(node);
+  if (pattern === null || matcher === null) return true;
+  try {
+    const source = matcher === 'glob' ? `${globSource(pattern)}$` : pattern;
+    return new RegExp(`^(?:${source})`).test(node);
+  } catch {
+    return false;
+  }
+}
+
+/** Python's fnmatch: `*`, `?`, `[seq]`, `[!seq]`. */
+function globSource(glob: string): string {
+  return glob.replace(/\[!?[^\]]+\]|[*?]|[\\^$.|+(){}[\]]/g, token => {
+    if (token === '*') return '.*';
+    if (token === '?') return '.';
+    if (token.length > 1) return token.replace('[!', '[^').replace(/\\/g, '\\\\');
+    return `\\${token}`;
+  });
+}

@@ -1,0 +1,176 @@
+/**
+ * The worker's link to the broker: connects with Celery's patience, consumes, tells the log
+ * what happens to the connection. Healing a lost connection is the transport's own work.
+ */
+
+import type { Logger } from '../base/logger.ts';
+import { maskIn } from '../base/text/mask-url.ts';
+import { type RetryPolicy, withRetries } from '../base/time/backoff.ts';
+import type { Clock } from '../base/time/clock.ts';
+import {
+  type Delivery,
+  type Consumer as Subscription,
+  TAKE_NOTHING,
+  type Transport,
+  type TransportEvent,
+} from '../messaging/contract.ts';
+import type { Queue } from '../messaging/entities.ts';
+
+export interface BrokerLinkOptions {
+  readonly transport: Transport;
+  readonly queues: readonly Queue[];
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Retry the first connection (`broker_connection_retry_on_startup`). */
+  readonly retryOnStartup: boolean;
+  /** Connect again after a loss (`broker_connection_retry`). */
+  readonly retry: boolean;
+  /** `broker_connection_max_retries`, at start and after each loss; null and 0 are for ever. */
+  readonly maxRetries: number | null;
+  onDeliveries(deliveries: Delivery[]): void;
+  /** As `ConsumeOptions.acksOnArrival`. */
+  acksOnArrival(delivery: Delivery): boolean;
+  onLost(): void;
+  /** The broker is gone for good. */
+  onGone(error: Error): void;
+}
+
+/** Waits between attempts to connect at start, in seconds, as kombu does. */
+const STARTUP_INTERVALS = { intervalStart: 2, intervalStep: 2, intervalMax: 32 };
+
+export class BrokerLink {
+  readonly #options: BrokerLinkOptions;
+  readonly #giveUp = new AbortController();
+  #subscription: Subscription | undefined;
+  #stopListening: (() => void) | undefined;
+  #connected = false;
+  /** As `ConsumeOptions.prefetch`; nothing is taken before somebody says how much. */
+  #prefetch = TAKE_NOTHING;
+
+  constructor(options: BrokerLinkOptions) {
+    this.#options = options;
+  }
+
+  /** Consume. Call after `connect`. */
+  async start(): Promise<void> {
+    const { transport, queues } = this.#options;
+    const subscription = await transport.consume(queues, {
+      prefetch: this.#prefetch,
+      onDeliveries: deliveries => this.#options.onDeliveries(deliveries),
+      acksOnArrival: delivery => this.#options.acksOnArrival(delivery),
+    });
+    if (this.#giveUp.signal.aborted) await subscription.close();
+    this.#subscription = subscription;
+    subscription.setPrefetch(this.#prefetch);
+  }
+
+  /** Unsettled deliveries. */
+  get held(): number {
+    return this.#subscription?.held ?? 0;
+  }
+
+  /** @param count as `ConsumeOptions.prefetch` */
+  setPrefetch(count: number): void {
+    if (count === this.#prefetch) return;
+    this.#prefetch = count;
+    this.#subscription?.setPrefetch(count);
+  }
+
+  /** Consume from this queue too. */
+  async addQueue(queue: Queue): Promise<void> {
+    await this.#subscription?.addQueue(queue);
+  }
+
+  /** Take nothing new. */
+  async cancel(): Promise<void> {
+    this.#giveUp.abort(new Error('the worker is stopping'));
+    await this.#subscription?.cancel();
+  }
+
+  /** Give everything unsettled back to the broker. */
+  async stop(): Promise<void> {
+    await this.cancel();
+    const restored = (await this.#subscription?.close()) ?? 0;
+    this.#subscription = undefined;
+    this.#stopListening?.();
+    if (restored > 0) this.#options.logger.info(`Restoring ${restored} unacknowledged message(s)`);
+  }
+
+  /** Resolves when the broker answers. @throws OperationalError when connecting was given up */
+  async connect(): Promise<void> {
+    const { transport, logger, clock, maxRetries, retryOnStartup } = this.#options;
+    const limit = maxRetries === 0 ? null : maxRetries;
+    this.#stopListening ??= transport.onEvent(event => this.#onEvent(event));
+    const policy: RetryPolicy = { ...STARTUP_INTERVALS, maxRetries: retryOnStartup ? limit : 0 };
+    try {
+      await withRetries(() => transport.connect(), policy, {
+        isRetryable: error => (error as { recoverable?: boolean }).recoverable === true,
+        onRetry: (error, interval, retry) =>
+          logger.error(this.#cannotConnect(error, interval, retry + 1)),
+        clock,
+        signal: this.#giveUp.signal,
+      });
+      logger.info(`Connected to ${transport.url}`);
+      this.#connected = true;
+    } catch (error) {
+      const recoverable = (error as { recoverable?: boolean }).recoverable === true;
+      if (recoverable && !retryOnStartup) {
+        logger.critical(
+          'Retrying to establish a connection to the message broker after a connection loss has been disabled (app.conf.broker_connection_retry_on_startup=False). Shutting down...',
+        );
+      }
+      throw error;
+    }
+  }
+
+  #isLastTry(attempt: number): boolean {
+    const { maxRetries } = this.#options;
+    return Boolean(maxRetries) && attempt > maxRetries!;
+  }
+
+  #doNotRetry(error: Error): void {
+    this.#options.logger.critical(
+      'Retrying to establish a connection to the message broker after a connection loss has been disabled (app.conf.broker_connection_retry=False). Shutting down...',
+    );
+    this.#options.onGone(error);
+  }
+
+  /** @param interval seconds until the next attempt; 0 when another server is tried now */
+  #cannotConnect(error: unknown, interval: number, retry: number): string {
+    const { transport, maxRetries } = this.#options;
+    const message = maskIn((error as Error).message, transport.url);
+    const most = maxRetries ? `/${maxRetries}` : '';
+    const failed = `consumer: Cannot connect to ${transport.url}: ${message}.\n`;
+    if (interval === 0) return `${failed}Will retry using next failover.\n`;
+    return `${failed}Trying again in ${interval.toFixed(2)} seconds... (${retry}${most})\n`;
+  }
+
+  #onEvent(event: TransportEvent): void {
+    const { logger, transport } = this.#options;
+    // At start `connect` tells of success and failure, but not of the moves between servers.
+    const isMove = event.type === 'retrying' && event.delay === 0;
+    if (!this.#connected && !isMove && event.type !== 'warning') return;
+    if (event.type === 'lost') {
+      logger.warning(
+        `consumer: Connection to broker lost. Trying to re-establish the connection...\n${event.error.message}`,
+      );
+      this.#options.onLost();
+      if (!this.#options.retry) this.#doNotRetry(event.error);
+    } else if (event.type === 'gone') {
+      this.#options.onGone(event.error);
+    } else if (event.type === 'retrying') {
+      if (this.#isLastTry(event.attempt)) this.#options.onGone(event.error);
+      else logger.error(this.#cannotConnect(event.error, event.delay, event.attempt));
+    } else if (event.type === 'connected') {
+      logger.info(`Connected to ${transport.url}`);
+    } else if (event.type === 'consuming') {
+      logger.info(`consuming again: ${event.queues.length} queues`, { queues: event.queues });
+    } else if (event.type === 'warning') {
+      logger.warning(event.message);
+    } else {
+      logger.warning(
+        `Restored ${event.count} message(s) of a consumer that is gone (${event.consumer})`,
+      );
+    }
+  }
+}

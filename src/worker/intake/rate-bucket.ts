@@ -1,0 +1,90 @@
+import { Fifo } from '../../base/collections/fifo.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
+
+const SECONDS_PER: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
+/**
+ * Starts per second from `10`, `10/s`, `10/m` or `10/h`; 0 is no limit, as in Celery.
+ *
+ * @throws RangeError for anything else
+ */
+export function perSecond(rate: string | number): number {
+  if (typeof rate === 'number' && rate >= 0 && Number.isFinite(rate)) return rate;
+  const match = /^(\d+(?:\.\d+)?)(?:\/([smh]))?$/.exec(String(rate));
+  if (!match) throw new RangeError(`Invalid rate limit string: ${JSON.stringify(rate)}`);
+  return Number(match[1]) / SECONDS_PER[match[2] ?? 's']!;
+}
+
+/**
+ * Lets things through at a steady rate, in the order in which they came: a token bucket that
+ * holds one token and starts full, as Celery's.
+ */
+export class RateBucket<T> {
+  readonly #clock: Clock;
+  readonly #release: (item: T, isLate: boolean) => void;
+  #rate: number;
+  readonly #waiting = new Fifo<T>();
+  #tokens = 1;
+  #filledAt: number;
+  #timer: Timer | undefined;
+
+  /**
+   * @param rate per second; more than 0
+   * @param release gets each item when its time has come; `isLate` when it had to wait
+   */
+  constructor(rate: number, clock: Clock, release: (item: T, isLate: boolean) => void) {
+    this.#rate = rate;
+    this.#clock = clock;
+    this.#release = release;
+    this.#filledAt = clock.monotonic();
+  }
+
+  get waiting(): readonly T[] {
+    return [...this.#waiting];
+  }
+
+  /** Another rate from now on; what waits goes on waiting at that rate. */
+  setRate(rate: number): void {
+    this.#fill();
+    this.#rate = rate;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#drain(true);
+  }
+
+  /** `isLate` is handed on when the item need not wait. */
+  add(item: T, isLate = false): void {
+    this.#waiting.push(item);
+    if (!this.#timer) this.#drain(isLate);
+  }
+
+  /** Forget what waits; returns it. */
+  clear(): T[] {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    return waiting;
+  }
+
+  #drain(isLate: boolean): void {
+    this.#fill();
+    while (this.#waiting.length > 0 && this.#tokens >= 1) {
+      this.#tokens -= 1;
+      this.#release(this.#waiting.shift()!, isLate);
+    }
+    if (this.#waiting.length === 0) return;
+    this.#timer = this.#clock.after((1 - this.#tokens) / this.#rate, () => {
+      this.#timer = undefined;
+      // whole by now, whatever rounding says
+      this.#tokens = 1;
+      this.#filledAt = this.#clock.monotonic();
+      this.#drain(true);
+    });
+  }
+
+  #fill(): void {
+    const now = this.#clock.monotonic();
+    this.#tokens = Math.min(1, this.#tokens + (now - this.#filledAt) * this.#rate);
+    this.#filledAt = now;
+  }
+}

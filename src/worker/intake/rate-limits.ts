@@ -1,0 +1,75 @@
+import type { TaskDefinition } from '../../app/tasks/definition.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import type { Request } from '../request.ts';
+import { perSecond, RateBucket } from './rate-bucket.ts';
+
+/** The rate limits of one worker: a bucket for each task that has one. */
+export class RateLimits {
+  readonly #clock: Clock;
+  readonly #release: (request: Request, isLate: boolean) => void;
+  readonly #buckets = new Map<string, RateBucket<Request>>();
+  /** Set by remote control; null is no limit. */
+  readonly #overrides = new Map<string, number | null>();
+
+  constructor(clock: Clock, release: (request: Request, isLate: boolean) => void) {
+    this.#clock = clock;
+    this.#release = release;
+  }
+
+  /** Take the request until its time comes. False when its task has no limit: then nothing is done. */
+  hold(request: Request, isLate: boolean): boolean {
+    const { name, resolved } = request.task;
+    const known = this.#buckets.get(name);
+    if (known) {
+      this.#wait(known, request, isLate);
+      return true;
+    }
+    if (resolved.rateLimit === null || this.#overrides.get(name) === null) return false;
+    const rate = perSecond(resolved.rateLimit);
+    if (rate === 0) return false;
+    this.#wait(this.#open(name, rate), request, isLate);
+    return true;
+  }
+
+  /** Whether requests of the task may have to wait. */
+  limits({ name, resolved }: TaskDefinition): boolean {
+    return this.#buckets.has(name) || resolved.rateLimit !== null;
+  }
+
+  /**
+   * Another limit for a task; null or 0 is none. Celery: control command `rate_limit`.
+   *
+   * @throws RangeError for text that is no rate
+   */
+  set(name: string, limit: string | number | null): void {
+    const rate = limit === null ? 0 : perSecond(limit);
+    this.#overrides.set(name, rate === 0 ? null : rate);
+    const bucket = this.#buckets.get(name);
+    if (rate > 0) {
+      if (bucket) bucket.setRate(rate);
+      else this.#open(name, rate);
+      return;
+    }
+    this.#buckets.delete(name);
+    for (const request of bucket?.clear() ?? []) this.#release(request, true);
+  }
+
+  /** Forget all that wait; returns them. */
+  clear(): Request[] {
+    return [...this.#buckets.values()].flatMap(bucket => bucket.clear());
+  }
+
+  #open(name: string, rate: number): RateBucket<Request> {
+    const bucket = new RateBucket<Request>(rate, this.#clock, (request, isLate) => {
+      request.state = 'reserved';
+      this.#release(request, isLate);
+    });
+    this.#buckets.set(name, bucket);
+    return bucket;
+  }
+
+  #wait(bucket: RateBucket<Request>, request: Request, isLate: boolean): void {
+    request.state = 'limited';
+    bucket.add(request, isLate);
+  }
+}

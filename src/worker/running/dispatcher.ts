@@ -1,0 +1,426 @@
+/**
+ * Hands reserved requests to the pool and settles them when it answers.
+ *
+ * An early ack is confirmed by the broker before the job leaves for the pool: whatever
+ * dies after that, the task cannot start a second time.
+ */
+
+import { Fifo } from '../../base/collections/fifo.ts';
+import { SequenceMap } from '../../base/collections/sequence-map.ts';
+import { type Deferred, deferred } from '../../base/deferred.ts';
+import type { Logger } from '../../base/logger.ts';
+import { sleep } from '../../base/time/backoff.ts';
+import type { TaskReply } from '../../execute/outcome.ts';
+import type { ExecutionPorts } from '../../execute/ports.ts';
+import { cancelTask, failTask } from '../../execute/run/run-task.ts';
+import type { Blockage, Pool, PoolEvents } from '../../pool/contract.ts';
+import { type PoolError, Terminated, TimeLimitExceeded } from '../../pool/errors.ts';
+import { exceptionRepr } from '../../wire/results/exception.ts';
+import type { Request, RequestState } from '../request.ts';
+import type { WorkerState } from '../worker-state.ts';
+import { AwaitingTasks } from './awaiting-tasks.ts';
+import { RunTimes } from './run-times.ts';
+
+/** Seconds for the broker to confirm the last early acks when the worker stops. */
+const LAST_ACKS = 5;
+/** Names shown of tasks that may be blocking an event loop. */
+const MOST_SUSPECTS = 5;
+/** A request that would start if a place were free. */
+const STUCK: ReadonlySet<RequestState | undefined> = new Set(['reserved', 'starting', 'submitted']);
+
+const TOO_LATE = new Error('the broker confirmed it when the pool had stopped');
+
+export interface DispatcherPorts {
+  /** Whether the request expired or was revoked; then it is settled. */
+  discard(request: Request): boolean;
+  /** The process that ran the request was killed on request. */
+  terminated(request: Request, signal: string): Promise<void>;
+  /** A run ended, and the broker may not know. */
+  onAckLost(request: Request, reply: TaskReply): void;
+  /** A task answered. */
+  onDone?(request: Request, reply: TaskReply): void;
+  /** `onTheWay` has changed. */
+  onPace?(): void;
+  /** Requests that may wait here when tasks are not short. */
+  readonly mostWaiting: () => number;
+  /** After every change of how many places are taken. */
+  onLoad?(): void;
+}
+
+export interface DispatcherOptions {
+  /** Give a place its next job only when it is free (`-O fair`). */
+  readonly fair: boolean;
+}
+
+export class Dispatcher {
+  readonly #state: WorkerState;
+  readonly #execution: ExecutionPorts;
+  readonly #logger: Logger;
+  readonly #ports: DispatcherPorts;
+  readonly #options: DispatcherOptions;
+  readonly #awaiting: AwaitingTasks;
+  #pool!: Pool;
+  readonly #waiting = new Fifo<Request>();
+  readonly #submitted = new SequenceMap<Request>();
+  #lastJobId = 0;
+  /** Early acks on their way. */
+  #starting = 0;
+  /** Of the submitted, those with late acks. */
+  #late = 0;
+  /** Resolved when none is. */
+  #allStarted: Deferred<void> | undefined;
+  #idle: Deferred<void> | undefined;
+  readonly #runTimes: RunTimes;
+  #closed = false;
+  /** Nothing goes to the pool any more, whatever the broker confirms. */
+  #isShut = false;
+
+  constructor(
+    state: WorkerState,
+    execution: ExecutionPorts,
+    ports: DispatcherPorts,
+    options: DispatcherOptions,
+  ) {
+    this.#state = state;
+    this.#execution = execution;
+    this.#logger = execution.logger;
+    this.#ports = ports;
+    this.#options = options;
+    this.#runTimes = new RunTimes(execution.clock);
+    this.#awaiting = new AwaitingTasks(execution.logger, {
+      places: () => this.#pool.size,
+      request: jobId => this.#submitted.get(jobId),
+      isStuckHere: taskId => STUCK.has(state.requests.withId(taskId)?.state),
+    });
+  }
+
+  attach(pool: Pool): void {
+    this.#pool = pool;
+  }
+
+  /** Requests that the pool has not taken yet. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get active(): number {
+    return this.#submitted.size;
+  }
+
+  /** Places that nothing was given to. */
+  get free(): number {
+    return Math.max(0, this.#pool.size - this.#submitted.size - this.#starting);
+  }
+
+  /** As `Pace.onTheWay`. */
+  get onTheWay(): number {
+    return this.#options.fair ? 0 : this.#runTimes.onTheWay;
+  }
+
+  /** Tasks with the pool whose messages are not acknowledged yet. */
+  get lateRunning(): number {
+    return this.#late;
+  }
+
+  /** Resolves when the pool has nothing to do. Call after `close`. */
+  whenIdle(): Promise<void> {
+    this.#idle ??= deferred();
+    this.#checkIdle();
+    return this.#idle.promise;
+  }
+
+  reserve(request: Request): void {
+    if (!this.#closed || request.delivery.settled) this.#waiting.push(request);
+    if (this.#runTimes.noteMessage(request.headers.task)) this.#ports.onPace?.();
+  }
+
+  /** Whether a request that came now would start now. */
+  get isReady(): boolean {
+    return !this.#closed && this.#waiting.length === 0 && this.free > 0;
+  }
+
+  /** Give the pool as much as it takes. */
+  pump(): void {
+    while (this.#canStart(this.#waiting.first)) {
+      const request = this.#waiting.shift()!;
+      if (request.delivery.lost) this.#forgetLost(request);
+      else if (!this.#ports.discard(request)) this.#start(request);
+    }
+    if (this.#runTimes.isCautious) this.#giveBackSurplus();
+    this.#ports.onLoad?.();
+  }
+
+  /** Kill what runs a task. Returns whether a task of this id is with the pool. */
+  terminate(id: string, signal: NodeJS.Signals): boolean {
+    let found = false;
+    for (const [jobId, request] of this.#submitted.entries()) {
+      if (request.id !== id) continue;
+      request.terminatedBy = signal;
+      found = this.#pool.terminate(jobId, signal) || found;
+    }
+    return found;
+  }
+
+  /** Kill what runs with late acks: the broker gives it to somebody else. Celery: `Request.cancel`. */
+  cancelLate(reason: string): void {
+    for (const [jobId, request] of this.#submitted.entries()) {
+      if (!request.acksLate || request.isCancelled) continue;
+      if (!this.#pool.terminate(jobId)) continue;
+      request.isCancelled = true;
+      this.#logger.warning(`Cancelling ${request.label}: ${reason}`, { task_id: request.id });
+    }
+  }
+
+  /** Start nothing more and forget what has not started; those messages stay with the broker. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const request of waiting) {
+      // acknowledged on arrival: nobody else will ever get it
+      if (request.delivery.settled) this.#waiting.push(request);
+      else this.#state.requests.delete(request);
+    }
+    for (const id of await this.#pool.recall()) this.#takeBack(id);
+    this.pump();
+    await this.#lastAcks();
+  }
+
+  /** Requests that are with the pool; after `close` also those that still have to go there. */
+  get running(): Request[] {
+    return [...this.#submitted.values(), ...(this.#closed ? this.#waiting : [])];
+  }
+
+  readonly events: Omit<PoolEvents, 'onLog' | 'onFatal'> = {
+    onStarted: (jobId, pid) => this.#onStarted(jobId, pid),
+    onDone: (jobId, reply) => this.#onDone(jobId, reply as TaskReply),
+    onFailed: (jobId, error) => this.#onFailed(jobId, error),
+    onSoftTimeout: (jobId, seconds) => {
+      const request = this.#submitted.get(jobId);
+      this.#logger.warning(`Soft time limit (${seconds}s) exceeded for ${request?.label}`);
+      request?.onTimeout(true, seconds);
+    },
+    onBlocked: blockage => this.#onBlocked(blockage),
+    onWaits: (jobId, taskId) => this.#awaiting.note(jobId, taskId),
+    onRoom: () => this.pump(),
+  };
+
+  #canStart(request: Request | undefined): boolean {
+    if (!request || this.#pool.free <= this.#starting) return false;
+    // jobs that may wait in each child beside the one that runs
+    const ahead = this.#options.fair ? 0 : this.#runTimes.ahead(request.headers.task);
+    return this.#submitted.size + this.#starting < this.#pool.size * (1 + ahead);
+  }
+
+  /** What came because tasks were short is for other workers too when they are not. */
+  #giveBackSurplus(): void {
+    const most = this.#ports.mostWaiting();
+    if (this.#waiting.length <= most) return;
+    const all = [...this.#waiting];
+    this.#waiting.clear();
+    const surplus: Request[] = [];
+    let long = 0;
+    for (const request of all) {
+      const isKept = request.delivery.settled || this.#runTimes.isShort(request.headers.task);
+      if (isKept || ++long <= most) this.#waiting.push(request);
+      else surplus.push(request);
+    }
+    if (surplus.length === 0) return;
+    this.#logger.debug(`Giving back ${surplus.length} messages, as tasks are not short any more`);
+    for (const request of surplus.reverse()) {
+      this.#state.requests.delete(request);
+      this.#tell(request.giveBack(), request);
+    }
+  }
+
+  /** What the broker has from us is not delivered again, so it has to reach the pool while that takes jobs. */
+  async #lastAcks(): Promise<void> {
+    if (this.#starting > 0) {
+      this.#allStarted ??= deferred();
+      const enough = new AbortController();
+      const time = sleep(LAST_ACKS, this.#execution.clock, enough.signal).catch(() => {});
+      await Promise.race([this.#allStarted.promise, time]);
+      enough.abort();
+    }
+    this.#isShut = true;
+  }
+
+  #start(request: Request): void {
+    if (request.acksLate || request.delivery.settled) {
+      this.#submit(request);
+      return;
+    }
+    request.state = 'starting';
+    this.#starting += 1;
+    const { delivery } = request;
+    request.ack().then(
+      () => {
+        this.#endStarting();
+        if (this.#isShut) return this.#dropUnacknowledged(request, TOO_LATE);
+        this.#submit(request);
+        // one that came while the ack was on its way
+        if (request.delivery !== delivery) this.#tell(request.ack(), request);
+      },
+      error => {
+        this.#endStarting();
+        if (request.delivery === delivery) this.#dropUnacknowledged(request, error as Error);
+        else if (!this.#closed) this.#start(request);
+        this.pump();
+      },
+    );
+  }
+
+  #endStarting(): void {
+    this.#starting -= 1;
+    if (this.#starting === 0) this.#allStarted?.resolve();
+  }
+
+  #dropUnacknowledged(request: Request, error: Error): void {
+    this.#state.requests.delete(request);
+    this.#logger.error(
+      `Couldn't ack ${request.label}, reason: ${error.message}. It was not started here.`,
+      { task_id: request.id },
+    );
+    this.#checkIdle();
+  }
+
+  /** Somebody else has the message now. */
+  #forgetLost(request: Request): void {
+    this.#state.requests.delete(request);
+    this.#logger.warning(`${request.label} was given to another worker; it is not started here.`, {
+      task_id: request.id,
+    });
+  }
+
+  #submit(request: Request): void {
+    const id = ++this.#lastJobId;
+    const [timeLimit, softTimeLimit] = request.timeLimits;
+    request.state = 'submitted';
+    this.#submitted.set(id, request);
+    if (request.acksLate) this.#late += 1;
+    const payload = this.#pool.isInProcess ? request.source : request.payload;
+    this.#pool.submit({ id, payload, size: request.size, timeLimit, softTimeLimit });
+  }
+
+  /** A job that came back unstarted from the pool: with an early ack it has to run after all. */
+  #takeBack(jobId: number): void {
+    const request = this.#submitted.get(jobId);
+    if (!request) return;
+    this.#submitted.delete(jobId);
+    if (request.acksLate) {
+      this.#late -= 1;
+      this.#state.requests.delete(request);
+    } else {
+      this.#submit(request);
+    }
+  }
+
+  #onStarted(jobId: number, pid: number): void {
+    const request = this.#submitted.get(jobId);
+    if (!request) return;
+    request.state = 'active';
+    request.pid = pid;
+    request.onAccepted(pid);
+    this.#state.count(request.headers);
+    if (this.#logger.isEnabledFor('debug')) {
+      this.#logger.debug(`Task accepted: ${request.label} pid:${pid}`);
+    }
+  }
+
+  #onBlocked({ where, seconds, isOver, jobs }: Blockage): void {
+    const labels = jobs.flatMap(id => this.#submitted.get(id)?.label ?? []);
+    const shown = labels.slice(0, MOST_SUSPECTS).join(', ') || 'unknown';
+    const more = labels.length > MOST_SUSPECTS ? ` and ${labels.length - MOST_SUSPECTS} more` : '';
+    const verb = isOver ? 'was blocked' : 'has been blocked';
+    this.#logger.warning(
+      `The event loop of ${where} ${verb} for ${seconds.toFixed(1)}s, running: ${shown}${more}`,
+    );
+  }
+
+  #onDone(jobId: number, reply: TaskReply): void {
+    const request = this.#finish(jobId);
+    if (!request) return;
+    if (this.#runTimes.noteRun(request.headers.task, reply.runtime)) this.#ports.onPace?.();
+    this.#ports.onDone?.(request, reply);
+    request.onDone(reply);
+    if (reply.kind === 'failure') request.onFailure(new Error(reply.error));
+    const settled = request.settle(reply);
+    if (settled) this.#tell(settled, request, reply);
+    this.pump();
+  }
+
+  #onFailed(jobId: number, error: PoolError): void {
+    const request = this.#finish(jobId);
+    if (!request) return;
+    request.onFailure(error);
+    this.#tell(this.#settleFailed(request, error), request, replyFor(request, error));
+    this.pump();
+  }
+
+  #settleFailed(request: Request, error: PoolError): Promise<void> {
+    if (!(error instanceof Terminated)) return this.#fail(request, error);
+    if (request.terminatedBy) return this.#ports.terminated(request, request.terminatedBy);
+    return request.isCancelled ? this.#giveBack(request) : this.#fail(request, error);
+  }
+
+  async #giveBack(request: Request): Promise<void> {
+    await cancelTask(request.task, request.delivery, this.#execution).catch(error => {
+      this.#logger.error(`${request.label}: ${(error as Error).message}`);
+    });
+    await request.requeue({ counted: false });
+  }
+
+  async #fail(request: Request, error: PoolError): Promise<void> {
+    const timedOut = error instanceof TimeLimitExceeded;
+    const fields = { task: request.headers.task, task_id: request.id };
+    this.#logger.error(`Task handler raised error: ${exceptionRepr(error)}`, fields);
+    if (timedOut) {
+      this.#logger.error(`Hard time limit (${error.limit}s) exceeded for ${request.label}`, fields);
+      request.onTimeout(false, error.limit);
+    }
+    if (timedOut || !request.requeuesWhenLost) {
+      await failTask(request.task, request.delivery, this.#execution, error);
+    }
+    await (timedOut ? request.settleTimeout() : request.settleLost(exceptionRepr(error)));
+  }
+
+  #finish(jobId: number): Request | undefined {
+    const request = this.#submitted.get(jobId);
+    if (!request) return undefined;
+    this.#submitted.delete(jobId);
+    if (request.acksLate) this.#late -= 1;
+    this.#state.requests.delete(request);
+    this.#checkIdle();
+    return request;
+  }
+
+  #checkIdle(): void {
+    const count = this.#waiting.length + this.#submitted.size + this.#starting;
+    if (this.#idle && count === 0) this.#idle.resolve();
+  }
+
+  /** @param reply how the run ended, when the message is settled because it did */
+  #tell(settled: Promise<unknown>, request: Request, reply?: TaskReply): void {
+    settled.then(
+      () => {
+        if (reply && request.acksLate && request.delivery.unheard) {
+          this.#ports.onAckLost(request, reply);
+        }
+      },
+      error => {
+        if (reply && request.acksLate) this.#ports.onAckLost(request, reply);
+        // the run itself is over, with whatever result it has
+        this.#logger.warning(
+          `Couldn't settle ${request.label}, reason: ${(error as Error).message} It may run once more.`,
+          { task_id: request.id },
+        );
+      },
+    );
+  }
+}
+
+/** Settles a message as it was settled after the run had no answer. */
+function replyFor(request: Request, error: PoolError): TaskReply {
+  const acks = error instanceof TimeLimitExceeded || request.terminatedBy !== undefined;
+  return { kind: acks ? 'ignore' : 'failure', runtime: 0, error: exceptionRepr(error) };
+}

@@ -1,0 +1,27 @@
+import type { Celery } from '../../app/app.ts';
+import { ImproperlyConfigured } from '../../base/errors.ts';
+import { perSecond } from '../intake/rate-bucket.ts';
+import { Request } from '../request.ts';
+
+/**
+ * Options that only a worker reads, checked when it starts instead of at the first message.
+ *
+ * @throws ImproperlyConfigured naming the task
+ */
+export function checkTasks(app: Celery): void {
+  for (const [name, { definition }] of app.tasks) {
+    const { rateLimit, Request: Class } = definition.resolved;
+    if (Class !== undefined && !(Class.prototype instanceof Request)) {
+      throw new ImproperlyConfigured(
+        `Task ${name}: the option Request must be a class that extends Request, not ${Class.name || typeof Class}.`,
+      );
+    }
+    try {
+      if (rateLimit !== null) perSecond(rateLimit);
+    } catch (error) {
+      throw new ImproperlyConfigured(
+        `Task ${name}: ${(error as Error).message}. A rate limit is a number per second, or text such as "10/s", "10/m" or "10/h".`,
+      );
+    }
+  }
+}
