@@ -82,6 +82,7 @@ const INNER: Readonly<Record<string, readonly (readonly string[])[]>> = {
   worker: [
     ['child', 'dead-letters', 'request', 'revoked-tasks', 'worker-state', 'broker-link'],
     ['control', 'intake', 'running'],
+    ['assembly'],
     ['steps'],
     ['worker', 'embedded'],
   ],

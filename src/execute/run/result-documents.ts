@@ -7,6 +7,7 @@ import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import * as states from '../../wire/results/states.ts';
 import type { Execution } from '../execution.ts';
 import type { Outcome } from '../outcome.ts';
+import type { ExecutionPorts } from '../ports.ts';
 import type { StateUpdate } from '../task-context.ts';
 
 interface Stored {
@@ -85,8 +86,24 @@ export function cancelledMeta(x: Execution): ResultMeta {
 
 export function revokedMeta(x: Execution, error: Error): ResultMeta {
   return {
-    ...meta(x, { status: states.REVOKED, result: encodeException(error), final: true }),
+    ...meta(x, { status: states.REVOKED, result: null }),
+    ...revokedDocument(x.headers.id, error, x.ports),
+  };
+}
+
+/** Of a task that nothing is known of but its id. */
+export function revokedDocument(
+  id: string,
+  error: Error,
+  { clock, zone }: Pick<ExecutionPorts, 'clock' | 'zone'>,
+): ResultMeta {
+  return {
+    task_id: id,
+    status: states.REVOKED,
+    result: encodeException(error),
+    traceback: null,
     children: null,
+    date_done: toIso(clock.now(), zone),
   };
 }
 

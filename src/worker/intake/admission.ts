@@ -5,11 +5,10 @@
 
 import type { Signals } from '../../app/signals/signals.ts';
 import type { TaskDefinition } from '../../app/tasks/definition.ts';
-import { TaskRevokedError } from '../../app/tasks/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
-import { failTask, revokeTask } from '../../execute/run/run-task.ts';
+import { failTask } from '../../execute/run/run-task.ts';
 import type { Delivery } from '../../messaging/contract.ts';
 import {
   isTaskMessage,
@@ -17,50 +16,37 @@ import {
   type TaskHeaders,
 } from '../../wire/messages/task-message.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
-import type { DeadLetters } from '../dead-letters.ts';
 import { Request } from '../request.ts';
-import type { RevokedTasks } from '../revoked-tasks.ts';
 import type { WorkerState } from '../worker-state.ts';
 import { tooManyDeliveries } from './delivery-limit.ts';
-import type { EtaParking } from './eta-parking.ts';
-import type { LostAcks } from './lost-acks.ts';
-import type { RateLimits } from './rate-limits.ts';
-import { Refusals } from './refusals.ts';
+import type { IntakePolicies } from './policies.ts';
+import type { Refusals } from './refusals.ts';
 import type { SuccessfulTasks } from './successful-tasks.ts';
-import type { UnknownTasks } from './unknown-tasks.ts';
+import type { Unwanted } from './unwanted.ts';
+
+/** Where requests go that may run. */
+export interface Line {
+  /** Whether a request that came now would start now. */
+  readonly isReady: boolean;
+  reserve(request: Request): void;
+  /** Start what can start. */
+  pump(): void;
+}
 
 export interface AdmissionPorts {
   task(name: string): TaskDefinition | undefined;
-  /** The request may go to the pool. `isLate`: not while deliveries are being received. */
-  reserve(request: Request, isLate: boolean): void;
+  readonly line: Line;
   /** The number of requests that wait for their time has changed. */
   onScheduled(count: number): void;
   readonly signals: Signals;
 }
 
-/** What a worker may do besides, each when its setting asks for it. */
-export interface AdmissionPolicies {
-  readonly rateLimits?: RateLimits | undefined;
-  readonly successful?: SuccessfulTasks | undefined;
-  /** Keeps messages for tasks that are unknown here; without it they are given up. */
-  readonly unknown?: UnknownTasks | undefined;
-  /** Keeps messages that are given up. */
-  readonly deadLetters?: DeadLetters | undefined;
-  /** Has messages that are due much later kept by the broker. */
-  readonly parking?: EtaParking | undefined;
-  /** Runs that ended without the broker's knowing. */
-  readonly lostAcks: LostAcks;
-  /** Tasks that are not to run. */
-  readonly revoked: RevokedTasks;
-  /** `worker_max_deliveries` */
-  readonly maxDeliveries: number | null;
-}
-
 export class Admission {
   readonly #state: WorkerState;
   readonly #ports: AdmissionPorts;
-  readonly #policies: AdmissionPolicies;
+  readonly #policies: IntakePolicies;
   readonly #refusals: Refusals;
+  readonly #unwanted: Unwanted;
   readonly #execution: ExecutionPorts;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -70,16 +56,23 @@ export class Admission {
   constructor(
     state: WorkerState,
     ports: AdmissionPorts,
-    policies: AdmissionPolicies,
+    policies: IntakePolicies,
+    { refusals, unwanted }: { refusals: Refusals; unwanted: Unwanted },
     execution: ExecutionPorts,
   ) {
     this.#state = state;
     this.#ports = ports;
     this.#policies = policies;
-    this.#refusals = new Refusals(execution, ports.signals, policies);
+    this.#refusals = refusals;
+    this.#unwanted = unwanted;
     this.#execution = execution;
     this.#logger = execution.logger;
     this.#clock = execution.clock;
+  }
+
+  receiveAll(deliveries: readonly Delivery[]): void {
+    for (const delivery of deliveries) this.receive(delivery);
+    this.#ports.line.pump();
   }
 
   receive(delivery: Delivery): void {
@@ -96,7 +89,7 @@ export class Admission {
   startsAtOnce(delivery: Delivery): boolean {
     const { accept } = this.#execution;
     const { message, redelivered, problem } = delivery;
-    if (this.#isStopped || problem || redelivered) return false;
+    if (this.#isStopped || !this.#ports.line.isReady || problem || redelivered) return false;
     if (!isTaskMessage(message, accept) || !accept.has(message.contentType)) return false;
     const headers = attempt(() => readTaskHeaders(message, accept));
     const task = headers && this.#ports.task(headers.task);
@@ -119,36 +112,6 @@ export class Admission {
     this.#policies.unknown?.clear();
   }
 
-  /** Whether the request expired or was revoked; then it is settled and its state stored. */
-  discard(request: Request): boolean {
-    const expired = request.isExpired(this.#clock.now());
-    if (!expired && !this.#policies.revoked.has(request.id)) return false;
-    request.state = 'done';
-    this.#state.requests.delete(request);
-    this.#logger.info(`Discarding revoked task: ${request.label}`, { task_id: request.id });
-    this.#refusals.settle(this.#revoke(request, expired ? 'expired' : 'revoked', null));
-    return true;
-  }
-
-  /** The process that ran the request was killed on request: store that, and settle it. */
-  async terminated(request: Request, signal: string): Promise<void> {
-    await this.#revoke(request, 'terminated', signal);
-  }
-
-  async #revoke(
-    request: Request,
-    reason: 'expired' | 'revoked' | 'terminated',
-    signum: string | null,
-  ): Promise<void> {
-    const { task, id } = request.headers;
-    const terminated = reason === 'terminated';
-    const event = { task, id, terminated, signum, expired: reason === 'expired' };
-    void this.#ports.signals.taskRevoked.send(task, event);
-    const error = new TaskRevokedError(reason);
-    await revokeTask(request.task, request.delivery, this.#execution, error);
-    if (!request.isAcknowledged) await request.ack();
-  }
-
   #readHeaders(delivery: Delivery): TaskHeaders | undefined {
     try {
       if (delivery.problem) throw delivery.problem;
@@ -169,8 +132,8 @@ export class Admission {
 
   /** What is not to run at all is not parked either. */
   #parks(request: Request, delivery: Delivery): boolean {
-    const { parking, revoked } = this.#policies;
-    if (!parking || request.isExpired(this.#clock.now()) || revoked.has(request.id)) return false;
+    const { parking } = this.#policies;
+    if (!parking || this.#unwanted.has(request)) return false;
     return parking.take(request, isOver => {
       if (!isOver && !this.#isStopped) this.#keep(request, delivery);
     });
@@ -179,7 +142,7 @@ export class Admission {
   #keep(request: Request, delivery: Delivery): void {
     this.#state.requests.add(request);
     this.#announce(request, delivery);
-    if (this.discard(request)) return;
+    if (this.#unwanted.discard(request)) return;
     const { successful } = this.#policies;
     if (successful && request.acksLate && delivery.redelivered) {
       void this.#admitUnlessDone(request, successful);
@@ -251,7 +214,9 @@ export class Admission {
   #reserve(request: Request, isLate: boolean): void {
     if (this.#policies.rateLimits?.hold(request, isLate)) return;
     request.state = 'reserved';
-    this.#ports.reserve(request, isLate);
+    this.#ports.line.reserve(request);
+    // from a timer there is no batch that ends with a pump
+    if (isLate) this.#ports.line.pump();
   }
 
   #schedule(request: Request, eta: number): void {

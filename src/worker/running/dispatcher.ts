@@ -31,10 +31,12 @@ const STUCK: ReadonlySet<RequestState | undefined> = new Set(['reserved', 'start
 const TOO_LATE = new Error('the broker confirmed it when the pool had stopped');
 
 export interface DispatcherPorts {
-  /** Whether the request expired or was revoked; then it is settled. */
-  discard(request: Request): boolean;
-  /** The process that ran the request was killed on request. */
-  terminated(request: Request, signal: string): Promise<void>;
+  readonly unwanted: {
+    /** Whether the request expired or was revoked; then it is settled. */
+    discard(request: Request): boolean;
+    /** The process that ran the request was killed on request. */
+    terminated(request: Request, signal: string): Promise<void>;
+  };
   /** A run ended, and the broker may not know. */
   onAckLost(request: Request, reply: TaskReply): void;
   /** A task answered. */
@@ -144,7 +146,7 @@ export class Dispatcher {
     while (this.#canStart(this.#waiting.first)) {
       const request = this.#waiting.shift()!;
       if (request.delivery.lost) this.#forgetLost(request);
-      else if (!this.#ports.discard(request)) this.#start(request);
+      else if (!this.#ports.unwanted.discard(request)) this.#start(request);
     }
     if (this.#runTimes.isCautious) this.#giveBackSurplus();
     this.#ports.onLoad?.();
@@ -359,7 +361,7 @@ export class Dispatcher {
 
   #settleFailed(request: Request, error: PoolError): Promise<void> {
     if (!(error instanceof Terminated)) return this.#fail(request, error);
-    if (request.terminatedBy) return this.#ports.terminated(request, request.terminatedBy);
+    if (request.terminatedBy) return this.#ports.unwanted.terminated(request, request.terminatedBy);
     return request.isCancelled ? this.#giveBack(request) : this.#fail(request, error);
   }
 

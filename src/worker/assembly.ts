@@ -1,0 +1,207 @@
+/** A worker's parts, made and joined; nothing runs yet. */
+import { extname } from 'node:path';
+import type { Celery } from '../app/app.ts';
+import type { Logger } from '../base/logger.ts';
+import type { TaskReply } from '../execute/outcome.ts';
+import type { ExecutionPorts } from '../execute/ports.ts';
+import type { Transport } from '../messaging/contract.ts';
+import type { Queue } from '../messaging/entities.ts';
+import type { Pool, RunnerFactory } from '../pool/contract.ts';
+import { createPool } from '../pool/open.ts';
+import { BrokerLink } from './broker-link.ts';
+import type { ChildConfig } from './child/child.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { Admission } from './intake/admission.ts';
+import { LostAcks } from './intake/lost-acks.ts';
+import { createPolicies, type IntakePolicies } from './intake/policies.ts';
+import { Refusals } from './intake/refusals.ts';
+import { Unwanted } from './intake/unwanted.ts';
+import type { Request } from './request.ts';
+import { RevokedTasks } from './revoked-tasks.ts';
+import { Dispatcher } from './running/dispatcher.ts';
+import { PrefetchControl } from './running/prefetch-control.ts';
+import { MOST_AHEAD_PER_CHILD } from './running/run-times.ts';
+import type { Stopping } from './running/stopping.ts';
+import type { WorkerState } from './worker-state.ts';
+
+/** What is known of a worker before it has parts. */
+export interface Blueprint {
+  readonly app: Celery;
+  /** Full node name. */
+  readonly hostname: string;
+  readonly logger: Logger;
+  readonly queues: readonly Queue[];
+  readonly state: WorkerState;
+  readonly stopping: Stopping;
+  readonly pool: { readonly name: string; readonly concurrency: number };
+  /** `-O fair` */
+  readonly fair: boolean;
+  readonly child: ChildConfig;
+  readonly createRunner?: RunnerFactory | undefined;
+  /** The worker cannot go on. */
+  onFatal(error: Error): void;
+}
+
+export interface WorkerParts extends Omit<Blueprint, 'pool'> {
+  readonly execution: ExecutionPorts;
+  readonly transport: Transport;
+  readonly link: BrokerLink;
+  readonly admission: Admission;
+  readonly dispatcher: Dispatcher;
+  readonly pool: Pool;
+  readonly revoked: RevokedTasks;
+  readonly deadLetters: DeadLetters | undefined;
+}
+
+const CHILD_MODULE = new URL(`./child/child${extname(import.meta.url)}`, import.meta.url);
+
+/** @param transport not connected yet */
+export async function assemble(
+  blueprint: Blueprint,
+  transport: Transport,
+  execution: ExecutionPorts,
+): Promise<WorkerParts> {
+  const { app, state } = blueprint;
+  const revoked = new RevokedTasks(app.clock);
+  const lostAcks = new LostAcks(app.clock);
+  const deadLetters = createDeadLetters(blueprint, transport);
+  const prefetch = createPrefetch(app);
+  const policies = await createPolicies(app, {
+    ...{ execution, revoked, lostAcks, deadLetters },
+    onUnknown: count => {
+      prefetch.unknown = count;
+    },
+    release(request, isLate) {
+      dispatcher.reserve(request);
+      if (isLate) dispatcher.pump();
+    },
+  });
+  const { signals } = app;
+  const refusals = new Refusals(execution, signals, policies);
+  const settle = (settled: Promise<unknown>) => refusals.settle(settled);
+  const unwanted = new Unwanted(state, execution, { signals, revoked, settle });
+  const dispatcher = createDispatcher(blueprint, execution, { unwanted, policies, prefetch });
+  const admission = new Admission(
+    state,
+    {
+      task: name => app.tasks.get(name)?.definition,
+      line: dispatcher,
+      onScheduled: count => {
+        prefetch.scheduled = count;
+      },
+      signals,
+    },
+    policies,
+    { refusals, unwanted },
+    execution,
+  );
+  const pool = await createPool(blueprint.pool.name, poolOptions(blueprint, dispatcher));
+  dispatcher.attach(pool);
+  const link = createLink(blueprint, { transport, admission, dispatcher });
+  prefetch.attach({ pool, dispatcher, link });
+  return {
+    ...blueprint,
+    ...{ execution, transport, link, admission, dispatcher, pool, revoked, deadLetters },
+  };
+}
+
+function createPrefetch({ conf }: Celery): PrefetchControl {
+  return new PrefetchControl({
+    multiplier: conf.get('worker_prefetch_multiplier'),
+    etaLimit: conf.get('worker_eta_task_limit'),
+    onlyFree: conf.get('worker_disable_prefetch'),
+  });
+}
+
+function createDispatcher(
+  { fair, state }: Blueprint,
+  execution: ExecutionPorts,
+  parts: { unwanted: Unwanted; policies: IntakePolicies; prefetch: PrefetchControl },
+): Dispatcher {
+  const { unwanted, policies, prefetch } = parts;
+  const { lostAcks, successful } = policies;
+  const { onlyFree } = prefetch.options;
+  const noteSuccess = (request: Request, reply: TaskReply) => {
+    if (reply.kind === 'success') successful?.add(request.id);
+  };
+  return new Dispatcher(
+    state,
+    execution,
+    {
+      unwanted,
+      onAckLost: (request, reply) => lostAcks.add(request, reply),
+      ...(onlyFree && { onLoad: () => prefetch.adjust() }),
+      onPace: () => prefetch.adjust(),
+      mostWaiting: () => prefetch.mostWaiting,
+      ...(successful && { onDone: noteSuccess }),
+    },
+    { fair: onlyFree || fair },
+  );
+}
+
+function createDeadLetters(
+  { app, hostname, logger }: Blueprint,
+  transport: Transport,
+): DeadLetters | undefined {
+  const { conf, queues, clock } = app;
+  const name = conf.get('worker_dead_letter_queue');
+  if (name === null) return undefined;
+  return new DeadLetters({
+    transport,
+    name,
+    declared: known => (queues.has(known) ? queues.get(known) : undefined),
+    hostname,
+    logger,
+    clock,
+  });
+}
+
+function createLink(
+  { app, queues, logger, onFatal }: Blueprint,
+  parts: { transport: Transport; admission: Admission; dispatcher: Dispatcher },
+): BrokerLink {
+  const { conf, clock } = app;
+  const { transport, admission, dispatcher } = parts;
+  const retry = conf.get('broker_connection_retry');
+  return new BrokerLink({
+    transport,
+    queues,
+    logger,
+    clock,
+    retryOnStartup: conf.get('broker_connection_retry_on_startup') ?? retry,
+    retry,
+    maxRetries: conf.get('broker_connection_max_retries'),
+    onDeliveries: deliveries => admission.receiveAll(deliveries),
+    acksOnArrival: delivery => admission.startsAtOnce(delivery),
+    onGone: onFatal,
+    onLost: () => {
+      if (!conf.get('worker_cancel_long_running_tasks_on_connection_loss')) return;
+      dispatcher.cancelLate('the connection to the broker was lost');
+    },
+  });
+}
+
+function poolOptions(blueprint: Blueprint, dispatcher: Dispatcher) {
+  const { app, child, createRunner, hostname, logger, onFatal, pool } = blueprint;
+  const { conf, clock, signals } = app;
+  return {
+    concurrency: pool.concurrency,
+    slots: conf.get('worker_child_slots'),
+    runnerUrl: CHILD_MODULE,
+    createRunner,
+    clock,
+    runnerConfig: child,
+    maxTasksPerChild: conf.get('worker_max_tasks_per_child') ?? undefined,
+    maxMemoryPerChild: conf.get('worker_max_memory_per_child') ?? undefined,
+    prefetchPerChild: MOST_AHEAD_PER_CHILD,
+    procAliveTimeout: conf.get('worker_proc_alive_timeout'),
+    events: {
+      ...dispatcher.events,
+      onLog: (level: 'debug' | 'info' | 'warning' | 'error' | 'critical', message: string) =>
+        logger.log(level, message),
+      onLaunch: (slot: number) =>
+        void signals.workerBeforeCreateProcess.send(hostname, { hostname, slot }),
+      onFatal,
+    },
+  };
+}

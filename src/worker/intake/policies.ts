@@ -1,0 +1,62 @@
+/** The policies of a worker's intake that its settings ask for. */
+import type { Celery } from '../../app/app.ts';
+import type { ExecutionPorts } from '../../execute/ports.ts';
+import type { DeadLetters } from '../dead-letters.ts';
+import type { Request } from '../request.ts';
+import type { RevokedTasks } from '../revoked-tasks.ts';
+import { EtaParking } from './eta-parking.ts';
+import type { LostAcks } from './lost-acks.ts';
+import { RateLimits } from './rate-limits.ts';
+import { SuccessfulTasks } from './successful-tasks.ts';
+import { UnknownTasks } from './unknown-tasks.ts';
+
+/** What a worker may do besides, each when its setting asks for it. */
+export interface IntakePolicies {
+  readonly rateLimits?: RateLimits | undefined;
+  readonly successful?: SuccessfulTasks | undefined;
+  /** Keeps messages for tasks that are unknown here; without it they are given up. */
+  readonly unknown?: UnknownTasks | undefined;
+  /** Keeps messages that are given up. */
+  readonly deadLetters?: DeadLetters | undefined;
+  /** Has messages that are due much later kept by the broker. */
+  readonly parking?: EtaParking | undefined;
+  /** Runs that ended without the broker's knowing. */
+  readonly lostAcks: LostAcks;
+  /** Tasks that are not to run. */
+  readonly revoked: RevokedTasks;
+  /** `worker_max_deliveries` */
+  readonly maxDeliveries: number | null;
+}
+
+export interface PolicyPorts {
+  readonly execution: ExecutionPorts;
+  readonly revoked: RevokedTasks;
+  readonly lostAcks: LostAcks;
+  readonly deadLetters: DeadLetters | undefined;
+  /** The number of messages of unknown tasks that are held has changed. */
+  onUnknown(count: number): void;
+  /** The rate limit of the request's task lets it go on. `isLate`: from a timer. */
+  release(request: Request, isLate: boolean): void;
+}
+
+export async function createPolicies(app: Celery, ports: PolicyPorts): Promise<IntakePolicies> {
+  const { conf, clock } = app;
+  const { logger, zone } = ports.execution;
+  const after = conf.get('worker_park_eta_after');
+  return {
+    revoked: ports.revoked,
+    lostAcks: ports.lostAcks,
+    maxDeliveries: conf.get('worker_max_deliveries'),
+    deadLetters: ports.deadLetters,
+    ...(after !== null && { parking: new EtaParking({ after, logger, clock, zone }) }),
+    ...(!conf.get('worker_disable_rate_limits') && {
+      rateLimits: new RateLimits(clock, (request, isLate) => ports.release(request, isLate)),
+    }),
+    ...(conf.get('worker_deduplicate_successful_tasks') && {
+      successful: new SuccessfulTasks(await app.backend(), clock),
+    }),
+    ...(conf.get('worker_unknown_task') === 'requeue' && {
+      unknown: new UnknownTasks(clock, count => ports.onUnknown(count)),
+    }),
+  };
+}

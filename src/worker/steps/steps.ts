@@ -1,0 +1,56 @@
+/** What a worker does from its start to its end, from the bottom up. */
+import { checkBackend } from './check-backend.ts';
+import { setUpDelays } from './delayed-delivery.ts';
+import { createInbox } from './remote-control.ts';
+import { NOTHING, type StepRow } from './step.ts';
+
+export const STEPS: readonly StepRow[] = [
+  {
+    name: 'result backend',
+    requires: [],
+    create: ({ app, logger }) => ({ start: () => checkBackend(app, logger), stop: NOTHING }),
+  },
+  {
+    name: 'connection',
+    requires: [],
+    create: ({ link, transport }) => ({
+      start: () => link.connect(),
+      async stop() {
+        await link.stop();
+        await transport.close();
+      },
+    }),
+  },
+  {
+    name: 'pool',
+    requires: [],
+    create: ({ pool }) => ({ start: () => pool.start(), stop: () => pool.stop() }),
+  },
+  {
+    name: 'dead letters',
+    requires: ['connection'],
+    create: ({ deadLetters }) => deadLetters && { start: NOTHING, stop: () => deadLetters.stop() },
+  },
+  {
+    name: 'delayed delivery',
+    requires: ['connection'],
+    create: parts => ({ start: () => setUpDelays(parts), stop: NOTHING }),
+  },
+  { name: 'remote control', requires: ['connection', 'pool'], create: createInbox },
+  {
+    name: 'tasks',
+    requires: ['result backend', 'connection', 'pool', 'dead letters', 'remote control'],
+    create: parts => ({ start: NOTHING, stop: () => parts.stopping.endTasks(parts) }),
+  },
+  {
+    name: 'consumer',
+    requires: ['connection', 'delayed delivery', 'tasks'],
+    create: ({ link, admission }) => ({
+      start: () => link.start(),
+      async stop() {
+        await link.cancel();
+        admission.cancelScheduled();
+      },
+    }),
+  },
+];
