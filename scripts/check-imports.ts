@@ -80,7 +80,16 @@ const INNER: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   'app/settings': [['tables'], ['*']],
   worker: [
-    ['child', 'dead-letters', 'request', 'revoked-tasks', 'worker-state', 'broker-link'],
+    [
+      'announcer',
+      'broker-link',
+      'child',
+      'dead-letters',
+      'listeners',
+      'request',
+      'revoked-tasks',
+      'worker-state',
+    ],
     ['control', 'intake', 'running'],
     ['assembly'],
     ['steps'],

@@ -2,12 +2,12 @@
 import { extname } from 'node:path';
 import type { Celery } from '../app/app.ts';
 import type { Logger } from '../base/logger.ts';
-import type { TaskReply } from '../execute/outcome.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
 import type { Queue } from '../messaging/entities.ts';
 import type { Pool, RunnerFactory } from '../pool/contract.ts';
 import { createPool } from '../pool/open.ts';
+import { Announcer, type RequestListener } from './announcer.ts';
 import { BrokerLink } from './broker-link.ts';
 import type { ChildConfig } from './child/child.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -16,9 +16,11 @@ import { LostAcks } from './intake/lost-acks.ts';
 import { createPolicies, type IntakePolicies } from './intake/policies.ts';
 import { Refusals } from './intake/refusals.ts';
 import { Unwanted } from './intake/unwanted.ts';
+import { counter, hooks, logListener, signalListener } from './listeners.ts';
 import type { Request } from './request.ts';
 import { RevokedTasks } from './revoked-tasks.ts';
 import { Dispatcher } from './running/dispatcher.ts';
+import { Endings } from './running/endings.ts';
 import { PrefetchControl } from './running/prefetch-control.ts';
 import { MOST_AHEAD_PER_CHILD } from './running/run-times.ts';
 import type { Stopping } from './running/stopping.ts';
@@ -76,11 +78,16 @@ export async function assemble(
       if (isLate) dispatcher.pump();
     },
   });
-  const { signals } = app;
-  const refusals = new Refusals(execution, signals, policies);
+  const announcer = new Announcer(listenersOf(blueprint, policies));
+  const refusals = new Refusals(execution, announcer, policies);
   const settle = (settled: Promise<unknown>) => refusals.settle(settled);
-  const unwanted = new Unwanted(state, execution, { signals, revoked, settle });
-  const dispatcher = createDispatcher(blueprint, execution, { unwanted, policies, prefetch });
+  const unwanted = new Unwanted(state, execution, { announcer, revoked, settle });
+  const endings = new Endings(execution, announcer, {
+    terminated: (request, signal) => unwanted.terminated(request, signal),
+    onAckLost: (request, reply) => lostAcks.add(request, reply),
+  });
+  const ports = { announcer, endings, unwanted };
+  const dispatcher = createDispatcher(blueprint, execution, prefetch, ports);
   const admission = new Admission(
     state,
     {
@@ -89,7 +96,7 @@ export async function assemble(
       onScheduled: count => {
         prefetch.scheduled = count;
       },
-      signals,
+      announcer,
     },
     policies,
     { refusals, unwanted },
@@ -113,27 +120,34 @@ function createPrefetch({ conf }: Celery): PrefetchControl {
   });
 }
 
+function listenersOf(
+  { app, hostname, logger, state }: Blueprint,
+  { successful }: IntakePolicies,
+): RequestListener[] {
+  return [
+    ...(successful ? [{ succeeded: (request: Request) => successful.add(request.id) }] : []),
+    hooks,
+    signalListener(app.signals, hostname),
+    logListener(logger),
+    counter(state),
+  ];
+}
+
 function createDispatcher(
   { fair, state }: Blueprint,
   execution: ExecutionPorts,
-  parts: { unwanted: Unwanted; policies: IntakePolicies; prefetch: PrefetchControl },
+  prefetch: PrefetchControl,
+  ports: { announcer: Announcer; endings: Endings; unwanted: Unwanted },
 ): Dispatcher {
-  const { unwanted, policies, prefetch } = parts;
-  const { lostAcks, successful } = policies;
   const { onlyFree } = prefetch.options;
-  const noteSuccess = (request: Request, reply: TaskReply) => {
-    if (reply.kind === 'success') successful?.add(request.id);
-  };
   return new Dispatcher(
     state,
     execution,
     {
-      unwanted,
-      onAckLost: (request, reply) => lostAcks.add(request, reply),
+      ...ports,
       ...(onlyFree && { onLoad: () => prefetch.adjust() }),
       onPace: () => prefetch.adjust(),
       mostWaiting: () => prefetch.mostWaiting,
-      ...(successful && { onDone: noteSuccess }),
     },
     { fair: onlyFree || fair },
   );

@@ -3,12 +3,11 @@
  * none at all. Reads headers only.
  */
 
-import type { Signals } from '../../app/signals/signals.ts';
 import type { TaskDefinition } from '../../app/tasks/definition.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
-import { failTask } from '../../execute/run/run-task.ts';
+import { failTask } from '../../execute/run/settle-lost.ts';
 import type { Delivery } from '../../messaging/contract.ts';
 import {
   isTaskMessage,
@@ -16,6 +15,7 @@ import {
   type TaskHeaders,
 } from '../../wire/messages/task-message.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
+import type { Announcer } from '../announcer.ts';
 import { Request } from '../request.ts';
 import type { WorkerState } from '../worker-state.ts';
 import { tooManyDeliveries } from './delivery-limit.ts';
@@ -38,7 +38,7 @@ export interface AdmissionPorts {
   readonly line: Line;
   /** The number of requests that wait for their time has changed. */
   onScheduled(count: number): void;
-  readonly signals: Signals;
+  readonly announcer: Announcer;
 }
 
 export class Admission {
@@ -141,7 +141,7 @@ export class Admission {
 
   #keep(request: Request, delivery: Delivery): void {
     this.#state.requests.add(request);
-    this.#announce(request, delivery);
+    this.#ports.announcer.received(request, delivery.queue);
     if (this.#unwanted.discard(request)) return;
     const { successful } = this.#policies;
     if (successful && request.acksLate && delivery.redelivered) {
@@ -183,15 +183,6 @@ export class Admission {
     });
     if (request.isAcknowledged) this.#refusals.settle(delivery.ack());
     else request.join(delivery);
-  }
-
-  #announce(request: Request, { queue }: Delivery): void {
-    const { task, id } = request.headers;
-    const { taskReceived } = this.#ports.signals;
-    if (taskReceived.hasListeners(task)) void taskReceived.send(task, { task, id, queue });
-    if (this.#logger.isEnabledFor('info')) {
-      this.#logger.info(`Task ${request.label} received`, { task, task_id: id });
-    }
   }
 
   async #admitUnlessDone(request: Request, successful: SuccessfulTasks): Promise<void> {

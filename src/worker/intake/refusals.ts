@@ -3,19 +3,19 @@
  * read, are no tasks, have content that is not accepted, or name a task that nobody registered.
  */
 
-import type { Signals } from '../../app/signals/signals.ts';
 import { NotRegistered } from '../../app/tasks/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { printable } from '../../base/text/printable.ts';
 import { saferepr } from '../../base/text/saferepr.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
-import { failTask } from '../../execute/run/run-task.ts';
+import { failTask } from '../../execute/run/settle-lost.ts';
 import type { Delivery } from '../../messaging/contract.ts';
 import { ContentDisallowed, DecodeError, InvalidTaskError } from '../../wire/errors.ts';
 import type { WorkerReason } from '../../wire/messages/dead-letter.ts';
 import { bodyBytes } from '../../wire/messages/message.ts';
 import { headersWithoutDates, type TaskHeaders } from '../../wire/messages/task-message.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
+import type { Announcer } from '../announcer.ts';
 import { missingTask } from '../child/missing-task.ts';
 import type { DeadLetters, Refusal } from '../dead-letters.ts';
 import type { UnknownTasks } from './unknown-tasks.ts';
@@ -34,15 +34,15 @@ export interface Keepers {
 export class Refusals {
   readonly #execution: ExecutionPorts;
   readonly #logger: Logger;
-  readonly #signals: Signals;
+  readonly #announcer: Announcer;
   readonly #keepers: Keepers;
   /** What the log says becomes of a message that is given up. */
   readonly #fate: string;
 
-  constructor(execution: ExecutionPorts, signals: Signals, keepers: Keepers = {}) {
+  constructor(execution: ExecutionPorts, announcer: Announcer, keepers: Keepers = {}) {
     this.#execution = execution;
     this.#logger = execution.logger;
-    this.#signals = signals;
+    this.#announcer = announcer;
     this.#keepers = keepers;
     this.#fate = keepers.deadLetters
       ? 'The message goes to the dead-letter queue.'
@@ -74,11 +74,8 @@ export class Refusals {
   }
 
   unregistered(delivery: Delivery, headers: TaskHeaders): void {
-    const { task, id } = headers;
-    const { queue, message } = delivery;
-    const reason = new NotRegistered(task);
-    const event = { task, id, queue, headers: message.headers, reason };
-    void this.#signals.taskUnknown.send(this.#execution.hostname, event);
+    const reason = new NotRegistered(headers.task);
+    this.#announcer.unknown(delivery, headers, reason);
     const { unknown } = this.#keepers;
     if (unknown) this.#keepUnregistered(delivery, headers, unknown);
     else this.#discardUnregistered(delivery, headers, reason);
@@ -131,9 +128,7 @@ export class Refusals {
   }
 
   #reject(delivery: Delivery, error: Error, reason: WorkerReason): void {
-    const { queue, message } = delivery;
-    const event = { queue, headers: message.headers, reason: error };
-    void this.#signals.taskRejected.send(this.#execution.hostname, event);
+    this.#announcer.refused(delivery, error);
     this.settle(this.giveUp(delivery, { reason, error: exceptionRepr(error) }));
   }
 

@@ -1,14 +1,14 @@
 /** Requests that are not to run, or not to run on: expired, revoked, or killed on request. */
-import type { Signals } from '../../app/signals/signals.ts';
 import { TaskRevokedError } from '../../app/tasks/errors.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
-import { revokeTask } from '../../execute/run/run-task.ts';
+import { revokeTask } from '../../execute/run/settle-lost.ts';
+import type { Announcer, Revocation } from '../announcer.ts';
 import type { Request } from '../request.ts';
 import type { RevokedTasks } from '../revoked-tasks.ts';
 import type { WorkerState } from '../worker-state.ts';
 
 export interface UnwantedPorts {
-  readonly signals: Signals;
+  readonly announcer: Announcer;
   readonly revoked: RevokedTasks;
   /** Somebody has to hear of it when the message cannot be settled. */
   settle(settled: Promise<unknown>): void;
@@ -35,32 +35,23 @@ export class Unwanted {
     if (!expired && !this.#ports.revoked.has(request.id)) return false;
     request.state = 'done';
     this.#state.requests.delete(request);
-    this.#execution.logger.info(`Discarding revoked task: ${request.label}`, {
-      task_id: request.id,
-    });
-    this.#ports.settle(this.#revoke(request, expired ? 'expired' : 'revoked', null));
+    const reason = expired ? 'expired' : 'revoked';
+    this.#ports.settle(this.#revoke(request, { reason, signal: null }));
     return true;
   }
 
   /** The process that ran the request was killed on request: store that, and settle it. */
   async terminated(request: Request, signal: string): Promise<void> {
-    await this.#revoke(request, 'terminated', signal);
+    await this.#revoke(request, { reason: 'terminated', signal });
   }
 
   #isExpired(request: Request): boolean {
     return request.isExpired(this.#execution.clock.now());
   }
 
-  async #revoke(
-    request: Request,
-    reason: 'expired' | 'revoked' | 'terminated',
-    signum: string | null,
-  ): Promise<void> {
-    const { task, id } = request.headers;
-    const terminated = reason === 'terminated';
-    const event = { task, id, terminated, signum, expired: reason === 'expired' };
-    void this.#ports.signals.taskRevoked.send(task, event);
-    const error = new TaskRevokedError(reason);
+  async #revoke(request: Request, revocation: Revocation): Promise<void> {
+    this.#ports.announcer.revoked(request, revocation);
+    const error = new TaskRevokedError(revocation.reason);
     await revokeTask(request.task, request.delivery, this.#execution, error);
     if (!request.isAcknowledged) await request.ack();
   }

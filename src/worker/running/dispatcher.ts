@@ -12,13 +12,13 @@ import type { Logger } from '../../base/logger.ts';
 import { sleep } from '../../base/time/backoff.ts';
 import type { TaskReply } from '../../execute/outcome.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
-import { cancelTask, failTask } from '../../execute/run/run-task.ts';
 import type { Blockage, Pool, PoolEvents } from '../../pool/contract.ts';
-import { type PoolError, Terminated, TimeLimitExceeded } from '../../pool/errors.ts';
-import { exceptionRepr } from '../../wire/results/exception.ts';
+import type { PoolError } from '../../pool/errors.ts';
+import type { Announcer } from '../announcer.ts';
 import type { Request, RequestState } from '../request.ts';
 import type { WorkerState } from '../worker-state.ts';
 import { AwaitingTasks } from './awaiting-tasks.ts';
+import type { Endings } from './endings.ts';
 import { RunTimes } from './run-times.ts';
 
 /** Seconds for the broker to confirm the last early acks when the worker stops. */
@@ -34,13 +34,7 @@ export interface DispatcherPorts {
   readonly unwanted: {
     /** Whether the request expired or was revoked; then it is settled. */
     discard(request: Request): boolean;
-    /** The process that ran the request was killed on request. */
-    terminated(request: Request, signal: string): Promise<void>;
   };
-  /** A run ended, and the broker may not know. */
-  onAckLost(request: Request, reply: TaskReply): void;
-  /** A task answered. */
-  onDone?(request: Request, reply: TaskReply): void;
   /** `onTheWay` has changed. */
   onPace?(): void;
   /** Requests that may wait here when tasks are not short. */
@@ -59,6 +53,8 @@ export class Dispatcher {
   readonly #execution: ExecutionPorts;
   readonly #logger: Logger;
   readonly #ports: DispatcherPorts;
+  readonly #announcer: Announcer;
+  readonly #endings: Endings;
   readonly #options: DispatcherOptions;
   readonly #awaiting: AwaitingTasks;
   #pool!: Pool;
@@ -80,13 +76,15 @@ export class Dispatcher {
   constructor(
     state: WorkerState,
     execution: ExecutionPorts,
-    ports: DispatcherPorts,
+    { announcer, endings, ...ports }: DispatcherPorts & { announcer: Announcer; endings: Endings },
     options: DispatcherOptions,
   ) {
     this.#state = state;
     this.#execution = execution;
     this.#logger = execution.logger;
     this.#ports = ports;
+    this.#announcer = announcer;
+    this.#endings = endings;
     this.#options = options;
     this.#runTimes = new RunTimes(execution.clock);
     this.#awaiting = new AwaitingTasks(execution.logger, {
@@ -114,7 +112,7 @@ export class Dispatcher {
     return Math.max(0, this.#pool.size - this.#submitted.size - this.#starting);
   }
 
-  /** As `Pace.onTheWay`. */
+  /** As `RunTimes.onTheWay`. */
   get onTheWay(): number {
     return this.#options.fair ? 0 : this.#runTimes.onTheWay;
   }
@@ -199,8 +197,7 @@ export class Dispatcher {
     onFailed: (jobId, error) => this.#onFailed(jobId, error),
     onSoftTimeout: (jobId, seconds) => {
       const request = this.#submitted.get(jobId);
-      this.#logger.warning(`Soft time limit (${seconds}s) exceeded for ${request?.label}`);
-      request?.onTimeout(true, seconds);
+      if (request) this.#announcer.timedOut(request, true, seconds);
     },
     onBlocked: blockage => this.#onBlocked(blockage),
     onWaits: (jobId, taskId) => this.#awaiting.note(jobId, taskId),
@@ -231,7 +228,7 @@ export class Dispatcher {
     this.#logger.debug(`Giving back ${surplus.length} messages, as tasks are not short any more`);
     for (const request of surplus.reverse()) {
       this.#state.requests.delete(request);
-      this.#tell(request.giveBack(), request);
+      this.#endings.tell(request.giveBack(), request);
     }
   }
 
@@ -261,7 +258,7 @@ export class Dispatcher {
         if (this.#isShut) return this.#dropUnacknowledged(request, TOO_LATE);
         this.#submit(request);
         // one that came while the ack was on its way
-        if (request.delivery !== delivery) this.#tell(request.ack(), request);
+        if (request.delivery !== delivery) this.#endings.tell(request.ack(), request);
       },
       error => {
         this.#endStarting();
@@ -322,11 +319,7 @@ export class Dispatcher {
     if (!request) return;
     request.state = 'active';
     request.pid = pid;
-    request.onAccepted(pid);
-    this.#state.count(request.headers);
-    if (this.#logger.isEnabledFor('debug')) {
-      this.#logger.debug(`Task accepted: ${request.label} pid:${pid}`);
-    }
+    this.#announcer.started(request, pid);
   }
 
   #onBlocked({ where, seconds, isOver, jobs }: Blockage): void {
@@ -343,47 +336,15 @@ export class Dispatcher {
     const request = this.#finish(jobId);
     if (!request) return;
     if (this.#runTimes.noteRun(request.headers.task, reply.runtime)) this.#ports.onPace?.();
-    this.#ports.onDone?.(request, reply);
-    request.onDone(reply);
-    if (reply.kind === 'failure') request.onFailure(new Error(reply.error));
-    const settled = request.settle(reply);
-    if (settled) this.#tell(settled, request, reply);
+    this.#endings.answered(request, reply);
     this.pump();
   }
 
   #onFailed(jobId: number, error: PoolError): void {
     const request = this.#finish(jobId);
     if (!request) return;
-    request.onFailure(error);
-    this.#tell(this.#settleFailed(request, error), request, replyFor(request, error));
+    this.#endings.lost(request, error);
     this.pump();
-  }
-
-  #settleFailed(request: Request, error: PoolError): Promise<void> {
-    if (!(error instanceof Terminated)) return this.#fail(request, error);
-    if (request.terminatedBy) return this.#ports.unwanted.terminated(request, request.terminatedBy);
-    return request.isCancelled ? this.#giveBack(request) : this.#fail(request, error);
-  }
-
-  async #giveBack(request: Request): Promise<void> {
-    await cancelTask(request.task, request.delivery, this.#execution).catch(error => {
-      this.#logger.error(`${request.label}: ${(error as Error).message}`);
-    });
-    await request.requeue({ counted: false });
-  }
-
-  async #fail(request: Request, error: PoolError): Promise<void> {
-    const timedOut = error instanceof TimeLimitExceeded;
-    const fields = { task: request.headers.task, task_id: request.id };
-    this.#logger.error(`Task handler raised error: ${exceptionRepr(error)}`, fields);
-    if (timedOut) {
-      this.#logger.error(`Hard time limit (${error.limit}s) exceeded for ${request.label}`, fields);
-      request.onTimeout(false, error.limit);
-    }
-    if (timedOut || !request.requeuesWhenLost) {
-      await failTask(request.task, request.delivery, this.#execution, error);
-    }
-    await (timedOut ? request.settleTimeout() : request.settleLost(exceptionRepr(error)));
   }
 
   #finish(jobId: number): Request | undefined {
@@ -400,29 +361,4 @@ export class Dispatcher {
     const count = this.#waiting.length + this.#submitted.size + this.#starting;
     if (this.#idle && count === 0) this.#idle.resolve();
   }
-
-  /** @param reply how the run ended, when the message is settled because it did */
-  #tell(settled: Promise<unknown>, request: Request, reply?: TaskReply): void {
-    settled.then(
-      () => {
-        if (reply && request.acksLate && request.delivery.unheard) {
-          this.#ports.onAckLost(request, reply);
-        }
-      },
-      error => {
-        if (reply && request.acksLate) this.#ports.onAckLost(request, reply);
-        // the run itself is over, with whatever result it has
-        this.#logger.warning(
-          `Couldn't settle ${request.label}, reason: ${(error as Error).message} It may run once more.`,
-          { task_id: request.id },
-        );
-      },
-    );
-  }
-}
-
-/** Settles a message as it was settled after the run had no answer. */
-function replyFor(request: Request, error: PoolError): TaskReply {
-  const acks = error instanceof TimeLimitExceeded || request.terminatedBy !== undefined;
-  return { kind: acks ? 'ignore' : 'failure', runtime: 0, error: exceptionRepr(error) };
 }

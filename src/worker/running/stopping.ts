@@ -7,7 +7,7 @@ import { deferred } from '../../base/deferred.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sleep } from '../../base/time/backoff.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
-import { failTask } from '../../execute/run/run-task.ts';
+import { failTask } from '../../execute/run/settle-lost.ts';
 import type { Pool } from '../../pool/contract.ts';
 import { WorkerLostError } from '../../pool/errors.ts';
 import type { Request } from '../request.ts';
