@@ -170,8 +170,20 @@ function needsTolerance(text: string): boolean {
   return (
     text.includes('__type__') ||
     hasLongInteger(text) ||
-    (text.length > 2 * MAX_DEPTH && mayBeDeep(text))
+    (text.length > 2 * MAX_DEPTH && hasManyBrackets(text) && mayBeDeep(text))
   );
+}
+
+/** Native search is quicker through long texts than `mayBeDeep`. */
+function hasManyBrackets(text: string): boolean {
+  let left = MAX_DEPTH;
+  for (const bracket of '[{') {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
+      left -= 1;
+      if (left < 0) return true;
+    }
+  }
+  return false;
 }
 
 /** Whether the brackets allow more than MAX_DEPTH levels; those in strings count too. */
