@@ -19,18 +19,26 @@ export function dropPrivileges(user: Id | null, group: Id | null): void {
   }
   const uid = user === null ? null : lookUp('User', user, ['-u', '--', String(user)]);
   const gid = group === null ? primaryGroup(user) : groupId(group);
+  let hasChanged: boolean;
   try {
-    if (gid !== null && gid !== process.getgid?.()) process.setgid(gid);
-    if (uid === null || uid === process.getuid?.()) return;
-    joinGroups(uid, gid ?? process.getgid!());
-    process.setuid(uid);
-  } catch (error) {
+    hasChanged = become(uid, gid);
+  } catch (cause) {
+    const who = `user ${user ?? 'as now'}, group ${group ?? 'as now'}`;
     throw new ImproperlyConfigured(
-      `Cannot change to user ${user ?? 'as now'}, group ${group ?? 'as now'}: ${(error as Error).message}. Only root can do that.`,
-      { cause: error },
+      `Cannot change to ${who}: ${(cause as Error).message}. Only root can do that.`,
+      { cause },
     );
   }
-  if (uid !== 0) refuseWayBack();
+  if (hasChanged && uid !== 0) refuseWayBack();
+}
+
+/** Whether the user has changed. */
+function become(uid: number | null, gid: number | null): boolean {
+  if (gid !== null && gid !== process.getgid!()) process.setgid!(gid);
+  if (uid === null || uid === process.getuid!()) return false;
+  joinGroups(uid, gid ?? process.getgid!());
+  process.setuid!(uid);
+  return true;
 }
 
 function joinGroups(uid: number, gid: number): void {

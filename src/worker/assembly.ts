@@ -89,7 +89,7 @@ export async function assemble(
   const ports = { announcer, endings, unwanted };
   const dispatcher = createDispatcher(blueprint, execution, prefetch, ports);
   const admission = new Admission(
-    state,
+    { state, execution },
     {
       task: name => app.tasks.get(name)?.definition,
       line: dispatcher,
@@ -100,7 +100,6 @@ export async function assemble(
     },
     policies,
     { refusals, unwanted },
-    execution,
   );
   const pool = await createPool(blueprint.pool.name, poolOptions(blueprint, dispatcher));
   dispatcher.attach(pool);

@@ -85,33 +85,23 @@ export class Router {
 
   #address(merged: Readonly<Options>): Route {
     const options = withoutAddress(merged);
-    const named = merged.queue as string | Queue | null | undefined;
-    const exchangeName = (merged.exchange ?? '') as string | Exchange;
-    const declared =
-      typeof exchangeName === 'string' && exchangeName !== ''
-        ? this.#queues.exchange(exchangeName)
-        : undefined;
-    const routingKey = (merged.routingKey ?? '') as string;
-    const isExplicit = exchangeName !== '' && routingKey !== '';
-    const target = isExplicit && !named ? undefined : this.#queue(named);
-    const type = (merged.exchangeType ??
-      declared?.type ??
-      target?.exchange.type ??
-      'direct') as ExchangeType;
+    const address = this.#addressIn(merged);
+    const { queue: named, exchange: given, routingKey } = address;
+    if (given !== '' && routingKey !== '' && !named) return { ...explicit(address), options };
+    const target = this.#queue(named);
+    const keyIsMissing = !named && routingKey === '' && isElsewhere(given, target);
+    return { ...(keyIsMissing ? keyless(address, target) : toQueue(address, target)), options };
+  }
 
-    if (target && !named && isElsewhere(exchangeName, target) && routingKey === '') {
-      const to = declared ?? exchangeName;
-      return { ...keyless(to, merged.exchangeType ?? declared?.type, target), options };
-    }
-    if (target && !isExplicit && type === 'direct') {
-      return { queue: target, exchange: DEFAULT_EXCHANGE, routingKey: target.name, options };
-    }
-    const to = declared?.type === type ? declared : exchangeName;
+  #addressIn({ queue, exchange, exchangeType, routingKey }: Readonly<Options>): Address {
+    const given = (exchange ?? '') as string | Exchange;
+    const isName = typeof given === 'string' && given !== '';
     return {
-      queue: target && isBroadcast(target) ? undefined : target,
-      exchange: to === '' ? (target?.exchange ?? DEFAULT_EXCHANGE) : entity(to, type),
-      routingKey: routingKey || (target?.routingKey ?? ''),
-      options,
+      queue: queue as string | Queue | null | undefined,
+      exchange: given,
+      declared: isName ? this.#queues.exchange(given) : undefined,
+      type: (exchangeType ?? undefined) as ExchangeType | undefined,
+      routingKey: (routingKey ?? '') as string,
     };
   }
 
@@ -126,16 +116,55 @@ function isElsewhere(given: string | Exchange, { exchange }: Queue): boolean {
   return name !== '' && name !== exchange.name;
 }
 
+/** What a call and its route say about where it goes. */
+interface Address {
+  readonly queue: string | Queue | null | undefined;
+  /** `''` for none. */
+  readonly exchange: string | Exchange;
+  /** The exchange of that name, if a queue declares it. */
+  readonly declared: Exchange | undefined;
+  readonly type: ExchangeType | undefined;
+  readonly routingKey: string;
+}
+
+/** A call that names an exchange and a routing key needs no queue. */
+function explicit({
+  exchange: given,
+  declared,
+  type,
+  routingKey,
+}: Address): Omit<Route, 'options'> {
+  const wanted = type ?? declared?.type ?? 'direct';
+  const to = declared?.type === wanted ? declared : entity(given, wanted);
+  return { queue: undefined, exchange: to, routingKey };
+}
+
+/** A call for a queue, straight into it or by way of an exchange. */
+function toQueue(address: Address, target: Queue): Omit<Route, 'options'> {
+  const { exchange: given, declared, routingKey } = address;
+  const isExplicit = given !== '' && routingKey !== '';
+  const type = address.type ?? declared?.type ?? target.exchange.type;
+  if (!isExplicit && type === 'direct') {
+    return { queue: target, exchange: DEFAULT_EXCHANGE, routingKey: target.name };
+  }
+  const to = declared?.type === type ? declared : given;
+  return {
+    queue: isBroadcast(target) ? undefined : target,
+    exchange: to === '' ? target.exchange : entity(to, type),
+    routingKey: routingKey || (target.routingKey ?? ''),
+  };
+}
+
 /**
  * Where a call goes that names an exchange and no routing key.
  * @throws ImproperlyConfigured for an exchange that needs one to know the queue
  */
 function keyless(
-  given: string | Exchange,
-  type: unknown,
+  { exchange: given, declared, type }: Address,
   { routingKey }: Queue,
 ): Omit<Route, 'options'> {
-  const to = typeof given === 'string' ? entity(given, (type ?? 'direct') as ExchangeType) : given;
+  const known = declared ?? given;
+  const to = typeof known === 'string' ? entity(known, type ?? 'direct') : known;
   if (to.type === 'fanout' || to.type === 'headers') {
     return { queue: undefined, exchange: to, routingKey };
   }

@@ -35,12 +35,7 @@ export interface SecurityOptions {
  *   SecurityError for keys and certificates that cannot be used
  */
 export function setUpSecurity(conf: Settings, options: SecurityOptions): void {
-  const accept = conf.get('accept_content');
-  if (conf.get('task_serializer') !== 'auth' || accept.length !== 1 || accept[0] !== 'auth') {
-    throw new ImproperlyConfigured(
-      'Signed messages need task_serializer = "auth" and accept_content = ["auth"]: there is no point in signing messages that are not checked.',
-    );
-  }
+  refuseUnchecked(conf);
   const key = options.key ?? conf.get('security_key');
   const cert = options.cert ?? conf.get('security_certificate');
   const store = options.store ?? conf.get('security_cert_store');
@@ -60,6 +55,14 @@ export function setUpSecurity(conf: Settings, options: SecurityOptions): void {
       serializer,
       accept: acceptedContentTypes(['json', serializer, ...(options.allowedSerializers ?? [])]),
     }),
+  );
+}
+
+function refuseUnchecked(conf: Settings): void {
+  const accept = conf.get('accept_content');
+  if (conf.get('task_serializer') === 'auth' && accept.length === 1 && accept[0] === 'auth') return;
+  throw new ImproperlyConfigured(
+    'Signed messages need task_serializer = "auth" and accept_content = ["auth"]: there is no point in signing messages that are not checked.',
   );
 }
 

@@ -105,12 +105,7 @@ export function redisTls(
   // without `ssl_` a URL's password is that of the server
   const option = (name: string) => given[`ssl_${name}`] ?? settings[name] ?? undefined;
   const tls: ConnectionOptions = { rejectUnauthorized: verifies(option('cert_reqs')) };
-  const ca = file(option('ca_certs'), 'ssl_ca_certs');
-  const cert = file(option('certfile'), 'ssl_certfile');
-  const key = file(option('keyfile'), 'ssl_keyfile');
-  if (ca) tls.ca = ca;
-  if (cert) tls.cert = cert;
-  if (key) tls.key = key;
+  readFiles(tls, option);
   if (/^(false|no|0)$/i.test(String(option('check_hostname') ?? ''))) {
     tls.checkServerIdentity = () => undefined;
   }
@@ -120,6 +115,18 @@ export function redisTls(
   const server = option('server_hostname') ?? url.host ?? 'localhost';
   if (typeof server === 'string' && !/^[\d.]+$|:/.test(server)) tls.servername = server;
   return tls;
+}
+
+function readFiles(tls: ConnectionOptions, option: (name: string) => unknown): void {
+  const files = [
+    ['ca', 'ca_certs'],
+    ['cert', 'certfile'],
+    ['key', 'keyfile'],
+  ] as const;
+  for (const [part, name] of files) {
+    const content = file(option(name), `ssl_${name}`);
+    if (content) tls[part] = content;
+  }
 }
 
 function sentinelOptions(

@@ -56,17 +56,16 @@ const isLong = (expiration: string | null | undefined): boolean =>
   expiration !== undefined && Number(expiration) > LONGEST_EXPIRATION;
 
 const DIGITS = /^\d+$/;
+const isPriority = (value: number) => Number.isInteger(value) && value >= 0 && value <= 255;
 
 function check({ delivery_mode: mode, priority, expiration }: MessageProperties): void {
-  if (mode !== undefined && mode !== null && mode !== 1 && mode !== 2) {
+  if (mode != null && mode !== 1 && mode !== 2) {
     throw new RangeError(`delivery_mode should be 1 or 2, not ${JSON.stringify(mode)}`);
   }
-  if (priority !== undefined && priority !== null) {
-    if (!(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
-      throw new RangeError(`priority should be 0 to 255, not ${priority}`);
-    }
+  if (priority != null && !isPriority(priority)) {
+    throw new RangeError(`priority should be 0 to 255, not ${priority}`);
   }
-  if (expiration !== undefined && expiration !== null && !DIGITS.test(expiration)) {
+  if (expiration != null && !DIGITS.test(expiration)) {
     throw new RangeError(
       `expiration should be a text of whole milliseconds, not ${JSON.stringify(expiration)}`,
     );

@@ -54,11 +54,10 @@ export class Admission {
   #isStopped = false;
 
   constructor(
-    state: WorkerState,
+    { state, execution }: { state: WorkerState; execution: ExecutionPorts },
     ports: AdmissionPorts,
     policies: IntakePolicies,
     { refusals, unwanted }: { refusals: Refusals; unwanted: Unwanted },
-    execution: ExecutionPorts,
   ) {
     this.#state = state;
     this.#ports = ports;
@@ -92,10 +91,15 @@ export class Admission {
     if (this.#isStopped || !this.#ports.line.isReady || problem || redelivered) return false;
     if (!isTaskMessage(message, accept) || !accept.has(message.contentType)) return false;
     const headers = attempt(() => readTaskHeaders(message, accept));
-    const task = headers && this.#ports.task(headers.task);
-    if (!task || task.isRemote || task.resolved.acksLate || headers.eta !== null) return false;
-    const isLimited = this.#policies.rateLimits?.limits(task) ?? false;
-    return !isLimited && headers.expires === null && !this.#policies.revoked.has(headers.id);
+    return headers !== undefined && this.#isFree(headers);
+  }
+
+  /** Whether nothing keeps the task from starting now, and from being acknowledged before. */
+  #isFree({ task: name, id, eta, expires }: TaskHeaders): boolean {
+    const task = this.#ports.task(name);
+    if (!task || task.isRemote || task.resolved.acksLate) return false;
+    if (eta !== null || expires !== null || this.#policies.revoked.has(id)) return false;
+    return !this.#policies.rateLimits?.limits(task);
   }
 
   /** Forget what waits for its time; the messages stay with the broker. */
