@@ -1,12 +1,11 @@
 /** What the methods of an app take besides tasks and calls, by name and kind. */
-import { isClass, isErrorClass, isRecord } from '../base/kind-of.ts';
+import { isClass, isErrorClass, isMap, isRecord } from '../base/kind-of.ts';
 import {
   any,
   checkArgument,
   checkOptions,
   code,
   flag,
-  isMap,
   type Kind,
   type Kinds,
   name,

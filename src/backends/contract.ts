@@ -15,8 +15,6 @@ export interface ResultBackend {
   readonly name: string;
   /** Without password, as Celery prints it in the banner. */
   readonly url: string;
-  /** Whether documents disappear by themselves after `result_expires`. All stores of ours do. */
-  readonly expiresItself: boolean;
   /** Results reach only the process that sent the task; nobody else can ask for them. */
   readonly onlyForSender?: boolean;
   /** Opens connections and creates what is missing. Idempotent; other calls do it when needed. */

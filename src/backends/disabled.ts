@@ -6,7 +6,6 @@ import type { ResultBackend } from './contract.ts';
 export class DisabledBackend implements ResultBackend {
   readonly name = 'disabled';
   readonly url = 'disabled://';
-  readonly expiresItself = true;
   readonly subscriptions = 0;
 
   async start(): Promise<void> {}

@@ -44,7 +44,6 @@ export function forgetMemory(url: string): void {
 export class MemoryBackend implements ResultBackend {
   readonly name = 'memory';
   readonly url: string;
-  readonly expiresItself = true;
   readonly #memory: SharedMemory;
   readonly #listeners = new Listeners();
   readonly #lifetimeMs: number;

@@ -64,6 +64,18 @@ export function className(value: object): string {
   }
 }
 
+/** Any object but an array: options, whoever made them. */
+export function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A mapping of this realm, as decoders make it, as opposed to a list, a Date, bytes or a value of Python's. */
+export function isPlainRecord(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
 /** Whether it was made by a literal, `JSON.parse` or `Object.create(null)`, in whatever realm. */
 export function isRecord(value: object): boolean {
   const proto = protoOf(value);

@@ -3,7 +3,7 @@
  * finds `acks_late`, a time limit in quotes or `get(5)`. Values that need more than that are
  * checked where they are used.
  */
-import { isRecord } from './kind-of.ts';
+import { isMap, isRecord } from './kind-of.ts';
 import { didYouMean } from './text/nearest.ts';
 import { saferepr } from './text/saferepr.ts';
 import { LONGEST_SECONDS, secondsHint } from './time/seconds.ts';
@@ -17,9 +17,6 @@ export interface Kind {
 }
 
 export type Kinds<Options> = Readonly<Record<keyof Options, Kind>>;
-
-export const isMap = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export const any: Kind = { words: '', accepts: () => true };
 export const flag: Kind = {

@@ -2,6 +2,7 @@
  * A call of a task as data: the dictionary that Celery puts on the wire for callbacks,
  * errbacks and the rest of a chain.
  */
+import { isMap } from '../base/kind-of.ts';
 import { InvalidTaskError } from '../wire/errors.ts';
 import type { TaskCall } from '../wire/messages/task-message.ts';
 import { PyDateTime } from '../wire/serializers/typed-value.ts';
@@ -28,10 +29,6 @@ export interface SignatureRoute {
   readonly routingKey?: string;
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /**
  * Reads one signature of one plain task.
  *
@@ -39,11 +36,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
  *   or callback needs a canvas, and losing it silently would lose work
  */
 export function readSignature(data: unknown): SignatureData {
-  if (!isRecord(data) || typeof data.task !== 'string') {
+  if (!isMap(data) || typeof data.task !== 'string') {
     throw new InvalidTaskError(`Not a signature: ${JSON.stringify(data)?.slice(0, 200)}`);
   }
   const type = data.subtask_type ?? null;
-  const nested = isRecord(data.options) ? data.options.chord : undefined;
+  const nested = isMap(data.options) ? data.options.chord : undefined;
   if (type !== null || nested) {
     throw new InvalidTaskError(
       `The workflow continues with ${nested ? 'a chord' : `a ${String(type)}`} (${data.task}); this worker runs plain tasks, chains of them and their callbacks.`,
@@ -52,8 +49,8 @@ export function readSignature(data: unknown): SignatureData {
   return {
     task: data.task,
     args: Array.isArray(data.args) ? data.args : [],
-    kwargs: isRecord(data.kwargs) ? data.kwargs : {},
-    options: isRecord(data.options) ? data.options : {},
+    kwargs: isMap(data.kwargs) ? data.kwargs : {},
+    options: isMap(data.options) ? data.options : {},
     subtask_type: null,
     immutable: data.immutable === true,
   };
@@ -118,7 +115,7 @@ export function signatureCall(
     callbacks: list(options.link),
     errbacks: list(options.link_error),
     chain: Array.isArray(options.chain) ? options.chain : null,
-    headers: isRecord(options.headers) ? options.headers : {},
+    headers: isMap(options.headers) ? options.headers : {},
   };
   const priority = numeric(options.priority);
   const serializer = text(options.serializer);

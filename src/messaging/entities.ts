@@ -1,11 +1,12 @@
 /** Queues and exchanges as plain data, with AMQP's meaning and Celery's defaults. */
+
 import { randomUUID } from 'node:crypto';
+import { isMap } from '../base/kind-of.ts';
 import {
   checkArgument,
   checkOptions,
   count,
   flag,
-  isMap,
   type Kind,
   type Kinds,
   listOf,

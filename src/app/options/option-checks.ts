@@ -1,7 +1,7 @@
 /** The options of tasks, of calls and of routes, by name and kind. */
 
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { isErrorClass, isRecord } from '../../base/kind-of.ts';
+import { isErrorClass, isMap, isRecord } from '../../base/kind-of.ts';
 import {
   abortSignal,
   any,
@@ -10,7 +10,6 @@ import {
   code,
   count,
   flag,
-  isMap,
   type Kind,
   type Kinds,
   list,

@@ -1,10 +1,10 @@
 /** Calls that are given as data (`link`, `linkError`), by name and kind, in Celery's spelling. */
+import { isMap } from '../../base/kind-of.ts';
 import {
   any,
   count,
   firstSlip,
   flag,
-  isMap,
   type Kind,
   type Kinds,
   list,

@@ -2,7 +2,8 @@
 
 import { RecentMap } from '../../base/collections/recent-map.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { checkArgument, isMap, type Kind, names as texts } from '../../base/option-kinds.ts';
+import { isMap } from '../../base/kind-of.ts';
+import { checkArgument, type Kind, names as texts } from '../../base/option-kinds.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import {
   EXCHANGE_TYPES,

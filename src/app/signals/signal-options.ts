@@ -1,9 +1,9 @@
 /** What connects to a signal, by name and kind. */
+import { isMap } from '../../base/kind-of.ts';
 import {
   checkArgument,
   checkOptions,
   code,
-  isMap,
   type Kind,
   type Kinds,
   name,

@@ -43,7 +43,6 @@ interface Open extends HealingClient {
 export class RedisBackend implements ResultBackend {
   readonly name = 'redis';
   readonly url: string;
-  readonly expiresItself = true;
   readonly #options: BackendOptions;
   readonly #urls: RedisUrls;
   readonly #taskPrefix: string;

@@ -27,7 +27,6 @@ const MAX_UNREAD = 100_000;
 export class RpcBackend implements ResultBackend {
   readonly name = 'rpc';
   readonly url = 'rpc://';
-  readonly expiresItself = true;
   readonly onlyForSender = true;
   readonly #messaging: MessagingPort;
   readonly #messages: ReplyMessages;

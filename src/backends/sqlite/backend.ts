@@ -26,7 +26,6 @@ const PURGE_EVERY_MS = 60_000;
 export class SqliteBackend implements ResultBackend {
   readonly name = 'database';
   readonly url: string;
-  readonly expiresItself = true;
   readonly #location: SqliteLocation;
   readonly #names: TableNames;
   /** Seconds; 0 is for ever. */

@@ -7,10 +7,10 @@
  * the message comes back early, and is parked again.
  */
 
+import { isPlainRecord } from '../../base/kind-of.ts';
 import { Unroutable } from '../../drivers/errors.ts';
 import { publishedHeaders } from '../../wire/messages/dead-letter.ts';
 import type { Message, MessageProperties } from '../../wire/messages/message.ts';
-import { isRecord } from '../../wire/messages/task-body.ts';
 import { DEFAULT_EXCHANGE, type Queue, queue } from '../entities.ts';
 import type { Declarations } from './declarations.ts';
 import type { Publisher } from './publishing/publisher.ts';
@@ -85,7 +85,7 @@ export function parkedMessage({ exchange, routingKey, message }: Arrival): Messa
 export function unparked(arrival: Arrival): Arrival {
   const { message } = arrival;
   const note = message.headers[PARKED];
-  if (note === undefined || !isRecord(note)) return arrival;
+  if (note === undefined || !isPlainRecord(note)) return arrival;
   const { [PARKED]: _, ...headers } = publishedHeaders(message.headers);
   const properties: MessageProperties = { ...message.properties };
   if (typeof note.expiration === 'string') properties.expiration = note.expiration;

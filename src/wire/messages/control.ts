@@ -2,10 +2,10 @@
  * Remote control as it travels (Celery: pidbox): a request broadcast to all nodes, and the
  * reply of each.
  */
+import { isPlainRecord } from '../../base/kind-of.ts';
 import { decodeContent, serializerNamed } from '../content.ts';
 import { DecodeError } from '../errors.ts';
 import { bodyBytes, type Message } from './message.ts';
-import { isRecord } from './task-body.ts';
 
 /** Names of exchanges and queues for the setting `control_exchange` (`celery`). */
 export const controlNames = {
@@ -81,7 +81,7 @@ function controlMessage(
 function decodeControl(message: Message, accept: ReadonlySet<string>): Record<string, unknown> {
   const { contentType, contentEncoding } = message;
   const body = decodeContent(bodyBytes(message), contentType, contentEncoding, accept);
-  if (!isRecord(body)) throw new DecodeError('A control message must be an object.');
+  if (!isPlainRecord(body)) throw new DecodeError('A control message must be an object.');
   return body;
 }
 
@@ -94,13 +94,13 @@ export function readControlRequest(message: Message, accept: ReadonlySet<string>
   const { destination, matcher, reply_to: replyTo } = body;
   return {
     method: body.method,
-    arguments: isRecord(body.arguments) ? body.arguments : {},
+    arguments: isPlainRecord(body.arguments) ? body.arguments : {},
     destination: Array.isArray(destination) ? destination.map(String) : null,
     pattern: typeof body.pattern === 'string' ? body.pattern : null,
     matcher: matcher === 'glob' || matcher === 'pcre' ? matcher : null,
     ticket: typeof body.ticket === 'string' ? body.ticket : '',
     replyTo:
-      isRecord(replyTo) && typeof replyTo.routing_key === 'string'
+      isPlainRecord(replyTo) && typeof replyTo.routing_key === 'string'
         ? { exchange: String(replyTo.exchange ?? ''), routingKey: replyTo.routing_key }
         : undefined,
   };

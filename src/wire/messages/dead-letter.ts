@@ -3,10 +3,10 @@
  * header more that says how it died. Messages that RabbitMQ itself dead-lettered are understood
  * by their `x-death` headers.
  */
+import { isPlainRecord } from '../../base/kind-of.ts';
 import { fromIso, toIso } from '../dates.ts';
 import { DELIVERY_COUNT, deliveryCount } from './envelope.ts';
 import type { Headers, Message, MessageProperties } from './message.ts';
-import { isRecord } from './task-body.ts';
 
 /** The header of ours. Python workers see it as a custom header of the task. */
 export const DEAD_LETTER = 'tscelery_dead_letter';
@@ -103,14 +103,14 @@ export function buryMessage(
 /** How the message died; undefined when it is no dead letter. Never throws. */
 export function readDeadLetter(message: Message): DeadLetter | undefined {
   const note = message.headers[DEAD_LETTER];
-  return isRecord(note) ? fromWorker(note) : fromBroker(message.headers);
+  return isPlainRecord(note) ? fromWorker(note) : fromBroker(message.headers);
 }
 
 /** The message as it was published first. */
 export function reviveMessage(message: Message): Message {
   const note = message.headers[DEAD_LETTER];
   const properties: MessageProperties = { ...message.properties };
-  if (isRecord(note)) {
+  if (isPlainRecord(note)) {
     delete properties.delivery_mode;
     if (typeof note.delivery_mode === 'number') properties.delivery_mode = note.delivery_mode;
     if (typeof note.expiration === 'string') properties.expiration = note.expiration;
@@ -140,7 +140,7 @@ const WAITING_ROOM = /(^|_)celery_delayed_\d+$|^tscelery\.(delayed|parked)\b/;
 function fromBroker(headers: Headers): DeadLetter | undefined {
   const deaths = Array.isArray(headers['x-death']) ? headers['x-death'] : [];
   const death = deaths.find(
-    (each: unknown) => isRecord(each) && !WAITING_ROOM.test(text(each.queue)),
+    (each: unknown) => isPlainRecord(each) && !WAITING_ROOM.test(text(each.queue)),
   ) as Record<string, unknown> | undefined;
   if (!death) return undefined;
   const keys = death['routing-keys'];
@@ -167,7 +167,7 @@ function secondsOf(value: unknown): number | undefined {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return Number(value);
   if (value instanceof Date) return value.getTime() / 1000;
-  if (isRecord(value)) return secondsOf(value.value);
+  if (isPlainRecord(value)) return secondsOf(value.value);
   if (typeof value !== 'string') return undefined;
   try {
     return fromIso(value);

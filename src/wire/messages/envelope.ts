@@ -4,10 +4,10 @@
  * write all of them, and survive whatever we read.
  */
 
+import { isPlainRecord } from '../../base/kind-of.ts';
 import { DecodeError } from '../errors.ts';
 import { jsonDecode, jsonEncode } from '../serializers/json.ts';
 import type { BodyEncoding, Headers, Message, MessageProperties } from './message.ts';
-import { isRecord } from './task-body.ts';
 
 export interface EnvelopeAddress {
   /** Empty when the routing key is a queue's name. */
@@ -105,7 +105,7 @@ export function markRedelivered(raw: string, options: { counted?: boolean } = {}
 
 function readEnvelope(raw: string, options?: { typed: boolean }): Record<string, unknown> {
   const value = jsonDecode(raw, options);
-  if (!isRecord(value)) {
+  if (!isPlainRecord(value)) {
     throw new DecodeError(`Not a message envelope: ${excerpt(raw)} is not an object.`);
   }
   if (!('body' in value || 'headers' in value || 'properties' in value)) {
@@ -166,7 +166,7 @@ function messageProperties(read: Record<string, unknown>): MessageProperties {
 
 /** Typed values, bytes for example, are no record: they have methods to iterate over. */
 function asRecord(value: unknown): Headers {
-  return isRecord(value) ? value : {};
+  return isPlainRecord(value) ? value : {};
 }
 
 function textOr(value: unknown, fallback: string): string {

@@ -1,5 +1,6 @@
 /** The arguments of a task message and what is to be sent when it is done. */
 
+import { isPlainRecord } from '../../base/kind-of.ts';
 import { saferepr } from '../../base/text/saferepr.ts';
 import { decompress } from '../compression/compression.ts';
 import { assertAccepted, decodeContent } from '../content.ts';
@@ -29,7 +30,7 @@ export function readTaskBody(message: Message, accept: ReadonlySet<string>): Tas
     if (body.length < 2) throw invalid('its body is not [args, kwargs, embed]');
     return readParts(body[0], body[1], body[2]);
   }
-  if (isRecord(body) && ('args' in body || 'task' in body)) {
+  if (isPlainRecord(body) && ('args' in body || 'task' in body)) {
     return readParts(body.args, body.kwargs, body);
   }
   throw invalid(`its body is ${saferepr(body, { maxLength: 80 })}, not [args, kwargs, embed]`);
@@ -57,7 +58,7 @@ function isJsonText(message: Message): boolean {
 }
 
 function readParts(args: unknown, kwargs: unknown, embed: unknown): TaskBody {
-  const parts = isRecord(embed) ? embed : {};
+  const parts = isPlainRecord(embed) ? embed : {};
   return {
     args: readArgs(args),
     kwargs: readKwargs(kwargs),
@@ -76,7 +77,7 @@ function readArgs(args: unknown): unknown[] {
 
 function readKwargs(kwargs: unknown): Record<string, unknown> {
   if (kwargs === undefined || kwargs === null) return {};
-  if (isRecord(kwargs)) return kwargs;
+  if (isPlainRecord(kwargs)) return kwargs;
   throw invalid(`its keyword arguments are ${saferepr(kwargs, { maxLength: 80 })}, not a mapping`);
 }
 
@@ -88,11 +89,4 @@ function signaturesOrNull(value: unknown, name: string): unknown[] | null {
 
 function invalid(what: string): InvalidTaskError {
   return new InvalidTaskError(`Not a valid task message: ${what}.`);
-}
-
-/** A mapping, as opposed to a list, a Date, bytes or one of Python's values. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }

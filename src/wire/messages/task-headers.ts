@@ -4,13 +4,14 @@
  */
 
 import { CeleryError } from '../../base/errors.ts';
+import { isPlainRecord } from '../../base/kind-of.ts';
 import { argsRepr, saferepr } from '../../base/text/saferepr.ts';
 import { acceptedContentTypes } from '../content.ts';
 import { fromIso } from '../dates.ts';
 import { DecodeError, InvalidTaskError } from '../errors.ts';
 import { TypedValue } from '../serializers/json.ts';
 import type { Headers, Message } from './message.ts';
-import { decodeBody, isRecord } from './task-body.ts';
+import { decodeBody } from './task-body.ts';
 
 export interface TaskHeaders {
   readonly task: string;
@@ -92,7 +93,7 @@ export function isTaskMessage(message: Message, accept: ReadonlySet<string> = JS
   if ('task' in message.headers) return true;
   try {
     const body = decodeBody(message, accept);
-    return isRecord(body) && 'task' in body;
+    return isPlainRecord(body) && 'task' in body;
   } catch {
     return false;
   }
@@ -118,7 +119,7 @@ function protocol1Fields(message: Message, accept: ReadonlySet<string>): Headers
       cause: error,
     });
   }
-  if (!isRecord(body) || !('task' in body)) {
+  if (!isPlainRecord(body) || !('task' in body)) {
     throw new InvalidTaskError('The message is not a task: no task in its headers or its body.');
   }
   const { taskset, args, kwargs } = body;
@@ -158,7 +159,7 @@ function readFields(fields: Headers, message: Message, protocol: 1 | 2): TaskHea
     replyTo: textOrNull(properties.reply_to) ?? '',
     correlationId: textOrNull(properties.correlation_id) ?? id,
     stampedHeaders: textsOrNull(fields.stamped_headers),
-    stamps: isRecord(fields.stamps) ? fields.stamps : {},
+    stamps: isPlainRecord(fields.stamps) ? fields.stamps : {},
     compression: textOrNull(message.headers.compression),
     lang: textOrNull(fields.lang) ?? '',
     protocol,

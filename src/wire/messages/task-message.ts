@@ -4,6 +4,7 @@
  */
 
 import { hostname } from 'node:os';
+import { isPlainRecord } from '../../base/kind-of.ts';
 import { argsRepr, saferepr } from '../../base/text/saferepr.ts';
 import { compress } from '../compression/compression.ts';
 import { serializerNamed } from '../content.ts';
@@ -122,12 +123,6 @@ function assertCall(call: TaskCall): void {
   if (!isPlainRecord(call.kwargs)) {
     throw new TypeError(`Task keyword arguments must be an object, not ${saferepr(call.kwargs)}.`);
   }
-}
-
-function isPlainRecord(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }
 
 /** Header names and their order are Celery 5.6's. */

@@ -21,17 +21,3 @@ export function taskMetaKey(taskId: string, prefix = ''): string {
 export function groupMetaKey(groupId: string, prefix = ''): string {
   return `${prefix}celery-taskset-meta-${groupId}`;
 }
-
-export interface ChordKeys {
-  /** Sorted set (or list) of the results of the chord's header. */
-  readonly results: string;
-  /** Number of tasks in the header, as decimal text. */
-  readonly size: string;
-  /** Tasks added to the header later. */
-  readonly extra: string;
-}
-
-export function chordKeys(groupId: string, prefix = ''): ChordKeys {
-  const key = groupMetaKey(groupId, prefix);
-  return { results: `${key}.j`, size: `${key}.s`, extra: `${key}.t` };
-}

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  chordKeys,
   groupMetaKey,
   resultKeyPrefix,
   taskMetaKey,
@@ -11,11 +10,6 @@ describe('a key of the result store', () => {
   test('is spelled as by Celery', () => {
     assert.equal(taskMetaKey('1'), 'celery-task-meta-1');
     assert.equal(groupMetaKey('g'), 'celery-taskset-meta-g');
-    assert.deepEqual(chordKeys('g'), {
-      results: 'celery-taskset-meta-g.j',
-      size: 'celery-taskset-meta-g.s',
-      extra: 'celery-taskset-meta-g.t',
-    });
   });
 
   test('begins with the global prefix, set off once', () => {
