@@ -52,6 +52,8 @@ export class Admission {
   readonly #clock: Clock;
   readonly #timers = new Map<Request, Timer>();
   #isStopped = false;
+  /** What was read when a transport asked whether it may acknowledge on arrival. */
+  #looked: { readonly delivery: Delivery; readonly headers: TaskHeaders } | undefined;
 
   constructor(
     { state, execution }: { state: WorkerState; execution: ExecutionPorts },
@@ -71,6 +73,7 @@ export class Admission {
 
   receiveAll(deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries) this.receive(delivery);
+    this.#looked = undefined;
     this.#ports.line.pump();
   }
 
@@ -91,6 +94,7 @@ export class Admission {
     if (this.#isStopped || !this.#ports.line.isReady || problem || redelivered) return false;
     if (!isTaskMessage(message, accept) || !accept.has(message.contentType)) return false;
     const headers = attempt(() => readTaskHeaders(message, accept));
+    this.#looked = headers && { delivery, headers };
     return headers !== undefined && this.#isFree(headers);
   }
 
@@ -118,6 +122,7 @@ export class Admission {
 
   #readHeaders(delivery: Delivery): TaskHeaders | undefined {
     try {
+      if (this.#looked?.delivery === delivery) return this.#looked.headers;
       if (delivery.problem) throw delivery.problem;
       const { accept } = this.#execution;
       if (isTaskMessage(delivery.message, accept)) return readTaskHeaders(delivery.message, accept);

@@ -73,6 +73,8 @@ export class LeasedIntake implements Settler {
   #nextTag = 1;
   /** The message that was next in its list when a wait ended. */
   #next: string | undefined;
+  /** That message, which the claim that is on its way may bring. */
+  #seen: RedisDelivery | undefined;
   /** Acknowledged on arrival by a claim whose reply is not here. */
   #unheardOf: RedisDelivery | undefined;
   /** The first tag of a claim that is on its way. */
@@ -365,7 +367,9 @@ export class LeasedIntake implements Settler {
     for (const { list, text } of reply.claimed) {
       const queue = lists.queues[list]!;
       const tag = `${this.#id}-${number++}`;
-      const delivery = new RedisDelivery(text, tag, queue, lists.keys[list]!, this);
+      const delivery =
+        this.#seenAs(text, tag, lists.keys[list]!) ??
+        new RedisDelivery(text, tag, queue, lists.keys[list]!, this);
       this.#averageLength += (text.length - this.#averageLength) / 16;
       served.add(queue);
       if (reply.isFirstAcked && tagNumber(tag) === first) this.#ackedOnArrival(delivery);
@@ -397,12 +401,20 @@ export class LeasedIntake implements Settler {
   #promptly(number: number): RedisDelivery | undefined {
     const raw = this.#next;
     this.#next = undefined;
+    this.#seen = undefined;
     const { acksOnArrival } = this.#options;
     const [list] = this.#order.lists.keys;
     if (raw === undefined || !acksOnArrival || list === undefined) return undefined;
     const queue = this.#order.lists.queues[0]!;
     const delivery = new RedisDelivery(raw, `${this.#id}-${number}`, queue, list, this);
+    this.#seen = delivery;
     return acksOnArrival(delivery) ? delivery : undefined;
+  }
+
+  /** The message seen while waiting need not be read twice. */
+  #seenAs(text: string, tag: string, list: string): RedisDelivery | undefined {
+    const seen = this.#seen;
+    return seen?.tag === tag && seen.list === list && seen.raw === text ? seen : undefined;
   }
 
   #ackedOnArrival(delivery: RedisDelivery): void {
