@@ -78,12 +78,8 @@ export type { TaskLogger } from './execute/logs/task-logger.ts';
 export type { TaskReply } from './execute/outcome.ts';
 export type { DeliveryInfo, TaskRequest } from './execute/request.ts';
 export type { RetryOptions } from './execute/retry-options.ts';
-export {
-  currentTask,
-  getTaskLogger,
-  type StateUpdate,
-  TaskContext,
-} from './execute/task-context.ts';
+export type { StateUpdate } from './execute/state-update.ts';
+export { currentTask, getTaskLogger, TaskContext } from './execute/task-context.ts';
 export {
   binding,
   broadcast,

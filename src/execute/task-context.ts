@@ -15,14 +15,7 @@ import { MaxRetriesExceededError, Retry } from './errors.ts';
 import { TaskLogger, taskFields } from './logs/task-logger.ts';
 import type { TaskRequest } from './request.ts';
 import { checkRetryOptions, type RetryOptions } from './retry-options.ts';
-
-export interface StateUpdate {
-  /** Any word; `PROGRESS` is customary. */
-  readonly state: string;
-  readonly meta?: unknown;
-  /** Default: this task. */
-  readonly taskId?: string;
-}
+import { checkStateUpdate, type StateUpdate } from './state-update.ts';
 
 /** What a context needs from whoever runs the task. */
 export interface ContextHost {
@@ -153,8 +146,11 @@ export class TaskContext {
   /**
    * Store a state of this task that clients can see while it runs. Celery: `update_state`.
    * Resolves when it is stored.
+   *
+   * @throws TypeError for an option that does not exist or is of the wrong kind, and without a state
    */
-  updateState(update: StateUpdate): Promise<void> {
+  async updateState(update: StateUpdate): Promise<void> {
+    checkStateUpdate(update);
     return this.#host.updateState(update);
   }
 

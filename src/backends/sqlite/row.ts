@@ -1,6 +1,7 @@
 /** Between result documents and rows of Python's tables. */
 import { fromIso, toIso } from '../../wire/dates.ts';
 import type { ResultMeta } from '../../wire/results/result-meta.ts';
+import { PENDING } from '../../wire/results/states.ts';
 import { pickleDecode, pickleEncode } from '../../wire/serializers/pickle.ts';
 import type { ResultCodec } from '../result-codec.ts';
 import type { TaskRow } from './tables.ts';
@@ -26,7 +27,7 @@ export function toRow(meta: ResultMeta, codec: ResultCodec): TaskRow {
 export function fromRow(row: TaskRow, codec: ResultCodec): ResultMeta {
   return {
     task_id: row.task_id,
-    status: row.status,
+    status: row.status ?? PENDING,
     result: row.result === null ? null : pickleDecode(row.result),
     traceback: row.traceback,
     children: null,

@@ -14,7 +14,7 @@ export interface TableNames {
 /** One row of the task table. */
 export interface TaskRow {
   readonly task_id: string;
-  readonly status: string;
+  readonly status: string | null;
   /** Pickle. */
   readonly result: Uint8Array | null;
   /** `YYYY-MM-DD HH:MM:SS.ffffff`, UTC. */

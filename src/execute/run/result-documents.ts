@@ -8,7 +8,7 @@ import * as states from '../../wire/results/states.ts';
 import type { Execution } from '../execution.ts';
 import type { Outcome } from '../outcome.ts';
 import type { ExecutionPorts } from '../ports.ts';
-import type { StateUpdate } from '../task-context.ts';
+import type { StateUpdate } from '../state-update.ts';
 
 interface Stored {
   readonly status: string;
@@ -54,7 +54,7 @@ export function updateMeta(x: Execution, update: StateUpdate): ResultMeta {
     status: update.state,
     result: isError(update.meta) ? encodeException(update.meta) : (update.meta ?? null),
     final: states.READY_STATES.has(update.state),
-    ...(update.taskId === undefined ? {} : { taskId: update.taskId }),
+    ...(update.taskId == null ? {} : { taskId: update.taskId }),
   });
 }
 

@@ -9,13 +9,8 @@ import type { Execution } from '../execution.ts';
 import type { FailureOutcome } from '../outcome.ts';
 import { textOfThrown } from '../outcome-of.ts';
 import { requestFromMessage } from '../request.ts';
-import {
-  type Blame,
-  type ContextHost,
-  currentTask,
-  type StateUpdate,
-  TaskContext,
-} from '../task-context.ts';
+import type { StateUpdate } from '../state-update.ts';
+import { type Blame, type ContextHost, currentTask, TaskContext } from '../task-context.ts';
 import { dispatchNext, dispatchRetry, readContinuation } from './dispatch.ts';
 import { label } from './log-outcome.ts';
 import { outcomeMeta, startedMeta, updateMeta } from './result-documents.ts';

@@ -3,6 +3,7 @@
 import { DecodeError } from '../errors.ts';
 import { jsonDecode, jsonEncode } from '../serializers/json.ts';
 import { TypedValue } from '../serializers/typed-value.ts';
+import { PENDING } from './states.ts';
 
 export interface ResultMeta {
   readonly task_id: string;
@@ -72,7 +73,8 @@ export function metaFromFields(read: unknown): ResultMeta {
     throw new DecodeError('Not a result document: it is not an object.');
   }
   const fields = read as Record<string, unknown>;
-  const { status } = fields;
+  // Python's `update_state(meta=…)` stores None: nothing is known of the state
+  const status = fields.status === null ? PENDING : fields.status;
   if (typeof status !== 'string') {
     throw new DecodeError('Not a result document: it has no status.');
   }

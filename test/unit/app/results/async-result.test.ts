@@ -49,6 +49,19 @@ describe('get', () => {
     assert.equal(await result.get(), 'late');
   });
 
+  it('is the error of a task that updates its state in the way of Celery, and no such state', async t => {
+    const { app, worker } = await setup(t);
+    const slip = app.task('slip', { bind: true }, async self => {
+      await self.updateState('PROGRESS' as never);
+    });
+
+    const result = await slip.delay();
+
+    const message = /^updateState takes an object, got 'PROGRESS'/;
+    await assert.rejects(result.get({ timeout: 5 }), { name: 'TypeError', message });
+    assert.deepEqual(worker.runs.at(-1)?.states, ['PENDING', 'STARTED', 'FAILURE']);
+  });
+
   it('throws the error of the task, with the remote stack', async t => {
     const { broken } = await setup(t);
     const result = await broken.delay();

@@ -49,6 +49,12 @@ describe('a result document', () => {
     }
   });
 
+  test('whose state is null, as Python stores it, is that of a pending task', () => {
+    const { status, result } = decodeMeta('{"status": null, "result": {"percent": 50}}');
+
+    assert.deepEqual([status, result], ['PENDING', { percent: 50 }]);
+  });
+
   test('has a field for each stamp', () => {
     const text = encodeMeta({ ...META, stamps: { mystamp: 'v', status: 'FAILURE' } });
 
