@@ -30,6 +30,34 @@ describe('report', { concurrency: 3 }, () => {
     });
   }
 
+  it('the broker of the environment is shown, as it wins', async t => {
+    const cwd = temporaryProject(t, { 'celeryconfig.json': '{"broker_url": "redis://old/0"}' });
+
+    const { stdout } = await runCli(['-b', 'redis://:hunter2@new/0', 'report'], { cwd });
+
+    assert.match(stdout, /^broker_url: 'redis:\/\/:\*+@new\/0'$/m);
+    assert.ok(!stdout.includes('old'), stdout);
+  });
+
+  for (const [settings, message] of [
+    [{ broker_url: 'redos://x' }, /No such transport: redos\. Did you mean "redis"\?/],
+    [{ result_backend: 'redis://h/0?socket_timeot=1' }, /Did you mean "socket_timeout"\?/],
+    [{ task_serializer: 'jsn' }, /Setting task_serializer: .*Did you mean "json"\?/],
+    [{ worker_pool: 'prefrok' }, /Unknown pool "prefrok".* Did you mean "prefork"\?/],
+    [{ task_routes: { 'shop.total': { queu: 'b' } } }, /"queu".* Did you mean "queue"\?/],
+  ] as const) {
+    it(`what a worker would not start with fails it: ${JSON.stringify(settings)}`, async t => {
+      const cwd = temporaryProject(t, { 'celeryconfig.json': JSON.stringify(settings) });
+
+      const { code, stdout, stderr } = await runCli(['report'], { cwd });
+
+      assert.equal(code, 1, stdout);
+      assert.match(stdout, /^settings -> transport:/m);
+      assert.match(stderr, /^Error: /);
+      assert.match(stderr, message);
+    });
+  }
+
   it('no password is shown, wherever it was given', async t => {
     const cwd = temporaryProject(t, {
       'celeryconfig.json': JSON.stringify({

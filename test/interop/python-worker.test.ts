@@ -84,6 +84,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
         assert.ok(error instanceof RemoteTaskError);
         assert.equal(error.name, 'KeyError');
         assert.match(error.message, /gone/);
+        assert.match(error.traceback ?? '', /^Traceback .*python_app\.py/s);
         return true;
       });
       assert.match((await result.traceback()) ?? '', /python_app\.py/);

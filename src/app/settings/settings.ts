@@ -204,11 +204,16 @@ class SettingsBase {
     ) as Partial<SettingValues>;
   }
 
-  /** Names and values, by default those given and without secrets. */
+  /** Names and values in effect, by default those given and without secrets. */
   table(
     options: { withDefaults?: boolean; censored?: boolean } = {},
   ): Readonly<Record<string, unknown>> {
-    const values = options.withDefaults ? { ...this.#values } : this.withoutDefaults();
+    const values: Record<string, unknown> = options.withDefaults
+      ? { ...this.#values }
+      : this.withoutDefaults();
+    for (const name of DERIVED.keys()) {
+      if (this.#env[`CELERY_${name.toUpperCase()}`]) values[name] = this.get(name);
+    }
     return options.censored === false ? values : censor(values);
   }
 

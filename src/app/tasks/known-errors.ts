@@ -64,7 +64,7 @@ export class KnownErrors {
 
   /** The error that a stored failure stands for. Its stack says where `get` was called and where the task failed. */
   decode(data: unknown, traceback: string | null): Error {
-    const error = decodeException(data, this.#makers);
+    const error = decodeException(data, this.#makers, traceback);
     const stack = trimmedStack(error.stack ?? String(error));
     error.stack = traceback ? `${stack}\n\nThe task failed with:\n${traceback}` : stack;
     return error;

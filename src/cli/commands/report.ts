@@ -6,16 +6,25 @@ import type { Celery } from '../../app/app.ts';
 import { maskUrl } from '../../base/text/mask-url.ts';
 import { printableLines } from '../../base/text/printable.ts';
 import { EXIT } from '../../process/exit-codes.ts';
+import { checkApp } from '../../worker/steps/check-app.ts';
 import { type AppSource, loadApp } from '../load-app.ts';
 import type { Invocation } from '../parsing/command.ts';
 import { version } from '../terminal/version.ts';
 
-/** Prints what a bug report needs. Opens no connection. */
+/**
+ * Prints what a bug report needs. Opens no connection.
+ *
+ * @throws ImproperlyConfigured, after that, for what a worker would not start with
+ */
 export async function run({ globals }: Invocation): Promise<number> {
   const { app, source } = await loadApp(globals);
-  await app.importModules([], source.cwd);
-  process.stdout.write(printableLines(report(app, source)));
-  await app.close();
+  try {
+    await app.importModules([], source.cwd);
+    process.stdout.write(printableLines(report(app, source)));
+    await checkApp(app);
+  } finally {
+    await app.close();
+  }
   return EXIT.ok;
 }
 

@@ -118,16 +118,23 @@ function encodeError(error: Error, options: { excModule?: string }): WireExcepti
 
 /**
  * The error for what a result document holds. Never throws, whatever the shape. `known` maps
- * `module.Type` or `Type` to a constructor; a class in no table becomes a RemoteTaskError.
+ * `module.Type` or `Type` to a constructor; a class in no table becomes a RemoteTaskError, which
+ * has the `traceback`.
  */
-export function decodeException(data: unknown, known?: ReadonlyMap<string, ErrorFactory>): Error {
+export function decodeException(
+  data: unknown,
+  known?: ReadonlyMap<string, ErrorFactory>,
+  traceback: string | null = null,
+): Error {
   const exception = readException(data);
   const { exc_type: type, exc_module: module } = exception;
   const args = exception.exc_message;
   const factory =
     known?.get(`${module}.${type}`) ?? known?.get(type) ?? OWN.get(`${module}.${type}`);
   const rebuilt = factory === undefined ? undefined : build(factory, args);
-  return rebuilt ?? javascriptError(module, type, args) ?? new RemoteTaskError(exception);
+  return (
+    rebuilt ?? javascriptError(module, type, args) ?? new RemoteTaskError(exception, traceback)
+  );
 }
 
 /** `ValueError('bad')`, as Python's `repr` shows an exception. Never throws. */
