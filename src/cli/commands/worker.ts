@@ -5,23 +5,22 @@ import type { Celery } from '../../app/app.ts';
 import { parseCommandLineSetting } from '../../app/settings/names.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { expandHostName, expandNodePath, nodeName } from '../../base/node-name.ts';
-import { detach } from '../../process/detach.ts';
 import { createLogger, type LogConfig } from '../../process/log.ts';
-import { Pidfile } from '../../process/pidfile.ts';
-import { dropPrivileges, umaskNumber } from '../../process/privileges.ts';
 import { startedBy } from '../../process/started-by.ts';
 import { runWatching } from '../../process/watch.ts';
 import { setUpLogging } from '../../worker/child/set-up-logging.ts';
 import { Worker } from '../../worker/worker.ts';
+import { Daemon } from '../daemon.ts';
 import { WORKER_OPTIONS } from '../declarations/worker.ts';
 import { type AppSource, loadApp } from '../load-app.ts';
 import type { Invocation } from '../parsing/command.ts';
 import { UsageError } from '../parsing/command-error.ts';
 import type { GlobalValues } from '../parsing/global-options.ts';
 import type { Options } from '../parsing/option.ts';
-import { runUntilStopped } from '../run-worker.ts';
+import { runService } from '../run-service.ts';
 import { type BannerFacts, banner } from '../terminal/banner.ts';
 import { refusesColor, wantsColor } from '../terminal/color.ts';
+import { workerService } from '../worker-service.ts';
 
 type WorkerInvocation = Invocation<typeof WORKER_OPTIONS>;
 
@@ -36,20 +35,23 @@ export async function run(invocation: WorkerInvocation): Promise<number> {
   const settings = commandLineSettings(invocation);
   app.conf.update(settings, 'the command line');
   const node = expandHostName(nodeName(values.hostname));
-  if (values.detach && !startedBy?.detached && !process.env.C_FAKEFORK) {
-    return await launch(app, node);
+  const daemon = new Daemon(app.conf, 'worker', node);
+  if (values.detach && daemon.isToDetach) {
+    await app.close();
+    return await daemon.detach();
   }
-  becomeDaemon(app);
-  return await work(app, source, node, invocation);
+  daemon.begin();
+  return await work(app, source, daemon, invocation);
 }
 
 async function work(
   app: Celery,
   source: AppSource,
-  node: string,
+  daemon: Daemon,
   invocation: WorkerInvocation,
 ): Promise<number> {
   const { values } = invocation;
+  const { node } = daemon;
   await app.importModules(values.include, source.cwd);
   await app.signals.celeryInit.send(node, { hostname: node });
   const log = logConfig(app, invocation);
@@ -69,16 +71,20 @@ async function work(
       log,
     },
   });
-  const pidfile = takePidfile(app, node);
+  const pidfile = daemon.takePidfile();
   try {
     if (values.purge) await purge(worker);
     if (!invocation.globals.quiet && !startedBy?.detached) showBanner(worker, source, invocation);
-    return await runUntilStopped(worker, logger);
+    if (app.conf.usesEmbeddedDefault) logger.info(EMBEDDED_HINT);
+    return await runService(workerService(worker), logger);
   } finally {
     pidfile?.release();
     logger.close();
   }
 }
+
+const EMBEDDED_HINT =
+  'Messages and results are kept in celery.sqlite in this directory. Set broker_url (and result_backend) to use a server, for example when workers run on more than one machine.';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -89,35 +95,6 @@ function watchedFolders({ app, workdir }: GlobalValues): string[] {
   const folder = dirname(resolve(cwd, path));
   const isElsewhere = /[/\\]/.test(path) && relative(cwd, folder).startsWith('..');
   return isElsewhere ? [cwd, folder] : [cwd];
-}
-
-/** Starts this command in the background. */
-async function launch(app: Celery, node: string): Promise<number> {
-  const { worker_executable, worker_logfile, worker_uid, worker_gid } = app.conf;
-  // a file that we make as root the worker could not write to
-  const keepsUser = worker_uid === null && worker_gid === null;
-  const { exitCode, text } = await detach({
-    ...(worker_executable !== null && { executable: worker_executable }),
-    ...(worker_logfile !== null &&
-      keepsUser && { outputFile: expandNodePath(worker_logfile, node) }),
-  });
-  await app.close();
-  if (text !== '') process.stderr.write(`${text.trimEnd()}\n`);
-  return exitCode;
-}
-
-function becomeDaemon({ conf }: Celery): void {
-  if (startedBy?.detached && conf.worker_umask !== null) {
-    process.umask(umaskNumber(conf.worker_umask));
-  }
-  dropPrivileges(conf.worker_uid, conf.worker_gid);
-}
-
-function takePidfile({ conf }: Celery, node: string): Pidfile | undefined {
-  if (conf.worker_pidfile === null) return undefined;
-  const pidfile = new Pidfile(expandNodePath(conf.worker_pidfile, node));
-  pidfile.acquire(line => void process.stderr.write(`${line}\n`));
-  return pidfile;
 }
 
 /** Options that stand for a setting, then the trailing `key=value` words, which are more explicit. */

@@ -1,4 +1,4 @@
-/** A worker from its start until it is told to stop: signals, the end of the process, restarts. */
+/** A service from its start until it is told to stop: signals, the end of the process, restarts. */
 import { CeleryError } from '../base/errors.ts';
 import { maskUrl } from '../base/text/mask-url.ts';
 import { openDebugger } from '../process/debugger.ts';
@@ -12,24 +12,36 @@ import { installSignals, remapTerm } from '../process/signals.ts';
 import { startedBy } from '../process/started-by.ts';
 import { setProcessTitle } from '../process/title.ts';
 import { logFatal, watchStrayErrors } from '../worker/child/stray-errors.ts';
-import type { Worker } from '../worker/worker.ts';
 
-const EMBEDDED_HINT =
-  'Messages and results are kept in celery.sqlite in this directory. Set broker_url (and result_backend) to use a server, for example when workers run on more than one machine.';
+/** What a command runs until it is told to stop. */
+export interface CommandService {
+  /** In what the terminal sees, for example `worker`. */
+  readonly name: string;
+  /** Node name, or whatever else tells it from others. */
+  readonly id: string;
+  /** As `ps` shows it, for example `celeryd`. */
+  readonly program: string;
+  /** Resolves when it cannot go on by itself. */
+  readonly failed: Promise<Error>;
+  start(): Promise<void>;
+  stop(how: 'warm' | 'cold' | 'now', onKill?: () => void): Promise<void>;
+  /** What it does now, by headline, for the dump that USR1 asks for. */
+  activity(): Record<string, string[]>;
+}
 
 /** In one word, where it may be the value of an option; a password may have spaces. */
 const URLS = /[a-z][a-z0-9+.-]*:\/\/[\s\S]+/i;
-/** Seconds that the launcher of a detached worker waits for the broker. */
+/** Seconds that the launcher of a detached service waits for it. */
 const LAUNCH_PATIENCE = 10;
 
 /** Resolves with the exit code. */
-export async function runUntilStopped(worker: Worker, logger: ProcessLogger): Promise<number> {
+export async function runService(service: CommandService, logger: ProcessLogger): Promise<number> {
   // taken now: pools in this process redirect later prints to the log
   const print = process.stdout.write.bind(process.stdout);
   const printError = process.stderr.write.bind(process.stderr);
   const say = (line: string) => void print(`${line}\n`);
-  const shutdown = new Shutdown('worker', {
-    stop: (how, onKill) => worker.stop(how, onKill),
+  const shutdown = new Shutdown(service.name, {
+    stop: (how, onKill) => service.stop(how, onKill),
     say,
     exit: code => process.exit(code),
   });
@@ -37,11 +49,11 @@ export async function runUntilStopped(worker: Worker, logger: ProcessLogger): Pr
   watchStrayErrors({ onUnknown: error => logFatal(logger, error) });
   let isRestart = false;
   const restart = () => {
-    say(`Restarting celery worker (${commandWords()})`);
+    say(`Restarting celery ${service.name} (${commandWords()})`);
     isRestart = true;
     shutdown.warm(EXIT.ok);
   };
-  const dump = () => void printError(diagnostics('MainProcess', activeTasks(worker)));
+  const dump = () => void printError(diagnostics('MainProcess', service.activity()));
   const uninstall = installSignals(
     remapTerm({
       ...shutdown.signals(),
@@ -51,25 +63,24 @@ export async function runUntilStopped(worker: Worker, logger: ProcessLogger): Pr
       ...(!process.stdout.isTTY && !startedBy?.watched && { SIGHUP: restart }),
     }),
   );
-  if (worker.app.conf.usesEmbeddedDefault) logger.info(EMBEDDED_HINT);
-  const code = await Promise.race([started(worker), failed(worker, logger), shutdown.done]);
+  const code = await Promise.race([started(service), failed(service, logger), shutdown.done]);
   if (!isRestart) return code;
   uninstall();
   return await runAgain();
 }
 
 /** Settles only when the worker cannot start. */
-async function started(worker: Worker): Promise<never> {
+async function started(service: CommandService): Promise<never> {
   const patience = setTimeout(() => {
-    const text = 'The worker runs in the background and is not ready yet; its log says more.';
+    const text = `The ${service.name} runs in the background and is not ready yet; its log says more.`;
     reportToLauncher({ exitCode: EXIT.ok, text });
   }, LAUNCH_PATIENCE * 1000);
   try {
-    await worker.start();
+    await service.start();
   } finally {
     clearTimeout(patience);
   }
-  setProcessTitle('celeryd', `${worker.hostname}:MainProcess`, `-active- (${commandWords()})`);
+  setProcessTitle(service.program, `${service.id}:MainProcess`, `-active- (${commandWords()})`);
   reportToLauncher({ exitCode: EXIT.ok, text: '' });
   return new Promise(() => {});
 }
@@ -81,22 +92,10 @@ function commandWords(): string {
     .join(' ');
 }
 
-async function failed(worker: Worker, logger: ProcessLogger): Promise<number> {
-  const error = await worker.failed;
+async function failed(service: CommandService, logger: ProcessLogger): Promise<number> {
+  const error = await service.failed;
   const text = error instanceof CeleryError ? String(error) : (error.stack ?? String(error));
   logger.critical(`Unrecoverable error: ${text}`);
-  await worker.stop('now');
+  await service.stop('now');
   return EXIT.failure;
-}
-
-function activeTasks({ state }: Worker): Record<string, string[]> {
-  const requests = [...state.requests];
-  return {
-    'ACTIVE TASKS': requests
-      .filter(request => request.state === 'active')
-      .map(request => `${request.label} pid:${request.pid ?? '?'}`),
-    'WAITING TASKS': requests
-      .filter(request => request.state !== 'active')
-      .map(request => `${request.label} ${request.state}`),
-  };
 }

@@ -1,0 +1,69 @@
+/** A command that runs until it is stopped, in the background or not: user, umask, pidfile. */
+import type { Settings } from '../app/settings/settings.ts';
+import type { SettingValues } from '../app/settings/tables/table.ts';
+import { expandNodePath } from '../base/node-name.ts';
+import { detach } from '../process/detach.ts';
+import { Pidfile } from '../process/pidfile.ts';
+import { dropPrivileges, umaskNumber } from '../process/privileges.ts';
+import { startedBy } from '../process/started-by.ts';
+
+/** Commands with the settings `<name>_pidfile`, `_uid`, `_gid`, `_umask`, `_executable` and `_logfile`. */
+export type DaemonName = 'worker' | 'beat';
+
+type Part = 'executable' | 'gid' | 'logfile' | 'pidfile' | 'uid' | 'umask';
+
+export class Daemon {
+  /** For `%n` and `%h` in the names of files. */
+  readonly node: string;
+  readonly #conf: Settings;
+  readonly #name: DaemonName;
+
+  constructor(conf: Settings, name: DaemonName, node: string) {
+    this.#conf = conf;
+    this.#name = name;
+    this.node = node;
+  }
+
+  /** Not when this is the process in the background already. */
+  get isToDetach(): boolean {
+    return !startedBy?.detached && !process.env.C_FAKEFORK;
+  }
+
+  /** Starts this command in the background. @returns the exit code of the launcher */
+  async detach(): Promise<number> {
+    const executable = this.#setting('executable');
+    const logfile = this.#setting('logfile');
+    // a file that we make as root the process could not write to
+    const keepsUser = this.#setting('uid') === null && this.#setting('gid') === null;
+    const { exitCode, text } = await detach({
+      ...(executable !== null && { executable }),
+      ...(logfile !== null && keepsUser && { outputFile: expandNodePath(logfile, this.node) }),
+    });
+    if (text !== '') process.stderr.write(`${text.trimEnd()}\n`);
+    return exitCode;
+  }
+
+  /** @throws ImproperlyConfigured for users and groups that we may not become */
+  begin(): void {
+    const umask = this.#setting('umask');
+    if (startedBy?.detached && umask !== null) process.umask(umaskNumber(umask));
+    dropPrivileges(this.#setting('uid'), this.#setting('gid'));
+  }
+
+  /**
+   * Undefined when no pidfile is wanted.
+   *
+   * @throws PidfileInUse when its process is alive, PidfileError when it cannot be written
+   */
+  takePidfile(): Pidfile | undefined {
+    const path = this.#setting('pidfile');
+    if (path === null) return undefined;
+    const pidfile = new Pidfile(expandNodePath(path, this.node));
+    pidfile.acquire(line => void process.stderr.write(`${line}\n`));
+    return pidfile;
+  }
+
+  #setting<P extends Part>(part: P): SettingValues[`worker_${P}`] {
+    return this.#conf.get(`${this.#name}_${part}` as `worker_${P}`);
+  }
+}
