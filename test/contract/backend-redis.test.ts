@@ -11,6 +11,7 @@ import { openBackend } from '../../src/backends/open.ts';
 import { waitForResult } from '../../src/backends/wait.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RedisServer, startRedis } from '../support/servers.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { backendContract, DEFAULT_OPTIONS, meta } from './backend.contract.ts';
 
 let shared: RedisServer;
@@ -291,6 +292,24 @@ describe('redis backend in trouble', () => {
     await writer.store(meta(id, 'SUCCESS', 'heard'));
 
     assert.equal((await wait).result, 'heard');
+  });
+
+  it('notices by default within seconds that its connections died without a word', async t => {
+    const { server } = await setup(t);
+    const proxy = await startTcpProxy(server.port);
+    t.after(() => proxy.close());
+    const backend = await openBackend(`redis://127.0.0.1:${proxy.port}`, DEFAULT_OPTIONS);
+    t.after(() => backend.stop());
+    const id = randomUUID();
+    const wait = waitForResult(backend, id, { timeout: 60 });
+    await eventually(async () => (await server.client().pubsub('CHANNELS')).length === 1);
+    const from = performance.now();
+
+    proxy.blackHole();
+    await backend.store(meta(id, 'SUCCESS', 'heard'));
+
+    assert.equal((await wait).result, 'heard');
+    assert.ok(performance.now() - from < 20_000, 'not the 120 s of redis-py');
   });
 
   it('gives up at once when it is stopped', async t => {

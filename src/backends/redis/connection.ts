@@ -15,7 +15,10 @@ const RECONNECT_STEP_MS = 50;
 /** Milliseconds; as in redis-py, and short enough to notice a dead peer behind a firewall. */
 const KEEP_ALIVE_MS = 30_000;
 const DEFAULT_CONNECT_TIMEOUT = 10;
-const DEFAULT_HEALTH_CHECK_INTERVAL = 25;
+/** As on the broker's connection: a peer that has vanished is noticed before anybody gives up. */
+const DEFAULT_SOCKET_TIMEOUT = 8;
+/** Half of that. */
+const DEFAULT_HEALTH_CHECK_INTERVAL = 4;
 
 export type RedisUrls = readonly [ServerUrl, ...ServerUrl[]];
 
@@ -90,7 +93,8 @@ function clientOptions(
       connectTimeout:
         seconds(option('socket_connect_timeout'), 'redis_socket_connect_timeout') ??
         DEFAULT_CONNECT_TIMEOUT,
-      socketTimeout: seconds(option('socket_timeout'), 'redis_socket_timeout'),
+      socketTimeout:
+        seconds(option('socket_timeout'), 'redis_socket_timeout') ?? DEFAULT_SOCKET_TIMEOUT,
       useSsl: settings.redis_backend_use_ssl as boolean | Record<string, unknown> | undefined,
       clientName: textSetting({ redis_client_name: option('client_name') }, 'redis_client_name'),
       masterName: masterName(urls, transportOptions),
@@ -103,7 +107,7 @@ function clientOptions(
   };
 }
 
-/** Seconds; 0 is never. 25 as in Celery. */
+/** Seconds; 0 is never. Celery's 25 would let those who wait hear nothing for too long. */
 export function healthCheckInterval(
   [url]: RedisUrls,
   { settings, transportOptions }: BackendOptions,

@@ -31,6 +31,8 @@ export interface SubscriberOptions {
 
 /** Channels of one command; keeps a single command from holding up the others. */
 const MAX_PER_COMMAND = 500;
+/** An unanswered ping ends the connection no sooner, however short the interval is. */
+const SHORTEST_PATIENCE_MS = 8000;
 
 export class Subscriber {
   readonly #client: Redis;
@@ -41,7 +43,7 @@ export class Subscriber {
   readonly #fresh = new Set<string>();
   #scheduled = false;
   #pinging: NodeJS.Timeout | undefined;
-  #unanswered = false;
+  #unansweredSince: number | undefined;
 
   constructor(client: Redis, options: SubscriberOptions) {
     this.#client = client;
@@ -106,14 +108,15 @@ export class Subscriber {
     if (healthCheckInterval <= 0) return undefined;
     return setInterval(() => {
       if (this.#client.status !== 'ready') return;
-      if (this.#unanswered) {
-        this.#client.disconnect(true);
+      if (this.#unansweredSince !== undefined) {
+        const silence = performance.now() - this.#unansweredSince;
+        if (silence >= SHORTEST_PATIENCE_MS) this.#client.disconnect(true);
         return;
       }
-      this.#unanswered = true;
+      this.#unansweredSince = performance.now();
       this.#client.ping().then(
         () => {
-          this.#unanswered = false;
+          this.#unansweredSince = undefined;
         },
         () => {},
       );
@@ -194,7 +197,7 @@ export class Subscriber {
   }
 
   #lose(): void {
-    this.#unanswered = false;
+    this.#unansweredSince = undefined;
     for (const known of this.#channels.values()) known.sent = false;
     this.#unwanted.clear();
   }

@@ -158,8 +158,8 @@ export const REDIS_SETTINGS = {
   redis_socket_timeout: used(
     'CELERY_REDIS_SOCKET_TIMEOUT',
     duration,
-    120,
-    'How long one Redis command may take.',
+    8,
+    'How long a Redis connection of the result backend may be silent while a command waits for its answer; then it is made anew. Celery: 120.',
   ),
   redis_socket_connect_timeout: used(
     'CELERY_REDIS_SOCKET_CONNECT_TIMEOUT',
@@ -185,7 +185,7 @@ export const REDIS_SETTINGS = {
     null,
     duration,
     null,
-    'Seconds between pings on an idle Redis connection.',
+    'Seconds between pings on the Redis connection over which results are waited for, while somebody waits; default 4, 0 is never. Celery: 25.',
   ),
   redis_client_name: used(null, string, null, 'Name of the Redis connection in `CLIENT LIST`.'),
   redis_backend_credential_provider: later(
