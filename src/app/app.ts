@@ -413,7 +413,7 @@ export class Celery {
 
   /** The app's connection for publishing; opened when first asked for. */
   async transport(): Promise<Transport> {
-    if (!this.#configuration.isLoaded) await this.load();
+    if (!this.#configuration.isLoaded) await this.#loadUnlessClosed();
     return this.#connections.transport();
   }
 
@@ -425,8 +425,15 @@ export class Celery {
 
   /** The app's result backend; opened when first asked for. */
   async backend(): Promise<ResultBackend> {
-    if (!this.#configuration.isLoaded) await this.load();
+    if (!this.#configuration.isLoaded) await this.#loadUnlessClosed();
     return this.#connections.backend();
+  }
+
+  /** What was asked for before `close` must not open the app again after it. */
+  async #loadUnlessClosed(): Promise<void> {
+    const { closing } = this.#connections;
+    await this.load();
+    closing.throwIfClosed();
   }
 
   /**

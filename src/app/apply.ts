@@ -44,7 +44,12 @@ export class Apply implements TaskHost {
   ): Promise<AsyncResult<unknown>> {
     const loading = this.#host.loading();
     if (loading) {
-      return loading.then(() => this.#applyLoaded(definition, args, options, argsAsTuple));
+      const closing = this.#host.closing();
+      return loading.then(() => {
+        // it would open the app again
+        closing.throwIfClosed();
+        return this.#applyLoaded(definition, args, options, argsAsTuple);
+      });
     }
     return this.#applyLoaded(definition, args, options, argsAsTuple);
   }

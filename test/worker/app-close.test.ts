@@ -100,6 +100,19 @@ for (const [place, settings] of PLACES) {
       assert.deepEqual(await ended, all(asked, CLOSED));
     });
 
+    it('ends what waits for the settings to be read, and leaves nothing open', async () => {
+      const app = new Celery('early', settings());
+      const add = app.task('add', (x: number, y: number) => x + y);
+      const result = app.AsyncResult(randomUUID());
+
+      const asked = [add.delay(1, 2), app.sendTask('add'), result.get(), result.state()];
+      const ended = reasons([...asked, app.backend(), app.transport()]);
+      await app.close();
+
+      // the check for leaks sees what stays open: nobody closes this app any more
+      assert.deepEqual(await ended, all([...asked, 1, 2], CLOSED));
+    });
+
     it('can be used again afterwards', async t => {
       const { app, add } = await appWith(t, settings());
       await add.delay(1, 2);

@@ -338,6 +338,7 @@ export class Publisher {
       options.signal?.throwIfAborted();
       const transport = await this.#host.transport();
       if (queue) await transport.declare(queue);
+      closing.throwIfClosed();
       // the queue has to be there before the first result is sent to it
       const listening = isAnswered ? this.#host.expectReply() : undefined;
       if (listening) await listening;
