@@ -109,7 +109,7 @@ export function messageFor(call: Partial<TaskCall> = {}): Message {
 }
 
 export function definitionOf(name: string, options: TaskOptions = {}): TaskDefinition {
-  return new Celery('proj').task(name, options, () => 'done').definition;
+  return new Celery('proj').task(name, { ...options, bind: false }, () => 'done').definition;
 }
 
 export function requestFor(

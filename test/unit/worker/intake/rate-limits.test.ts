@@ -12,7 +12,7 @@ function setup() {
   });
   /** A request of a task with this limit; each task has one limit. */
   const request = (id: string, rateLimit: string | null = '1/m', task = 't.add') =>
-    requestFor({ id, task }, { rateLimit }).request;
+    requestFor({ id, task }, rateLimit === null ? {} : { rateLimit }).request;
   return { clock, released, limits, request };
 }
 
