@@ -2,7 +2,7 @@
  * The options of a worker: under these names in code, under the same ones with dashes on the
  * command line (`cli/declarations/worker.ts`).
  */
-import type { LogLevel } from '../base/logger.ts';
+import { type LogLevel, levelNamed } from '../base/logger.ts';
 import {
   any,
   checkOptions,
@@ -48,8 +48,8 @@ export interface WorkerOptions extends SettingOptions {
   readonly include?: readonly string[];
   /** Delete all waiting messages of the queues first. */
   readonly purge?: boolean;
-  /** Least level that is logged, default `warning`. */
-  readonly loglevel?: LogLevel;
+  /** Least level that is logged, in any case as on the command line; default `warning`. */
+  readonly loglevel?: LogLevel | Uppercase<LogLevel>;
   readonly logFormat?: 'text' | 'json';
   /** Gets the lines of the worker itself, instead of `logfile` or stderr; children write there. */
   readonly log?: LogSink;
@@ -67,7 +67,10 @@ const OTHERS: Kinds<Omit<WorkerOptions, keyof SettingOptions>> = {
   optimization: oneOf('default', 'fair'),
   include: names,
   purge: flag,
-  loglevel: oneOf('debug', 'info', 'warning', 'error', 'critical'),
+  loglevel: {
+    ...oneOf('debug', 'info', 'warning', 'error', 'critical'),
+    accepts: value => typeof value === 'string' && levelNamed(value) !== undefined,
+  },
   logFormat: oneOf('text', 'json'),
   log: code,
   module: {

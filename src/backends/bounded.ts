@@ -34,15 +34,21 @@ export async function bounded<T>(
   }
 }
 
-/** Calls `reject` at the first bound that is reached. @returns the function that prevents it */
+/**
+ * Calls `reject` at the first bound that is reached.
+ *
+ * @param whose begins the sentence of the TimeoutError about the time
+ * @returns the function that prevents it
+ */
 export function arm(
   { timeout, signal, closing, clock = systemClock }: Bounds & { closing?: Closing; clock?: Clock },
   reject: (reason: unknown) => void,
+  whose?: string,
 ): () => void {
   const limit =
     timeout === undefined || timeout === null || timeout === Number.POSITIVE_INFINITY
       ? undefined
-      : clock.after(timeout, () => reject(new TimeoutError('The operation timed out.')));
+      : clock.after(timeout, () => reject(timedOut(timeout, whose)));
   const onAbort = () => reject(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
   const forget = closing?.onClose(reject);
@@ -51,4 +57,10 @@ export function arm(
     signal?.removeEventListener('abort', onAbort);
     forget?.();
   };
+}
+
+/** Begins with the words of Celery. */
+function timedOut(timeout: number, whose: string | undefined): TimeoutError {
+  const more = whose === undefined ? '' : ` ${whose} after ${timeout} s.`;
+  return new TimeoutError(`The operation timed out.${more}`);
 }

@@ -101,7 +101,8 @@ class Waiter {
     const { timeout, signal, closing, onInterval, clock = systemClock } = this.#options;
     const { reject } = this.#outcome;
     const bounds = { timeout, signal, clock, ...(closing && { closing }) };
-    const disarm = arm(bounds, reject);
+    const whose = `The task ${this.#taskId} was not ready`;
+    const disarm = arm(bounds, reject, whose);
     const beat =
       onInterval &&
       clock.every(this.#options.interval ?? DEFAULT_INTERVAL, () => {

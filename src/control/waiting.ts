@@ -10,6 +10,7 @@ import {
   name,
   wait,
 } from '../base/option-kinds.ts';
+import { saferepr } from '../base/text/saferepr.ts';
 import type { Transport } from '../messaging/contract.ts';
 
 export interface PurgeOptions extends Bounds {
@@ -45,6 +46,7 @@ export class WaitingMessages {
   }
 
   async purge(options: PurgeOptions): Promise<number> {
+    refuseBareQueues(options);
     checkOptions(options, PURGE, 'purge');
     const { queues, ...bounds } = options;
     for (const each of queues ?? []) checkArgument(each, name, 'The name of a queue');
@@ -63,4 +65,12 @@ export class WaitingMessages {
     };
     return bounded(work, bounds, this.#host.closing());
   }
+}
+
+function refuseBareQueues(options: unknown): void {
+  if (typeof options !== 'string' && !Array.isArray(options)) return;
+  const queues = saferepr(typeof options === 'string' ? [options] : options);
+  throw new TypeError(
+    `purge takes an object, got ${saferepr(options)}; to name queues: purge({ queues: ${queues} })`,
+  );
 }

@@ -56,8 +56,14 @@ const LEVELS: Readonly<Record<LogLevel, number>> = {
 };
 const FILE_MODE = 0o640;
 const STDERR = 2;
+/** Characters: one print or one error's message must not fill the disk. */
+const LONGEST_RECORD = 65_536;
 /** How often a log file is checked for having been moved away (logrotate). */
 const MOVED_CHECK_MS = 1000;
+
+function cut(message: string): string {
+  return `${message.slice(0, LONGEST_RECORD)}… (cut: ${message.length} characters)`;
+}
 
 type WriteLine = (
   level: LogLevel,
@@ -99,7 +105,8 @@ class LineLogger implements Logger {
   }
 
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
-    if (LEVELS[level] >= this.#threshold) this.#write(level, message, fields);
+    if (LEVELS[level] < this.#threshold) return;
+    this.#write(level, message.length > LONGEST_RECORD ? cut(message) : message, fields);
   }
 
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void {

@@ -3,6 +3,7 @@ import type { Celery } from '../app/app.ts';
 import type { WorkerEngine } from '../app/app-worker.ts';
 import { type WorkerOptions, workerSettings } from '../app/worker-options.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
+import { levelNamed } from '../base/logger.ts';
 import { expandHostName, expandNodePath, nodeName } from '../base/node-name.ts';
 import { processWide } from '../base/process-wide.ts';
 import type { RunnerFactory } from '../pool/contract.ts';
@@ -83,7 +84,7 @@ function moduleName(app: Celery, { module }: WorkerOptions): string | undefined 
 
 function logConfig({ conf }: Celery, { loglevel, logFormat }: WorkerOptions): LogConfig {
   return {
-    level: loglevel ?? 'warning',
+    level: levelNamed(loglevel ?? 'warning')!,
     format: logFormat ?? 'text',
     pattern: conf.worker_log_format,
     taskPattern: conf.worker_task_log_format,

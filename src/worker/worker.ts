@@ -14,7 +14,7 @@ import type { ChildConfig } from './child/child.ts';
 import { refuseOwnDeadLetters } from './dead-letters.ts';
 import { type StopMode, Stopping } from './running/stopping.ts';
 import { refuseMemoryAcrossProcesses } from './steps/check-memory.ts';
-import { checkTasks } from './steps/check-tasks.ts';
+import { checkTasks, warnWithoutTasks } from './steps/check-tasks.ts';
 import { createSteps, StepOrder } from './steps/step-order.ts';
 import { STEPS } from './steps/steps.ts';
 import { WorkerState } from './worker-state.ts';
@@ -145,6 +145,7 @@ export class Worker {
     const { logger, fair = false, child, createRunner } = this.#options;
     await app.checkNames();
     checkTasks(app);
+    warnWithoutTasks(app, logger);
     const execution = await app.executionPorts({ hostname, logger });
     const blueprint = {
       ...{ app, hostname, logger, queues, state, fair, child, createRunner },

@@ -389,9 +389,11 @@ function waiting(setup: Setup): void {
     const { open, noSubscriptionLeft } = await setup(t);
     const backend = await open();
 
-    await assert.rejects(waitForResult(backend, randomUUID(), { timeout: 0.2 }), (error: Error) => {
+    const id = randomUUID();
+    await assert.rejects(waitForResult(backend, id, { timeout: 0.2 }), (error: Error) => {
       assert.ok(error instanceof TimeoutError);
-      assert.equal(error.message, 'The operation timed out.');
+      const more = `The task ${id} was not ready after 0.2 s.`;
+      assert.equal(error.message, `The operation timed out. ${more}`);
       return true;
     });
 

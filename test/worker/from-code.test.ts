@@ -67,6 +67,20 @@ describe('a worker started from code', () => {
     await eventually(() => assert.deepEqual(sockets(), []));
   });
 
+  it('warns when it has no tasks, and takes the level in any case', async t => {
+    const app = new Celery('empty', { broker_url: redis.url, task_default_queue: randomUUID() });
+    t.after(() => app.close());
+    const lines: string[] = [];
+    const log: WorkerOptions['log'] = (level, message) => lines.push(`${level} ${message}`);
+
+    await using running = app.worker({ pool: 'async', loglevel: 'INFO', log });
+    await running.start();
+
+    const warnings = lines.filter(line => line.startsWith('warning The app has no tasks'));
+    assert.equal(warnings.length, 1, lines.join('\n'));
+    assert.ok(lines.includes(`info ${running.hostname} ready.`));
+  });
+
   it('logs what its tasks log where it logs itself', async t => {
     const { app, lines, worker } = await setup(t);
     const others: string[] = [];

@@ -90,6 +90,7 @@ describe('queues from code', () => {
     const refused: [PurgeOptions, RegExp][] = [
       [{ queues: mail } as never, /must be a list of names of queues, got 'mail/],
       [{ queues: [mail, ''] }, /name of a queue must be a text that is not empty, got ''/],
+      [[mail] as never, /^purge takes an object, got .*purge\(\{ queues: \['.*'\] \}\)$/],
       [{ queue: [mail] } as never, /no option "queue" of purge\..*"queues"/],
     ];
     for (const [options, message] of refused) {

@@ -267,10 +267,16 @@ export function inOptionSpelling(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [camel(key), part]));
 }
 
+const LIMITS: ReadonlySet<string> = new Set(['attempts', 'tries', 'retries', 'maxRetries']);
+
+function otherLimit(option: string): string {
+  return LIMITS.has(option) ? ' Tries after the first are "max".' : '';
+}
+
 /** The same for the declaration of a task. */
 export function checkTaskOptions(options: TaskOptions): void {
   checkOptions(options, TASK, 'a task');
-  if (options.retry) checkOptions(options.retry, RETRY, "a task's retry");
+  if (options.retry) checkOptions(options.retry, RETRY, "a task's retry", otherLimit);
 }
 
 export const TASK_OPTION_NAMES = Object.keys(TASK) as readonly (keyof TaskOptions)[];

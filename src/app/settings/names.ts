@@ -7,7 +7,7 @@
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { checkArgument, map, text } from '../../base/option-kinds.ts';
 import { maskUrl } from '../../base/text/mask-url.ts';
-import { didYouMean } from '../../base/text/nearest.ts';
+import { didYouMean, nearest } from '../../base/text/nearest.ts';
 import { isDict, UNREADABLE } from '../options/setting-kinds.ts';
 import { SETTING_NAMES, SETTINGS, type SettingName } from './tables/table.ts';
 
@@ -56,8 +56,21 @@ export function requireSettingName(key: string, origin?: string): SettingName {
         : SETTING_NAMES;
   const where = origin === undefined ? '' : ` in ${origin}`;
   throw new ImproperlyConfigured(
-    `Unknown setting ${JSON.stringify(key)}${where}.${didYouMean(key, spellings)}`,
+    `Unknown setting ${JSON.stringify(key)}${where}.${didYouMean(key, spellings) || didMeanUrl(key)}`,
   );
+}
+
+/** Short words for the URLs: those of the constructor, and what other libraries call them. */
+const URL_WORDS: Readonly<Record<string, SettingName>> = {
+  broker: 'broker_url',
+  connection: 'broker_url',
+  redis: 'broker_url',
+  backend: 'result_backend',
+};
+
+function didMeanUrl(key: string): string {
+  const word = nearest(key, Object.keys(URL_WORDS));
+  return word === undefined ? '' : ` Did you mean ${JSON.stringify(URL_WORDS[word])}?`;
 }
 
 /**

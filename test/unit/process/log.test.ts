@@ -55,6 +55,18 @@ describe('text log', () => {
     assert.equal(read(), 'ERROR raised\nTraceback:\n  here\n');
   });
 
+  it('a record that is very long is cut, and says how long it was', t => {
+    const { logger, read } = setup(t);
+
+    logger.info('x'.repeat(5_000_000));
+    logger.info('y'.repeat(60_000));
+
+    const [long, whole] = read().split('\n');
+    assert.match(long!, /x… \(cut: 5000000 characters\)$/);
+    assert.ok(long!.length < 66_000, String(long!.length));
+    assert.match(whole!, /: INFO\/MainProcess\] y{60000}$/);
+  });
+
   it('no other line of a record looks like the beginning of one, and none speaks to a terminal', t => {
     const forged =
       'no user x\r\n[2026-01-01 00:00:00,000: CRITICAL/MainProcess] \u001b[31mowned\u202e';

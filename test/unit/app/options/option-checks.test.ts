@@ -60,7 +60,7 @@ describe('options of a task', () => {
     assert.throws(declare({ throws: Error }), /throws must be a list/);
     assert.throws(
       declare({ retry: { maxRetries: 3 } }),
-      /no option "maxRetries" of a task's retry/,
+      /no option "maxRetries" of a task's retry.*Tries after the first are "max"/,
     );
     assert.throws(declare({ retry: { max: -1 } }), /max must be a whole number, got -1/);
     assert.equal(app.tasks.size, 0);

@@ -236,6 +236,17 @@ describe('unknown setting', () => {
     });
   }
 
+  for (const [word, meant] of [
+    ['brokr', 'broker_url'],
+    ['connection', 'broker_url'],
+    ['backnd', 'result_backend'],
+  ] as const) {
+    test(`${word} is told its setting`, () => {
+      const message = `Unknown setting "${word}". Did you mean "${meant}"?`;
+      assert.throws(() => settings({ [word]: 'redis://' }), { message });
+    });
+  }
+
   test('is refused in every way to set or get one', () => {
     const conf = settings();
     const message = /Unknown setting "worker_concurency"\. Did you mean "worker_concurrency"\?/;
