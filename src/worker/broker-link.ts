@@ -104,7 +104,7 @@ export class BrokerLink {
     const policy: RetryPolicy = { ...STARTUP_INTERVALS, maxRetries: retryOnStartup ? limit : 0 };
     try {
       await withRetries(() => transport.connect(), policy, {
-        isRetryable: error => (error as { recoverable?: boolean }).recoverable === true,
+        isRetryable: isRecoverable,
         onRetry: (error, interval, retry) =>
           logger.error(this.#cannotConnect(error, interval, retry + 1)),
         clock,
@@ -113,14 +113,32 @@ export class BrokerLink {
       logger.info(`Connected to ${transport.url}`);
       this.#connected = true;
     } catch (error) {
-      const recoverable = (error as { recoverable?: boolean }).recoverable === true;
-      if (recoverable && !retryOnStartup) {
+      if (isRecoverable(error) && !retryOnStartup) {
         logger.critical(
           'Retrying to establish a connection to the message broker after a connection loss has been disabled (app.conf.broker_connection_retry_on_startup=False). Shutting down...',
         );
       }
       throw error;
     }
+  }
+
+  /**
+   * Does what follows the connection when the worker starts, and does it again, which connects
+   * anew, when the broker goes away meanwhile. Ends with `cancel`.
+   */
+  insist<T>(work: () => Promise<T>): Promise<T> {
+    const { logger, clock, maxRetries, retry } = this.#options;
+    const policy: RetryPolicy = {
+      ...STARTUP_INTERVALS,
+      maxRetries: retry ? maxRetries || null : 0,
+    };
+    return withRetries(work, policy, {
+      isRetryable: isRecoverable,
+      onRetry: (error, interval, attempt) =>
+        logger.error(this.#cannotConnect(error, interval, attempt + 1)),
+      clock,
+      signal: this.#giveUp.signal,
+    });
   }
 
   #isLastTry(attempt: number): boolean {
@@ -173,4 +191,8 @@ export class BrokerLink {
       );
     }
   }
+}
+
+function isRecoverable(error: unknown): boolean {
+  return (error as { recoverable?: boolean }).recoverable === true;
 }

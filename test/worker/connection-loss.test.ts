@@ -39,6 +39,28 @@ describe('a worker on Redis', () => {
     });
   });
 
+  it('connects again when the broker goes away while the worker starts', async t => {
+    const proxy = await startTcpProxy(server.port);
+    t.after(() => proxy.close());
+    const steps = ['.pidbox', 'tscelery.unacked'];
+    const cut: string[] = [];
+    proxy.watch((bytes, from) => {
+      const step = steps.find(name => !cut.includes(name) && bytes.includes(name));
+      if (from === 'server' || step === undefined) return 'pass';
+      cut.push(step);
+      return 'reset';
+    });
+    const broker_url = server.url.replace(String(server.port), String(proxy.port));
+    const settings = { broker_url, result_backend: server.url };
+
+    await withWorker(surroundings, { settings }, async ({ app, worker }) => {
+      assert.deepEqual(cut, steps);
+      assert.match(worker.stderr, /Cannot connect to .*\.\n.*Trying again in 2\.00 seconds/);
+      assert.equal((await app.control.ping()).length, 1);
+      assert.equal(await (await app.sendTask('w.add', [1, 2])).get({ timeout: 20 }), 3);
+    });
+  });
+
   it('that was stopped for so long that it was taken for dead starts nothing that others have run', async () => {
     await withWorker(surroundings, { args: ['-c', '1'] }, async bench => {
       const { app, worker, file, lines, another, queue } = bench;

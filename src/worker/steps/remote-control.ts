@@ -1,4 +1,5 @@
 import { TaskRevokedError } from '../../app/tasks/errors.ts';
+import type { Service } from '../../base/service.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
 import { revokedDocument } from '../../execute/run/result-documents.ts';
 import type { WorkerParts } from '../assembly.ts';
@@ -6,11 +7,11 @@ import { Pidbox } from '../control/inbox.ts';
 import { controlCommands } from '../control/tasks.ts';
 
 /** Undefined when it is switched off, or the broker has no broadcasts. */
-export function createInbox(parts: WorkerParts): Pidbox | undefined {
-  const { app, dispatcher, execution, hostname, logger, revoked, transport } = parts;
+export function createInbox(parts: WorkerParts): Service | undefined {
+  const { app, dispatcher, execution, hostname, link, logger, revoked, transport } = parts;
   const { conf } = app;
   if (!conf.get('worker_enable_remote_control') || !transport.supportsFanout) return undefined;
-  return new Pidbox({
+  const inbox = new Pidbox({
     transport,
     hostname,
     namespace: conf.get('control_exchange'),
@@ -26,6 +27,7 @@ export function createInbox(parts: WorkerParts): Pidbox | undefined {
       terminate: (id, signal) => dispatcher.terminate(id, signal),
     }),
   });
+  return { start: () => link.insist(() => inbox.start()), stop: () => inbox.stop() };
 }
 
 async function storeRevoked(id: string, execution: ExecutionPorts): Promise<void> {

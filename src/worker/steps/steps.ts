@@ -46,7 +46,7 @@ export const STEPS: readonly StepRow[] = [
     name: 'consumer',
     requires: ['connection', 'delayed delivery', 'tasks'],
     create: ({ link, admission }) => ({
-      start: () => link.start(),
+      start: () => link.insist(() => link.start()),
       async stop() {
         await link.cancel();
         admission.cancelScheduled();
