@@ -68,7 +68,10 @@ export interface Pool extends Service {
   readonly pids: readonly number[];
   /** Take a job. Call only while `free` > 0. Jobs and replies of one turn travel together. */
   submit(job: Job): void;
-  /** Kill what runs the job; it ends with `onFailed(Terminated)`. Returns false when the job is not here or nothing can kill it. */
+  /**
+   * Kill what runs the job; it ends with `onFailed(Terminated)`. Returns false when the job is not here or nothing
+   * can kill it. @throws TypeError for a signal that does not exist; nothing has changed then
+   */
   terminate(jobId: number, signal?: NodeJS.Signals): boolean;
   /** Jobs that were submitted but have not started; they are taken back and nothing is called for them. */
   recall(): Promise<number[]>;

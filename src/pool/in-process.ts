@@ -5,6 +5,7 @@
  */
 
 import { type Deferred, deferred } from '../base/deferred.ts';
+import { signalNamed } from '../base/signal-names.ts';
 import { type Clock, systemClock } from '../base/time/clock.ts';
 import { JobLoop, LoopJob } from './child/job-loop.ts';
 import type { Job, JobRunner, Pool, PoolEvents, RunnerFactory } from './contract.ts';
@@ -128,6 +129,7 @@ export class InProcessPool implements Pool {
   }
 
   terminate(jobId: number, signal: NodeJS.Signals = 'SIGTERM'): boolean {
+    signalNamed(signal);
     if (this.#loop === undefined) return false;
     return this.#takeOut(jobId, signal) || this.#terminateRunning(jobId, signal);
   }

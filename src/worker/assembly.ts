@@ -52,6 +52,7 @@ export interface WorkerParts extends Omit<Blueprint, 'pool'> {
   readonly dispatcher: Dispatcher;
   readonly pool: Pool;
   readonly revoked: RevokedTasks;
+  readonly unwanted: Unwanted;
   readonly deadLetters: DeadLetters | undefined;
 }
 
@@ -107,7 +108,7 @@ export async function assemble(
   prefetch.attach({ pool, dispatcher, link });
   return {
     ...blueprint,
-    ...{ execution, transport, link, admission, dispatcher, pool, revoked, deadLetters },
+    ...{ execution, transport, link, admission, dispatcher, pool, revoked, unwanted, deadLetters },
   };
 }
 

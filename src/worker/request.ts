@@ -37,7 +37,7 @@ export class Request {
   /** Killed because the broker delivers it again anyway (a lost connection). */
   isCancelled = false;
   /** The signal that a remote command had its process killed with. */
-  terminatedBy: string | undefined;
+  terminatedBy: NodeJS.Signals | undefined;
   /** Who keeps the message when it is rejected for good; without it the broker drops it. */
   deadLetters: DeadLetters | undefined;
   /** Tells the runs of one id apart: a retry may arrive before the try before it has ended. */

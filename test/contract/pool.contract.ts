@@ -171,6 +171,20 @@ export function poolContract(kind: string, capabilities: PoolCapabilities): void
       assert.equal(h.pool.terminate(12_345), false);
     });
 
+    test('a signal that does not exist is refused, and nothing has changed', async t => {
+      const h = await startedPool(t, kind);
+      const running = h.submit({ do: 'sleep', ms: 100, value: 1 });
+      await eventually(() => h.started.length === 1);
+
+      assert.throws(() => h.pool.terminate(running, 'SIGFOO' as NodeJS.Signals), {
+        name: 'TypeError',
+        message: /"SIGFOO"/,
+      });
+
+      assert.equal((await h.answerTo(running)).reply, 1);
+      assert.equal((await h.run({ do: 'echo', value: 2 })).reply, 2);
+    });
+
     test('drain waits for all jobs and stops the runner', async t => {
       const journal = logFile(t);
       const h = await startedPool(t, kind, { runnerConfig: { journal: journal.path } });

@@ -31,6 +31,104 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
       });
     });
 
+    it('lets go of a task that waits for its time: a stopped worker leaves no message behind', async () => {
+      await withWorker(surroundings, {}, async ({ app, queue, worker }) => {
+        const result = await app.sendTask('w.add', [1, 2], { countdown: 3600 });
+        await worker.sees(/received/);
+
+        await result.revoke();
+
+        await assert.rejects(result.get({ timeout: 10 }), TaskRevokedError);
+        worker.kill('SIGTERM');
+        await worker.ended();
+        assert.doesNotMatch(worker.stderr, /Restoring/);
+        assert.equal(await app.control.queueLength(queue), 0);
+      });
+    });
+
+    it('reaches tasks that wait for a place or for their rate limit at once', async () => {
+      const settings = { task_annotations: { 'w.add': { rate_limit: '1/h' } } };
+      await withWorker(surroundings, { settings }, async ({ app, file, worker }) => {
+        const long = () => app.sendTask('w.work', [file(), 'long', 60]);
+        const running = [await long(), await long()];
+        const reserved = await long();
+        await app.sendTask('w.add', [1, 2]);
+        const limited = await app.sendTask('w.add', [1, 2]);
+        await worker.sees(new RegExp(`${limited.id}\\] received`));
+
+        await app.control.revoke([reserved.id, limited.id]);
+
+        await assert.rejects(reserved.get({ timeout: 10 }), TaskRevokedError);
+        await assert.rejects(limited.get({ timeout: 10 }), TaskRevokedError);
+        assert.equal(await running[0]!.state(), 'PENDING');
+      });
+    });
+
+    it('without terminate leaves a running task and its state alone', async () => {
+      await withWorker(surroundings, {}, async ({ app, file, lines, worker }) => {
+        const notes = file();
+        const result = await app.sendTask('w.work', [notes, 'ran', 1]);
+        await eventually(async () => (await lines(notes)).length === 1);
+
+        await result.revoke();
+
+        await worker.sees(/Tasks flagged as revoked/);
+        assert.equal(await result.get({ timeout: 10 }), 'ran');
+      });
+    });
+
+    it('with an unknown signal is refused, and the task runs to its end', async () => {
+      await withWorker(surroundings, {}, async ({ app, file, lines }) => {
+        const notes = file();
+        const result = await app.sendTask('w.work', [notes, 'ran', 1]);
+        await eventually(async () => (await lines(notes)).length === 1);
+        const asked = { task_id: result.id, terminate: true, signal: 'SIGKIL' };
+
+        const [reply] = await app.control.call('revoke', asked, { limit: 1 });
+
+        const said = 'There is no signal "SIGKIL". Did you mean "SIGKILL"?';
+        assert.deepEqual(reply?.value, { error: `TypeError('${said}')` });
+        assert.equal(await result.get({ timeout: 10 }), 'ran');
+        assert.equal(await (await app.sendTask('w.add', [1, 2])).get({ timeout: 10 }), 3);
+      });
+    });
+
+    it('takes the number of a signal, as Python sends it', async () => {
+      await withWorker(surroundings, {}, async ({ app, file, lines, worker }) => {
+        const notes = file();
+        const result = await app.sendTask('w.work', [notes, 'long', 60]);
+        await eventually(async () => (await lines(notes)).length === 1);
+
+        await app.control.broadcast('terminate', { task_id: result.id, signal: 9 });
+
+        await worker.sees(new RegExp(`Terminating ${result.id} \\(SIGKILL\\)`));
+        await assert.rejects(result.get({ timeout: 10 }), TaskRevokedError);
+      });
+    });
+
+    it('with a signal that ends no process ends the task all the same, without a debugger', async () => {
+      await withWorker(surroundings, {}, async ({ app, file, lines, worker }) => {
+        const notes = file();
+        const result = await app.sendTask('w.work', [notes, 'long', 60]);
+        await eventually(async () => (await lines(notes)).length === 1);
+
+        await result.revoke({ terminate: true, signal: 'SIGUSR1' });
+
+        await assert.rejects(result.get({ timeout: 10 }), TaskRevokedError);
+        assert.doesNotMatch(worker.stdout + worker.stderr, /Debugger/);
+      });
+    });
+
+    it('of very many ids at once shows the first of them', async () => {
+      await withWorker(surroundings, {}, async ({ app, worker }) => {
+        const ids = Array.from({ length: 20_000 }, (_, i) => `id-${i}`);
+
+        await app.control.revoke(ids);
+
+        await worker.sees(/flagged as revoked: id-0, .*id-99 and 19900 more\n/);
+      });
+    });
+
     it('with terminate kills what runs; the worker goes on', async () => {
       await withWorker(surroundings, {}, async ({ app, file, lines, worker }) => {
         const notes = file();

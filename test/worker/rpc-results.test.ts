@@ -56,6 +56,15 @@ for (const { broker, surround } of rpcBrokers) {
       );
     });
 
+    it('is told at once to who revokes a call that waits for its time', async () => {
+      const result = await send('w.add', [1, 2], { countdown: 3600 });
+      await bench.worker.sees(new RegExp(`${result.id}\\] received`));
+
+      await result.revoke();
+
+      await assert.rejects(result.get({ timeout: 10 }), TaskRevokedError);
+    });
+
     it('can be had twice, also by another handle of the same process', async () => {
       const result = await send('w.add', [1, 2]);
 

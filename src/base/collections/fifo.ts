@@ -37,6 +37,17 @@ export class Fifo<T> implements Iterable<T> {
     this.#head = 0;
   }
 
+  /** Take out what is meant, wherever it stands. */
+  extract(isMeant: (item: T) => boolean): T[] {
+    const extracted: T[] = [];
+    const kept: T[] = [];
+    for (const item of this) (isMeant(item) ? extracted : kept).push(item);
+    if (extracted.length === 0) return extracted;
+    this.#items = kept;
+    this.#head = 0;
+    return extracted;
+  }
+
   /** What waits, oldest first; it stays. */
   *[Symbol.iterator](): IterableIterator<T> {
     for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as T;

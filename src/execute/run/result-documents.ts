@@ -92,7 +92,7 @@ export function revokedMeta(x: Execution, error: Error): ResultMeta {
 }
 
 /** Of a task that nothing is known of but its id. */
-export function revokedDocument(
+function revokedDocument(
   id: string,
   error: Error,
   { clock, zone }: Pick<ExecutionPorts, 'clock' | 'zone'>,

@@ -40,6 +40,8 @@ const LISTENERS: Readonly<Record<string, (batch: unknown) => void>> = {
   exit: () => server.flush(),
   // Ctrl+C reaches the whole process group; the parent decides what becomes of the children
   SIGINT: () => {},
+  // without a listener Node would open its debugger to whoever connects
+  SIGUSR1: () => {},
 };
 
 /** A task may have removed them with all others, and with them what keeps the channel open. */

@@ -279,8 +279,9 @@ export class Child {
   /** Send a signal; SIGKILL follows when it has not gone after `seconds`; a thread ends at once. */
   kill(signal: NodeJS.Signals, seconds: number): void {
     if (this.state === 'gone') return;
-    this.state = 'dying';
+    // first: when it throws, the child is as it was
     this.carrier.kill(signal);
+    this.state = 'dying';
     if (signal !== 'SIGKILL') this.#killAfter(seconds);
   }
 

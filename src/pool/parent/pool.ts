@@ -7,6 +7,7 @@
 
 import { constants } from 'node:os';
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import { signalNamed } from '../../base/signal-names.ts';
 import { type Clock, systemClock } from '../../base/time/clock.ts';
 import type { Launcher } from '../carrier.ts';
 import type { Job, Pool, PoolEvents } from '../contract.ts';
@@ -133,6 +134,7 @@ export class ChildrenPool implements Pool {
   }
 
   terminate(jobId: number, signal: NodeJS.Signals = 'SIGTERM'): boolean {
+    signalNamed(signal);
     const held = this.#find(jobId);
     const child = held?.child;
     if (held === undefined || held.state === 'released') return false;
@@ -146,8 +148,8 @@ export class ChildrenPool implements Pool {
         this.#afterNews();
       });
     } else {
-      held.doom = 'request';
       child!.kill(signal, TERMINATE_AFTER);
+      held.doom = 'request';
     }
     return true;
   }

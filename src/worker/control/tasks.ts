@@ -1,17 +1,21 @@
 /** The remote control commands of a worker. Names, arguments and replies are Celery's. */
 import type { Logger } from '../../base/logger.ts';
+import { signalNamed } from '../../base/signal-names.ts';
 import { printable } from '../../base/text/printable.ts';
 import type { RevokedTasks } from '../revoked-tasks.ts';
 import type { ControlCommand } from './inbox.ts';
+
+/** Ids shown of a command that names more. */
+const MOST_SHOWN = 100;
 
 /** What the commands may do to the worker. */
 export interface ControlledWorker {
   readonly revoked: RevokedTasks;
   readonly logger: Logger;
-  /** Store that the task is revoked, whoever has it. */
-  storeRevoked(id: string): Promise<void>;
-  /** Kill what runs the task now, or as soon as it starts. Returns whether the task is here. */
-  terminate(id: string, signal: NodeJS.Signals): boolean;
+  /** Settle the messages of tasks that wait here, and store that they are revoked. Returns their ids. */
+  discard(ids: ReadonlySet<string>): string[];
+  /** Kill what runs these tasks now, or is about to. Returns the ids of those that are here. */
+  terminate(ids: ReadonlySet<string>, signal: NodeJS.Signals): string[];
 }
 
 export function controlCommands(worker: ControlledWorker): Record<string, ControlCommand> {
@@ -23,22 +27,23 @@ export function controlCommands(worker: ControlledWorker): Record<string, Contro
   };
 }
 
-async function revoke(
+function revoke(
   worker: ControlledWorker,
   args: Readonly<Record<string, unknown>>,
-  terminate: boolean,
-): Promise<unknown> {
-  const ids = idsOf(args.task_id);
+  terminates: boolean,
+): unknown {
+  const ids = new Set(idsOf(args.task_id));
+  const signal = terminates ? signalOf(args.signal) : undefined;
   for (const id of ids) worker.revoked.add(id);
-  await Promise.all(ids.map(id => worker.storeRevoked(id)));
-  if (!terminate) {
-    worker.logger.info(`Tasks flagged as revoked: ${printable(ids.join(', '))}`);
-    return { ok: `tasks ${printable(ids.join(', '))} flagged as revoked` };
+  const waiting = worker.discard(ids);
+  if (signal === undefined) {
+    worker.logger.info(`Tasks flagged as revoked: ${listed([...ids])}`);
+    return { ok: `tasks ${listed([...ids])} flagged as revoked` };
   }
-  const signal = signalOf(args.signal);
-  const found = ids.filter(id => worker.terminate(id, signal));
-  for (const id of found) worker.logger.info(`Terminating ${printable(id)} (${signal})`);
-  return { ok: found.length > 0 ? `terminate: ${found.join(', ')}` : 'terminate: tasks unknown' };
+  const running = worker.terminate(ids, signal);
+  for (const id of running) worker.logger.info(`Terminating ${printable(id)} (${signal})`);
+  const found = [...waiting, ...running];
+  return { ok: found.length > 0 ? `terminate: ${listed(found)}` : 'terminate: tasks unknown' };
 }
 
 function idsOf(value: unknown): string[] {
@@ -47,9 +52,12 @@ function idsOf(value: unknown): string[] {
   throw new TypeError(`revoke needs task_id, a text or a list of texts, got ${String(value)}`);
 }
 
-/** Names with or without SIG; numbers are left to the default. */
+/** What Python sends for none is the default. */
 function signalOf(value: unknown): NodeJS.Signals {
-  if (typeof value !== 'string') return 'SIGTERM';
-  const name = value.toUpperCase();
-  return (name.startsWith('SIG') ? name : `SIG${name}`) as NodeJS.Signals;
+  return value === undefined || value === null || value === '' ? 'SIGTERM' : signalNamed(value);
+}
+
+function listed(ids: readonly string[]): string {
+  const shown = printable(ids.slice(0, MOST_SHOWN).join(', '));
+  return ids.length > MOST_SHOWN ? `${shown} and ${ids.length - MOST_SHOWN} more` : shown;
 }

@@ -106,6 +106,19 @@ export class Admission {
     return !this.#policies.rateLimits?.limits(task);
   }
 
+  /** Let go of those meant of what waits for its time; the caller settles them. */
+  withdraw(isMeant: (request: Request) => boolean): Request[] {
+    const withdrawn: Request[] = [];
+    for (const [request, timer] of this.#timers) {
+      if (!isMeant(request)) continue;
+      timer.cancel();
+      this.#timers.delete(request);
+      withdrawn.push(request);
+    }
+    if (withdrawn.length > 0) this.#ports.onScheduled(this.#timers.size);
+    return [...withdrawn, ...(this.#policies.rateLimits?.withdraw(isMeant) ?? [])];
+  }
+
   /** Forget what waits for its time; the messages stay with the broker. */
   cancelScheduled(): void {
     this.#isStopped = true;
@@ -197,6 +210,8 @@ export class Admission {
   async #admitUnlessDone(request: Request, successful: SuccessfulTasks): Promise<void> {
     const isDone = await successful.has(request.id);
     if (this.#isStopped) return this.#state.requests.delete(request);
+    // revoked while the store was asked
+    if (this.#unwanted.discard(request)) return;
     if (!isDone) return this.#admit(request, true);
     this.#logger.info(`Task ${request.label} already completed successfully.`, {
       task_id: request.id,
@@ -237,7 +252,8 @@ export class Admission {
   #parkLate(request: Request, eta: number): void {
     const isTried = this.#policies.parking?.take(request, isOver => {
       if (isOver) this.#state.requests.delete(request);
-      else if (!this.#isStopped) this.#schedule(request, eta);
+      // revoked while the broker was asked
+      else if (!this.#isStopped && !this.#unwanted.discard(request)) this.#schedule(request, eta);
     });
     if (!isTried) this.#schedule(request, eta);
   }

@@ -57,6 +57,11 @@ export class RateBucket<T> {
     if (!this.#timer) this.#drain(isLate);
   }
 
+  /** Forget what is meant of what waits; returns it. */
+  withdraw(isMeant: (item: T) => boolean): T[] {
+    return this.#waiting.extract(isMeant);
+  }
+
   /** Forget what waits; returns it. */
   clear(): T[] {
     this.#timer?.cancel();

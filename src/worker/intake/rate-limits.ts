@@ -54,6 +54,11 @@ export class RateLimits {
     for (const request of bucket?.clear() ?? []) this.#release(request, true);
   }
 
+  /** Forget those meant of all that wait; returns them. */
+  withdraw(isMeant: (request: Request) => boolean): Request[] {
+    return [...this.#buckets.values()].flatMap(bucket => bucket.withdraw(isMeant));
+  }
+
   /** Forget all that wait; returns them. */
   clear(): Request[] {
     return [...this.#buckets.values()].flatMap(bucket => bucket.clear());

@@ -33,11 +33,13 @@ export class Unwanted {
   discard(request: Request): boolean {
     const expired = this.#isExpired(request);
     if (!expired && !this.#ports.revoked.has(request.id)) return false;
-    request.state = 'done';
-    this.#state.requests.delete(request);
-    const reason = expired ? 'expired' : 'revoked';
-    this.#ports.settle(this.#revoke(request, { reason, signal: null }));
+    this.#drop(request, expired ? 'expired' : 'revoked');
     return true;
+  }
+
+  /** It waited here and was revoked: settled at once, so that no other worker gets its message. */
+  revoked(request: Request): void {
+    this.#drop(request, 'revoked');
   }
 
   /** The process that ran the request was killed on request: store that, and settle it. */
@@ -47,6 +49,12 @@ export class Unwanted {
 
   #isExpired(request: Request): boolean {
     return request.isExpired(this.#execution.clock.now());
+  }
+
+  #drop(request: Request, reason: 'expired' | 'revoked'): void {
+    request.state = 'done';
+    this.#state.requests.delete(request);
+    this.#ports.settle(this.#revoke(request, { reason, signal: null }));
   }
 
   async #revoke(request: Request, revocation: Revocation): Promise<void> {

@@ -150,13 +150,31 @@ export class Dispatcher {
     this.#ports.onLoad?.();
   }
 
-  /** Kill what runs a task. Returns whether a task of this id is with the pool. */
-  terminate(id: string, signal: NodeJS.Signals): boolean {
-    let found = false;
+  /** Let go of those meant of the requests that wait for a place; the caller settles them. */
+  withdraw(isMeant: (request: Request) => boolean): Request[] {
+    const withdrawn = this.#waiting.extract(isMeant);
+    if (withdrawn.length === 0) return withdrawn;
+    this.#ports.onLoad?.();
+    this.#checkIdle();
+    return withdrawn;
+  }
+
+  /**
+   * Kill what runs those meant; those whose early ack is on its way do not run. Returns what was found.
+   *
+   * @throws TypeError for a signal that does not exist; nothing has changed then
+   */
+  terminate(isMeant: (request: Request) => boolean, signal: NodeJS.Signals): Request[] {
+    const found: Request[] = [];
     for (const [jobId, request] of this.#submitted.entries()) {
-      if (request.id !== id) continue;
+      if (!isMeant(request) || !this.#pool.terminate(jobId, signal)) continue;
       request.terminatedBy = signal;
-      found = this.#pool.terminate(jobId, signal) || found;
+      found.push(request);
+    }
+    for (const request of this.#state.requests) {
+      if (request.state !== 'starting' || !isMeant(request)) continue;
+      request.terminatedBy = signal;
+      found.push(request);
     }
     return found;
   }
@@ -299,6 +317,7 @@ export class Dispatcher {
     if (request.acksLate) this.#late += 1;
     const payload = this.#pool.isInProcess ? request.source : request.payload;
     this.#pool.submit({ id, payload, size: request.size, timeLimit, softTimeLimit });
+    if (request.terminatedBy !== undefined) this.#pool.terminate(id, request.terminatedBy);
   }
 
   /** A job that came back unstarted from the pool: with an early ack it has to run after all. */

@@ -1,14 +1,12 @@
-import { TaskRevokedError } from '../../app/tasks/errors.ts';
 import type { Service } from '../../base/service.ts';
-import type { ExecutionPorts } from '../../execute/ports.ts';
-import { revokedDocument } from '../../execute/run/result-documents.ts';
 import type { WorkerParts } from '../assembly.ts';
 import { Pidbox } from '../control/inbox.ts';
-import { controlCommands } from '../control/tasks.ts';
+import { type ControlledWorker, controlCommands } from '../control/tasks.ts';
+import type { Request } from '../request.ts';
 
 /** Undefined when it is switched off, or the broker has no broadcasts. */
 export function createInbox(parts: WorkerParts): Service | undefined {
-  const { app, dispatcher, execution, hostname, link, logger, revoked, transport } = parts;
+  const { app, execution, hostname, link, logger, transport } = parts;
   const { conf } = app;
   if (!conf.get('worker_enable_remote_control') || !transport.supportsFanout) return undefined;
   const inbox = new Pidbox({
@@ -20,17 +18,24 @@ export function createInbox(parts: WorkerParts): Service | undefined {
     ttl: conf.get('control_queue_ttl'),
     expires: conf.get('control_queue_expires'),
     logger,
-    commands: controlCommands({
-      revoked,
-      logger,
-      storeRevoked: id => storeRevoked(id, execution),
-      terminate: (id, signal) => dispatcher.terminate(id, signal),
-    }),
+    commands: controlCommands(controlled(parts)),
   });
   return { start: () => link.insist(() => inbox.start()), stop: () => inbox.stop() };
 }
 
-async function storeRevoked(id: string, execution: ExecutionPorts): Promise<void> {
-  if (!execution.storesResults) return;
-  await execution.store(revokedDocument(id, new TaskRevokedError('revoked'), execution));
+function controlled(parts: WorkerParts): ControlledWorker {
+  const { admission, dispatcher, logger, revoked, unwanted } = parts;
+  return {
+    revoked,
+    logger,
+    discard(ids) {
+      // one that was given to another worker is that worker's to discard
+      const isMeant = (request: Request) => ids.has(request.id) && !request.delivery.lost;
+      const waiting = [...admission.withdraw(isMeant), ...dispatcher.withdraw(isMeant)];
+      for (const request of waiting) unwanted.revoked(request);
+      return waiting.map(request => request.id);
+    },
+    terminate: (ids, signal) =>
+      dispatcher.terminate(request => ids.has(request.id), signal).map(request => request.id),
+  };
 }

@@ -46,4 +46,20 @@ describe('a fifo', () => {
     fifo.clear();
     assert.deepEqual([...fifo], []);
   });
+
+  it('lets what is meant be taken out wherever it stands', () => {
+    const fifo = new Fifo<number>();
+    for (let i = 0; i < 6; i++) fifo.push(i);
+    fifo.shift();
+
+    assert.deepEqual(
+      fifo.extract(item => item % 2 === 1),
+      [1, 3, 5],
+    );
+    assert.deepEqual(
+      fifo.extract(() => false),
+      [],
+    );
+    assert.deepEqual([fifo.shift(), fifo.shift(), fifo.shift()], [2, 4, undefined]);
+  });
 });
