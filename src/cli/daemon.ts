@@ -43,10 +43,12 @@ export class Daemon {
     return exitCode;
   }
 
-  /** @throws ImproperlyConfigured for users and groups that we may not become */
+  /** @throws ImproperlyConfigured for users and groups that we may not become, and a umask that is none */
   begin(): void {
     const umask = this.#setting('umask');
-    if (startedBy?.detached && umask !== null) process.umask(umaskNumber(umask));
+    // one that is none is refused in the foreground too, where none is set
+    const mask = umask === null ? undefined : umaskNumber(umask);
+    if (startedBy?.detached && mask !== undefined) process.umask(mask);
     dropPrivileges(this.#setting('uid'), this.#setting('gid'));
   }
 

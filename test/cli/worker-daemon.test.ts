@@ -123,6 +123,13 @@ describe('a worker in the background', { concurrency: 2 }, () => {
     );
   });
 
+  it('is not started with a umask that is none, in the foreground either', async () => {
+    const { code, stderr } = await runCli(['worker', '--umask', '999']);
+
+    assert.equal(code, 1);
+    assert.match(stderr, /^Error: umask must be octal .*, not "999"$/m);
+  });
+
   it('runs as the user and with the umask it is told', {
     skip: !isRoot && 'only root can',
   }, async t => {
