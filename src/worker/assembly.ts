@@ -64,13 +64,12 @@ export async function assemble(
   transport: Transport,
   execution: ExecutionPorts,
 ): Promise<WorkerParts> {
-  const { app, state } = blueprint;
-  const revoked = new RevokedTasks(app.clock);
-  const lostAcks = new LostAcks(app.clock);
-  const deadLetters = createDeadLetters(blueprint, transport);
+  const { app } = blueprint;
   const prefetch = createPrefetch(app);
+  const revoked = new RevokedTasks(app.clock);
+  const deadLetters = createDeadLetters(blueprint, transport);
   const policies = await createPolicies(app, {
-    ...{ execution, revoked, lostAcks, deadLetters },
+    ...{ execution, revoked, deadLetters, lostAcks: new LostAcks(app.clock) },
     onUnknown: count => {
       prefetch.unknown = count;
     },
@@ -79,6 +78,31 @@ export async function assemble(
       if (isLate) dispatcher.pump();
     },
   });
+  const { dispatcher, admission, unwanted } = createIntake(
+    blueprint,
+    execution,
+    policies,
+    prefetch,
+  );
+  const pool = await createPool(blueprint.pool.name, poolOptions(blueprint, dispatcher));
+  dispatcher.attach(pool);
+  const link = createLink(blueprint, { transport, admission, dispatcher });
+  prefetch.attach({ pool, dispatcher, link });
+  return {
+    ...blueprint,
+    ...{ execution, transport, link, admission, dispatcher, pool, revoked, unwanted, deadLetters },
+  };
+}
+
+/** What stands between the broker's deliveries and the pool. */
+function createIntake(
+  blueprint: Blueprint,
+  execution: ExecutionPorts,
+  policies: IntakePolicies,
+  prefetch: PrefetchControl,
+): { dispatcher: Dispatcher; admission: Admission; unwanted: Unwanted } {
+  const { app, state } = blueprint;
+  const { revoked, lostAcks } = policies;
   const announcer = new Announcer(listenersOf(blueprint, policies));
   const refusals = new Refusals(execution, announcer, policies);
   const settle = (settled: Promise<unknown>) => refusals.settle(settled);
@@ -89,27 +113,17 @@ export async function assemble(
   });
   const ports = { announcer, endings, unwanted };
   const dispatcher = createDispatcher(blueprint, execution, prefetch, ports);
-  const admission = new Admission(
-    { state, execution },
-    {
-      task: name => app.tasks.get(name)?.definition,
-      line: dispatcher,
-      onScheduled: count => {
-        prefetch.scheduled = count;
-      },
-      announcer,
+  const admissionPorts = {
+    task: (name: string) => app.tasks.get(name)?.definition,
+    line: dispatcher,
+    onScheduled: (count: number) => {
+      prefetch.scheduled = count;
     },
-    policies,
-    { refusals, unwanted },
-  );
-  const pool = await createPool(blueprint.pool.name, poolOptions(blueprint, dispatcher));
-  dispatcher.attach(pool);
-  const link = createLink(blueprint, { transport, admission, dispatcher });
-  prefetch.attach({ pool, dispatcher, link });
-  return {
-    ...blueprint,
-    ...{ execution, transport, link, admission, dispatcher, pool, revoked, unwanted, deadLetters },
+    announcer,
   };
+  const gates = { refusals, unwanted };
+  const admission = new Admission({ state, execution }, admissionPorts, policies, gates);
+  return { dispatcher, admission, unwanted };
 }
 
 function createPrefetch({ conf }: Celery): PrefetchControl {
