@@ -85,6 +85,11 @@ export class Router {
 
   #address(merged: Readonly<Options>): Route {
     const options = withoutAddress(merged);
+    // nearly every call: it costs nothing more than its queue
+    if (!merged.exchange && !merged.exchangeType && !merged.routingKey) {
+      const target = this.#queue(merged.queue as string | Queue | null | undefined);
+      if (target.exchange.type === 'direct') return intoQueue(target, options);
+    }
     const address = this.#addressIn(merged);
     const { queue: named, exchange: given, routingKey } = address;
     if (given !== '' && routingKey !== '' && !named) return { ...explicit(address), options };
@@ -109,6 +114,10 @@ export class Router {
     if (named !== null && typeof named === 'object') return this.#queues.bound(named);
     return this.#queues.get(named || this.#defaultQueue);
   }
+}
+
+function intoQueue(queue: Queue, options: Options): Route {
+  return { queue, exchange: DEFAULT_EXCHANGE, routingKey: queue.name, options };
 }
 
 function isElsewhere(given: string | Exchange, { exchange }: Queue): boolean {

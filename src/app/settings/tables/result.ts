@@ -159,7 +159,7 @@ export const REDIS_SETTINGS = {
     'CELERY_REDIS_SOCKET_TIMEOUT',
     duration,
     8,
-    'How long a Redis connection of the result backend may be silent while a command waits for its answer; then it is made anew. Celery: 120.',
+    'How long a Redis connection of the result backend may be silent while a command waits for its answer; then it is made anew. A result that takes longer to send is never stored: set more for results of many megabytes over a slow network. Celery: 120.',
   ),
   redis_socket_connect_timeout: used(
     'CELERY_REDIS_SOCKET_CONNECT_TIMEOUT',
