@@ -8,12 +8,15 @@ import type { WorkerState } from './worker-state.ts';
 
 export function logListener(logger: Logger): RequestListener {
   return {
-    received({ label, headers: { task, id } }) {
+    // a label is made when it is read
+    received(request) {
       if (!logger.isEnabledFor('info')) return;
-      logger.info(`Task ${label} received`, { task, task_id: id });
+      const { task, id } = request.headers;
+      logger.info(`Task ${request.label} received`, { task, task_id: id });
     },
-    started({ label }, pid) {
-      if (logger.isEnabledFor('debug')) logger.debug(`Task accepted: ${label} pid:${pid}`);
+    started(request, pid) {
+      if (!logger.isEnabledFor('debug')) return;
+      logger.debug(`Task accepted: ${request.label} pid:${pid}`);
     },
     gaveUp({ headers: { task, id } }, error) {
       const fields = { task, task_id: id };
