@@ -107,6 +107,23 @@ describe('a rate limit that is set while the worker runs', () => {
   });
 });
 
+describe('requests that are withdrawn from rate limits', () => {
+  test('are released no more, and hold nobody up', () => {
+    const { clock, limits, request, released } = setup();
+    for (const id of ['1', '2', '3']) limits.hold(request(id), false);
+    limits.hold(request('4', '1/h', 't.other'), false);
+
+    const withdrawn = limits.withdraw(({ id }) => id === '2' || id === '4');
+    clock.advance(60);
+
+    assert.deepEqual(
+      withdrawn.map(({ id }) => id),
+      ['2'],
+    );
+    assert.deepEqual(released, ['1 reserved', '4 reserved', '3 reserved, late']);
+  });
+});
+
 describe('rate limits that are cleared', () => {
   test('give back what waits, of all tasks, and release nothing of it later', () => {
     const { clock, limits, request, released } = setup();

@@ -85,6 +85,19 @@ describe('a request that is not wanted', () => {
   });
 });
 
+describe('a request that waits when it is revoked', () => {
+  test('is acknowledged, stored as revoked and held no longer', async () => {
+    const { unwanted, request, delivery, state, heard, results } = setup({ eta: 60 });
+
+    unwanted.revoked(request);
+    await turn();
+
+    assert.deepEqual([delivery.notes, state.requests.size, request.state], [['ack'], 0, 'done']);
+    assert.deepEqual(results(), [revocation('revoked')]);
+    assert.deepEqual(heard, [{ reason: 'revoked', signal: null }]);
+  });
+});
+
 describe('a request whose process was killed on request', () => {
   test('is stored as terminated, and acknowledged when that is to follow the run', async () => {
     const { unwanted, request, delivery, heard, results } = setup({}, { acksLate: true });

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FakeClock } from '../../../../src/testing/fake-clock.ts';
+import { controlCommands } from '../../../../src/worker/control/tasks.ts';
+import { RevokedTasks } from '../../../../src/worker/revoked-tasks.ts';
+import { notedLog } from '../made-requests.ts';
+
+/** A worker where some tasks wait and some run. */
+function setup({ waiting = [] as string[], running = [] as string[] } = {}) {
+  const { logger, lines } = notedLog();
+  const revoked = new RevokedTasks(new FakeClock(0));
+  const killed: string[] = [];
+  const commands = controlCommands({
+    revoked,
+    logger,
+    discard: ids => waiting.filter(id => ids.has(id)),
+    terminate(ids, signal) {
+      const found = running.filter(id => ids.has(id));
+      killed.push(...found.map(id => `${id} ${signal}`));
+      return found;
+    },
+  });
+  const send = (name: string, args: Record<string, unknown> = {}) => commands[name]!(args);
+  return { send, revoked, killed, lines };
+}
+
+describe('the control command', () => {
+  test('ping is answered', () => {
+    assert.deepEqual(setup().send('ping'), { ok: 'pong' });
+  });
+
+  test('revoked lists the ids that were revoked', () => {
+    const { send } = setup();
+    send('revoke', { task_id: ['1', '2'] });
+
+    assert.deepEqual(send('revoked'), ['1', '2']);
+  });
+
+  test('revoke takes one id, and kills nothing', () => {
+    const { send, revoked, killed, lines } = setup({ running: ['1'] });
+
+    assert.deepEqual(send('revoke', { task_id: '1' }), { ok: 'tasks 1 flagged as revoked' });
+
+    assert.deepEqual([revoked.ids(), killed], [['1'], []]);
+    assert.deepEqual(lines, ['info: Tasks flagged as revoked: 1']);
+  });
+
+  test('revoke names a hundred ids of many', () => {
+    const { send, revoked } = setup();
+    const ids = Array.from({ length: 103 }, (_, n) => n);
+
+    const { ok } = send('revoke', { task_id: ids }) as { ok: string };
+
+    assert.match(ok, /^tasks 0, 1, .* 98, 99 and 3 more flagged as revoked$/);
+    assert.equal(revoked.size, 103);
+  });
+
+  test('revoke refuses what is no id', () => {
+    for (const wrong of [undefined, 7, { id: '1' }]) {
+      assert.throws(
+        () => setup().send('revoke', { task_id: wrong }),
+        /^TypeError: revoke needs task_id, a text or a list of texts, got /,
+      );
+    }
+  });
+
+  for (const [name, more] of [
+    ['terminate', {}],
+    ['revoke', { terminate: true }],
+  ] as const) {
+    test(`${name} kills what runs, and names that with what waited`, () => {
+      const { send, revoked, killed, lines } = setup({ waiting: ['1'], running: ['2'] });
+
+      const reply = send(name, { task_id: ['1', '2', '3'], signal: 'SIGKILL', ...more });
+
+      assert.deepEqual(reply, { ok: 'terminate: 1, 2' });
+      assert.deepEqual([killed, revoked.size], [['2 SIGKILL'], 3]);
+      assert.deepEqual(lines, ['info: Terminating 2 (SIGKILL)']);
+    });
+  }
+
+  for (const none of [undefined, null, '']) {
+    test(`terminate kills by SIGTERM when the signal is ${JSON.stringify(none)}`, () => {
+      const { send, killed } = setup({ running: ['1'] });
+
+      send('terminate', { task_id: '1', signal: none });
+
+      assert.deepEqual(killed, ['1 SIGTERM']);
+    });
+  }
+
+  test('terminate says that it knows none of the tasks', () => {
+    assert.deepEqual(setup().send('terminate', { task_id: '1' }), {
+      ok: 'terminate: tasks unknown',
+    });
+  });
+
+  test('terminate with a signal that does not exist revokes nothing', () => {
+    const { send, revoked, killed } = setup({ running: ['1'] });
+
+    assert.throws(() => send('terminate', { task_id: '1', signal: 'SIGNONE' }), /SIGNONE/);
+
+    assert.deepEqual([revoked.size, killed], [0, []]);
+  });
+});
