@@ -148,6 +148,7 @@ export class Dispatcher {
     }
     if (this.#runTimes.isCautious) this.#giveBackSurplus();
     this.#ports.onLoad?.();
+    this.#checkIdle();
   }
 
   /** Let go of those meant of the requests that wait for a place; the caller settles them. */
