@@ -66,9 +66,9 @@ function setup(options: Partial<BrokerLinkOptions> = {}, awayFor = 0) {
 }
 
 const LOST: TransportEvent = { type: 'lost', error: new Error('reset') };
-const retrying = (attempt: number, delay = 2): TransportEvent => ({
-  ...{ type: 'retrying', error: AWAY, attempt, delay },
-});
+const retrying = (attempt: number, delay = 2): TransportEvent => {
+  return { type: 'retrying', error: AWAY, attempt, delay };
+};
 
 describe('the first connection to the broker', () => {
   test('is told', async () => {

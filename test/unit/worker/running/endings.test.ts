@@ -37,7 +37,7 @@ function setup(options: TaskOptions = LATE, made: Made = {}) {
 }
 
 function failing(): Promise<never> {
-  const failed = Promise.reject(new Error('no broker'));
+  const failed = Promise.reject(new Error('The broker is away.'));
   failed.catch(() => {});
   return failed;
 }
@@ -67,7 +67,7 @@ describe('a task that answers', () => {
 
     assert.deepEqual(lostAcks, ['success']);
     assert.deepEqual(lines, [
-      "warning: Couldn't settle t.add[1], reason: no broker It may run once more.",
+      "warning: Couldn't settle t.add[1], reason: The broker is away. It may run once more.",
     ]);
   });
 
