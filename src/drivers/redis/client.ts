@@ -6,14 +6,13 @@
  * once. Healing is the job of `link.ts`, which makes a new client.
  */
 
-import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { Redis, type RedisOptions } from 'ioredis';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { maskIn } from '../../base/text/mask-url.ts';
-import { didYouMean } from '../../base/text/nearest.ts';
 import { timerMs } from '../../base/time/seconds.ts';
 import { ChannelError, ConnectionClosed, OperationalError } from '../errors.ts';
+import { tlsOptions } from '../tls.ts';
 import type { ServerUrl } from '../url.ts';
 import { refuseOtherDatabases } from './handshake.ts';
 import { isPassingReply, isReply } from './replies.ts';
@@ -60,37 +59,6 @@ export function redisUrlForPeople(url: ServerUrl): string {
 
 const databaseOption = ({ query }: ServerUrl) => query.db ?? query.virtual_host;
 
-const CERT_REQS: Readonly<Record<string, boolean>> = {
-  required: true,
-  cert_required: true,
-  optional: true,
-  cert_optional: true,
-  none: false,
-  cert_none: false,
-};
-
-function file(value: unknown, option: string): Buffer | undefined {
-  if (value === undefined || value === null || value === '') return undefined;
-  try {
-    return readFileSync(String(value));
-  } catch (error) {
-    throw new ImproperlyConfigured(
-      `Cannot read ${option} ${JSON.stringify(String(value))}: ${(error as Error).message}`,
-    );
-  }
-}
-
-function verifies(asked: unknown = 'required'): boolean {
-  // Python accepts ssl.CERT_REQUIRED (2), "CERT_REQUIRED" and "required".
-  const byNumber = ['none', 'optional', 'required'];
-  const name = String(typeof asked === 'number' ? (byNumber[asked] ?? asked) : asked);
-  const verify = CERT_REQS[name.toLowerCase()];
-  if (verify !== undefined) return verify;
-  throw new ImproperlyConfigured(
-    `Invalid ssl_cert_reqs ${JSON.stringify(asked)}: use required, optional or none.${didYouMean(name, Object.keys(CERT_REQS))}`,
-  );
-}
-
 /**
  * TLS options from `ssl_*` query parameters and settings, where `ssl_` may be left out; undefined
  * when TLS is off.
@@ -104,29 +72,10 @@ export function redisTls(
   const given: Record<string, unknown> = { ...settings, ...url.query };
   // without `ssl_` a URL's password is that of the server
   const option = (name: string) => given[`ssl_${name}`] ?? settings[name] ?? undefined;
-  const tls: ConnectionOptions = { rejectUnauthorized: verifies(option('cert_reqs')) };
-  readFiles(tls, option);
-  if (/^(false|no|0)$/i.test(String(option('check_hostname') ?? ''))) {
-    tls.checkServerIdentity = () => undefined;
-  }
-  const password = option('keyfile_password') ?? option('password');
-  if (typeof password === 'string') tls.passphrase = password;
-  if (typeof option('ciphers') === 'string') tls.ciphers = String(option('ciphers'));
+  const tls = tlsOptions(option, 'ssl_');
   const server = option('server_hostname') ?? url.host ?? 'localhost';
   if (typeof server === 'string' && !/^[\d.]+$|:/.test(server)) tls.servername = server;
   return tls;
-}
-
-function readFiles(tls: ConnectionOptions, option: (name: string) => unknown): void {
-  const files = [
-    ['ca', 'ca_certs'],
-    ['cert', 'certfile'],
-    ['key', 'keyfile'],
-  ] as const;
-  for (const [part, name] of files) {
-    const content = file(option(name), `ssl_${name}`);
-    if (content) tls[part] = content;
-  }
 }
 
 function sentinelOptions(

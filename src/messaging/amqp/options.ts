@@ -1,12 +1,12 @@
 /** What a RabbitMQ URL, `broker_transport_options` and a few settings ask for. */
 
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import { saferepr } from '../../base/text/saferepr.ts';
 import { isSeconds, secondsHint, timerMs } from '../../base/time/seconds.ts';
+import { tlsOptions } from '../../drivers/tls.ts';
 import type { ServerUrl } from '../../drivers/url.ts';
 import type { TransportOptions } from '../contract.ts';
 import { unusedOptions } from '../unused-options.ts';
@@ -104,37 +104,6 @@ function heartbeat(options: TransportOptions, url: ServerUrl): number {
 
 // --- TLS --------------------------------------------------------------------------------------
 
-const VERIFIES: Readonly<Record<string, boolean>> = {
-  required: true,
-  cert_required: true,
-  optional: true,
-  cert_optional: true,
-  none: false,
-  cert_none: false,
-};
-
-function verifies(asked: unknown): boolean {
-  // Python accepts ssl.CERT_REQUIRED (2), "CERT_REQUIRED" and "required".
-  const byNumber = ['none', 'optional', 'required'];
-  const name = String(typeof asked === 'number' ? (byNumber[asked] ?? asked) : asked);
-  const verify = VERIFIES[name.toLowerCase()];
-  if (verify !== undefined) return verify;
-  throw new ImproperlyConfigured(
-    `Invalid cert_reqs ${JSON.stringify(asked)}: use required, optional or none.${didYouMean(name, Object.keys(VERIFIES))}`,
-  );
-}
-
-function file(value: unknown, option: string): Buffer | undefined {
-  if (value === undefined || value === null || value === '') return undefined;
-  try {
-    return readFileSync(String(value));
-  } catch (error) {
-    throw new ImproperlyConfigured(
-      `Cannot read ${option} ${JSON.stringify(String(value))}: ${(error as Error).message}`,
-    );
-  }
-}
-
 /** TLS as `broker_use_ssl` and the URL's query have it, under kombu's names with and without `ssl_`. */
 function tls(url: ServerUrl, useSsl: TransportOptions['useSsl']): ConnectionOptions {
   const given: Record<string, unknown> = {
@@ -142,21 +111,7 @@ function tls(url: ServerUrl, useSsl: TransportOptions['useSsl']): ConnectionOpti
     ...url.query,
   };
   const option = (name: string) => given[`ssl_${name}`] ?? given[name];
-  const result: ConnectionOptions = {
-    rejectUnauthorized: verifies(option('cert_reqs') ?? 'required'),
-  };
-  const ca = file(option('ca_certs'), 'ca_certs');
-  const cert = file(option('certfile'), 'certfile');
-  const key = file(option('keyfile'), 'keyfile');
-  if (ca) result.ca = ca;
-  if (cert) result.cert = cert;
-  if (key) result.key = key;
-  const password = option('keyfile_password') ?? option('password');
-  if (typeof password === 'string') result.passphrase = password;
-  if (typeof option('ciphers') === 'string') result.ciphers = String(option('ciphers'));
-  if (/^(false|no|0)$/i.test(String(option('check_hostname') ?? ''))) {
-    result.checkServerIdentity = () => undefined;
-  }
+  const result = tlsOptions(option, '');
   const name = option('server_hostname');
   if (typeof name === 'string') result.servername = name;
   return result;
