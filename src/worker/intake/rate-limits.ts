@@ -51,7 +51,7 @@ export class RateLimits {
       return;
     }
     this.#buckets.delete(name);
-    for (const request of bucket?.clear() ?? []) this.#release(request, true);
+    for (const request of bucket?.clear() ?? []) this.#letGo(request, true);
   }
 
   /** Forget those meant of all that wait; returns them. */
@@ -65,12 +65,16 @@ export class RateLimits {
   }
 
   #open(name: string, rate: number): RateBucket<Request> {
-    const bucket = new RateBucket<Request>(rate, this.#clock, (request, isLate) => {
-      request.state = 'reserved';
-      this.#release(request, isLate);
-    });
+    const bucket = new RateBucket<Request>(rate, this.#clock, (request, isLate) =>
+      this.#letGo(request, isLate),
+    );
     this.#buckets.set(name, bucket);
     return bucket;
+  }
+
+  #letGo(request: Request, isLate: boolean): void {
+    request.state = 'reserved';
+    this.#release(request, isLate);
   }
 
   #wait(bucket: RateBucket<Request>, request: Request, isLate: boolean): void {
