@@ -4,7 +4,6 @@
  */
 
 import type { Logger } from '../base/logger.ts';
-import { maskIn } from '../base/text/mask-url.ts';
 import { type RetryPolicy, withRetries } from '../base/time/backoff.ts';
 import type { Clock } from '../base/time/clock.ts';
 import {
@@ -156,7 +155,7 @@ export class BrokerLink {
   /** @param interval seconds until the next attempt; 0 when another server is tried now */
   #cannotConnect(error: unknown, interval: number, retry: number): string {
     const { transport, maxRetries } = this.#options;
-    const message = maskIn((error as Error).message, transport.url);
+    const { message } = error as Error;
     const most = maxRetries ? `/${maxRetries}` : '';
     const failed = `consumer: Cannot connect to ${transport.url}: ${message}.\n`;
     if (interval === 0) return `${failed}Will retry using next failover.\n`;
