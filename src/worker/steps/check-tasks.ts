@@ -1,7 +1,6 @@
 import type { Celery } from '../../app/app.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { perSecond } from '../intake/rate-bucket.ts';
 import { Request } from '../request.ts';
 
 /** A worker whose tasks were not loaded starts, and discards every message it gets. */
@@ -19,17 +18,10 @@ export function warnWithoutTasks(app: Celery, logger: Logger): void {
  */
 export function checkTasks(app: Celery): void {
   for (const [name, { definition }] of app.tasks) {
-    const { rateLimit, Request: Class } = definition.resolved;
+    const { Request: Class } = definition.resolved;
     if (Class !== undefined && !(Class.prototype instanceof Request)) {
       throw new ImproperlyConfigured(
         `Task ${name}: the option Request must be a class that extends Request, not ${Class.name || typeof Class}.`,
-      );
-    }
-    try {
-      if (rateLimit !== null) perSecond(rateLimit);
-    } catch (error) {
-      throw new ImproperlyConfigured(
-        `Task ${name}: ${(error as Error).message}. A rate limit is a number per second, or text such as "10/s", "10/m" or "10/h".`,
       );
     }
   }
