@@ -313,7 +313,7 @@ export class Celery {
     if (definition && this.conf.get('task_always_eager')) {
       warn('task_always_eager has no effect on sendTask');
     }
-    return this.#apply.send(name, args, options, definition, false);
+    return this.#apply.send({ task: name, args, options, definition, argsAsTuple: false });
   }
 
   /** The handle of a task that was sent before. */

@@ -7,12 +7,13 @@ import { checkTaskName } from './app-options.ts';
 import { runEagerly } from './eager.ts';
 import { AppExecutionPorts, type ExecutionPortsHost } from './execution-ports.ts';
 import { checkCall, checkEagerCall } from './options/option-checks.ts';
-import type { ApplyOptions, EagerOptions } from './options/task-options.ts';
+import type { EagerOptions } from './options/task-options.ts';
 import { AsyncResult, type ResultHost } from './results/async-result.ts';
 import { EagerResult } from './results/eager-result.ts';
+import type { Call } from './tasks/call.ts';
 import type { TaskDefinition } from './tasks/definition.ts';
 import { callDirectly } from './tasks/direct-call.ts';
-import type { Args, TaskHost } from './tasks/task.ts';
+import type { Args, KnownCall, TaskHost } from './tasks/task.ts';
 
 export interface ApplyHost extends ExecutionPortsHost, Omit<ResultHost, 'result'> {
   /** Reads the settings when that was not done; undefined when there is nothing to wait for. */
@@ -36,40 +37,24 @@ export class Apply implements TaskHost {
     return new AsyncResult<R>(id, this.#results, { ignored });
   }
 
-  apply(
-    definition: TaskDefinition,
-    args: Args,
-    options: ApplyOptions,
-    argsAsTuple: boolean,
-  ): Promise<AsyncResult<unknown>> {
+  apply(call: KnownCall): Promise<AsyncResult<unknown>> {
     const loading = this.#host.loading();
     if (loading) {
       const closing = this.#host.closing();
       return loading.then(() => {
         // it would open the app again
         closing.throwIfClosed();
-        return this.#applyLoaded(definition, args, options, argsAsTuple);
+        return this.#applyLoaded(call);
       });
     }
-    return this.#applyLoaded(definition, args, options, argsAsTuple);
+    return this.#applyLoaded(call);
   }
 
-  #applyLoaded(
-    definition: TaskDefinition,
-    args: Args,
-    options: ApplyOptions,
-    argsAsTuple: boolean,
-  ): Promise<AsyncResult<unknown>> {
-    return this.#host.conf.task_always_eager
-      ? this.#applyEagerly(definition, args, options)
-      : this.send(definition.name, args, options, definition, argsAsTuple);
+  #applyLoaded(call: KnownCall): Promise<AsyncResult<unknown>> {
+    return this.#host.conf.task_always_eager ? this.#applyEagerly(call) : this.send(call);
   }
 
-  async #applyEagerly(
-    definition: TaskDefinition,
-    args: Args,
-    options: ApplyOptions,
-  ): Promise<AsyncResult<unknown>> {
+  async #applyEagerly({ definition, args, options }: KnownCall): Promise<AsyncResult<unknown>> {
     checkEagerCall(args, options, definition);
     const checked = definition.checkArguments(args, options.kwargs ?? {});
     if (checked) await checked;
@@ -80,41 +65,28 @@ export class Apply implements TaskHost {
   }
 
   /** Publish, whatever `task_always_eager` says. Every call goes through here: no layer too much. */
-  send(
-    name: string,
-    args: Args,
-    options: ApplyOptions,
-    definition: TaskDefinition | undefined,
-    argsAsTuple: boolean,
-  ): Promise<AsyncResult<unknown>> {
+  send(call: Call): Promise<AsyncResult<unknown>> {
+    const { task, args, options, definition } = call;
     try {
       // the name of a task that is known was looked at when it was declared
-      if (!definition) checkTaskName(name, 'sendTask');
+      if (!definition) checkTaskName(task, 'sendTask');
       checkCall(args, options, definition);
     } catch (error) {
       return Promise.reject(error);
     }
     const { signal } = options;
-    if (!signal) return this.#send(name, args, options, definition, argsAsTuple);
-    const work = () => this.#send(name, args, options, definition, argsAsTuple);
-    return bounded(work, { signal }, this.#host.closing());
+    if (!signal) return this.#send(call);
+    return bounded(() => this.#send(call), { signal }, this.#host.closing());
   }
 
-  async #send(
-    name: string,
-    args: Args,
-    options: ApplyOptions,
-    definition: TaskDefinition | undefined,
-    argsAsTuple: boolean,
-  ): Promise<AsyncResult<unknown>> {
+  async #send(call: Call): Promise<AsyncResult<unknown>> {
     const closing = this.#host.closing();
-    const checked = definition?.checkArguments(args, options.kwargs ?? {});
+    const checked = call.definition?.checkArguments(call.args, call.options.kwargs ?? {});
     if (checked) await checked;
     const loading = this.#host.loading();
     if (loading) await loading;
     closing.throwIfClosed();
-    const { publisher } = this.#host;
-    const sent = await publisher.publish(name, args, options, definition, argsAsTuple);
+    const sent = await this.#host.publisher.publish(call);
     return this.result(sent.id, sent.ignoreResult);
   }
 
@@ -137,7 +109,8 @@ export class Apply implements TaskHost {
     const { conf, publisher } = this.#host;
     await publisher.prepare();
     const { retries = 0 } = options;
-    const made = publisher.call(definition.name, args, options, definition, true);
+    const task = definition.name;
+    const made = publisher.unsent({ task, args, options, definition, argsAsTuple: true });
     // a priority's name means a number only to a broker
     const priority = typeof made.priority === 'number' ? made.priority : undefined;
     const call = { ...made, retries, priority };

@@ -117,18 +117,18 @@ export function firstSlip(
   return '';
 }
 
+/** A sentence about an option that does not exist, besides the nearest name. */
+export type Instead = (option: string, value: unknown, isNear: boolean) => string;
+
 /**
  * @param whose as in "There is no option … of a call"
- * @param instead gives a sentence about an option that does not exist, besides the nearest name;
- *   it gets `context`
  * @throws TypeError naming the option, the value and the nearest known option
  */
-export function checkOptions<Context = undefined>(
+export function checkOptions(
   options: object,
   kinds: Readonly<Record<string, Kind>>,
   whose: string,
-  instead?: (option: string, value: unknown, isNear: boolean, context: Context) => string,
-  context?: Context,
+  instead?: Instead,
 ): void {
   const given = isMap(options) ? Object.entries(options) : [];
   // an AbortSignal, a Date, a Map: not what has options
@@ -141,16 +141,13 @@ export function checkOptions<Context = undefined>(
     const kind = Object.hasOwn(kinds, option) ? kinds[option] : undefined;
     if (!kind) {
       const hint = didYouMean(option, Object.keys(kinds));
-      const more = instead?.(option, value, hint !== '', context as Context) ?? '';
+      const more = instead?.(option, value, hint !== '') ?? '';
       throw new TypeError(
         `There is no option ${JSON.stringify(option)} of ${whose}.${hint}${more}`,
       );
     }
     // null is Python's None: not set
-    if (value === undefined || value === null || kind.accepts(value)) continue;
-    throw new TypeError(
-      `The option ${option} must be ${kind.words}, got ${saferepr(value)}.${kind.hint?.(value) ?? ''}`,
-    );
+    if (value !== undefined && value !== null) checkArgument(value, kind, `The option ${option}`);
   }
 }
 

@@ -16,10 +16,14 @@ export interface SignatureData {
   readonly immutable: boolean;
 }
 
-/** Who publishes the signature, for the ids that are handed down. */
-export interface Lineage {
+/** Who publishes the signature, and when. */
+export interface Applied {
+  /** Ids that are handed down. */
   readonly rootId: string;
   readonly parentId: string;
+  newId(): string;
+  /** Seconds since the epoch, to turn a countdown into a moment. */
+  readonly now: number;
 }
 
 /** Where the signature itself says it wants to go; undefined parts are for the router. */
@@ -82,15 +86,11 @@ export function signatureRoute(signature: SignatureData): SignatureRoute {
 /**
  * The call that results from applying a signature. As in Celery, `partial` arguments are
  * put in front unless the signature is immutable.
- *
- * @param now seconds since the epoch, to turn a countdown into a moment
  */
 export function signatureCall(
   signature: SignatureData,
   partial: readonly unknown[],
-  lineage: Lineage,
-  newId: () => string,
-  now: number,
+  { rootId, parentId, newId, now }: Applied,
 ): TaskCall {
   const { options } = signature;
   const countdown = numeric(options.countdown);
@@ -100,8 +100,8 @@ export function signatureCall(
     id: text(options.task_id) ?? newId(),
     args: signature.immutable ? signature.args : [...partial, ...signature.args],
     kwargs: { ...signature.kwargs },
-    rootId: lineage.rootId,
-    parentId: lineage.parentId,
+    rootId,
+    parentId,
     eta: moment(options.eta) ?? (countdown ? now + countdown : null),
     expires: moment(options.expires) ?? (expires === undefined ? null : now + expires),
     retries: numeric(options.retries) ?? 0,

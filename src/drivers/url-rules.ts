@@ -150,16 +150,13 @@ function checkUrl(url: ServerUrl, rules: UrlRules, useTls: boolean): void {
   if (url.scheme === 'redis+socket' && given.path === undefined) {
     refuse(url, `The path of the socket is missing; write it as in ${rules.example}`);
   }
-  for (const [name, value] of Object.entries(url.query)) {
-    checkOption(url, name, value, rules, useTls);
-  }
+  for (const option of Object.entries(url.query)) checkOption(url, option, rules, useTls);
   checkTwice(url, given.path);
 }
 
 function checkOption(
   url: ServerUrl,
-  name: string,
-  value: string,
+  [name, value]: readonly [string, string],
   rules: UrlRules,
   useTls: boolean,
 ): void {

@@ -14,9 +14,7 @@ const unix = process as NodeJS.Process & { initgroups?(user: Id, group: Id): voi
  */
 export function dropPrivileges(user: Id | null, group: Id | null): void {
   if (user === null && group === null) return;
-  if (!process.setuid || !process.setgid || !unix.initgroups) {
-    throw new ImproperlyConfigured('--uid and --gid do not exist on this operating system.');
-  }
+  requireUnix();
   const uid = user === null ? null : lookUp('User', user, ['-u', '--', String(user)]);
   const gid = group === null ? primaryGroup(user) : groupId(group);
   let hasChanged: boolean;
@@ -30,6 +28,11 @@ export function dropPrivileges(user: Id | null, group: Id | null): void {
     );
   }
   if (hasChanged && uid !== 0) refuseWayBack();
+}
+
+function requireUnix(): void {
+  if (process.setuid && process.setgid && unix.initgroups) return;
+  throw new ImproperlyConfigured('--uid and --gid do not exist on this operating system.');
 }
 
 /** Whether the user has changed. */

@@ -64,33 +64,31 @@ function offsetText(offset: number): string {
 export function fromIso(text: string, zone?: TimeZone): number {
   const match = PATTERN.exec(text);
   if (match === null) throw notADate(text);
-  const [, year, month, day, hour, minute, second, fraction, offset] = match;
-  const date = new Date(
-    Date.UTC(
-      Number(year),
-      Number(month) - 1,
-      Number(day),
-      Number(hour ?? 0),
-      Number(minute ?? 0),
-      Number(second ?? 0),
-    ),
-  );
-  // Date.UTC reads years below 100 as 19xx, and rolls the 31st of April over to May.
-  if (Number(year) < 100) date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
-  const kept =
-    date.getUTCFullYear() === Number(year) &&
-    date.getUTCMonth() === Number(month) - 1 &&
-    date.getUTCDate() === Number(day) &&
-    date.getUTCHours() === Number(hour ?? 0) &&
-    date.getUTCMinutes() === Number(minute ?? 0) &&
-    date.getUTCSeconds() === Number(second ?? 0);
-  if (!kept) throw notADate(text);
-  const wall = date.getTime() / 1000;
+  const [, , , , , , , fraction, offset] = match;
+  const wall = wallSeconds(match.slice(1, 7).map(part => Number(part ?? 0)));
+  if (wall === undefined) throw notADate(text);
   const isNaive = offset === undefined && zone !== undefined;
   const whole = isNaive ? zone.instantOf(wall) : wall - offsetSeconds(offset, text);
   const instant = fraction === undefined ? whole : whole + Number(`0.${fraction}`);
   if (!isWritable(instant)) throw notADate(text);
   return instant;
+}
+
+/** Seconds since 1970 when a clock in UTC shows that; undefined when none ever does. */
+function wallSeconds(shown: readonly number[]): number | undefined {
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = shown;
+  const date = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+  // Date.UTC reads years below 100 as 19xx, and rolls the 31st of April over to May.
+  if (year < 100) date.setUTCFullYear(year, month - 1, day);
+  const read = [
+    date.getUTCFullYear(),
+    date.getUTCMonth() + 1,
+    date.getUTCDate(),
+    date.getUTCHours(),
+    date.getUTCMinutes(),
+    date.getUTCSeconds(),
+  ];
+  return read.every((part, i) => part === shown[i]) ? date.getTime() / 1000 : undefined;
 }
 
 /** Whether the text names an offset; without one Python reads it as a naive time. */

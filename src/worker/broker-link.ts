@@ -167,28 +167,43 @@ export class BrokerLink {
     // At start `connect` tells of success and failure, but not of the moves between servers.
     const isMove = event.type === 'retrying' && event.delay === 0;
     if (!this.#connected && !isMove && event.type !== 'warning') return;
-    if (event.type === 'lost') {
-      logger.warning(
-        `consumer: Connection to broker lost. Trying to re-establish the connection...\n${event.error.message}`,
-      );
-      this.#options.onLost();
-      if (!this.#options.retry) this.#doNotRetry(event.error);
-    } else if (event.type === 'gone') {
-      this.#options.onGone(event.error);
-    } else if (event.type === 'retrying') {
-      if (this.#isLastTry(event.attempt)) this.#options.onGone(event.error);
-      else logger.error(this.#cannotConnect(event.error, event.delay, event.attempt));
-    } else if (event.type === 'connected') {
-      logger.info(`Connected to ${transport.url}`);
-    } else if (event.type === 'consuming') {
-      logger.info(`consuming again: ${event.queues.length} queues`, { queues: event.queues });
-    } else if (event.type === 'warning') {
-      logger.warning(event.message);
-    } else {
-      logger.warning(
-        `Restored ${event.count} message(s) of a consumer that is gone (${event.consumer})`,
-      );
+    switch (event.type) {
+      case 'lost':
+        this.#onLost(event.error);
+        break;
+      case 'gone':
+        this.#options.onGone(event.error);
+        break;
+      case 'retrying':
+        this.#onRetrying(event);
+        break;
+      case 'connected':
+        logger.info(`Connected to ${transport.url}`);
+        break;
+      case 'consuming':
+        logger.info(`consuming again: ${event.queues.length} queues`, { queues: event.queues });
+        break;
+      case 'warning':
+        logger.warning(event.message);
+        break;
+      case 'restored':
+        logger.warning(
+          `Restored ${event.count} message(s) of a consumer that is gone (${event.consumer})`,
+        );
     }
+  }
+
+  #onRetrying({ attempt, error, delay }: TransportEvent & { readonly type: 'retrying' }): void {
+    if (this.#isLastTry(attempt)) this.#options.onGone(error);
+    else this.#options.logger.error(this.#cannotConnect(error, delay, attempt));
+  }
+
+  #onLost(error: Error): void {
+    this.#options.logger.warning(
+      `consumer: Connection to broker lost. Trying to re-establish the connection...\n${error.message}`,
+    );
+    this.#options.onLost();
+    if (!this.#options.retry) this.#doNotRetry(error);
   }
 }
 

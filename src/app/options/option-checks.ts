@@ -10,6 +10,7 @@ import {
   code,
   count,
   flag,
+  type Instead,
   type Kind,
   type Kinds,
   list,
@@ -198,24 +199,21 @@ interface Callee {
  */
 export function checkCall(args: unknown, options: ApplyOptions, task: Callee | undefined): void {
   checkArgument(args, list, ARGUMENTS);
-  checkOptions(options, CALL, 'a call', kwargsHint, task);
+  checkOptions(options, CALL, 'a call', kwargsHint(task));
 }
 
 /** The same for a call that runs here. */
 export function checkEagerCall(args: unknown, options: EagerOptions, task: Callee): void {
   checkArgument(args, list, ARGUMENTS);
-  checkOptions(options, EAGER, 'a call', kwargsHint, task);
+  checkOptions(options, EAGER, 'a call', kwargsHint(task));
 }
 
 /** Python has keyword arguments in the place of options. */
-function kwargsHint(
-  option: string,
-  value: unknown,
-  isNear: boolean,
-  task: Callee | undefined,
-): string {
-  if (isNear && !task?.hasParameter(option)) return '';
-  return ` Keyword arguments go into kwargs: { kwargs: { ${option}: ${saferepr(value)} } }.`;
+function kwargsHint(task: Callee | undefined): Instead {
+  return (option, value, isNear) => {
+    if (isNear && !task?.hasParameter(option)) return '';
+    return ` Keyword arguments go into kwargs: { kwargs: { ${option}: ${saferepr(value)} } }.`;
+  };
 }
 
 const snakeCased = (option: string) =>

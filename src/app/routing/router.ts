@@ -22,17 +22,17 @@ import type {
   RouteTarget,
   TaskRoutes,
 } from '../options/route-types.ts';
+import type { ApplyOptions } from '../options/task-options.ts';
 import type { Queues } from './queues.ts';
 
 /** A call on its way to a queue. `options` are those of `applyAsync`. */
 export interface RoutedCall {
   readonly name: string;
   readonly args: readonly unknown[];
-  readonly kwargs: Readonly<Record<string, unknown>>;
-  readonly options: Readonly<Record<string, unknown>>;
+  readonly options: Readonly<ApplyOptions>;
   readonly task?: unknown;
   /** What the task's declaration says; counts where the call says nothing, and before a route. */
-  readonly defaults?: Readonly<Record<string, unknown>>;
+  readonly defaults?: Readonly<ApplyOptions> | undefined;
 }
 
 export interface Route {
@@ -45,7 +45,7 @@ export interface Route {
   readonly exchange: Exchange;
   readonly routingKey: string;
   /** Options of the call with those of the route under them, in option spelling; without the address. */
-  readonly options: Readonly<Record<string, unknown>>;
+  readonly options: Readonly<ApplyOptions>;
 }
 
 const ADDRESS = new Set(['queue', 'exchange', 'exchangeType', 'routingKey']);
@@ -260,7 +260,7 @@ function toLookup(router: unknown, checkQueue: QueueCheck): Lookup {
 }
 
 function functionLookup(route: RouteFunction): Lookup {
-  return ({ name, args, kwargs, options, task }) => {
+  return ({ name, args, options: { kwargs = {}, ...options }, task }) => {
     const target = route(name, args, kwargs, options, task);
     if (target === undefined || target === null) return undefined;
     return toOptions(target, `task ${JSON.stringify(name)}`);

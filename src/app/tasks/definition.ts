@@ -55,32 +55,33 @@ interface Derived {
   readonly autoRetry: AutoRetry | undefined;
 }
 
+/** What the program says of a task, once for all settings. */
+export interface Declaration {
+  readonly name: string;
+  /** Complete, with what the base class says. */
+  readonly options: TaskOptions;
+  /** Undefined for a task whose code is elsewhere (`remoteTask`). */
+  readonly run: TaskFunction | undefined;
+  /** The function whose source shows the parameters, when it is not `run`. */
+  readonly declaredAs?: TaskFunction | undefined;
+}
+
 export class TaskDefinition implements RunnableTask {
   readonly name: string;
+  readonly #declaration: Declaration;
   readonly #declared: TaskOptions;
   readonly #run: TaskFunction | undefined;
   readonly #parameters: ParameterList | undefined;
   readonly #settings: () => Settings;
-  readonly #declaredAs: TaskFunction | undefined;
   #derived: Derived | undefined;
 
-  /**
-   * @param options complete, with what the base class says
-   * @param run undefined for a task whose code is elsewhere (`remoteTask`)
-   * @param declaredAs the function whose source shows the parameters
-   */
-  constructor(
-    name: string,
-    options: TaskOptions,
-    run: TaskFunction | undefined,
-    settings: () => Settings,
-    declaredAs: TaskFunction | undefined = run,
-  ) {
+  constructor(declaration: Declaration, settings: () => Settings) {
+    const { name, options, run, declaredAs = run } = declaration;
     this.name = name;
+    this.#declaration = declaration;
     this.#declared = options;
     this.#run = run;
     this.#settings = settings;
-    this.#declaredAs = declaredAs;
     this.#parameters =
       declaredAs &&
       readParameters(declaredAs, {
@@ -92,7 +93,7 @@ export class TaskDefinition implements RunnableTask {
 
   /** The same task under other settings. */
   under(settings: () => Settings): TaskDefinition {
-    return new TaskDefinition(this.name, this.#declared, this.#run, settings, this.#declaredAs);
+    return new TaskDefinition(this.#declaration, settings);
   }
 
   /** The declaration with `task_annotations` over it. */

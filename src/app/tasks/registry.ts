@@ -43,8 +43,8 @@ export class Registry {
     if (this.tasks.has(name)) {
       throw new AlreadyRegistered(`A task named ${JSON.stringify(name)} is registered already`);
     }
-    const declared = this.#complete(options);
-    const definition = new TaskDefinition(name, declared, run, () => this.#conf, declaredAs);
+    const declared = { name, options: this.#complete(options), run, declaredAs };
+    const definition = new TaskDefinition(declared, () => this.#conf);
     const task = createTask(definition, this.#host);
     this.tasks.set(name, task);
     for (const each of this.#derived) each.#adopt(definition);

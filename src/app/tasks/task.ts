@@ -8,6 +8,7 @@ import { TASK_BRAND } from '../loading/brand.ts';
 import type { ApplyOptions, EagerOptions } from '../options/task-options.ts';
 import type { AsyncResult } from '../results/async-result.ts';
 import type { EagerResult } from '../results/eager-result.ts';
+import type { Call } from './call.ts';
 import type { TaskDefinition } from './definition.ts';
 
 export type Args = readonly unknown[];
@@ -43,6 +44,9 @@ export interface Task<A extends Args = Args, R = unknown> {
 // biome-ignore lint/suspicious/noExplicitAny: any task, whatever its types
 export type AnyTask = Task<any, any>;
 
+/** A call of a task that is known here. */
+export type KnownCall = Call & { readonly definition: TaskDefinition };
+
 /** How a task object reaches its app. */
 export interface TaskHost {
   applyHere(
@@ -51,12 +55,7 @@ export interface TaskHost {
     options: EagerOptions,
   ): Promise<EagerResult<unknown>>;
   callDirectly(definition: TaskDefinition, args: Args): Promise<unknown>;
-  apply(
-    definition: TaskDefinition,
-    args: Args,
-    options: ApplyOptions,
-    argsAsTuple: boolean,
-  ): Promise<AsyncResult<unknown>>;
+  apply(call: KnownCall): Promise<AsyncResult<unknown>>;
 }
 
 /** The callable object that users get from `app.task`. */
@@ -64,11 +63,13 @@ export function createTask(definition: TaskDefinition, host: TaskHost): AnyTask 
   const callable = (...args: unknown[]) => host.callDirectly(definition, args);
   const text = `<@task: ${definition.name}>`;
   const fixed = { name: definition.name, definition, [TASK_BRAND]: true };
+  const task = definition.name;
   const methods = {
-    delay: (...args: unknown[]) => host.apply(definition, args, {}, true),
+    delay: (...args: unknown[]) =>
+      host.apply({ task, args, options: {}, definition, argsAsTuple: true }),
     applyAsync: (args: Args = [], options: ApplyOptions = {}, more?: unknown) =>
       more === undefined
-        ? host.apply(definition, args, options, false)
+        ? host.apply({ task, args, options, definition, argsAsTuple: false })
         : Promise.reject(surplus('applyAsync', options, more)),
     apply: (args: Args = [], options: EagerOptions = {}, more?: unknown) =>
       more === undefined

@@ -126,10 +126,12 @@ export class RedisDocuments {
   async #write(writes: Write[]): Promise<void> {
     try {
       const isFinal = this.#isFinal;
+      const ttl = this.#ttl;
+      const onUnannounced = this.#onUnannounced;
       await this.#attempt(() =>
         isFinal
-          ? storeEncodedDocuments(this.#client, writes, this.#ttl, isFinal, this.#onUnannounced)
-          : storeDocuments(this.#client, writes, this.#ttl, this.#onUnannounced),
+          ? storeEncodedDocuments(this.#client, writes, { ttl, isFinal, onUnannounced })
+          : storeDocuments(this.#client, writes, ttl, onUnannounced),
       );
       for (const { done } of writes) done.resolve();
     } catch (error) {

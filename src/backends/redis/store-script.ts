@@ -88,13 +88,19 @@ const REPLACE = { lua: REPLACE_LUA, sha: createHash('sha1').update(REPLACE_LUA).
 /** Each round at least one writer of a key gets on; more than this wait for none. */
 const MOST_ROUNDS = 1000;
 
+/** How documents are stored in which only the caller can find the state. */
+export interface EncodedStore {
+  /** Seconds; 0 keeps them for ever. */
+  readonly ttl: number;
+  readonly isFinal: (document: Buffer) => boolean;
+  readonly onUnannounced: OnUnannounced;
+}
+
 /** The same for documents in which only the caller can find the state. */
 export async function storeEncodedDocuments(
   client: Redis,
   documents: readonly Document[],
-  ttl: number,
-  isFinal: (document: Buffer) => boolean,
-  onUnannounced: OnUnannounced,
+  how: EncodedStore,
 ): Promise<void> {
   let left = documents;
   for (let round = 0; left.length > 0; round++) {
@@ -102,7 +108,7 @@ export async function storeEncodedDocuments(
       const key = left[0]!.key;
       throw new BackendStoreError(`${key} is changed all the time`, { taskId: key, state: '' });
     }
-    left = await replaceDocuments(client, left, ttl, isFinal, onUnannounced);
+    left = await replaceDocuments(client, left, how);
   }
 }
 
@@ -110,9 +116,7 @@ export async function storeEncodedDocuments(
 async function replaceDocuments(
   client: Redis,
   documents: readonly Document[],
-  ttl: number,
-  isFinal: (document: Buffer) => boolean,
-  onUnannounced: OnUnannounced,
+  { ttl, isFinal, onUnannounced }: EncodedStore,
 ): Promise<Document[]> {
   const stored = await client.mgetBuffer(documents.map(({ key }) => key));
   const open = documents.flatMap((document, i) => {

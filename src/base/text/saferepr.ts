@@ -134,22 +134,21 @@ function putTuple(sink: Sink, items: readonly unknown[]): void {
     put(sink, items[0], 1);
     putToken(sink, sink.left > 0 ? ',)' : ')');
   } else {
-    putItems(sink, items, '(', ')', 0);
+    putItems(sink, items, '()', 0);
   }
 }
 
 function putItems(
   sink: Sink,
   items: readonly unknown[],
-  open: string,
-  close: string,
+  brackets: '()' | '[]' | '{}',
   depth: number,
 ): void {
   if (depth >= sink.maxDepth) {
-    putToken(sink, `${open}...${close}`);
+    putToken(sink, `${brackets[0]}...${brackets[1]}`);
     return;
   }
-  putToken(sink, open);
+  putToken(sink, brackets[0]!);
   for (let i = 0; i < items.length; i++) {
     if (i > 0) putToken(sink, ', ');
     put(sink, items[i], depth + 1);
@@ -158,8 +157,7 @@ function putItems(
       break;
     }
   }
-  sink.text += close;
-  sink.left -= close.length;
+  putToken(sink, brackets[1]!);
 }
 
 function putEntries(sink: Sink, entries: readonly [unknown, unknown][], depth: number): void {
@@ -223,7 +221,7 @@ function putObject(sink: Sink, value: object | null, depth: number): void {
   } else {
     // Getters, proxies and toJSON are user code, and a display text is no reason to fail.
     try {
-      if (Array.isArray(value)) putItems(sink, value, '[', ']', depth);
+      if (Array.isArray(value)) putItems(sink, value, '[]', depth);
       else putSpecial(sink, value, depth);
     } catch {
       putLiteral(sink, '<object>');
@@ -243,7 +241,7 @@ function putSpecial(sink: Sink, value: object, depth: number): void {
     putEntries(sink, [...value], depth);
   } else if (types.isSet(value)) {
     if (value.size === 0) putLiteral(sink, 'set()');
-    else putItems(sink, [...value], '{', '}', depth);
+    else putItems(sink, [...value], '{}', depth);
   } else if (isError(value)) {
     const shown = value.message === '' ? '' : stringRepr(value.message);
     putLiteral(sink, `${value.name}(${shown})`);

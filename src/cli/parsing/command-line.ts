@@ -40,17 +40,22 @@ export function readCommandLine(
   const command = commands.find(({ name }) => name === operands[0]);
   if (!command) throw unknownCommand(operands[0]!, commands);
   const globals = readValues(GLOBAL_OPTIONS, program, env, undefined);
-  return readSubcommand(program, command, unknown, globals, env);
+  const parser = program.commands.find(candidate => candidate.name() === command.name)!;
+  return readSubcommand({ command, parser, globals }, unknown, env);
+}
+
+interface Subcommand {
+  readonly command: Command;
+  readonly parser: Commander;
+  /** What was given before its name. */
+  readonly globals: Invocation['globals'];
 }
 
 function readSubcommand(
-  program: Commander,
-  command: Command,
+  { command, parser, globals }: Subcommand,
   words: readonly string[],
-  globals: Invocation['globals'],
   env: Env,
 ): Request {
-  const parser = program.commands.find(candidate => candidate.name() === command.name)!;
   const { operands, unknown } = split(parser, words, command.name);
   if (unknown.includes(HELP)) return { kind: 'help', text: parser.helpInformation() };
   if (unknown[0] !== undefined) throw unknownOption(unknown[0], command.options, command.name);

@@ -86,9 +86,12 @@ async function send(
   partial: readonly unknown[],
   extra: Partial<TaskCall> = {},
 ): Promise<void> {
-  const lineage = { rootId: x.headers.rootId, parentId: x.headers.id };
-  const now = x.ports.clock.now();
-  const call = signatureCall(signature, partial, lineage, () => x.ports.newId(), now);
+  const call = signatureCall(signature, partial, {
+    rootId: x.headers.rootId,
+    parentId: x.headers.id,
+    newId: () => x.ports.newId(),
+    now: x.ports.clock.now(),
+  });
   // inside, so that it can inherit the priority
   await runInContext(x.context, () =>
     x.ports.publish({ ...call, ...extra }, signatureRoute(signature)),

@@ -167,8 +167,9 @@ export class RedisConsumer implements Consumer {
     const patterns = this.#host.session.keys.subscriptions(queue);
     const onMessages: OnMessages = texts => {
       if (this.#cancelled) return;
+      const source = { queue: queue.name, list: '' };
       this.#options.onDeliveries(
-        texts.map(text => new RedisDelivery(text, this.#nextFanoutTag(), queue.name, '')),
+        texts.map(text => new RedisDelivery(text, this.#nextFanoutTag(), source)),
       );
     };
     const { subscriber } = this.#host;

@@ -20,10 +20,16 @@ const EMPTY: Omit<Message, 'body'> = {
   properties: {},
 };
 
+export interface Source {
+  readonly queue: string;
+  /** The list it was taken from, with its priority step; '' for one that came without a list. */
+  readonly list: string;
+}
+
 export class RedisDelivery implements Delivery {
   readonly tag: string;
   readonly queue: string;
-  /** The list it was taken from, with its priority step. */
+  /** As `Source.list`. */
   readonly list: string;
   readonly raw: string;
   readonly message: Message;
@@ -38,7 +44,7 @@ export class RedisDelivery implements Delivery {
   readonly #settler: Settler | undefined;
   #settled: Promise<void> | undefined;
 
-  constructor(raw: string, tag: string, queue: string, list: string, settler?: Settler) {
+  constructor(raw: string, tag: string, { queue, list }: Source, settler?: Settler) {
     this.raw = raw;
     this.tag = tag;
     this.queue = queue;

@@ -13,6 +13,7 @@ import {
   RedisDelivery,
   redeliveredText,
   type Settler,
+  type Source,
   tagNumber,
   type Verdict,
 } from './delivery.ts';
@@ -361,15 +362,11 @@ export class LeasedIntake implements Settler {
     const unwanted: RedisDelivery[] = [];
     const served = new Set<string>();
     let number = first;
-    for (const { list, error } of reply.unreadable) {
-      this.#session.warn(`Cannot read the list ${lists.keys[list]}: ${error}`);
-    }
+    this.#warnOf(reply.unreadable, lists);
     for (const { list, text } of reply.claimed) {
       const queue = lists.queues[list]!;
       const tag = `${this.#id}-${number++}`;
-      const delivery =
-        this.#seenAs(text, tag, lists.keys[list]!) ??
-        new RedisDelivery(text, tag, queue, lists.keys[list]!, this);
+      const delivery = this.#read(text, tag, { queue, list: lists.keys[list]! });
       this.#averageLength += (text.length - this.#averageLength) / 16;
       served.add(queue);
       if (reply.isFirstAcked && tagNumber(tag) === first) this.#ackedOnArrival(delivery);
@@ -384,6 +381,12 @@ export class LeasedIntake implements Settler {
     this.#arrivals.found();
     for (const delivery of deliveries) if (!delivery.settled) this.#unsettled.add(delivery);
     this.#pass(deliveries);
+  }
+
+  #warnOf(unreadable: ClaimReply['unreadable'], { keys }: ServingOrder['lists']): void {
+    for (const { list, error } of unreadable) {
+      this.#session.warn(`Cannot read the list ${keys[list]}: ${error}`);
+    }
   }
 
   #pass(deliveries: RedisDelivery[]): void {
@@ -406,15 +409,16 @@ export class LeasedIntake implements Settler {
     const [list] = this.#order.lists.keys;
     if (raw === undefined || !acksOnArrival || list === undefined) return undefined;
     const queue = this.#order.lists.queues[0]!;
-    const delivery = new RedisDelivery(raw, `${this.#id}-${number}`, queue, list, this);
+    const delivery = new RedisDelivery(raw, `${this.#id}-${number}`, { queue, list }, this);
     this.#seen = delivery;
     return acksOnArrival(delivery) ? delivery : undefined;
   }
 
   /** The message seen while waiting need not be read twice. */
-  #seenAs(text: string, tag: string, list: string): RedisDelivery | undefined {
+  #read(text: string, tag: string, source: Source): RedisDelivery {
     const seen = this.#seen;
-    return seen?.tag === tag && seen.list === list && seen.raw === text ? seen : undefined;
+    const isSeen = seen?.tag === tag && seen.list === source.list && seen.raw === text;
+    return isSeen ? seen : new RedisDelivery(text, tag, source, this);
   }
 
   #ackedOnArrival(delivery: RedisDelivery): void {

@@ -95,9 +95,10 @@ export class NoAckIntake {
         continue;
       }
       const queue = lists.queues[index - 1]!;
+      const list = lists.keys[index - 1]!;
       served.add(queue);
       const tag = `${this.#consumerId}-n${this.#number++}`;
-      deliveries.push(new RedisDelivery(text, tag, queue, lists.keys[index - 1]!));
+      deliveries.push(new RedisDelivery(text, tag, { queue, list }));
     }
     if (deliveries.length === 0) return;
     this.#again = deliveries.length >= MAX_BATCH;

@@ -173,7 +173,7 @@ describe('a queue with a routing key and no exchange', () => {
     const router = new Router(queuesOf(settings), 'celery', null);
     const options = { queue: queue('q', { routingKey: 'task.#' }) };
 
-    const route = router.route({ name: 't', args: [], kwargs: {}, options });
+    const route = router.route({ name: 't', args: [], options });
 
     assert.deepEqual(route.queue?.exchange, tasks);
     assert.deepEqual(route.exchange, tasks);

@@ -12,7 +12,7 @@ function setup(config: CeleryConfig = {}) {
   const queues = new Queues(conf);
   const router = new Router(queues, conf.task_default_queue, conf.task_routes);
   const route = (name: string, options: Record<string, unknown> = {}, args: unknown[] = []) =>
-    router.route({ name, args, kwargs: {}, options });
+    router.route({ name, args, options });
   return { queues, router, route, queueOf: (name: string) => route(name).queue?.name };
 }
 
@@ -112,8 +112,7 @@ describe('route', () => {
       task_routes: { t: { queue: 'routed', priority: 5, compression: 'gzip' } },
     });
     const defaults = { queue: 'declared', priority: 1, serializer: 'yaml' };
-    const route = (name: string) =>
-      router.route({ name, args: [], kwargs: {}, options: {}, defaults });
+    const route = (name: string) => router.route({ name, args: [], options: {}, defaults });
 
     assert.equal(route('t').queue?.name, 'declared');
     assert.deepEqual(route('t').options, { priority: 1, serializer: 'yaml', compression: 'gzip' });

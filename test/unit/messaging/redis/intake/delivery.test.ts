@@ -6,7 +6,7 @@ import {
   tagNumber,
 } from '../../../../../src/messaging/redis/intake/delivery.ts';
 import { decodeEnvelope } from '../../../../../src/wire/messages/envelope.ts';
-import { deliveryNumber, envelopeText } from './made-deliveries.ts';
+import { deliveryNumber, envelopeText, SOURCE } from './made-deliveries.ts';
 
 /** A delivery whose consumer notes how it is settled. */
 function setup(raw = envelopeText()) {
@@ -83,7 +83,7 @@ describe('a delivery from Redis', () => {
   });
 
   test('of a queue without acknowledgements is settled from the start', async () => {
-    const delivery = new RedisDelivery(envelopeText(), 'consumer-1', 'celery', 'celery');
+    const delivery = new RedisDelivery(envelopeText(), 'consumer-1', SOURCE);
 
     await delivery.ack();
 
