@@ -9,7 +9,7 @@ import { currentTask } from '../../execute/task-context.ts';
 import type { TaskCall } from '../../wire/messages/task-message.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
 import type { Queues } from '../routing/queues.ts';
-import { type Route, Router } from '../routing/router.ts';
+import { mergeOptions, type Route, Router } from '../routing/router.ts';
 import { loadRouters } from '../routing/router-modules.ts';
 import type { Call } from '../tasks/call.ts';
 import type { TaskDefinition } from '../tasks/definition.ts';
@@ -96,7 +96,10 @@ export class Publisher {
   /** The call as it would be sent, without a route: for a run in this process. */
   unsent(call: Call): UnrankedCall {
     const declared = this.#calls.declared(call.definition);
-    return this.#calls.ofOptions(call, declared ? { ...declared, ...call.options } : call.options);
+    return this.#calls.ofOptions(
+      call,
+      declared ? mergeOptions({ ...call.options }, { ...declared }) : call.options,
+    );
   }
 
   /** Undefined before the first call and when a setting has changed. */

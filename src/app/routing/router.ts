@@ -70,9 +70,9 @@ export class Router {
 
   /** @throws QueueNotFound for a queue that is not declared and may not be created */
   route(call: RoutedCall): Route {
-    const given = call.defaults ? merge(call.options, call.defaults) : call.options;
+    const given = call.defaults ? mergeOptions(call.options, call.defaults) : call.options;
     const target = this.#lookups.length > 0 ? this.#lookup({ ...call, options: given }) : undefined;
-    return this.#address(target === undefined ? given : merge(given, target));
+    return this.#address(target === undefined ? given : mergeOptions(given, target));
   }
 
   #lookup(call: RoutedCall): Options | undefined {
@@ -193,7 +193,7 @@ function withoutAddress(merged: Readonly<Options>): Options {
 }
 
 /** `given` over `route`. A call that names its queue takes nothing of the route's address. */
-function merge(given: Readonly<Options>, route: Readonly<Options>): Options {
+export function mergeOptions(given: Readonly<Options>, route: Readonly<Options>): Options {
   const base = given.queue == null ? route : withoutAddress(route);
   const merged: Options = { ...base };
   for (const key in given) if (given[key] != null || !(key in merged)) merged[key] = given[key];

@@ -30,6 +30,17 @@ async function setup(t: TestContext, settings: CeleryConfig = {}) {
 }
 
 describe('apply', () => {
+  it('takes what the call leaves undefined from the declaration', async t => {
+    const { app } = await setup(t, { task_always_eager: true });
+    const limited = app.task('limited', { bind: true, softTimeLimit: 60 }, self => {
+      return self.request.timelimit;
+    });
+
+    const result = await limited.applyAsync([], { softTimeLimit: undefined } as object);
+
+    assert.deepEqual(await result.get(), [null, 60]);
+  });
+
   it('runs the task here and sends nothing', async t => {
     const { add, testApp } = await setup(t);
 
