@@ -5,8 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { after } from 'node:test';
 
-/** From the end of the tests: closing sockets and reaping children takes a moment. */
-const GRACE_MS = 5000;
+/** From the end of the tests: servers have to end, on a machine that runs other tests besides. */
+const GRACE_MS = 20_000;
+
+export const LEFT_BEHIND = 'left behind after the tests: ';
 
 const isTestFile = process.env.NODE_TEST_CONTEXT !== undefined;
 if (isTestFile) {
@@ -38,7 +40,7 @@ function failOnForgottenChildren(): void {
 }
 
 function report(left: readonly string[]): void {
-  process.stderr.write(`${process.argv[1]}: left behind after the tests: ${left.join(', ')}\n`);
+  process.stderr.write(`${process.argv[1]}: ${LEFT_BEHIND}${left.join(', ')}\n`);
 }
 
 /** Commands of this process's children; the compiler's helper may stay. */
