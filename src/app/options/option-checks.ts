@@ -24,6 +24,7 @@ import {
   span,
   text,
 } from '../../base/option-kinds.ts';
+import { camelCase, snakeCase } from '../../base/text/case.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import { saferepr } from '../../base/text/saferepr.ts';
 import type { RetryPolicy } from '../../base/time/backoff.ts';
@@ -105,7 +106,7 @@ export const CALL: Kinds<ApplyOptions> = {
   priority: any,
   serializer: name,
   compression: name,
-  deliveryMode: any,
+  deliveryMode: asSetting(settingKinds.deliveryMode),
   mandatory: flag,
   taskId: any,
   headers: map,
@@ -216,16 +217,13 @@ function kwargsHint(task: Callee | undefined): Instead {
   };
 }
 
-const snakeCased = (option: string) =>
-  option.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
-
 /** Both spellings of what a route may set. */
 export const ROUTE_OPTIONS: ReadonlyMap<string, keyof ApplyOptions> = new Map(
   (Object.keys(CALL) as (keyof ApplyOptions)[])
     .filter(option => option !== 'kwargs')
     .flatMap(option => [
       [option, option],
-      [snakeCased(option), option],
+      [snakeCase(option), option],
     ]),
 );
 
@@ -260,9 +258,7 @@ export function routeOptions(target: object, whose: string): Record<string, unkn
 /** What the settings write with `max_retries`. */
 export function inOptionSpelling(value: unknown): unknown {
   if (!isMap(value)) return value;
-  const camel = (key: string) =>
-    key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [camel(key), part]));
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [camelCase(key), part]));
 }
 
 const LIMITS: ReadonlySet<string> = new Set(['attempts', 'tries', 'retries', 'maxRetries']);

@@ -1,9 +1,11 @@
 /** The types a setting may have: what is accepted, what is kept, how text is read. */
 
 import { levelNamed } from '../../base/logger.ts';
+import { snakeCase } from '../../base/text/case.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import { LONGEST_SECONDS, secondsHint } from '../../base/time/seconds.ts';
 import { isTimeZone, nearestTimeZone } from '../../base/time/time-zone.ts';
+import { DELIVERY_MODES, type DeliveryMode } from './delivery-mode.ts';
 import { PRIORITY_NAMES, type Priority, type PriorityName } from './priority-names.ts';
 
 /** Returned by `Kind.read` for a value of the wrong type. */
@@ -248,22 +250,13 @@ export const ssl: Kind<boolean | Dict> = {
   hint(value) {
     const key = isDict(value) ? unknownTlsKey(value) : undefined;
     if (key === undefined) return '';
-    const hint = didYouMean(snakeCased(key), TLS_KEYS);
+    const hint = didYouMean(snakeCase(key), TLS_KEYS);
     return ` There is no ${JSON.stringify(key)}.${hint || ` There are ${TLS_OPTIONS.join(', ')}, also with ssl_ before each.`}`;
   },
 };
 
-const DELIVERY_MODES = new Map<unknown, 1 | 2>([
-  [1, 1],
-  [2, 2],
-  ['1', 1],
-  ['2', 2],
-  ['transient', 1],
-  ['persistent', 2],
-]);
-
-export const deliveryMode: Kind<1 | 2 | 'transient' | 'persistent', 1 | 2> = {
-  ...kind<1 | 2 | 'transient' | 'persistent', 1 | 2>(
+export const deliveryMode: Kind<DeliveryMode, 1 | 2> = {
+  ...kind<DeliveryMode, 1 | 2>(
     'delivery mode',
     '1, 2, "transient" or "persistent"',
     value => DELIVERY_MODES.get(value) ?? UNREADABLE,
@@ -342,8 +335,6 @@ export function wordInAnyCase(...words: readonly string[]): Kind<string> {
   };
 }
 
-const snakeCased = (key: string) => key.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
-
 /**
  * A map with these keys and no others, kept under Celery's spelling; camelCase is accepted. A
  * part that is null or undefined is kept as it is.
@@ -353,7 +344,7 @@ export function mapOf(
 ): Kind<Dict> {
   const names = Object.keys(parts);
   const partOf = (key: string) => {
-    const name = snakeCased(key);
+    const name = snakeCase(key);
     return Object.hasOwn(parts, name) ? { name, part: parts[name]! } : undefined;
   };
   const isGood = (key: string, value: unknown) => {
@@ -378,7 +369,7 @@ export function mapOf(
       if (key === undefined) return '';
       const part = partOf(key)?.part;
       if (part) return ` Its ${key} must be ${part.expects}, not ${typeOf(wrong)}.`;
-      return ` There is no ${JSON.stringify(key)}.${didYouMean(snakeCased(key), names)}`;
+      return ` There is no ${JSON.stringify(key)}.${didYouMean(snakeCase(key), names)}`;
     },
   };
 }

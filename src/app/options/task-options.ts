@@ -1,17 +1,16 @@
 /** What can be said when a task is declared and when it is called. */
+
 import type { RetryPolicy } from '../../base/time/backoff.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
 import type { TaskHandlers } from '../../execute/handlers.ts';
 import type { Delivery } from '../../messaging/contract.ts';
 import type { Exchange, ExchangeType, Queue } from '../../messaging/entities.ts';
 import type { TaskHeaders } from '../../wire/messages/task-message.ts';
+import type { DeliveryMode } from './delivery-mode.ts';
 import type { Priority } from './priority-names.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any constructor of errors
 export type ErrorClass = abstract new (...args: any[]) => Error;
-
-/** 1 is transient: RabbitMQ keeps the message in memory only. 2 is persistent. */
-export type DeliveryMode = 1 | 2 | 'transient' | 'persistent';
 
 /** Celery's defaults for `max_retries` and `default_retry_delay` (seconds). */
 export const RETRY_DEFAULTS = { maxRetries: 3, defaultRetryDelay: 180 } as const;

@@ -4,20 +4,15 @@
  */
 import { randomUUID } from 'node:crypto';
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { didYouMean } from '../../base/text/nearest.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
 import { currentTask } from '../../execute/task-context.ts';
 import { toIso } from '../../wire/dates.ts';
 import type { TaskCall } from '../../wire/messages/task-message.ts';
 import { deadlineOf, keptText, momentAfter, momentOf } from '../../wire/moments.ts';
+import { DELIVERY_MODES } from '../options/delivery-mode.ts';
 import type { Priority } from '../options/priority-names.ts';
-import type {
-  ApplyOptions,
-  DeliveryMode,
-  LinkedCall,
-  TaskOptions,
-} from '../options/task-options.ts';
+import type { ApplyOptions, LinkedCall, TaskOptions } from '../options/task-options.ts';
 import type { LocalTime } from '../settings/local-time.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Call } from '../tasks/call.ts';
@@ -85,7 +80,7 @@ export class TaskCalls {
    *
    * @param options those of the call with all that lies under them: declaration and route
    * @throws RangeError for a soft limit above the hard one and for a moment that is none,
-   *   TypeError for a wrong delivery mode, ImproperlyConfigured
+   *   ImproperlyConfigured
    */
   ofOptions({ task, args, definition, argsAsTuple }: Call, options: ApplyOptions): UnrankedCall {
     const parent = currentTask()?.request;
@@ -149,7 +144,8 @@ export class TaskCalls {
       softTimeLimit,
       ignoreResult: options.ignoreResult ?? defaults.ignoreResult,
       priority: options.priority ?? defaults.priority ?? this.inheritedPriority(),
-      deliveryMode: deliveryMode == null ? defaults.deliveryMode : modeNumber(deliveryMode),
+      deliveryMode:
+        deliveryMode == null ? defaults.deliveryMode : DELIVERY_MODES.get(deliveryMode)!,
       serializer: options.serializer ?? defaults.serializer,
       compression: options.compression ?? defaults.compression,
       protocol: defaults.protocol,
@@ -175,7 +171,7 @@ export class TaskCalls {
       priority: resolved?.priority ?? null,
       serializer: resolved?.serializer ?? conf.get('task_serializer'),
       compression: resolved?.compression ?? conf.get('task_compression'),
-      deliveryMode: modeNumber(conf.get('task_default_delivery_mode')),
+      deliveryMode: conf.get('task_default_delivery_mode'),
       protocol: protocol(conf.get('task_protocol')),
     };
   }
@@ -228,15 +224,6 @@ function signatures(
   if (given === undefined) return null;
   const calls = (Array.isArray(given) ? given : [given]) as readonly LinkedCall[];
   return calls.map(({ task, ...call }) => ({ task, ...EMPTY_CALL, ...call }));
-}
-
-/** @throws TypeError for anything but a delivery mode */
-function modeNumber(given: DeliveryMode): 1 | 2 {
-  if (given === 1 || given === 'transient') return 1;
-  if (given === 2 || given === 'persistent') return 2;
-  throw new TypeError(
-    `deliveryMode must be 1, 2, 'transient' or 'persistent', got ${JSON.stringify(given)}.${didYouMean(String(given), ['transient', 'persistent'])}`,
-  );
 }
 
 function protocol(setting: number): 1 | 2 {

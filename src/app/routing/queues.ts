@@ -4,6 +4,7 @@ import { RecentMap } from '../../base/collections/recent-map.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { isMap } from '../../base/kind-of.ts';
 import { checkArgument, type Kind, names as texts } from '../../base/option-kinds.ts';
+import { snakeCase } from '../../base/text/case.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import {
   EXCHANGE_TYPES,
@@ -107,7 +108,7 @@ function isExchange(value: unknown): value is Exchange {
 function snakeCased<T>(declaration: object, known: readonly string[], where: string): T {
   const result: Record<string, unknown> = {};
   for (const [given, value] of Object.entries(declaration)) {
-    const key = given.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
+    const key = snakeCase(given);
     if (!known.includes(key)) {
       throw new ImproperlyConfigured(
         `${where}: unknown key ${JSON.stringify(given)}.${didYouMean(key, known)}`,

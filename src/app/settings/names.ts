@@ -6,6 +6,7 @@
 
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { checkArgument, map, text } from '../../base/option-kinds.ts';
+import { camelCase } from '../../base/text/case.ts';
 import { maskUrl } from '../../base/text/mask-url.ts';
 import { didYouMean, nearest } from '../../base/text/nearest.ts';
 import { isDict, UNREADABLE } from '../options/setting-kinds.ts';
@@ -19,7 +20,7 @@ const CAMEL_NAMES = new Map<string, SettingName>();
 
 for (const name of SETTING_NAMES) {
   for (const old of SETTINGS[name].oldNames) OLD_NAMES.set(old, name);
-  const camel = name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  const camel = camelCase(name);
   if (camel !== name) CAMEL_NAMES.set(camel, name);
 }
 

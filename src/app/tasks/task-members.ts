@@ -2,6 +2,7 @@
  * What a class says of its tasks: options as members (`queue = 'hipri'`) and handlers as methods.
  * A name that is nearly one of them would never be read, so it is told.
  */
+import { camelCase } from '../../base/text/case.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import { acceptsTaskOption, checkTaskMember, TASK_OPTION_NAMES } from '../options/option-checks.ts';
 import type { TaskOptions } from '../options/task-options.ts';
@@ -90,7 +91,7 @@ function isMethod(name: string, owner: object): boolean {
 
 function checkName(name: string, owner: object, whose: string): void {
   if (HANDLERS.has(name)) return;
-  const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const camel = camelCase(name);
   if (camel !== name && (HANDLERS.has(camel) || OPTIONS.has(camel))) {
     throw new TypeError(`${whose}: ${name} is written ${camel} here.`);
   }
