@@ -15,7 +15,6 @@ const MOST_WAYS = 12;
 
 /** Tables and parsers that happen to be functions: rows, not decisions. */
 const TABLES: Readonly<Record<string, string>> = {
-  'app/app.ts constructor': 'one row for each part that the app is made of',
   'app/settings/tables/setting.ts (no name)': 'a row of the settings table, read in columns',
   'app/tasks/definition.ts resolveOptions': 'one row for each option',
   'canvas/signature.ts signatureCall': 'one row for each option of a signature',

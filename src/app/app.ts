@@ -3,17 +3,11 @@
  * current app.
  */
 import { inspect } from 'node:util';
-import type { ResultBackend } from '../backends/contract.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
-import { saferepr } from '../base/text/saferepr.ts';
 import { type Clock, systemClock } from '../base/time/clock.ts';
-import { Control } from '../control/control.ts';
-import { Mailbox } from '../control/mailbox.ts';
-import { WaitingMessages } from '../control/waiting.ts';
-import type { ExecutionPorts } from '../execute/ports.ts';
+import type { Control } from '../control/control.ts';
 import type { TaskContext } from '../execute/task-context.ts';
-import type { Transport } from '../messaging/contract.ts';
-import { acceptedContentTypes } from '../wire/content.ts';
+import { AppInternals, INTERNALS, warn } from './app-internals.ts';
 import {
   checkClose,
   checkConfigFromCmdline,
@@ -29,8 +23,6 @@ import {
   checkTaskName,
 } from './app-options.ts';
 import { AppWorker } from './app-worker.ts';
-import { Apply } from './apply.ts';
-import type { WorkerNode } from './execution-ports.ts';
 import { discoverTasks } from './loading/autodiscover.ts';
 import { APP_BRAND } from './loading/brand.ts';
 import { loadModule } from './loading/load-module.ts';
@@ -40,22 +32,16 @@ import type {
   TaskBaseClass,
   TaskOptions,
 } from './options/task-options.ts';
-import { Connections } from './publishing/connections.ts';
-import { checkNamedOptions } from './publishing/named-settings.ts';
-import { Publisher } from './publishing/publisher.ts';
 import type { AsyncResult } from './results/async-result.ts';
-import { Queues } from './routing/queues.ts';
-import { Configuration, type LoadOptions } from './settings/configuration.ts';
-import { LocalTime } from './settings/local-time.ts';
+import type { Queues } from './routing/queues.ts';
+import type { LoadOptions } from './settings/configuration.ts';
 import type { SecurityOptions } from './settings/security.ts';
-import { Settings } from './settings/settings.ts';
+import type { Settings } from './settings/settings.ts';
 import type { CeleryConfig } from './settings/tables/table.ts';
-import { createSignals, type Signals } from './signals/signals.ts';
+import type { Signals } from './signals/signals.ts';
 import type { ClassTask } from './tasks/base-class.ts';
 import { checkAppArguments, readDeclaration } from './tasks/declaration.ts';
 import type { TaskFunction } from './tasks/definition.ts';
-import { KnownErrors } from './tasks/known-errors.ts';
-import { Registry } from './tasks/registry.ts';
 import { type AnyTask, surplus, type Task } from './tasks/task.ts';
 import type { WorkerOptions } from './worker-options.ts';
 
@@ -87,23 +73,16 @@ type FunctionOf<N> = N extends Known
 export class Celery {
   readonly [APP_BRAND] = true;
   readonly main: string;
-  readonly conf: Settings;
   /** Hooks into the life of tasks and workers. */
   readonly signals: Signals;
+  readonly conf: Settings;
   /** The time for ETAs, expiry, retries and workers; `tscelery/testing` puts its own in place. */
   clock: Clock = systemClock;
   /** Commands to running workers and to queues. */
   readonly control: Control;
-  readonly #configuration: Configuration;
-  readonly #registry: Registry;
-  readonly #connections: Connections;
-  readonly #publisher: Publisher;
-  readonly #apply: Apply;
-  readonly #errors: KnownErrors;
+  /** @internal */
+  readonly [INTERNALS]: AppInternals;
   readonly #discoveries: (() => Promise<void>)[] = [];
-  readonly #localTime: LocalTime;
-  readonly #origin: Celery | undefined;
-  #queues: Queues | undefined;
 
   /**
    * @param main name of the app; first part of derived task names
@@ -122,56 +101,18 @@ export class Celery {
       ...(backend === undefined ? {} : { result_backend: backend }),
     };
     this.main = main;
-    this.#origin = origin;
-    this.conf = origin ? origin.conf.derive(settings, 'app.worker') : new Settings(settings);
     if (origin) this.clock = origin.clock;
-    this.#errors = origin ? origin.#errors : new KnownErrors();
-    this.signals =
-      origin?.signals ??
-      createSignals((signal, error) => {
-        warn(`A receiver of ${signal} failed: ${(error as Error)?.stack ?? saferepr(error)}`);
-      });
-    this.#localTime = new LocalTime(this.conf);
-    this.#configuration = origin
-      ? origin.#configuration
-      : new Configuration(this.conf, this.signals);
-    this.#connections = new Connections(this.conf, { oid: () => this.#publisher.oid, warn });
-    this.#publisher = new Publisher({
-      conf: this.conf,
+    const internals = new AppInternals({
       main,
-      signals: this.signals,
-      queues: () => this.queues,
-      transport: () => this.transport(),
-      expectReply: () => this.#connections.expectReply(),
-      closing: () => this.#connections.closing,
+      settings,
+      taskBase,
       clock: () => this.clock,
-      localTime: this.#localTime,
-      warn,
+      origin: origin?.[INTERNALS],
     });
-    this.control = new Control(
-      () => this.#mailbox(),
-      new WaitingMessages({
-        transport: () => this.transport(),
-        queueNames: () => this.queues.names,
-        closing: () => this.#connections.closing,
-      }),
-    );
-    this.#apply = new Apply({
-      conf: this.conf,
-      signals: this.signals,
-      control: this.control,
-      publisher: this.#publisher,
-      clock: () => this.clock,
-      localTime: this.#localTime,
-      definition: name => this.tasks.get(name)?.definition,
-      loading: () => (this.#configuration.isLoaded ? undefined : this.load()),
-      backend: () => this.backend(),
-      closing: () => this.#connections.closing,
-      decodeError: (data, traceback) => this.errorOf(data, traceback),
-    });
-    this.#registry = origin
-      ? origin.#registry.derive(this.conf, this.#apply)
-      : new Registry(this.conf, this.#apply, taskBase);
+    this[INTERNALS] = internals;
+    this.conf = internals.conf;
+    this.signals = internals.signals;
+    this.control = internals.control;
   }
 
   /**
@@ -179,7 +120,7 @@ export class Celery {
    * `UTC`, or with `enable_utc` off that of the machine. Celery: `app.timezone`.
    */
   get timezone(): string {
-    return this.#localTime.name;
+    return this[INTERNALS].localTime.name;
   }
 
   /** The moment it is by the app's clock. Celery: `app.now`. */
@@ -197,18 +138,12 @@ export class Celery {
 
   /** Tasks declared so far, by name. */
   get tasks(): ReadonlyMap<string, AnyTask> {
-    return this.#registry.tasks;
+    return this[INTERNALS].registry.tasks;
   }
 
   /** The queues of the app; made from the settings when first asked for. */
   get queues(): Queues {
-    this.#queues ??= new Queues(this.conf);
-    return this.#queues;
-  }
-
-  /** Make the queues from the settings again when they are next asked for. */
-  resetQueues(): void {
-    this.#queues = undefined;
+    return this[INTERNALS].queues;
   }
 
   /**
@@ -241,7 +176,7 @@ export class Celery {
   ): Task<A, R>;
   task(...given: unknown[]): AnyTask {
     const { name, options, run } = readDeclaration(given);
-    return this.#registry.add(name ?? this.genTaskName(run), options, run);
+    return this[INTERNALS].registry.add(name ?? this.genTaskName(run), options, run);
   }
 
   /**
@@ -252,13 +187,13 @@ export class Celery {
   registerTask<A extends unknown[], R>(
     Class: ClassTask<A, R> | (new () => ClassTask<A, R>),
   ): Task<A, Awaited<R>> {
-    return this.#registry.addClass(Class as ClassTask);
+    return this[INTERNALS].registry.addClass(Class as ClassTask);
   }
 
   /** Forget a task. @throws NotRegistered */
   unregisterTask(name: string): void {
     checkTaskName(name, 'unregisterTask');
-    this.#registry.remove(name);
+    this[INTERNALS].registry.remove(name);
   }
 
   /**
@@ -283,7 +218,7 @@ export class Celery {
     options: TaskOptions = {},
   ): Task<Parameters<F>, Awaited<ReturnType<F>>> {
     checkTaskName(name, 'remoteTask');
-    return this.#registry.add(name, options, undefined);
+    return this[INTERNALS].registry.add(name, options, undefined);
   }
 
   /**
@@ -313,23 +248,24 @@ export class Celery {
     if (definition && this.conf.get('task_always_eager')) {
       warn('task_always_eager has no effect on sendTask');
     }
-    return this.#apply.send({ task: name, args, options, definition, argsAsTuple: false });
+    return this[INTERNALS].apply.send({
+      task: name,
+      args,
+      options,
+      definition,
+      argsAsTuple: false,
+    });
   }
 
   /** The handle of a task that was sent before. */
   AsyncResult<R = unknown>(id: string): AsyncResult<R> {
-    return this.#apply.result(id);
+    return this[INTERNALS].apply.result(id);
   }
 
   /** Teach the app to make errors of this class again when a result holds one. */
   registerError(Class: ErrorClass & { readonly excModule?: string }): void {
     checkErrorClass(Class);
-    this.#errors.add(Class);
-  }
-
-  /** The error that a stored failure stands for, with the remote stack in its own. */
-  errorOf(data: unknown, traceback: string | null = null): Error {
-    return this.#errors.decode(data, traceback);
+    this[INTERNALS].errors.add(Class);
   }
 
   /**
@@ -344,7 +280,7 @@ export class Celery {
     options: { namespace?: string; cwd?: string } = {},
   ): Promise<void> {
     checkConfigFromObject(source, options);
-    return this.#configuration.fromObject(source, options);
+    return this[INTERNALS].configuration.fromObject(source, options);
   }
 
   /**
@@ -354,13 +290,13 @@ export class Celery {
    */
   configFromEnvvar(variable: string, options: { silent?: boolean } = {}): Promise<boolean> {
     checkConfigFromEnvvar(variable, options);
-    return this.#configuration.fromEnvvar(variable, options.silent ?? false);
+    return this[INTERNALS].configuration.fromEnvvar(variable, options.silent ?? false);
   }
 
   /** Change settings from words such as `worker.prefetch_multiplier=1`. Celery: `config_from_cmdline`. */
   configFromCmdline(words: readonly string[], namespace = 'celery'): void {
     checkConfigFromCmdline(words, namespace);
-    this.#configuration.fromCommandLine(words, namespace);
+    this[INTERNALS].configuration.fromCommandLine(words, namespace);
   }
 
   /** Values for settings that nothing else sets. Celery: `add_defaults`. */
@@ -377,13 +313,13 @@ export class Celery {
    */
   setupSecurity(options: SecurityOptions = {}): void {
     checkSecurityOptions(options);
-    this.#configuration.setUpSecurity(options);
+    this[INTERNALS].configuration.setUpSecurity(options);
   }
 
   /** Read the config file, once. `delay` and the commands do it by themselves. */
   async load(options: LoadOptions = {}): Promise<void> {
     checkLoadOptions(options);
-    await this.#configuration.load(options);
+    await this[INTERNALS].configuration.load(options);
   }
 
   /**
@@ -411,31 +347,6 @@ export class Celery {
     await this.signals.onAfterFinalize.send(undefined, {});
   }
 
-  /** The app's connection for publishing; opened when first asked for. */
-  async transport(): Promise<Transport> {
-    if (!this.#configuration.isLoaded) await this.#loadUnlessClosed();
-    return this.#connections.transport();
-  }
-
-  /** A connection of its own, for example for a consumer. Not connected yet. */
-  async openTransport(use: 'read' | 'write'): Promise<Transport> {
-    await this.load();
-    return this.#connections.open(use);
-  }
-
-  /** The app's result backend; opened when first asked for. */
-  async backend(): Promise<ResultBackend> {
-    if (!this.#configuration.isLoaded) await this.#loadUnlessClosed();
-    return this.#connections.backend();
-  }
-
-  /** What was asked for before `close` must not open the app again after it. */
-  async #loadUnlessClosed(): Promise<void> {
-    const { closing } = this.#connections;
-    await this.load();
-    closing.throwIfClosed();
-  }
-
   /**
    * Close every connection of the app. Whatever still waits (`get`, a call that is being sent)
    * rejects with ConnectionClosed. The app can be used again afterwards. Idempotent.
@@ -445,8 +356,7 @@ export class Celery {
   close(): Promise<void>;
   async close(options?: unknown): Promise<void> {
     checkClose(options);
-    if (this.#origin) this.#origin.#registry.forget(this.#registry);
-    return this.#connections.close();
+    return this[INTERNALS].close();
   }
 
   /** `await using app = new Celery(…)`: closes it. */
@@ -464,33 +374,6 @@ export class Celery {
     return new AppWorker(this, options);
   }
 
-  /** The same tasks, signals and time, with settings, queues and connections of its own. @internal */
-  derive(settings: CeleryConfig): Celery {
-    const derived = new Celery(this.main, settings, this);
-    for (const name of this.queues.names) derived.queues.add(this.queues.get(name));
-    return derived;
-  }
-
-  /** The task of that name. @throws NotRegistered naming the nearest one */
-  requireTask(name: string): AnyTask {
-    checkTaskName(name, 'requireTask');
-    return this.#registry.require(name);
-  }
-
-  #mailbox(): Mailbox {
-    const { conf } = this;
-    return new Mailbox({
-      namespace: conf.get('control_exchange'),
-      oid: this.#publisher.oid,
-      serializer: conf.get('task_serializer'),
-      accept: acceptedContentTypes(conf.get('accept_content')),
-      ttl: conf.get('control_queue_ttl'),
-      expires: conf.get('control_queue_expires'),
-      transport: () => this.transport(),
-      closing: () => this.#connections.closing,
-    });
-  }
-
   /**
    * Find everything that the settings and the declarations of tasks name, as a worker does when
    * it starts.
@@ -498,17 +381,13 @@ export class Celery {
    * @throws ImproperlyConfigured naming the setting or the task
    */
   async checkNames(): Promise<void> {
-    await this.load();
-    await this.#publisher.prepare();
-    for (const [name, { definition }] of this.tasks) checkNamedOptions(name, definition.resolved);
-  }
-
-  /** What running tasks needs of this app. */
-  executionPorts(node: WorkerNode): Promise<ExecutionPorts> {
-    return this.#apply.ports.ofWorker(node);
+    await this[INTERNALS].checkNames();
   }
 }
 
-function warn(message: string): void {
-  process.emitWarning(message, 'TsceleryWarning');
+/** The same tasks, signals and time, with settings, queues and connections of its own. */
+export function deriveApp(app: Celery, settings: CeleryConfig): Celery {
+  const derived = new Celery(app.main, settings, app);
+  for (const name of app.queues.names) derived.queues.add(app.queues.get(name));
+  return derived;
 }

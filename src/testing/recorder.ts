@@ -1,5 +1,7 @@
 /** What an app sent and what became of it, heard from signals and results. */
+
 import type { Celery } from '../app/app.ts';
+import { INTERNALS } from '../app/app-internals.ts';
 import type { PublishEvent } from '../app/signals/signals.ts';
 import type { TaskRequest } from '../execute/request.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
@@ -105,7 +107,7 @@ export class Recorder {
     this.sending += 1;
     if (this.#entries.has(id)) return;
     this.#add(task, id);
-    const backend = await this.#app.backend();
+    const backend = await this.#app[INTERNALS].backend();
     if (backend.name !== 'disabled') await backend.subscribe(id, meta => this.#onMeta(id, meta));
   }
 
@@ -156,7 +158,8 @@ export class Recorder {
     const { run } = entry;
     entry.stored = undefined;
     if (run.state === status) return;
-    if (states.PROPAGATE_STATES.has(status)) run.error = this.#app.errorOf(result, traceback);
+    if (states.PROPAGATE_STATES.has(status))
+      run.error = this.#app[INTERNALS].errorOf(result, traceback);
     else run.result = result;
     this.#enter(entry, status);
   }

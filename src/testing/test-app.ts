@@ -1,6 +1,8 @@
 /** An app on a broker and a result store in memory, for the time of a test. */
+
 import { randomUUID } from 'node:crypto';
 import { Celery } from '../app/app.ts';
+import { INTERNALS } from '../app/app-internals.ts';
 import type { CeleryConfig } from '../app/settings/tables/table.ts';
 import type { TaskFunction } from '../app/tasks/definition.ts';
 import type { Task } from '../app/tasks/task.ts';
@@ -155,9 +157,9 @@ export class TestApp<F = Readonly<Record<never, never>>> {
         ...this.#options.settings,
         ...{ broker_url: url, broker_read_url: url, broker_write_url: url },
       }),
-      () => app.resetQueues(),
+      () => app[INTERNALS].resetQueues(),
     );
-    app.resetQueues();
+    app[INTERNALS].resetQueues();
     const { clock } = app;
     app.clock = this.#options.clock ?? clock;
     this.#undo.push(() => {

@@ -1,6 +1,7 @@
 /** A real worker in the test's own process. */
 
 import type { Celery } from '../app/app.ts';
+import { INTERNALS } from '../app/app-internals.ts';
 import type { AsyncResult } from '../app/results/async-result.ts';
 import { TimeoutError } from '../backends/errors.ts';
 import type { Logger, LogLevel } from '../base/logger.ts';
@@ -89,7 +90,7 @@ export class TestWorker {
       ...(options.queues && { queues: options.queues }),
       child: childOf(hostname),
       createRunner: async () =>
-        taskRunner(this.app, await this.app.executionPorts({ hostname, logger })),
+        taskRunner(this.app, await this.app[INTERNALS].executionPorts({ hostname, logger })),
     });
   }
 

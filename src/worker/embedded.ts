@@ -1,5 +1,7 @@
 /** A worker inside a program of the user's, which keeps its signals, its output and its app. */
-import type { Celery } from '../app/app.ts';
+
+import { type Celery, deriveApp } from '../app/app.ts';
+import { INTERNALS } from '../app/app-internals.ts';
 import type { WorkerEngine } from '../app/app-worker.ts';
 import { type WorkerOptions, workerSettings } from '../app/worker-options.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
@@ -27,7 +29,7 @@ export async function createWorker(origin: object, options: WorkerOptions): Prom
   await source.load();
   await source.importModules(options.include ?? []);
   const settings = workerSettings(options);
-  const app = source.derive(settings);
+  const app = deriveApp(source, settings);
   const node = expandHostName(nodeName(options.hostname ?? nextName()));
   const log = logConfig(app, options);
   const logger = await openLog(app, node, log, options);
@@ -108,6 +110,9 @@ function runnerOf(app: Celery, hostname: string, logger: ProcessLogger): RunnerF
   return async (_config, { slot }) => {
     const event = { hostname, pid: process.pid, slot };
     await app.signals.workerProcessInit.send(hostname, event);
-    return taskRunner(app, await app.executionPorts({ hostname, logger, taskLog: logger.tasks }));
+    return taskRunner(
+      app,
+      await app[INTERNALS].executionPorts({ hostname, logger, taskLog: logger.tasks }),
+    );
   };
 }

@@ -2,8 +2,10 @@
  * The worker process: its parts (`assembly.ts`) and what it does with them (`steps/steps.ts`),
  * started and stopped in order.
  */
+
 import { availableParallelism } from 'node:os';
 import type { Celery } from '../app/app.ts';
+import { INTERNALS } from '../app/app-internals.ts';
 import { refusePickleAsRoot } from '../app/settings/security.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { Logger } from '../base/logger.ts';
@@ -13,8 +15,9 @@ import { assemble, type WorkerParts } from './assembly.ts';
 import type { ChildConfig } from './child/child.ts';
 import { refuseOwnDeadLetters } from './dead-letters.ts';
 import { type StopMode, Stopping } from './running/stopping.ts';
+import { checkApp } from './steps/check-app.ts';
 import { refuseMemoryAcrossProcesses } from './steps/check-memory.ts';
-import { checkTasks, warnWithoutTasks } from './steps/check-tasks.ts';
+import { warnWithoutTasks } from './steps/check-tasks.ts';
 import { createSteps, StepOrder } from './steps/step-order.ts';
 import { STEPS } from './steps/steps.ts';
 import { WorkerState } from './worker-state.ts';
@@ -91,7 +94,7 @@ export class Worker {
 
   /** Delete everything that waits in the worker's queues. @returns messages deleted */
   async purge(): Promise<number> {
-    const transport = await this.app.transport();
+    const transport = await this.app[INTERNALS].transport();
     const counts = await Promise.all(this.queues.map(queue => transport.purge(queue.name)));
     return counts.reduce((sum, count) => sum + count, 0);
   }
@@ -143,17 +146,16 @@ export class Worker {
   async #assemble(): Promise<void> {
     const { app, hostname, queues, state } = this;
     const { logger, fair = false, child, createRunner } = this.#options;
-    await app.checkNames();
-    checkTasks(app);
+    await checkApp(app);
     warnWithoutTasks(app, logger);
-    const execution = await app.executionPorts({ hostname, logger });
+    const execution = await app[INTERNALS].executionPorts({ hostname, logger });
     const blueprint = {
       ...{ app, hostname, logger, queues, state, fair, child, createRunner },
       stopping: this.#stopping,
       pool: { name: this.poolName, concurrency: this.concurrency },
       onFatal: (error: Error) => this.#fatal.resolve(error),
     };
-    const transport = await app.openTransport('read');
+    const transport = await app[INTERNALS].openTransport('read');
     try {
       this.#parts = await assemble(blueprint, transport, execution);
     } catch (error) {

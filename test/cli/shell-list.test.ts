@@ -46,11 +46,11 @@ describe('shell', { concurrency: 2 }, () => {
     const statements = await run([
       'shell',
       '--eval',
-      'const sent = await add.delay(1, 2); console.log(await (await app.transport()).size("celery"));',
+      'const sent = await add.delay(1, 2); console.log(sent.id.length, await app.control.purge());',
     ]);
 
     assert.equal(text.stdout, 'hello proj.add\n');
-    assert.equal(statements.stdout, '1\n');
+    assert.equal(statements.stdout, '36 1\n');
   });
 
   it('ends with 1 when the code fails', async t => {

@@ -1,4 +1,5 @@
 /** Results over the broker between us and Python Celery, over RabbitMQ. */
+
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -6,6 +7,7 @@ import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { Celery, type CeleryConfig } from '../../src/index.ts';
 import type { RunningCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
@@ -145,7 +147,7 @@ for r in [send('w.add', 1, 1, countdown=0.5, expires=0.1), send('w.dies', data['
     const onMessage = ({ status, result }: { status: string; result: unknown }) =>
       void seen.push([status, result]);
     const waiting = app.AsyncResult(taskId).get({ timeout: 30, onMessage });
-    const backend = await app.backend();
+    const backend = await app[INTERNALS].backend();
     await eventually(() => assert.equal(backend.subscriptions, 1));
     await app.sendTask('py.progress', [], { taskId });
 

@@ -1,7 +1,9 @@
 /** Native delayed delivery: with quorum queues and topic exchanges RabbitMQ keeps what is due later. */
+
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { Celery, type CeleryConfig } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { rabbitmqWithRpc } from '../support/rpc-brokers.ts';
@@ -38,7 +40,7 @@ describe('native delayed delivery', () => {
     const settings = topical();
     await withWorker(surroundings, { settings }, async ({ app, worker, file }) => {
       const notes = file();
-      const transport = await app.transport();
+      const transport = await app[INTERNALS].transport();
       const eta = new Date(Date.now() + 5600);
 
       const result = await app.sendTask('w.retriesIn', [notes, 0, 0], { eta });
@@ -75,7 +77,7 @@ describe('native delayed delivery', () => {
     const app = new Celery('client', settings);
     try {
       const result = await app.sendTask('w.add', [1, 2], { countdown: 2 });
-      const transport = await app.transport();
+      const transport = await app[INTERNALS].transport();
       // it comes out of its delay while nobody listens
       await eventually(async () => {
         assert.equal(await transport.size(String(settings.task_default_queue)), 1);
@@ -154,7 +156,7 @@ describe('native delayed delivery', () => {
     const settings = topical();
     const other = new Celery('other', { ...empty.settings });
     try {
-      const transport = await other.transport();
+      const transport = await other[INTERNALS].transport();
       const { queue } = await import('../../src/messaging/entities.ts');
       await transport.declare(queue('celery_delayed_5'));
     } finally {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type Channel, connect } from 'amqplib/callback_api';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { Celery, type CeleryConfig } from '../../src/index.ts';
 import { Chance, Fleet, progress } from '../support/chaos.ts';
 import { eventually } from '../support/eventually.ts';
@@ -174,7 +175,7 @@ describe('a worker on RabbitMQ', () => {
 
         assert.equal(await result.get({ timeout: 20 }), 42);
         await eventually(async () => {
-          assert.equal(await (await app.transport()).size(queue), 0);
+          assert.equal(await (await app[INTERNALS].transport()).size(queue), 0);
         });
         assert.equal(worker.child.exitCode, null);
         assert.doesNotMatch(worker.stderr, /Connection to broker lost|channel was lost/);

@@ -1,7 +1,9 @@
 /** Messages that are due much later wait in RabbitMQ and not in the worker. */
+
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { parseUrls } from '../../src/drivers/url.ts';
 import { Celery } from '../../src/index.ts';
 import { createAmqpTransport } from '../../src/messaging/amqp/transport.ts';
@@ -61,7 +63,7 @@ describe('a worker on RabbitMQ', () => {
   it('has room for work however many messages are parked', async () => {
     const settings = { worker_eta_task_limit: 2, worker_prefetch_multiplier: 1 };
     await withWorker(surroundings, { settings }, async ({ app, queue: name }) => {
-      const transport = await app.transport();
+      const transport = await app[INTERNALS].transport();
       await Promise.all(
         Array.from({ length: 50 }, () => app.sendTask('w.nothing', [], { countdown: 3600 })),
       );
@@ -89,7 +91,7 @@ describe('a worker on RabbitMQ', () => {
   it('keeps a message that the broker cannot park, and says so once', async () => {
     const settings = { worker_park_eta_after: 1 };
     await withWorker(surroundings, { settings }, async ({ app, worker, queue: name }) => {
-      const transport = await app.transport();
+      const transport = await app[INTERNALS].transport();
       // something else of that name
       for (const seconds of [1, 2, 4]) {
         const taken = `tscelery.parked.${name}.${seconds}`;
@@ -314,7 +316,7 @@ describe('parked messages and a broker that is killed', () => {
         app.sendTask('w.echo', [n], { countdown: 10 }),
       );
       const results = await Promise.all(sent);
-      const transport = await app.transport();
+      const transport = await app[INTERNALS].transport();
       await eventually(async () => {
         assert.equal(await transport.size(`tscelery.parked.${name}.8`), 20);
       });

@@ -1,6 +1,8 @@
 /** Workers on quorum queues, whose consumers each have a prefetch count of their own. */
+
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { eventually } from '../support/eventually.ts';
 import { rabbitmqWithRpc } from '../support/rpc-brokers.ts';
 import { lines, withWorker } from '../support/worker.ts';
@@ -63,7 +65,7 @@ describe('a worker on a quorum queue', () => {
       });
       await Promise.all((await Promise.all(early)).map(result => result.get({ timeout: 20 })));
 
-      const transport = await app.transport();
+      const transport = await app[INTERNALS].transport();
       for (const name of ['1', '2', '3', '4']) await app.sendTask('w.work', [notes, name, 30]);
       await eventually(async () => assert.deepEqual(await lines(notes), ['1']));
 
@@ -86,7 +88,7 @@ describe('a worker on a quorum queue', () => {
 
       await assert.rejects(result.get({ timeout: 60 }), { name: 'WorkerLostError' });
       assert.equal((await lines(notes)).length, 3);
-      const transport = await app.transport();
+      const transport = await app[INTERNALS].transport();
       assert.equal(await transport.size(queue), 0);
     });
   });

@@ -1,10 +1,12 @@
 /** What `app.close()` does to those who wait, over every broker and result store without a node of its own. */
+
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { Celery, type CeleryConfig, type ResultMeta } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RedisServer, startRedis } from '../support/servers.ts';
@@ -79,7 +81,7 @@ for (const [place, settings] of PLACES) {
       const waits = [result.get(), result.get({ timeout: 60 }), heard(result)];
       const ended = reasons(waits);
       result.onReady(() => {});
-      const backend = await app.backend();
+      const backend = await app[INTERNALS].backend();
       await eventually(() => backend.subscriptions === 1);
 
       await app.close();
@@ -106,7 +108,7 @@ for (const [place, settings] of PLACES) {
       const result = app.AsyncResult(randomUUID());
 
       const asked = [add.delay(1, 2), app.sendTask('add'), result.get(), result.state()];
-      const ended = reasons([...asked, app.backend(), app.transport()]);
+      const ended = reasons([...asked, app[INTERNALS].backend(), app[INTERNALS].transport()]);
       await app.close();
 
       // the check for leaks sees what stays open: nobody closes this app any more

@@ -1,6 +1,8 @@
 /** A worker whose broker goes away, and one that goes away itself for a while. */
+
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { storedMessage } from '../../src/messaging/redis/intake/restore.ts';
 import { markRedelivered } from '../../src/wire/messages/envelope.ts';
 import { eventually } from '../support/eventually.ts';
@@ -94,7 +96,7 @@ describe('a worker on Redis', () => {
         /Task w\.work\[\S+\] received[\s\S]*taken for dead[\s\S]*Task w\.work\[\S+\] received/,
       );
       assert.match(worker.stderr, /not started here/);
-      assert.equal(await (await app.transport()).size(queue), 0);
+      assert.equal(await (await app[INTERNALS].transport()).size(queue), 0);
     });
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { DEFAULT_EXCHANGE, queue } from '../../src/messaging/entities.ts';
 import { eventually } from '../support/eventually.ts';
 import { redisSurroundings, sqliteSurroundings, withWorker } from '../support/worker.ts';
@@ -16,7 +17,7 @@ describe('dead letters of a worker that is killed', () => {
       const settings = { worker_dead_letter_queue: 'grave', task_ignore_result: true };
       try {
         await withWorker(surroundings, { settings }, async ({ app, worker, another }) => {
-          const transport = await app.transport();
+          const transport = await app[INTERNALS].transport();
           const sent = await Promise.all(
             Array.from({ length: COUNT }, (_, n) => app.sendTask('w.nobody', [n])),
           );

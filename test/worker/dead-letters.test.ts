@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { type CeleryConfig, NotRegistered, WorkerLostError } from '../../src/index.ts';
 import type { Delivery, Transport } from '../../src/messaging/contract.ts';
 import { DEFAULT_EXCHANGE, queue } from '../../src/messaging/entities.ts';
@@ -85,7 +86,7 @@ for (const [broker, surround] of [
       await new Promise<void>((ready, failed) => {
         finished = withWorker(surroundings, { settings: SETTINGS }, async started => {
           bench = started;
-          transport = await bench.app.transport();
+          transport = await bench.app[INTERNALS].transport();
           ready();
           await new Promise<void>(resolve => {
             finish = resolve;
@@ -245,7 +246,7 @@ describe('text that is no message', () => {
         await client.lpush(name, '{"no": "envelope');
         await client.quit();
 
-        const [delivery] = await exhume(await app.transport(), name, 1);
+        const [delivery] = await exhume(await app[INTERNALS].transport(), name, 1);
 
         const letter = readDeadLetter(delivery!.message);
         assert.deepEqual([letter?.reason, letter?.isBareText], ['undecodable', true]);

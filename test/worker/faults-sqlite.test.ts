@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { openSqlite } from '../../src/drivers/sqlite/driver.ts';
 import { Celery } from '../../src/index.ts';
 import { Chance, Fleet, progress } from '../support/chaos.ts';
@@ -67,7 +68,7 @@ describe('a fleet on SQLite', () => {
   const drained = () =>
     eventually(
       async () => {
-        assert.equal(await (await app.transport()).size('celery'), 0);
+        assert.equal(await (await app[INTERNALS].transport()).size('celery'), 0);
         assert.equal(held(file), 0);
       },
       { seconds: 90, everyMs: 100 },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { eventually } from '../support/eventually.ts';
 import { rabbitmqSurroundings } from '../support/rabbitmq.ts';
 import {
@@ -27,7 +28,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings, rabbitmqSurroundi
         worker.kill('SIGTERM');
         await worker.ended();
         const notes = file();
-        const transport = await app.transport();
+        const transport = await app[INTERNALS].transport();
         await Promise.all(Array.from({ length: SHORT }, () => app.sendTask('w.nothing')));
         for (let i = 0; i < LONG; i++) await app.sendTask('w.work', [notes, String(i), 60]);
 

@@ -1,7 +1,9 @@
 /** Results over the broker, as the caller of a task sees them. */
+
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { Celery, RemoteTaskError, TaskRevokedError, WorkerLostError } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { rpcBrokers } from '../support/rpc-brokers.ts';
@@ -95,7 +97,7 @@ for (const { broker, surround } of rpcBrokers) {
           timeout: 20,
           onMessage: ({ status }) => void seen.push(status),
         });
-        const backend = await bench.app.backend();
+        const backend = await bench.app[INTERNALS].backend();
         await eventually(() => assert.equal(backend.subscriptions, 1));
 
         await send(name, [...args], { taskId });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { WorkerLostError } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { rabbitmqSurroundings } from '../support/rabbitmq.ts';
@@ -36,7 +37,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
         assert.equal(await results[0]!.get({ timeout: 1 }), 'a');
         assert.equal(await results[1]!.get({ timeout: 1 }), 'b');
         assert.deepEqual((await lines(notes)).sort(), ['a', 'b']);
-        assert.equal(await (await app.transport()).size(queue), 4);
+        assert.equal(await (await app[INTERNALS].transport()).size(queue), 4);
       });
     });
 
@@ -70,7 +71,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
         const { code } = await worker.ended();
 
         assert.equal(code, 1);
-        assert.equal(await (await app.transport()).size(queue), 1);
+        assert.equal(await (await app[INTERNALS].transport()).size(queue), 1);
         await assert.rejects(lost.get({ timeout: 1 }), WorkerLostError);
       });
     });
@@ -112,7 +113,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
         assert.match(stdout, /worker: Cold shutdown \(MainProcess\)/);
         assert.equal(await results[0]!.get({ timeout: 1 }), 'a');
         assert.equal(await results[1]!.get({ timeout: 1 }), 'b');
-        assert.equal(await (await app.transport()).size(queue), 2);
+        assert.equal(await (await app[INTERNALS].transport()).size(queue), 2);
       });
     });
 
@@ -130,7 +131,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
 
         assert.equal(code, 0);
         assert.match(stdout, /worker: Cold shutdown \(MainProcess\)/);
-        assert.equal(await (await app.transport()).size(queue), 1);
+        assert.equal(await (await app[INTERNALS].transport()).size(queue), 1);
       });
     });
 
@@ -148,13 +149,13 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
 
         assert.equal(code, 0);
         assert.match(stdout, /Waiting gracefully for cold shutdown to complete/);
-        assert.equal(await (await app.transport()).size(queue), 1);
+        assert.equal(await (await app[INTERNALS].transport()).size(queue), 1);
       });
     });
 
     it('gives back what waits for its eta', async () => {
       await withWorker(surroundings, {}, async ({ app, worker, queue }) => {
-        const transport = await app.transport();
+        const transport = await app[INTERNALS].transport();
         await app.sendTask('w.add', [1, 2], { countdown: 600 });
         await worker.sees(/w\.add\[.*received/);
 
@@ -197,7 +198,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings, rabbitmqSurroundi
         { args },
         async ({ app, worker, another, file, lines, queue }) => {
           const notes = file();
-          const transport = await app.transport();
+          const transport = await app[INTERNALS].transport();
           const names = Array.from({ length: 4000 }, (_, i) => String(i));
           await Promise.all(names.map(name => app.sendTask('w.work', [notes, name, 0])));
 

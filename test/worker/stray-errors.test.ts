@@ -1,4 +1,5 @@
 /** Errors that nothing catches: thrown by a callback, or left in a promise. */
+
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -6,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { INTERNALS } from '../../src/app/app-internals.ts';
 import { Celery, WorkerLostError } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import {
@@ -65,7 +67,7 @@ for (const [pool, { args, hasChildren }] of Object.entries(POOLS)) {
         worker.kill('SIGTERM');
 
         assert.equal((await worker.ended()).code, 0);
-        assert.equal(await (await app.transport()).size(queue), 0);
+        assert.equal(await (await app[INTERNALS].transport()).size(queue), 0);
         assert.deepEqual(await lines(notes), ['runs']);
       }));
 

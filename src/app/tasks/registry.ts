@@ -92,13 +92,6 @@ export class Registry {
     if (!this.tasks.delete(name)) throw this.missing(name);
   }
 
-  /** @throws NotRegistered */
-  require(name: string): AnyTask {
-    const task = this.tasks.get(name);
-    if (!task) throw this.missing(name);
-    return task;
-  }
-
   /** The error for a name that nobody registered; its cause names the nearest task. */
   missing(name: string): NotRegistered {
     const hint = didYouMean(name, this.tasks.keys()).trim();

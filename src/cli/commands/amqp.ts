@@ -1,6 +1,7 @@
 /** `tscelery amqp`: the broker by hand; also for brokers that do not speak AMQP, as far as that goes. */
 
 import { createInterface } from 'node:readline/promises';
+import { INTERNALS } from '../../app/app-internals.ts';
 import { CeleryError } from '../../base/errors.ts';
 import { printableLines } from '../../base/text/printable.ts';
 import type { Transport } from '../../messaging/contract.ts';
@@ -23,7 +24,7 @@ export async function run({ globals, words }: Invocation): Promise<number> {
   }
   const call = first === undefined || isRepl ? undefined : readCall(words);
   const { app } = await loadApp(globals);
-  const transport = await app.openTransport('write');
+  const transport = await app[INTERNALS].openTransport('write');
   const shell = new AmqpShell(app, transport);
   try {
     await connect(transport);

@@ -1,6 +1,7 @@
 /** `tscelery dlq`: what workers (or RabbitMQ) gave up, seen through the messaging contract alone. */
 
 import type { Celery } from '../../app/app.ts';
+import { INTERNALS } from '../../app/app-internals.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import { printable } from '../../base/text/printable.ts';
 import { browse } from '../../messaging/browse.ts';
@@ -70,7 +71,7 @@ export async function run(invocation: Invocation<typeof DLQ_OPTIONS>): Promise<n
   }
   const action = readAction(words, values);
   const { app } = await loadApp(globals);
-  const transport = await app.openTransport('read');
+  const transport = await app[INTERNALS].openTransport('read');
   try {
     const names = queueNames(app, values);
     await transport.connect();

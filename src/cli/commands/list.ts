@@ -1,3 +1,4 @@
+import { INTERNALS } from '../../app/app-internals.ts';
 import { printable } from '../../base/text/printable.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import { loadApp } from '../load-app.ts';
@@ -22,7 +23,7 @@ export async function run({ globals, words }: Invocation): Promise<number> {
   }
   const { app } = await loadApp(globals);
   try {
-    const transport = await app.transport();
+    const transport = await app[INTERNALS].transport();
     if (!transport.bindings) {
       const why =
         transport.name === 'amqp'

@@ -1,4 +1,5 @@
 import type { Celery } from '../../app/app.ts';
+import { INTERNALS } from '../../app/app-internals.ts';
 import type { AsyncResult } from '../../app/results/async-result.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import { printableLines } from '../../base/text/printable.ts';
@@ -26,7 +27,7 @@ export async function run(invocation: Invocation<typeof RESULT_OPTIONS>): Promis
 
 /** Otherwise one would wait for ever. */
 async function requireReadableResults(app: Celery): Promise<void> {
-  const backend = await app.backend();
+  const backend = await app[INTERNALS].backend();
   if (!backend.onlyForSender) return;
   throw new CommandError(
     `The result backend ${backend.url} sends results to the process that sent the task, so they cannot be read here. Use one that stores results, for example "redis://localhost/1".`,

@@ -4,6 +4,7 @@
 
 import { isMainThread } from 'node:worker_threads';
 import { Celery } from '../../app/app.ts';
+import { INTERNALS } from '../../app/app-internals.ts';
 import { markPoolChild } from '../../app/app-worker.ts';
 import { findApp } from '../../app/loading/find-app.ts';
 import { type Logger, levelNamed } from '../../base/logger.ts';
@@ -62,7 +63,7 @@ export const createRunner: RunnerFactory = async (given, child) => {
   }
   const { app, logger, stopRedirect } = await loadApp(config, ownLog, early);
   log = logger;
-  const ports = await app.executionPorts({ hostname: config.node, logger });
+  const ports = await app[INTERNALS].executionPorts({ hostname: config.node, logger });
   const event = { hostname: config.node, pid: process.pid };
   await app.signals.workerProcessInit.send(config.node, { ...event, slot: child.slot });
   return new TaskRunner(app, ports, async () => {

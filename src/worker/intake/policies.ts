@@ -1,5 +1,7 @@
 /** The policies of a worker's intake that its settings ask for. */
+
 import type { Celery } from '../../app/app.ts';
+import { INTERNALS } from '../../app/app-internals.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
 import type { DeadLetters } from '../dead-letters.ts';
 import type { Request } from '../request.ts';
@@ -53,7 +55,7 @@ export async function createPolicies(app: Celery, ports: PolicyPorts): Promise<I
       rateLimits: new RateLimits(clock, (request, isLate) => ports.release(request, isLate)),
     }),
     ...(conf.get('worker_deduplicate_successful_tasks') && {
-      successful: new SuccessfulTasks(await app.backend(), clock),
+      successful: new SuccessfulTasks(await app[INTERNALS].backend(), clock),
     }),
     ...(conf.get('worker_unknown_task') === 'requeue' && {
       unknown: new UnknownTasks(clock, count => ports.onUnknown(count)),

@@ -1,4 +1,5 @@
 import type { Celery } from '../../app/app.ts';
+import { INTERNALS } from '../../app/app-internals.ts';
 import { poolKind } from '../../pool/open.ts';
 import { checkTasks } from './check-tasks.ts';
 
@@ -13,8 +14,8 @@ export async function checkApp(app: Celery): Promise<void> {
   checkTasks(app);
   poolKind(String(app.conf.worker_pool));
   for (const use of ['read', 'write'] as const) {
-    const transport = await app.openTransport(use);
+    const transport = await app[INTERNALS].openTransport(use);
     await transport.close();
   }
-  await app.backend();
+  await app[INTERNALS].backend();
 }

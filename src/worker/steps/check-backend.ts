@@ -1,5 +1,6 @@
 /** Looks at the start whether results can be kept, before the first one is lost. */
-import type { Celery } from '../../app/app.ts';
+
+import type { ResultBackend } from '../../backends/contract.ts';
 import type { Logger } from '../../base/logger.ts';
 
 /**
@@ -8,8 +9,10 @@ import type { Logger } from '../../base/logger.ts';
  *
  * @throws ChannelError or ImproperlyConfigured when the store refuses
  */
-export async function checkBackend(app: Celery, logger: Logger): Promise<void> {
-  const backend = await app.backend();
+export async function checkBackend(
+  backend: Pick<ResultBackend, 'start' | 'onlyForSender'>,
+  logger: Logger,
+): Promise<void> {
   // what sends results over the broker has no store of its own
   if (backend.onlyForSender) return;
   try {

@@ -1,4 +1,5 @@
 /** What a worker does from its start to its end, from the bottom up. */
+import { INTERNALS } from '../../app/app-internals.ts';
 import { checkBackend } from './check-backend.ts';
 import { setUpDelays } from './delayed-delivery.ts';
 import { createInbox } from './remote-control.ts';
@@ -8,7 +9,10 @@ export const STEPS: readonly StepRow[] = [
   {
     name: 'result backend',
     requires: [],
-    create: ({ app, logger }) => ({ start: () => checkBackend(app, logger), stop: NOTHING }),
+    create: ({ app, logger }) => ({
+      start: async () => checkBackend(await app[INTERNALS].backend(), logger),
+      stop: NOTHING,
+    }),
   },
   {
     name: 'connection',

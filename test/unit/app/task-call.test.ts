@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { INTERNALS } from '../../../src/app/app-internals.ts';
 import {
   type ApplyOptions,
   Celery,
@@ -532,7 +533,7 @@ describe('a broker that is away', () => {
   /** A memory broker whose first `failures` messages get lost on the way to it. */
   async function flaky(t: TestContext, failures: number, settings: CeleryConfig = {}) {
     const { app, add, testApp } = await setup(t, { settings });
-    const transport = await app.transport();
+    const transport = await app[INTERNALS].transport();
     const publish = transport.publish.bind(transport);
     let attempts = 0;
     transport.publish = async (...args) => {

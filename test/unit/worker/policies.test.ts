@@ -1,6 +1,8 @@
 /** What a worker does with messages besides running them at once, seen from outside. */
+
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { INTERNALS } from '../../../src/app/app-internals.ts';
 import {
   Celery,
   type CeleryConfig,
@@ -40,7 +42,7 @@ async function setup(t: TestContext, options: TaskOptions = {}, settings: Celery
 
 /** Takes the only message of a queue and gives it back, as a consumer does that came to harm. */
 async function deliverInVain(app: Celery, times: number, counted = true): Promise<void> {
-  const transport = await app.transport();
+  const transport = await app[INTERNALS].transport();
   for (let time = 0; time < times; time++) {
     const [delivery] = await new Promise<Delivery[]>(resolve => {
       void transport.consume(app.queues.consumed, { prefetch: 1, onDeliveries: resolve });
@@ -316,7 +318,7 @@ describe('a redelivered task that succeeded already', () => {
     const { app, testApp, task, ran } = await setup(t, { acksLate: true }, given);
     const result = await task.delay('once');
     await deliverInVain(app, 1);
-    await (await app.backend()).store({
+    await (await app[INTERNALS].backend()).store({
       task_id: result.id,
       status: 'SUCCESS',
       result: 'before',
@@ -442,7 +444,7 @@ describe('signals of a worker', () => {
     app.signals.taskRejected.connect(({ queue, reason }) => void seen.push([queue, reason.name]));
     app.signals.taskRevoked.connect(({ task: name, expired }) => void seen.push([name, expired]));
     await task.applyAsync(['late'], { expires: new Date(0) });
-    const transport = await app.transport();
+    const transport = await app[INTERNALS].transport();
     await transport.publish(
       {
         body: 'hello',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { INTERNALS } from '../../../../src/app/app-internals.ts';
 import {
   AsyncResult,
   Celery,
@@ -33,7 +34,7 @@ async function setup(t: TestContext) {
     const report = (meta: unknown) => contexts.at(-1)!.updateState({ state: 'PROGRESS', meta });
     return { result, end: ends.at(-1)!, report };
   };
-  const subscriptions = async () => (await app.backend()).subscriptions;
+  const subscriptions = async () => (await app[INTERNALS].backend()).subscriptions;
   return { app, add, broken, held, worker, start, subscriptions };
 }
 

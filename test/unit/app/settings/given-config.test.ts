@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
+import { INTERNALS } from '../../../../src/app/app-internals.ts';
 import { Celery } from '../../../../src/index.ts';
 import { temporaryProject } from '../../../support/temporary-project.ts';
 
@@ -70,7 +71,7 @@ describe('a configuration that nobody waits for', () => {
     const app = new Celery('proj');
     void app.configFromObject('./settings.mjs', { cwd });
 
-    await app.transport();
+    await app[INTERNALS].transport();
     await app.close();
 
     assert.equal(app.conf.broker_url, 'memory://');

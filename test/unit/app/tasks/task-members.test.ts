@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
+import { deriveApp } from '../../../../src/app/app.ts';
 import { Celery, ClassTask, Request, TaskBase } from '../../../../src/index.ts';
 
 class MyRequest extends Request {}
@@ -43,7 +44,7 @@ describe('an option that is a member of a base class', () => {
   it('gives way to the declaration of the task, and is there under other settings', () => {
     const app = new Celery('proj', { taskBase: Urgent });
     app.task('t', { queue: 'own', acksLate: undefined as never }, () => 1);
-    const { options } = app.derive({}).tasks.get('t')!.definition;
+    const { options } = deriveApp(app, {}).tasks.get('t')!.definition;
 
     assert.equal(options.queue, 'own');
     assert.equal(options.acksLate, true);

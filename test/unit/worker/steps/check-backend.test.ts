@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Celery } from '../../../../src/app/app.ts';
 import { ChannelError, OperationalError } from '../../../../src/drivers/errors.ts';
 import { checkBackend } from '../../../../src/worker/steps/check-backend.ts';
 import { notedLog } from '../made-requests.ts';
@@ -8,8 +7,7 @@ import { notedLog } from '../made-requests.ts';
 /** The check of a store that starts like this. */
 function check(start: () => Promise<void>, onlyForSender = false) {
   const { logger, lines } = notedLog();
-  const app = { backend: async () => ({ start, onlyForSender }) } as unknown as Celery;
-  return { lines, checked: checkBackend(app, logger) };
+  return { lines, checked: checkBackend({ start, onlyForSender }, logger) };
 }
 
 describe('the look at the result backend when a worker starts', () => {

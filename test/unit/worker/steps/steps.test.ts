@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
+import { INTERNALS } from '../../../../src/app/app-internals.ts';
 import type { Service } from '../../../../src/base/service.ts';
 import { Celery } from '../../../../src/index.ts';
 import { assemble, type WorkerParts } from '../../../../src/worker/assembly.ts';
@@ -28,7 +29,7 @@ async function partsOf(t: TestContext): Promise<WorkerParts> {
     worker_dead_letter_queue: 'dead',
   });
   t.after(() => app.close());
-  const execution = await app.executionPorts({ hostname, logger });
+  const execution = await app[INTERNALS].executionPorts({ hostname, logger });
   const blueprint = {
     ...{ app, hostname, logger, fair: false, queues: app.queues.consumed },
     state: new WorkerState(),
@@ -46,7 +47,7 @@ async function partsOf(t: TestContext): Promise<WorkerParts> {
     createRunner: async () => taskRunner(app, execution),
     onFatal: (error: Error) => assert.fail(error),
   };
-  return assemble(blueprint, await app.openTransport('read'), execution);
+  return assemble(blueprint, await app[INTERNALS].openTransport('read'), execution);
 }
 
 /** Those below `name` started, and itself not yet. */

@@ -1,0 +1,189 @@
+/** What an app is made of: for workers, commands and `tscelery/testing`, not for users. */
+import type { ResultBackend } from '../backends/contract.ts';
+import { saferepr } from '../base/text/saferepr.ts';
+import type { Clock } from '../base/time/clock.ts';
+import { Control } from '../control/control.ts';
+import { Mailbox } from '../control/mailbox.ts';
+import { WaitingMessages } from '../control/waiting.ts';
+import type { ExecutionPorts } from '../execute/ports.ts';
+import type { Transport } from '../messaging/contract.ts';
+import { acceptedContentTypes } from '../wire/content.ts';
+import { Apply } from './apply.ts';
+import type { WorkerNode } from './execution-ports.ts';
+import type { TaskBaseClass } from './options/task-options.ts';
+import { Connections } from './publishing/connections.ts';
+import { checkNamedOptions } from './publishing/named-settings.ts';
+import { Publisher } from './publishing/publisher.ts';
+import { Queues } from './routing/queues.ts';
+import { Configuration } from './settings/configuration.ts';
+import { LocalTime } from './settings/local-time.ts';
+import { Settings } from './settings/settings.ts';
+import type { CeleryConfig } from './settings/tables/table.ts';
+import { createSignals, type Signals } from './signals/signals.ts';
+import { KnownErrors } from './tasks/known-errors.ts';
+import { Registry } from './tasks/registry.ts';
+
+/** Key of an app's `AppInternals`; the same in every copy of the package, as the brand is. */
+export const INTERNALS = Symbol.for('tscelery.internals');
+
+export interface AppParts {
+  readonly main: string;
+  readonly settings: CeleryConfig;
+  readonly taskBase: TaskBaseClass | undefined;
+  /** That of the app, which may be given another one. */
+  readonly clock: () => Clock;
+  /** Of the app whose tasks, signals and errors this one shares. */
+  readonly origin: AppInternals | undefined;
+}
+
+export class AppInternals {
+  readonly conf: Settings;
+  readonly signals: Signals;
+  readonly localTime: LocalTime;
+  readonly configuration: Configuration;
+  readonly errors: KnownErrors;
+  readonly registry: Registry;
+  readonly apply: Apply;
+  readonly control: Control;
+  readonly #connections: Connections;
+  readonly #publisher: Publisher;
+  readonly #origin: AppInternals | undefined;
+  #queues: Queues | undefined;
+
+  constructor({ main, settings, taskBase, clock, origin }: AppParts) {
+    this.#origin = origin;
+    this.conf = origin ? origin.conf.derive(settings, 'app.worker') : new Settings(settings);
+    this.errors = origin?.errors ?? new KnownErrors();
+    this.signals = origin?.signals ?? createSignals(warnOfReceiver);
+    this.localTime = new LocalTime(this.conf);
+    this.configuration = origin?.configuration ?? new Configuration(this.conf, this.signals);
+    this.#connections = new Connections(this.conf, { oid: () => this.#publisher.oid, warn });
+    this.#publisher = this.#createPublisher(main, clock);
+    this.control = this.#createControl();
+    this.apply = this.#createApply(clock);
+    this.registry = origin
+      ? origin.registry.derive(this.conf, this.apply)
+      : new Registry(this.conf, this.apply, taskBase);
+  }
+
+  #createPublisher(main: string, clock: () => Clock): Publisher {
+    return new Publisher({
+      conf: this.conf,
+      main,
+      signals: this.signals,
+      queues: () => this.queues,
+      transport: () => this.transport(),
+      expectReply: () => this.#connections.expectReply(),
+      closing: () => this.#connections.closing,
+      clock,
+      localTime: this.localTime,
+      warn,
+    });
+  }
+
+  #createControl(): Control {
+    const waiting = new WaitingMessages({
+      transport: () => this.transport(),
+      queueNames: () => this.queues.names,
+      closing: () => this.#connections.closing,
+    });
+    return new Control(() => this.#mailbox(), waiting);
+  }
+
+  #createApply(clock: () => Clock): Apply {
+    return new Apply({
+      conf: this.conf,
+      signals: this.signals,
+      control: this.control,
+      publisher: this.#publisher,
+      clock,
+      localTime: this.localTime,
+      definition: name => this.registry.tasks.get(name)?.definition,
+      loading: () => (this.configuration.isLoaded ? undefined : this.configuration.load({})),
+      backend: () => this.backend(),
+      closing: () => this.#connections.closing,
+      decodeError: (data, traceback) => this.errorOf(data, traceback),
+    });
+  }
+
+  #mailbox(): Mailbox {
+    const { conf } = this;
+    return new Mailbox({
+      namespace: conf.get('control_exchange'),
+      oid: this.#publisher.oid,
+      serializer: conf.get('task_serializer'),
+      accept: acceptedContentTypes(conf.get('accept_content')),
+      ttl: conf.get('control_queue_ttl'),
+      expires: conf.get('control_queue_expires'),
+      transport: () => this.transport(),
+      closing: () => this.#connections.closing,
+    });
+  }
+
+  /** Made from the settings when first asked for. */
+  get queues(): Queues {
+    this.#queues ??= new Queues(this.conf);
+    return this.#queues;
+  }
+
+  /** Make the queues from the settings again when they are next asked for. */
+  resetQueues(): void {
+    this.#queues = undefined;
+  }
+
+  /** The app's connection for publishing; opened when first asked for. */
+  async transport(): Promise<Transport> {
+    if (!this.configuration.isLoaded) await this.#loadUnlessClosed();
+    return this.#connections.transport();
+  }
+
+  /** A connection of its own, for example for a consumer. Not connected yet. */
+  async openTransport(use: 'read' | 'write'): Promise<Transport> {
+    await this.configuration.load({});
+    return this.#connections.open(use);
+  }
+
+  /** The app's result backend; opened when first asked for. */
+  async backend(): Promise<ResultBackend> {
+    if (!this.configuration.isLoaded) await this.#loadUnlessClosed();
+    return this.#connections.backend();
+  }
+
+  /** What was asked for before `close` must not open the app again after it. */
+  async #loadUnlessClosed(): Promise<void> {
+    const { closing } = this.#connections;
+    await this.configuration.load({});
+    closing.throwIfClosed();
+  }
+
+  /** The error that a stored failure stands for, with the remote stack in its own. */
+  errorOf(data: unknown, traceback: string | null = null): Error {
+    return this.errors.decode(data, traceback);
+  }
+
+  /** What running tasks needs of this app. */
+  executionPorts(node: WorkerNode): Promise<ExecutionPorts> {
+    return this.apply.ports.ofWorker(node);
+  }
+
+  /** @throws ImproperlyConfigured naming the setting or the task whose value does not exist */
+  async checkNames(): Promise<void> {
+    await this.configuration.load({});
+    await this.#publisher.prepare();
+    for (const [name, { definition }] of this.registry.tasks)
+      checkNamedOptions(name, definition.resolved);
+  }
+
+  close(): Promise<void> {
+    this.#origin?.registry.forget(this.registry);
+    return this.#connections.close();
+  }
+}
+
+function warnOfReceiver(signal: string, error: unknown): void {
+  warn(`A receiver of ${signal} failed: ${(error as Error)?.stack ?? saferepr(error)}`);
+}
+
+export function warn(message: string): void {
+  process.emitWarning(message, 'TsceleryWarning');
+}
