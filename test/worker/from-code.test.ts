@@ -1,14 +1,17 @@
 /** Workers that a program starts itself. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import { WORKER_SETTINGS } from '../../src/app/worker-options.ts';
 import { WORKER_OPTIONS } from '../../src/cli/declarations/worker.ts';
 import { Celery, type CeleryConfig, getTaskLogger, type WorkerOptions } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { program } from '../support/program.ts';
 import { resources } from '../support/resources.ts';
 import { freePort, type RedisServer, startRedis } from '../support/servers.ts';
 
@@ -270,6 +273,37 @@ describe('a worker from code with children', () => {
 
     assert.equal(sum, 3);
     assert.notEqual(pid, process.pid);
+  });
+
+  it('runs tasks in threads of its own process', async t => {
+    const dir = await mkdtemp(join(tmpdir(), 'tscelery-code-'));
+    t.after(() => rm(dir, { recursive: true }));
+    await writeFile(
+      join(dir, 'app.mjs'),
+      `import { threadId } from 'node:worker_threads';
+      import { Celery } from ${JSON.stringify(program.library)};
+      export const app = new Celery('t', { broker: '${redis.url}', backend: '${redis.url}' });
+      app.conf.task_default_queue = '${randomUUID()}';
+      export const add = app.task('t.add', (x, y) => [x + y, process.pid, threadId]);`,
+    );
+    await writeFile(
+      join(dir, 'main.mjs'),
+      `import { app, add } from './app.mjs';
+      const module = new URL('./app.mjs', import.meta.url);
+      const worker = app.worker({ pool: 'threads', concurrency: 1, module });
+      await worker.start();
+      const [sum, pid, thread] = await (await add.delay(1, 2)).get({ timeout: 20 });
+      console.log(sum, pid === process.pid, thread > 0);
+      await worker.stop();
+      await app.close();`,
+    );
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [...program.nodeArgs, join(dir, 'main.mjs')],
+      { env: { ...process.env, ...program.env } },
+    );
+
+    assert.equal(stdout, '3 true true\n');
   });
 
   it('whose module starts a worker is refused', async t => {

@@ -7,6 +7,8 @@
  * it gives up the whole connection over the tag `L`, which Python writes for large integers.
  */
 
+import { KnownKeys } from './known-keys.ts';
+
 /** Set on a table that could not be read to its end; the value says why. */
 export const UNREADABLE: unique symbol = Symbol('unreadable');
 
@@ -137,6 +139,8 @@ export function encodeTable(buffer: Buffer, table: object, offset: number): numb
 
 // --- reading ----------------------------------------------------------------------------------
 
+const KEYS = new KnownKeys();
+
 /** A reader stands somewhere in a table; a table within it is read by the same reader. */
 class Reader {
   readonly #bytes: Buffer;
@@ -149,12 +153,17 @@ class Reader {
   fields(end: number, depth: number, into: FieldTable): FieldTable {
     if (depth > MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
     while (this.#at < end) {
-      const key = this.#text(this.#bytes[this.#at++]!);
+      const key = this.#key(this.#bytes[this.#at++]!);
       const value = this.#value(depth);
       if (key === '__proto__') define(into, key, value);
       else into[key] = value;
     }
     return into;
+  }
+
+  #key(length: number): string {
+    const start = this.#skip(length);
+    return KEYS.text(this.#bytes, start, this.#at);
   }
 
   #text(length: number): string {
