@@ -26,6 +26,11 @@ export type {
   TaskBehaviour,
   TaskOptions,
 } from './app/options/task-options.ts';
+export type {
+  CommandArguments,
+  ControlState,
+  OwnCommandOptions,
+} from './app/own-commands.ts';
 export { AsyncResult } from './app/results/async-result.ts';
 export { EagerResult } from './app/results/eager-result.ts';
 export type { GetOptions, ResultBounds } from './app/results/result-options.ts';
@@ -61,7 +66,24 @@ export type { Logger, LogLevel } from './base/logger.ts';
 export type { RetryPolicy } from './base/time/backoff.ts';
 export type { SignatureData } from './canvas/signature.ts';
 export { Control } from './control/control.ts';
-export type { CallOptions, RequestOptions, RevokeOptions } from './control/control-options.ts';
+export type {
+  CallOptions,
+  RequestOptions,
+  RevokeOptions,
+  SendOptions,
+} from './control/control-options.ts';
+export type { Inspect } from './control/inspect.ts';
+export type {
+  ErrorReply,
+  ExchangeInfo,
+  OkReply,
+  QueriedTasks,
+  QueueInfo,
+  Replies,
+  ScheduledTask,
+  TaskInfo,
+  WorkerStats,
+} from './control/replies.ts';
 export type { PurgeOptions } from './control/waiting.ts';
 export {
   AccessRefused,

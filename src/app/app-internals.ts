@@ -1,9 +1,11 @@
 /** What an app is made of: for workers, commands and `tscelery/testing`, not for users. */
 import type { ResultBackend } from '../backends/contract.ts';
+import { LamportClock } from '../base/lamport.ts';
 import { saferepr } from '../base/text/saferepr.ts';
 import type { Clock } from '../base/time/clock.ts';
 import { Control } from '../control/control.ts';
 import { Mailbox } from '../control/mailbox.ts';
+import { CommandRegistry } from '../control/registry.ts';
 import { WaitingMessages } from '../control/waiting.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
@@ -45,6 +47,8 @@ export class AppInternals {
   readonly registry: Registry;
   readonly apply: Apply;
   readonly control: Control;
+  readonly commands: CommandRegistry;
+  readonly lamport: LamportClock;
   readonly #connections: Connections;
   readonly #publisher: Publisher;
   readonly #origin: AppInternals | undefined;
@@ -59,6 +63,8 @@ export class AppInternals {
     this.configuration = origin?.configuration ?? new Configuration(this.conf, this.signals);
     this.#connections = new Connections(this.conf, { oid: () => this.#publisher.oid, warn });
     this.#publisher = this.#createPublisher(main, clock);
+    this.commands = origin?.commands ?? new CommandRegistry();
+    this.lamport = origin?.lamport ?? new LamportClock();
     this.control = this.#createControl();
     this.apply = this.#createApply(clock);
     this.registry = origin
@@ -115,6 +121,7 @@ export class AppInternals {
       accept: acceptedContentTypes(conf.get('accept_content')),
       ttl: conf.get('control_queue_ttl'),
       expires: conf.get('control_queue_expires'),
+      lamport: this.lamport,
       transport: () => this.transport(),
       closing: () => this.#connections.closing,
     });

@@ -32,6 +32,14 @@ import type {
   TaskBaseClass,
   TaskOptions,
 } from './options/task-options.ts';
+import {
+  type CommandArguments,
+  type CommandWords,
+  type ControlState,
+  type NoWords,
+  type OwnCommandOptions,
+  readOwnCommand,
+} from './own-commands.ts';
 import type { AsyncResult } from './results/async-result.ts';
 import type { Queues } from './routing/queues.ts';
 import type { LoadOptions } from './settings/configuration.ts';
@@ -314,6 +322,31 @@ export class Celery {
   setupSecurity(options: SecurityOptions = {}): void {
     checkSecurityOptions(options);
     this[INTERNALS].configuration.setUpSecurity(options);
+  }
+
+  /**
+   * Add a command of remote control, which workers with this app run. Celery: `control_command`.
+   *
+   * @param options the arguments by name with `String`, `Number` or `Boolean`; help for the command line
+   * @param run gets what it may see of the worker, and the arguments as they came, which may be
+   *   wrong or missing; what it returns is the reply, `undefined` is none
+   * @throws TypeError for a name of Celery's and for options that do not exist
+   */
+  controlCommand<A extends CommandWords = NoWords, R extends string = never>(
+    name: string,
+    options: OwnCommandOptions<A, R>,
+    run: (state: ControlState<Celery>, args: CommandArguments<A, R>) => unknown,
+  ): void {
+    this[INTERNALS].commands.add(readOwnCommand('control', name, options, run), run);
+  }
+
+  /** The same for a command that only looks (`tscelery inspect`). Celery: `inspect_command`. */
+  inspectCommand<A extends CommandWords = NoWords, R extends string = never>(
+    name: string,
+    options: OwnCommandOptions<A, R>,
+    run: (state: ControlState<Celery>, args: CommandArguments<A, R>) => unknown,
+  ): void {
+    this[INTERNALS].commands.add(readOwnCommand('inspect', name, options, run), run);
   }
 
   /** Read the config file, once. `delay` and the commands do it by themselves. */

@@ -23,6 +23,8 @@ export interface CommandService {
   readonly program: string;
   /** Resolves when it cannot go on by itself. */
   readonly failed: Promise<Error>;
+  /** Resolves when it is asked from afar to stop. */
+  readonly shutdownRequested: Promise<void>;
   start(): Promise<void>;
   stop(how: 'warm' | 'cold' | 'now', onKill?: () => void): Promise<void>;
   /** What it does now, by headline, for the dump that USR1 asks for. */
@@ -63,6 +65,7 @@ export async function runService(service: CommandService, logger: ProcessLogger)
       ...(!process.stdout.isTTY && !startedBy?.watched && { SIGHUP: restart }),
     }),
   );
+  void service.shutdownRequested.then(() => shutdown.warm(EXIT.ok));
   const code = await Promise.race([started(service), failed(service, logger), shutdown.done]);
   if (!isRestart) return code;
   uninstall();

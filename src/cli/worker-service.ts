@@ -7,6 +7,7 @@ export function workerService(worker: Worker): CommandService {
     id: worker.hostname,
     program: 'celeryd',
     failed: worker.failed,
+    shutdownRequested: worker.shutdownRequested,
     start: () => worker.start(),
     stop: (how, onKill) => worker.stop(how, onKill),
     activity: () => activeTasks(worker),

@@ -13,6 +13,7 @@ import {
   oneOf,
   wait,
 } from '../base/option-kinds.ts';
+import { CONTROL_COMMANDS } from './commands.ts';
 
 export interface RequestOptions {
   /** Only these nodes. */
@@ -29,12 +30,20 @@ export interface CallOptions extends RequestOptions {
   readonly limit?: number;
 }
 
-export interface RevokeOptions extends RequestOptions {
+export interface SendOptions extends CallOptions {
+  /** Wait for replies; without it a command is only sent. Default false. */
+  readonly reply?: boolean;
+}
+
+/** How a task is revoked. */
+export interface RevokeTarget extends RequestOptions {
   /** Also kill the process that runs the task. */
   readonly terminate?: boolean;
   /** How, default SIGTERM. */
   readonly signal?: NodeJS.Signals;
 }
+
+export interface RevokeOptions extends RevokeTarget, SendOptions {}
 
 export const REQUEST: Kinds<RequestOptions> = {
   destination: { ...names, words: 'a list of node names' },
@@ -49,7 +58,14 @@ const signalName: Kind = {
   words: 'the name of a signal, such as "SIGTERM"',
 };
 
-export const REVOKE: Kinds<RevokeOptions> = { ...REQUEST, terminate: flag, signal: signalName };
+export const SEND: Kinds<SendOptions> = { ...CALL, reply: flag };
+
+export const REVOKE_TARGET: Kinds<RevokeTarget> = {
+  ...REQUEST,
+  terminate: flag,
+  signal: signalName,
+};
+export const REVOKE: Kinds<RevokeOptions> = { ...REVOKE_TARGET, ...SEND };
 
 const ids: Kind = {
   words: 'the id of a task, or a list of ids',
@@ -71,6 +87,19 @@ export function checkCall(command: unknown, args: unknown, options: object = {})
 export function checkRevoke(taskIds: unknown, options: object): void {
   checkArgument(taskIds, ids, 'What revoke takes first');
   checkOptions(options, REVOKE, 'revoke');
+}
+
+/** @throws TypeError naming the argument or the option of a command, and the value */
+export function checkSend(
+  command: string,
+  args: Readonly<Record<string, unknown>>,
+  options: object,
+): void {
+  const { args: kinds } = CONTROL_COMMANDS.find(({ name: each }) => each === command)!;
+  for (const [each, { kind, required }] of Object.entries(kinds)) {
+    if (required || args[each] != null) checkArgument(args[each], kind, `${each} of ${command}`);
+  }
+  checkOptions(options, SEND, command);
 }
 
 function checkCommand(command: unknown, args: unknown): void {

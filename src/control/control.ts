@@ -1,19 +1,25 @@
 import type { Bounds } from '../backends/bounded.ts';
+import { checkOptions } from '../base/option-kinds.ts';
 import type { ControlReply } from '../wire/messages/control.ts';
 import {
+  CALL,
   type CallOptions,
   checkCall,
   checkRequest,
   checkRevoke,
+  checkSend,
   type RequestOptions,
   type RevokeOptions,
+  type SendOptions,
 } from './control-options.ts';
+import { Inspect } from './inspect.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { PurgeOptions, WaitingMessages } from './waiting.ts';
 
 /**
- * Commands to the workers of a fleet, ours and Python's, and to their queues. Every method rejects
- * with TypeError for an argument or option that does not exist or is of the wrong kind. Celery:
+ * Commands to the workers of a fleet, ours and Python's, and to their queues. Those that
+ * change something are only sent, unless `reply` is true: then the replies are collected, an error
+ * as `{error}`. Every method rejects with TypeError for an argument or option that does not exist or is of the wrong kind. Celery:
  * `app.control`.
  */
 export class Control {
@@ -45,26 +51,109 @@ export class Control {
     return this.#mailbox().call(command, args, options);
   }
 
-  /** Tell every worker not to run these tasks. Resolves when the broker has the request. */
-  async revoke(taskIds: string | readonly string[], options: RevokeOptions = {}): Promise<void> {
-    checkRevoke(taskIds, options);
-    const { terminate = false, signal = 'SIGTERM', ...request } = options;
-    return this.#mailbox().cast('revoke', { task_id: taskIds, terminate, signal }, request);
-  }
-
-  /** Revoke, and kill what runs. */
-  async terminate(
-    taskIds: string | readonly string[],
-    options: Omit<RevokeOptions, 'terminate'> = {},
-  ): Promise<void> {
-    checkRevoke(taskIds, options);
-    return this.revoke(taskIds, { ...options, terminate: true });
+  /**
+   * Look at the nodes.
+   *
+   * @param options.timeout seconds to wait for the next reply, default 1
+   */
+  inspect(options: CallOptions = {}): Inspect {
+    checkOptions(options, CALL, 'inspect');
+    return new Inspect(this.#mailbox, options);
   }
 
   /** Which nodes answer; `timeout` seconds, default 1. */
   async ping(options?: CallOptions): Promise<ControlReply[]> {
     checkCall('ping', {}, options);
     return this.#mailbox().call('ping', {}, options);
+  }
+
+  /** Tell every worker not to run these tasks. Resolves when the broker has the request. */
+  async revoke(
+    taskIds: string | readonly string[],
+    options: RevokeOptions = {},
+  ): Promise<ControlReply[]> {
+    checkRevoke(taskIds, options);
+    const { terminate = false, signal = 'SIGTERM', ...send } = options;
+    return this.#send('revoke', { task_id: taskIds, terminate, signal }, send);
+  }
+
+  /** Revoke, and kill what runs. */
+  async terminate(
+    taskIds: string | readonly string[],
+    options: Omit<RevokeOptions, 'terminate'> = {},
+  ): Promise<ControlReply[]> {
+    checkRevoke(taskIds, options);
+    return this.revoke(taskIds, { ...options, terminate: true });
+  }
+
+  /**
+   * Start tasks of this name no more often than that.
+   *
+   * @param limit as `10/m`, or starts per second; 0 and null are no limit
+   */
+  async rateLimit(
+    task: string,
+    limit: string | number | null,
+    options: SendOptions = {},
+  ): Promise<ControlReply[]> {
+    const args = { task_name: task, rate_limit: limit };
+    checkSend('rate_limit', { ...args, rate_limit: String(limit) }, options);
+    return this.#send('rate_limit', args, options);
+  }
+
+  /** Give tasks of this name so many seconds; a limit that is left out is none. */
+  async timeLimit(
+    task: string,
+    limits: { readonly soft?: number | null; readonly hard?: number | null },
+    options: SendOptions = {},
+  ): Promise<ControlReply[]> {
+    const args = { task_name: task, soft: limits.soft ?? null, hard: limits.hard ?? null };
+    checkSend('time_limit', args, options);
+    return this.#send('time_limit', args, options);
+  }
+
+  /**
+   * Consume from a queue too.
+   *
+   * @param declaration of a queue that the workers do not know, as in the setting `task_queues`
+   */
+  async addConsumer(
+    queue: string,
+    declaration: Readonly<Record<string, unknown>> = {},
+    options: SendOptions = {},
+  ): Promise<ControlReply[]> {
+    const args = { queue, ...declaration };
+    checkSend('add_consumer', args, options);
+    return this.#send('add_consumer', args, options);
+  }
+
+  /** Consume from a queue no more. */
+  async cancelConsumer(queue: string, options: SendOptions = {}): Promise<ControlReply[]> {
+    checkSend('cancel_consumer', { queue }, options);
+    return this.#send('cancel_consumer', { queue }, options);
+  }
+
+  /** Add places to each pool. */
+  async poolGrow(n = 1, options: SendOptions = {}): Promise<ControlReply[]> {
+    checkSend('pool_grow', { n }, options);
+    return this.#send('pool_grow', { n }, options);
+  }
+
+  /** Take places from each pool. */
+  async poolShrink(n = 1, options: SendOptions = {}): Promise<ControlReply[]> {
+    checkSend('pool_shrink', { n }, options);
+    return this.#send('pool_shrink', { n }, options);
+  }
+
+  /** Replace the children of each pool, which load the code anew (setting `worker_pool_restarts`). */
+  async poolRestart(options: SendOptions = {}): Promise<ControlReply[]> {
+    checkSend('pool_restart', {}, options);
+    return this.#send('pool_restart', {}, options);
+  }
+
+  /** Stop the workers, when what runs has ended. Nobody answers. */
+  async shutdown(options: RequestOptions = {}): Promise<void> {
+    return this.broadcast('shutdown', {}, options);
   }
 
   /**
@@ -90,5 +179,17 @@ export class Control {
    */
   async queueLength(queue: string, options: Bounds = {}): Promise<number> {
     return this.#waiting.count(queue, options);
+  }
+
+  /** Without `reply` nobody is waited for, and the list is empty. */
+  async #send(
+    command: string,
+    args: Readonly<Record<string, unknown>>,
+    { reply = false, ...options }: SendOptions,
+  ): Promise<ControlReply[]> {
+    if (reply) return this.#mailbox().call(command, args, options);
+    const { timeout: _timeout, limit: _limit, ...request } = options;
+    await this.#mailbox().cast(command, args, request);
+    return [];
   }
 }

@@ -7,6 +7,7 @@ import { bounded } from '../backends/bounded.ts';
 import type { Closing } from '../base/closing.ts';
 import { deferred } from '../base/deferred.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
+import type { LamportClock } from '../base/lamport.ts';
 import { type Clock, systemClock } from '../base/time/clock.ts';
 import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
 import { type Exchange, exchange, type Queue, queue } from '../messaging/entities.ts';
@@ -30,6 +31,7 @@ export interface MailboxOptions {
   readonly ttl: number;
   /** Seconds after which an unused queue of replies is deleted (`control_queue_expires`). */
   readonly expires: number;
+  readonly lamport: LamportClock;
   transport(): Promise<Transport>;
   /** For those who wait: hears of the app's next `close`. */
   closing(): Closing;
@@ -71,7 +73,8 @@ export class Mailbox {
     args: Readonly<Record<string, unknown>> = {},
     options: CallOptions = {},
   ): Promise<ControlReply[]> {
-    const { timeout = 1, limit = options.destination?.length } = options;
+    const { timeout = 1 } = options;
+    let { limit = options.destination?.length } = options;
     const request = this.#request(method, args, options, true);
     const transport = await this.#transport();
     const replies: ControlReply[] = [];
@@ -83,11 +86,15 @@ export class Mailbox {
       replies.push(reply);
       timer.cancel();
       timer = clock.after(timeout, complete.resolve);
-      if (replies.length === limit) complete.resolve();
+      if (limit !== undefined && replies.length >= limit) complete.resolve();
     });
     try {
       timer.cancel();
-      await this.#send(transport, request, timeout);
+      await this.#send(transport, request, timeout, heard => {
+        // as many can answer, and no more: nobody has to be waited for who is not there
+        limit = Math.min(limit ?? heard, heard);
+        if (replies.length >= limit) complete.resolve();
+      });
       timer = clock.after(timeout, complete.resolve);
       await bounded(() => complete.promise, {}, closing);
     } finally {
@@ -125,11 +132,17 @@ export class Mailbox {
     };
   }
 
-  #send(transport: Transport, request: ControlRequest, timeout: number): Promise<void> {
-    const { namespace, serializer } = this.#options;
+  #send(
+    transport: Transport,
+    request: ControlRequest,
+    timeout: number,
+    onHeard?: (listeners: number) => void,
+  ): Promise<void> {
+    const { lamport, namespace, serializer } = this.#options;
     const expires = timeout > 0 ? Date.now() / 1000 + timeout : 0;
-    const message = buildControlRequest(request, { expires, serializer, clock: 1 });
-    return transport.publish(message, { exchange: controlExchange(namespace), routingKey: '' });
+    const message = buildControlRequest(request, { expires, serializer, clock: lamport.tick() });
+    const destination = { exchange: controlExchange(namespace), routingKey: '' };
+    return transport.publish(message, destination, onHeard && { onHeard });
   }
 
   #collect(

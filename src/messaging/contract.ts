@@ -22,6 +22,8 @@ export interface PublishOptions {
    * with `setUpDelayedDelivery`, and there for all but direct exchanges.
    */
   readonly delay?: number;
+  /** Told how many listeners a message to a fanout exchange reached, by brokers that know it. */
+  readonly onHeard?: (listeners: number) => void;
 }
 
 /**

@@ -1,6 +1,8 @@
 /** A worker's parts, made and joined; nothing runs yet. */
 import { extname } from 'node:path';
 import type { Celery } from '../app/app.ts';
+import { INTERNALS } from '../app/app-internals.ts';
+import type { LamportClock } from '../base/lamport.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
@@ -14,6 +16,7 @@ import { DeadLetters } from './dead-letters.ts';
 import { Admission } from './intake/admission.ts';
 import { LostAcks } from './intake/lost-acks.ts';
 import { createPolicies, type IntakePolicies } from './intake/policies.ts';
+import type { RateLimits } from './intake/rate-limits.ts';
 import { Refusals } from './intake/refusals.ts';
 import { Unwanted } from './intake/unwanted.ts';
 import { counter, hooks, logListener, signalListener } from './listeners.ts';
@@ -42,6 +45,8 @@ export interface Blueprint {
   readonly createRunner?: RunnerFactory | undefined;
   /** The worker cannot go on. */
   onFatal(error: Error): void;
+  /** Somebody asked it from afar to stop. */
+  onShutdown(): void;
 }
 
 export interface WorkerParts extends Omit<Blueprint, 'pool'> {
@@ -54,6 +59,11 @@ export interface WorkerParts extends Omit<Blueprint, 'pool'> {
   readonly revoked: RevokedTasks;
   readonly unwanted: Unwanted;
   readonly deadLetters: DeadLetters | undefined;
+  readonly prefetch: PrefetchControl;
+  /** Undefined when they are off. */
+  readonly rateLimits: RateLimits | undefined;
+  /** That of the app. */
+  readonly lamport: LamportClock;
 }
 
 const CHILD_MODULE = new URL(`./child/child${extname(import.meta.url)}`, import.meta.url);
@@ -91,6 +101,9 @@ export async function assemble(
   return {
     ...blueprint,
     ...{ execution, transport, link, admission, dispatcher, pool, revoked, unwanted, deadLetters },
+    prefetch,
+    rateLimits: policies.rateLimits,
+    lamport: app[INTERNALS].lamport,
   };
 }
 

@@ -39,6 +39,8 @@ const STARTUP_INTERVALS = { intervalStart: 2, intervalStep: 2, intervalMax: 32 }
 
 export class BrokerLink {
   readonly #options: BrokerLinkOptions;
+  /** What is consumed, also while there is no connection. */
+  readonly #queues = new Map<string, Queue>();
   readonly #giveUp = new AbortController();
   #subscription: Subscription | undefined;
   #stopListening: (() => void) | undefined;
@@ -48,12 +50,23 @@ export class BrokerLink {
 
   constructor(options: BrokerLinkOptions) {
     this.#options = options;
+    for (const queue of options.queues) this.#queues.set(queue.name, queue);
+  }
+
+  /** The queues that are consumed. */
+  get queues(): Queue[] {
+    return [...this.#queues.values()];
+  }
+
+  /** As `ConsumeOptions.prefetch`. */
+  get prefetch(): number {
+    return this.#prefetch;
   }
 
   /** Consume. Call after `connect`. */
   async start(): Promise<void> {
-    const { transport, queues } = this.#options;
-    const subscription = await transport.consume(queues, {
+    const { transport } = this.#options;
+    const subscription = await transport.consume(this.queues, {
       prefetch: this.#prefetch,
       onDeliveries: deliveries => this.#options.onDeliveries(deliveries),
       acksOnArrival: delivery => this.#options.acksOnArrival(delivery),
@@ -78,6 +91,13 @@ export class BrokerLink {
   /** Consume from this queue too. */
   async addQueue(queue: Queue): Promise<void> {
     await this.#subscription?.addQueue(queue);
+    this.#queues.set(queue.name, queue);
+  }
+
+  /** Take nothing more from this queue; what came from it stays. */
+  async cancelQueue(name: string): Promise<void> {
+    this.#queues.delete(name);
+    await this.#subscription?.cancelQueue(name);
   }
 
   /** Take nothing new. */

@@ -54,6 +54,11 @@ function engineOf(worker: Worker, logger: ProcessLogger, purges: boolean): Worke
     logger.critical(`Unrecoverable error: ${error.stack ?? String(error)}`);
     return error;
   });
+  // a worker in a program is stopped by it, or from afar; the program goes on
+  void worker.shutdownRequested.then(async () => {
+    await worker.stop('warm');
+    logger.close();
+  });
   return {
     hostname: worker.hostname,
     failed,

@@ -32,6 +32,8 @@ export class Request {
   state: RequestState = 'reserved';
   /** Process that runs it. */
   pid: number | undefined;
+  /** When its code started, in seconds since 1970. */
+  startedAt: number | undefined;
   /** The broker was asked to deliver the message once more. */
   wasPutBack = false;
   /** Killed because the broker delivers it again anyway (a lost connection). */

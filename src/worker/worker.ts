@@ -45,6 +45,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #logger: Logger;
   readonly #fatal: Deferred<Error> = deferred<Error>();
+  readonly #shutdown: Deferred<void> = deferred();
   readonly #stopping: Stopping;
   #parts: WorkerParts | undefined;
   #steps: StepOrder | undefined;
@@ -85,6 +86,11 @@ export class Worker {
   /** Resolves when the worker cannot go on by itself. */
   get failed(): Promise<Error> {
     return this.#fatal.promise;
+  }
+
+  /** Resolves when a remote command asks the worker to stop; whoever runs it does that. */
+  get shutdownRequested(): Promise<void> {
+    return this.#shutdown.promise;
   }
 
   /** Consume from this queue too, until the worker stops. */
@@ -154,6 +160,7 @@ export class Worker {
       stopping: this.#stopping,
       pool: { name: this.poolName, concurrency: this.concurrency },
       onFatal: (error: Error) => this.#fatal.resolve(error),
+      onShutdown: () => this.#shutdown.resolve(),
     };
     const transport = await app[INTERNALS].openTransport('read');
     try {

@@ -7,7 +7,7 @@ import { deferred } from '../../base/deferred.ts';
 import { News } from '../../base/news.ts';
 import { saferepr } from '../../base/text/saferepr.ts';
 import type { Control } from '../../control/control.ts';
-import type { RevokeOptions } from '../../control/control-options.ts';
+import type { RevokeTarget } from '../../control/control-options.ts';
 import { currentTask } from '../../execute/task-context.ts';
 import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import * as states from '../../wire/results/states.ts';
@@ -183,11 +183,11 @@ export class AsyncResult<R = unknown> {
    * when the broker has the request, or rejects after `timeout` seconds: workers act on it on their
    * own time.
    */
-  async revoke(options: RevokeOptions & { readonly timeout?: number } = {}): Promise<void> {
+  async revoke(options: RevokeTarget & { readonly timeout?: number } = {}): Promise<void> {
     checkRevokeOptions(options);
     const { timeout, ...request } = options;
     const revoke = () => this.#host.control.revoke(this.id, request);
-    return bounded(revoke, { timeout }, this.#host.closing());
+    await bounded(revoke, { timeout }, this.#host.closing());
   }
 
   /** Delete the stored result. */

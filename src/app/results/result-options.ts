@@ -9,7 +9,7 @@ import {
   seconds,
   wait,
 } from '../../base/option-kinds.ts';
-import { REVOKE } from '../../control/control-options.ts';
+import { REVOKE_TARGET } from '../../control/control-options.ts';
 import type { ResultMeta } from '../../wire/results/result-meta.ts';
 
 /** How long a method of a result may ask its backend. */
@@ -43,7 +43,7 @@ export const GET: Kinds<GetOptions> = {
   interval: seconds,
 };
 
-const REVOKE_RESULT = { ...REVOKE, timeout: wait };
+const REVOKE_RESULT = { ...REVOKE_TARGET, timeout: wait };
 
 /** @throws TypeError naming the option, the value and the nearest known option */
 export function checkGetOptions(options: GetOptions): void {

@@ -189,6 +189,15 @@ export class Queues {
     return each.exchange.name === '' ? { ...each, exchange: this.#defaultExchange } : each;
   }
 
+  /**
+   * The queue that a declaration as in `task_queues` describes; it is not known by that.
+   *
+   * @throws ImproperlyConfigured naming the key, TypeError for a value of the wrong kind
+   */
+  declare(name: string, declaration: QueueDeclaration): Queue {
+    return this.#fromDeclaration(name, declaration);
+  }
+
   /** Know a queue, in place of another of that name. */
   add(each: Queue): Queue {
     checkArgument(each, aQueue, 'What is added to the queues');

@@ -74,6 +74,8 @@ export class TaskDefinition implements RunnableTask {
   readonly #parameters: ParameterList | undefined;
   readonly #settings: () => Settings;
   #derived: Derived | undefined;
+  /** Set while the program runs. */
+  #limits: Partial<Pick<ResolvedTaskOptions, 'timeLimit' | 'softTimeLimit'>> = {};
 
   constructor(declaration: Declaration, settings: () => Settings) {
     const { name, options, run, declaredAs = run } = declaration;
@@ -94,6 +96,12 @@ export class TaskDefinition implements RunnableTask {
   /** The same task under other settings. */
   under(settings: () => Settings): TaskDefinition {
     return new TaskDefinition(this.#declaration, settings);
+  }
+
+  /** Other time limits from now on; null is none. Celery: control command `time_limit`. */
+  limitTime({ soft, hard }: { soft: number | null; hard: number | null }): void {
+    this.#limits = { softTimeLimit: soft, timeLimit: hard };
+    this.#derived = undefined;
   }
 
   /** The declaration with `task_annotations` over it. */
@@ -215,7 +223,7 @@ export class TaskDefinition implements RunnableTask {
     return {
       revision: conf.revision,
       options,
-      resolved: resolveOptions(options, conf),
+      resolved: { ...resolveOptions(options, conf), ...this.#limits },
       handlers: options.handlers,
       autoRetry: autoRetryOf(options),
     };

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { start } from 'node:repl';
 import { inspect } from 'node:util';
 import { Celery } from '../../app/app.ts';
+import { ownVersion } from '../../base/own-version.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import type { SHELL_OPTIONS } from '../declarations/shell.ts';
 import { loadApp } from '../load-app.ts';
 import type { Invocation } from '../parsing/command.ts';
-import { version } from '../terminal/version.ts';
 
 export async function run(invocation: Invocation<typeof SHELL_OPTIONS>): Promise<number> {
   const { globals, values } = invocation;
@@ -40,7 +40,9 @@ async function prompt(names: Readonly<Record<string, unknown>>, quiet: boolean):
   const tasks = Object.keys(names).filter(name => !['app', 'celery', 'Celery'].includes(name));
   if (process.stdin.isTTY && !quiet) {
     const list = tasks.length > 0 ? `, ${tasks.join(', ')}` : '';
-    process.stdout.write(`tscelery ${version()}: app, Celery${list}. await works; .exit leaves.\n`);
+    process.stdout.write(
+      `tscelery ${ownVersion()}: app, Celery${list}. await works; .exit leaves.\n`,
+    );
   }
   const repl = start({ prompt: process.stdin.isTTY ? '> ' : '', useGlobal: true });
   for (const [name, value] of Object.entries(names)) {

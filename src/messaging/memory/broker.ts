@@ -105,7 +105,7 @@ export class MemoryBroker {
   publish(
     message: Message,
     { exchange, routingKey }: Destination,
-    { mandatory }: PublishOptions = {},
+    { mandatory, onHeard }: PublishOptions = {},
   ): void {
     refuseHeaders(exchange, 'The memory broker');
     const queues = this.#route({ exchange, routingKey });
@@ -114,6 +114,7 @@ export class MemoryBroker {
       const stored = { queue, exchange: exchange.name, routingKey, message, redelivered: false };
       this.#line(stored).append(stored);
     }
+    if (exchange.type === 'fanout') onHeard?.(queues.length);
     this.wake();
   }
 

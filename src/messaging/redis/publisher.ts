@@ -41,7 +41,7 @@ export class Publisher {
   publish(
     message: Message,
     { exchange, routingKey }: Destination,
-    { mandatory = false }: PublishOptions = {},
+    { mandatory = false, onHeard }: PublishOptions = {},
   ): Promise<unknown> {
     let text: string;
     try {
@@ -60,6 +60,7 @@ export class Publisher {
         ? this.#announce(keys.channel(exchange, routingKey), text)
         : this.#route(message, { exchange, routingKey }, text);
     return work.then(takers => {
+      if (exchange.type === 'fanout') onHeard?.(takers);
       if (mandatory && takers === 0) throw unroutable(exchange, routingKey);
     });
   }

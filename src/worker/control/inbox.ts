@@ -1,10 +1,7 @@
-/**
- * The worker's inbox for remote control: reads requests, runs the command, answers. Commands
- * are a table given by the worker; this file knows none of them.
- */
+/** The worker's inbox for remote control: reads requests, has the command run, answers. */
 
+import type { LamportClock } from '../../base/lamport.ts';
 import type { Logger } from '../../base/logger.ts';
-import { printable } from '../../base/text/printable.ts';
 import { controlExchange, replyExchange } from '../../control/mailbox.ts';
 import { ChannelError } from '../../drivers/errors.ts';
 import type { Consumer, Delivery, Transport } from '../../messaging/contract.ts';
@@ -18,9 +15,6 @@ import {
 } from '../../wire/messages/control.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
 
-/** What a command gets and gives; `undefined` is no reply at all. */
-export type ControlCommand = (args: Readonly<Record<string, unknown>>) => unknown;
-
 export interface PidboxOptions {
   readonly transport: Transport;
   readonly hostname: string;
@@ -31,14 +25,15 @@ export interface PidboxOptions {
   /** Seconds (`control_queue_ttl`, `control_queue_expires`). */
   readonly ttl: number;
   readonly expires: number;
-  readonly commands: Readonly<Record<string, ControlCommand>>;
+  readonly lamport: LamportClock;
+  /** Does the command; resolves with the reply, undefined for none. Never rejects. */
+  run(command: string, args: Readonly<Record<string, unknown>>): Promise<unknown>;
   readonly logger: Logger;
 }
 
 export class Pidbox {
   readonly #options: PidboxOptions;
   #consumer: Consumer | undefined;
-  #clock = 0;
   /** Why there is no remote control; it is tried again on every new connection. */
   #refusal: string | undefined;
   #stopListening: (() => void) | undefined;
@@ -112,8 +107,8 @@ export class Pidbox {
   }
 
   async #receive({ message, problem }: Delivery): Promise<void> {
-    const { hostname, accept, logger } = this.#options;
-    this.#clock += 1;
+    const { hostname, accept, lamport, logger } = this.#options;
+    lamport.tick();
     try {
       if (problem) throw problem;
       const request = readControlRequest(message, accept);
@@ -124,29 +119,14 @@ export class Pidbox {
   }
 
   async #answer(request: ControlRequest): Promise<void> {
-    const value = await this.#run(request);
+    const value = await this.#options.run(request.method, request.arguments);
     if (!request.replyTo || value === undefined) return;
-    const { transport, hostname, serializer } = this.#options;
+    const { lamport, transport, hostname, serializer } = this.#options;
     const reply = { node: hostname, value };
     const { ticket, replyTo } = request;
     await transport.publish(
-      buildControlReply(reply, { ticket, serializer, clock: ++this.#clock }),
+      buildControlReply(reply, { ticket, serializer, clock: lamport.tick() }),
       { exchange: replyExchange(replyTo.exchange), routingKey: replyTo.routingKey },
     );
-  }
-
-  async #run({ method, arguments: args }: ControlRequest): Promise<unknown> {
-    const { commands, logger } = this.#options;
-    const command = Object.hasOwn(commands, method) ? commands[method] : undefined;
-    if (!command) {
-      logger.error(`No such control command: ${printable(method)}`);
-      return { error: `KeyError('${method}')` };
-    }
-    try {
-      return await command(args);
-    } catch (error) {
-      logger.error(`pidbox command error: ${exceptionRepr(error)}`);
-      return { error: exceptionRepr(error) };
-    }
   }
 }

@@ -1,60 +1,107 @@
-/** The remote control commands of a worker. Names, arguments and replies are Celery's. */
-import type { Logger } from '../../base/logger.ts';
+/** Commands that change what becomes of tasks. */
 import { signalNamed } from '../../base/signal-names.ts';
 import { printable } from '../../base/text/printable.ts';
-import type { RevokedTasks } from '../revoked-tasks.ts';
-import type { ControlCommand } from './inbox.ts';
+import type { WorkerParts } from '../assembly.ts';
+import type { Request } from '../request.ts';
+import { type Arguments, type Handler, ok, refused, texts } from './handler.ts';
 
 /** Ids shown of a command that names more. */
 const MOST_SHOWN = 100;
 
-/** What the commands may do to the worker. */
-export interface ControlledWorker {
-  readonly revoked: RevokedTasks;
-  readonly logger: Logger;
-  /** Settle the messages of tasks that wait here, and store that they are revoked. Returns their ids. */
-  discard(ids: ReadonlySet<string>): string[];
-  /** Kill what runs these tasks now, or is about to. Returns the ids of those that are here. */
-  terminate(ids: ReadonlySet<string>, signal: NodeJS.Signals): string[];
-}
+export const TASK_HANDLERS = {
+  revoke: (worker, args) => revoke(worker, args, args.terminate === true),
 
-export function controlCommands(worker: ControlledWorker): Record<string, ControlCommand> {
-  return {
-    ping: () => ({ ok: 'pong' }),
-    revoke: args => revoke(worker, args, args.terminate === true),
-    terminate: args => revoke(worker, args, true),
-    revoked: () => worker.revoked.ids(),
-  };
-}
+  terminate: (worker, args) => revoke(worker, args, true),
 
-function revoke(
-  worker: ControlledWorker,
-  args: Readonly<Record<string, unknown>>,
-  terminates: boolean,
-): unknown {
+  rate_limit({ app, logger, rateLimits }, { task_name: task, rate_limit: limit }) {
+    const name = String(task);
+    if (!app.tasks.has(name)) {
+      logger.error(`Rate limit attempt for unknown task ${printable(name)}`);
+      return refused('unknown task');
+    }
+    if (!rateLimits) return refused('rate limits are off (worker_disable_rate_limits)');
+    try {
+      rateLimits.set(name, limit as string | number | null);
+    } catch (error) {
+      return refused((error as Error).message);
+    }
+    if (!limit) {
+      logger.info(`Rate limits disabled for tasks of type ${printable(name)}`);
+      return ok('rate limit disabled successfully');
+    }
+    logger.info(
+      `New rate limit for tasks of type ${printable(name)}: ${printable(String(limit))}.`,
+    );
+    return ok('new rate limit set successfully');
+  },
+
+  time_limit({ app, logger }, { task_name: task, soft, hard }) {
+    const name = String(task);
+    const found = app.tasks.get(name);
+    if (!found) {
+      logger.error(`Change time limit attempt for unknown task ${printable(name)}`);
+      return refused('unknown task');
+    }
+    const limits = { soft: secondsOrNull(soft, 'soft'), hard: secondsOrNull(hard, 'hard') };
+    found.definition.limitTime(limits);
+    logger.info(
+      `New time limits for tasks of type ${printable(name)}: soft=${limits.soft} hard=${limits.hard}`,
+    );
+    return ok('time limits set successfully');
+  },
+} satisfies Record<string, Handler>;
+
+function revoke(worker: WorkerParts, args: Arguments, terminates: boolean): unknown {
   const ids = new Set(idsOf(args.task_id));
   const signal = terminates ? signalOf(args.signal) : undefined;
   for (const id of ids) worker.revoked.add(id);
-  const waiting = worker.discard(ids);
+  const waiting = discard(worker, request => ids.has(request.id));
   if (signal === undefined) {
     worker.logger.info(`Tasks flagged as revoked: ${listed([...ids])}`);
-    return { ok: `tasks ${listed([...ids])} flagged as revoked` };
+    return ok(`tasks ${listed([...ids])} flagged as revoked`);
   }
-  const running = worker.terminate(ids, signal);
-  for (const id of running) worker.logger.info(`Terminating ${printable(id)} (${signal})`);
+  const running = terminate(worker, request => ids.has(request.id), signal);
   const found = [...waiting, ...running];
-  return { ok: found.length > 0 ? `terminate: ${listed(found)}` : 'terminate: tasks unknown' };
+  return ok(found.length > 0 ? `terminate: ${listed(found)}` : 'terminate: tasks unknown');
+}
+
+/** Settle the messages of tasks that wait here, and store that they are revoked. Returns their ids. */
+function discard(
+  { admission, dispatcher, unwanted }: WorkerParts,
+  isMeant: (request: Request) => boolean,
+): string[] {
+  // one that was given to another worker is that worker's to discard
+  const isOurs = (request: Request) => isMeant(request) && !request.delivery.lost;
+  const waiting = [...admission.withdraw(isOurs), ...dispatcher.withdraw(isOurs)];
+  for (const request of waiting) unwanted.revoked(request);
+  return waiting.map(request => request.id);
+}
+
+/** Kill what runs these tasks now, or is about to. Returns the ids of those that are here. */
+function terminate(
+  { dispatcher, logger }: WorkerParts,
+  isMeant: (request: Request) => boolean,
+  signal: NodeJS.Signals,
+): string[] {
+  const running = dispatcher.terminate(isMeant, signal).map(request => request.id);
+  for (const id of running) logger.info(`Terminating ${printable(id)} (${signal})`);
+  return running;
 }
 
 function idsOf(value: unknown): string[] {
-  if (typeof value === 'string') return [value];
-  if (Array.isArray(value)) return value.map(String);
+  if (typeof value === 'string' || Array.isArray(value)) return texts(value);
   throw new TypeError(`revoke needs task_id, a text or a list of texts, got ${String(value)}`);
 }
 
 /** What Python sends for none is the default. */
 function signalOf(value: unknown): NodeJS.Signals {
   return value === undefined || value === null || value === '' ? 'SIGTERM' : signalNamed(value);
+}
+
+function secondsOrNull(value: unknown, name: string): number | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value;
+  throw new TypeError(`${name} must be a number of seconds, got ${JSON.stringify(value)}`);
 }
 
 function listed(ids: readonly string[]): string {

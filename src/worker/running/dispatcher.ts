@@ -339,6 +339,7 @@ export class Dispatcher {
     if (!request) return;
     request.state = 'active';
     request.pid = pid;
+    request.startedAt = this.#execution.clock.now();
     this.#announcer.started(request, pid);
   }
 

@@ -17,6 +17,7 @@ export class PrefetchControl {
   #ports: PrefetchPorts | undefined;
   #scheduled = 0;
   #unknown = 0;
+  #more = 0;
 
   constructor(options: PrefetchOptions) {
     this.options = options;
@@ -40,6 +41,12 @@ export class PrefetchControl {
     this.adjust();
   }
 
+  /** Hold so many messages more from now on, or fewer. */
+  increase(count: number): void {
+    this.#more += count;
+    this.adjust();
+  }
+
   /** Requests that may wait here when tasks are not short. */
   get mostWaiting(): number {
     return mostWaiting(this.options, this.#ports?.pool.size ?? 0);
@@ -49,7 +56,7 @@ export class PrefetchControl {
     if (!this.#ports) return;
     const { pool, dispatcher, link } = this.#ports;
     const { free, lateRunning, onTheWay } = dispatcher;
-    const scheduled = this.#scheduled + this.#unknown;
+    const scheduled = this.#scheduled + this.#unknown + this.#more;
     link.setPrefetch(
       prefetchCount(this.options, { size: pool.size, free, lateRunning, scheduled, onTheWay }),
     );

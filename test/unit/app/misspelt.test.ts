@@ -153,7 +153,7 @@ const OPTIONS: readonly Place[] = [
   { what: 'state', words: keys(BOUNDS), use: word => result.state({ [word]: 1 }) },
   {
     what: 'revoke',
-    words: keys(ofControl.REVOKE),
+    words: keys(ofControl.REVOKE_TARGET),
     also: ['timeout'],
     use: word => result.revoke({ [word]: 1 }),
   },

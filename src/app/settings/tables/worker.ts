@@ -95,7 +95,7 @@ export const WORKER_SETTINGS = {
     'Block when the pool is full.',
     'the pool says how much room it has and the worker never offers more',
   ),
-  worker_pool_restarts: later(
+  worker_pool_restarts: used(
     'CELERYD_POOL_RESTARTS',
     bool,
     false,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { LamportClock } from '../../../../src/base/lamport.ts';
 import { ChannelError, OperationalError } from '../../../../src/drivers/errors.ts';
 import type {
   ConsumeOptions,
@@ -15,7 +16,7 @@ import {
   readControlReply,
 } from '../../../../src/wire/messages/control.ts';
 import type { Message } from '../../../../src/wire/messages/message.ts';
-import { type ControlCommand, Pidbox } from '../../../../src/worker/control/inbox.ts';
+import { Pidbox } from '../../../../src/worker/control/inbox.ts';
 import { type Made, MadeDelivery, notedLog, turn } from '../made-requests.ts';
 
 const JSON_TYPE = new Set(['application/json']);
@@ -64,13 +65,16 @@ class NotingBroker {
   }
 }
 
-function setup(commands: Record<string, ControlCommand> = {}) {
+type Command = (args: Readonly<Record<string, unknown>>) => unknown;
+
+function setup(commands: Record<string, Command> = {}) {
   const broker = new NotingBroker();
   const { logger, lines } = notedLog();
   const inbox = new Pidbox({
     transport: broker as unknown as Transport,
     ...{ hostname: 'w@h', namespace: 'celery', serializer: 'json', accept: JSON_TYPE },
-    ...{ ttl: 300, expires: 10, logger, commands },
+    ...{ ttl: 300, expires: 10, logger, lamport: new LamportClock() },
+    run: async (name, args) => commands[name]!(args),
   });
   const ask = (request: Partial<ControlRequest>) => broker.brings({ message: requestFor(request) });
   return { inbox, broker, lines, ask };
@@ -129,31 +133,6 @@ describe('the inbox of a worker', () => {
     await ask({ destination: ['other@h', 'w@h'] });
 
     assert.equal(broker.replies.length, 1);
-  });
-
-  test('answers a command that it does not have with an error', async () => {
-    for (const method of ['pong', 'toString']) {
-      const { inbox, broker, lines, ask } = setup({ ping: () => 'pong' });
-      await inbox.start();
-
-      await ask({ method });
-
-      const value = { error: `KeyError('${method}')` };
-      assert.deepEqual(broker.replies, [[ADDRESS, 't', { node: 'w@h', value }]]);
-      assert.deepEqual(lines, [`error: No such control command: ${method}`]);
-    }
-  });
-
-  test('answers a command that fails with its error', async () => {
-    const fails = () => Promise.reject(new TypeError('no id'));
-    const { inbox, broker, lines, ask } = setup({ fails });
-    await inbox.start();
-
-    await ask({ method: 'fails' });
-
-    const value = { error: "TypeError('no id')" };
-    assert.deepEqual(broker.replies, [[ADDRESS, 't', { node: 'w@h', value }]]);
-    assert.deepEqual(lines, ["error: pidbox command error: TypeError('no id')"]);
   });
 
   test('tells what cannot be read, and goes on', async () => {

@@ -1,34 +1,42 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock } from '../../../../src/testing/fake-clock.ts';
-import { controlCommands } from '../../../../src/worker/control/tasks.ts';
+import type { WorkerParts } from '../../../../src/worker/assembly.ts';
+import { INSPECT_HANDLERS } from '../../../../src/worker/control/inspect.ts';
+import { TASK_HANDLERS } from '../../../../src/worker/control/tasks.ts';
+import type { Request } from '../../../../src/worker/request.ts';
 import { RevokedTasks } from '../../../../src/worker/revoked-tasks.ts';
-import { notedLog } from '../made-requests.ts';
+import { notedLog, requestFor } from '../made-requests.ts';
 
 /** A worker where some tasks wait and some run. */
 function setup({ waiting = [] as string[], running = [] as string[] } = {}) {
   const { logger, lines } = notedLog();
   const revoked = new RevokedTasks(new FakeClock(0));
   const killed: string[] = [];
-  const commands = controlCommands({
+  const requests = (ids: string[], isMeant: (request: Request) => boolean) =>
+    ids.map(id => requestFor({ id }).request).filter(isMeant);
+  const worker = {
     revoked,
     logger,
-    discard: ids => waiting.filter(id => ids.has(id)),
-    terminate(ids, signal) {
-      const found = running.filter(id => ids.has(id));
-      killed.push(...found.map(id => `${id} ${signal}`));
-      return found;
+    admission: { withdraw: () => [] },
+    dispatcher: {
+      withdraw: (isMeant: (request: Request) => boolean) => requests(waiting, isMeant),
+      terminate(isMeant: (request: Request) => boolean, signal: string) {
+        const found = requests(running, isMeant);
+        killed.push(...found.map(({ id }) => `${id} ${signal}`));
+        return found;
+      },
     },
-  });
-  const send = (name: string, args: Record<string, unknown> = {}) => commands[name]!(args);
+    unwanted: { revoked() {} },
+  } as unknown as WorkerParts;
+  const send = (name: keyof typeof HANDLERS, args: Record<string, unknown> = {}): unknown =>
+    HANDLERS[name](worker, args);
   return { send, revoked, killed, lines };
 }
 
-describe('the control command', () => {
-  test('ping is answered', () => {
-    assert.deepEqual(setup().send('ping'), { ok: 'pong' });
-  });
+const HANDLERS = { ...TASK_HANDLERS, revoked: INSPECT_HANDLERS.revoked };
 
+describe('the control command', () => {
   test('revoked lists the ids that were revoked', () => {
     const { send } = setup();
     send('revoke', { task_id: ['1', '2'] });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { LamportClock } from '../../../../src/base/lamport.ts';
 import { Celery, type CeleryConfig } from '../../../../src/index.ts';
 import type { ConsumeOptions, Transport } from '../../../../src/messaging/contract.ts';
 import type { Queue } from '../../../../src/messaging/entities.ts';
@@ -35,6 +36,7 @@ function setup({
   const parts = {
     ...{ app: new Celery('proj', settings), execution, hostname: 'w@h', transport },
     ...{ logger: execution.logger, revoked: new RevokedTasks(clock) },
+    lamport: new LamportClock(),
     link: { insist: (work: () => Promise<void>) => work() },
     admission: { withdraw: among(forTime?.request) },
     dispatcher: {

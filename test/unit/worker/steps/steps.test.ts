@@ -46,6 +46,7 @@ async function partsOf(t: TestContext): Promise<WorkerParts> {
     },
     createRunner: async () => taskRunner(app, execution),
     onFatal: (error: Error) => assert.fail(error),
+    onShutdown() {},
   };
   return assemble(blueprint, await app[INTERNALS].openTransport('read'), execution);
 }

@@ -1,0 +1,182 @@
+/**
+ * The commands of remote control, one row each. The worker's handlers, the methods of the client,
+ * `tscelery inspect` and `control`, their help and docs/control.md are all made from, or checked
+ * against, these rows. Names, arguments and texts of replies are Celery's.
+ */
+import { flag, seconds, text, type WordKind, wholeNumber } from './words.ts';
+
+export interface ControlArgument {
+  readonly kind: WordKind;
+  /** Whether there is no command without it. */
+  readonly required?: boolean;
+}
+
+export interface ControlCommand {
+  readonly name: string;
+  /** `inspect` only reads. */
+  readonly kind: 'inspect' | 'control';
+  /** By their names in the message, in the order in which they are typed. */
+  readonly args: Readonly<Record<string, ControlArgument>>;
+  /** Name of the argument that takes all words that are left, as a list. */
+  readonly rest?: string | undefined;
+  /** The arguments as people read them. */
+  readonly signature: string;
+  readonly help: string;
+  /** Sent between nodes: not offered at the command line. */
+  readonly isHidden?: boolean;
+  /** Other names that nodes hear. */
+  readonly aliases?: readonly string[];
+  /** Arguments that only programs send, besides those above; `*` stands for any. */
+  readonly more?: readonly string[];
+  /** Nobody answers: the node is gone then. */
+  readonly isSilent?: boolean;
+}
+
+type Row = Omit<ControlCommand, 'name' | 'kind' | 'args' | 'signature'> &
+  Partial<Pick<ControlCommand, 'args' | 'signature'>>;
+
+const must = (kind: WordKind): ControlArgument => ({ kind, required: true });
+const may = (kind: WordKind): ControlArgument => ({ kind });
+
+const IDS = '[id1 [id2 [... [idN]]]]';
+
+const INSPECT: Readonly<Record<string, Row>> = {
+  ping: { help: 'Ask the nodes whether they are there.', more: ['*'] },
+  active: {
+    help: 'Tasks that run now.',
+    aliases: ['dump_active'],
+    more: ['safe'],
+  },
+  reserved: {
+    help: 'Tasks that wait in the node for a place of the pool, or for their rate limit.',
+    aliases: ['dump_reserved'],
+    more: ['*'],
+  },
+  scheduled: {
+    help: 'Tasks that wait in the node for their ETA.',
+    aliases: ['dump_schedule'],
+    more: ['*'],
+  },
+  revoked: { help: 'Ids of revoked tasks.', aliases: ['dump_revoked'], more: ['*'] },
+  registered: {
+    rest: 'taskinfoitems',
+    signature: '[attr1 [attr2 [... [attrN]]]]',
+    help: 'The tasks a node knows, with these attributes of each.',
+    aliases: ['dump_tasks'],
+    more: ['builtins'],
+  },
+  stats: { help: 'Counters of the node, its pool and its process.', more: ['*'] },
+  active_queues: { help: 'The queues a node consumes.' },
+  conf: {
+    args: { with_defaults: may(flag) },
+    signature: '[include_defaults=False]',
+    help: 'The settings of a node, without secrets.',
+    aliases: ['dump_conf'],
+    more: ['*'],
+  },
+  query_task: {
+    rest: 'ids',
+    signature: IDS,
+    help: 'Where tasks with these ids are: active, reserved or ready.',
+    more: ['*'],
+  },
+  report: { help: 'What a bug report needs.' },
+  clock: { help: 'The logical clock of the node.', more: ['*'] },
+  memsample: { help: 'The memory a node uses now.', more: ['*'] },
+  memdump: {
+    args: { samples: may(wholeNumber) },
+    signature: '[n_samples=10]',
+    help: 'The samples of memory taken so far.',
+    more: ['*'],
+  },
+  objgraph: {
+    args: { type: may(text), num: may(wholeNumber), max_depth: may(wholeNumber) },
+    signature: '[object_type=Request] [num=200 [max_depth=10]]',
+    help: 'Write what is in the memory of the node to a file, and tell its name.',
+  },
+};
+
+const CONTROL: Readonly<Record<string, Row>> = {
+  revoke: {
+    rest: 'task_id',
+    signature: IDS,
+    help: 'Do not run these tasks.',
+    more: ['terminate', 'signal', '*'],
+  },
+  terminate: {
+    args: { signal: must(text) },
+    rest: 'task_id',
+    signature: `<signal> ${IDS}`,
+    help: 'Do not run these tasks, and kill what runs them.',
+    more: ['*'],
+  },
+  rate_limit: {
+    args: { task_name: must(text), rate_limit: must(text) },
+    signature: '<task_name> <rate_limit (e.g., 5/s | 5/m | 5/h)>',
+    help: 'Start tasks of this name no more often than that; 0 is no limit.',
+    more: ['*'],
+  },
+  time_limit: {
+    args: { task_name: must(text), soft: must(seconds), hard: may(seconds) },
+    signature: '<task_name> <soft_secs> [hard_secs]',
+    help: 'Give tasks of this name so much time.',
+    more: ['*'],
+  },
+  add_consumer: {
+    args: {
+      queue: must(text),
+      exchange: may(text),
+      exchange_type: may(text),
+      routing_key: may(text),
+    },
+    signature: '<queue> [exchange [type [routing_key]]]',
+    help: 'Consume from this queue too.',
+    more: ['*'],
+  },
+  cancel_consumer: {
+    args: { queue: must(text) },
+    signature: '<queue>',
+    help: 'Consume from this queue no more.',
+    more: ['*'],
+  },
+  pool_grow: {
+    args: { n: may(wholeNumber) },
+    signature: '[N=1]',
+    help: 'Add places to the pool.',
+    more: ['*'],
+  },
+  pool_shrink: {
+    args: { n: may(wholeNumber) },
+    signature: '[N=1]',
+    help: 'Take places from the pool.',
+    more: ['*'],
+  },
+  pool_restart: {
+    help: 'Replace the children of the pool, which load the code anew.',
+    more: ['modules', 'reload', 'reloader', '*'],
+  },
+  shutdown: {
+    help: 'Stop, when what runs has ended.',
+    more: ['msg', '*'],
+    isSilent: true,
+  },
+};
+
+/** Every command of Celery, in the order of docs and help. */
+export const CONTROL_COMMANDS: readonly ControlCommand[] = [
+  ...rows('inspect', INSPECT),
+  ...rows('control', CONTROL),
+];
+
+function rows(
+  kind: ControlCommand['kind'],
+  table: Readonly<Record<string, Row>>,
+): readonly ControlCommand[] {
+  return Object.entries(table).map(([name, row]) => ({
+    name,
+    kind,
+    args: {},
+    signature: '',
+    ...row,
+  }));
+}

@@ -1,0 +1,49 @@
+/** What the argument of a control command may be: in a program, in a message, and typed at a terminal. */
+import {
+  count,
+  flag as flagKind,
+  type Kind,
+  name,
+  seconds as secondsKind,
+} from '../base/option-kinds.ts';
+
+export interface WordKind<T = unknown> extends Kind {
+  /** @throws RangeError with a sentence about a word that cannot be read */
+  fromWord(word: string): T;
+}
+
+const TRUE = new Set(['1', 'true', 'yes', 'on']);
+const FALSE = new Set(['0', 'false', 'no', 'off']);
+
+export const text: WordKind<string> = { ...name, fromWord: word => word };
+
+export const wholeNumber: WordKind<number> = {
+  ...count,
+  fromWord: word => read(word, /^\d+$/.test(word), 'a whole number'),
+};
+
+export const seconds: WordKind<number> = {
+  ...secondsKind,
+  fromWord: word => read(word, /^(\d+\.?\d*|\.\d+)$/.test(word), 'a number of seconds'),
+};
+
+export const number: WordKind<number> = {
+  words: 'a number',
+  accepts: value => Number.isFinite(value),
+  fromWord: word => read(word, /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(word), 'a number'),
+};
+
+export const flag: WordKind<boolean> = {
+  ...flagKind,
+  fromWord(word) {
+    const lower = word.toLowerCase();
+    if (!TRUE.has(lower) && !FALSE.has(lower))
+      throw new RangeError(`'${word}' is not true or false.`);
+    return TRUE.has(lower);
+  },
+};
+
+function read(word: string, isGood: boolean, words: string): number {
+  if (!isGood) throw new RangeError(`'${word}' is not ${words}.`);
+  return Number(word);
+}
