@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import type { Setting } from '../src/app/settings/tables/setting.ts';
 import { SETTING_AREAS, SETTING_NAMES, SETTINGS } from '../src/app/settings/tables/table.ts';
+import { WORKER_REASONS } from '../src/wire/messages/dead-letter.ts';
 import { levelsTables } from './check-imports.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -73,16 +74,30 @@ that are accepted so that a config file can be shared with Python.
 ${areas.join('\n')}`;
 }
 
-/** Settings that the table calls used and nothing outside the table mentions. */
+/** Settings that the table calls used and no code outside the table names. */
 function settingProblems(src: string): string[] {
-  const code = readdirSync(src, { recursive: true, encoding: 'utf8' })
-    .filter(file => file.endsWith('.ts') && !/settings\/(settings|tables\/[\w-]+)\.ts$/.test(file))
-    .map(file => readFileSync(join(src, file), 'utf8').replace(/\/\*[\s\S]*?\*\//g, ''))
-    .join('\n');
-  const words = new Set(code.match(/\b[a-z0-9]+(_[a-z0-9]+)+\b|\b(timezone|imports|include)\b/g));
-  return SETTING_NAMES.filter(name => SETTINGS[name].status === 'used' && !words.has(name)).map(
-    name => `setting ${name} is marked as used in the settings table, but nothing reads it`,
+  const words = new Set(
+    readdirSync(src, { recursive: true, encoding: 'utf8' })
+      .filter(
+        file => file.endsWith('.ts') && !/settings\/(settings|tables\/[\w-]+)\.ts$/.test(file),
+      )
+      .flatMap(file => wordsOf(readFileSync(join(src, file), 'utf8'))),
   );
+  return SETTING_NAMES.filter(name => SETTINGS[name].status === 'used' && !words.has(name)).map(
+    name =>
+      `setting ${name} is marked as used, but nothing reads it: read it with conf.get('${name}'), or mark it as later in its table`,
+  );
+}
+
+/** Its identifiers, and its texts that are one word: neither comments nor sentences. */
+function wordsOf(source: string): string[] {
+  const words: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node) || ts.isStringLiteral(node)) words.push(node.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('source.ts', source, ts.ScriptTarget.Latest));
+  return words;
 }
 
 export interface ErrorClass {
@@ -194,10 +209,52 @@ function errorProblems(errors: readonly ErrorClass[]): string[] {
   const undocumented = errors
     .filter(({ meaning }) => meaning === '')
     .map(({ name, file }) => `${file}: ${name} has no doc comment`);
-  const ambiguous = errors
-    .filter((each, i) => each.code === errors[i - 1]?.code)
-    .map(({ code, name, file }) => `${file}: ${name} has the code ${code} of another class`);
+  const ambiguous = errors.flatMap(({ code, name, file }, i) => {
+    const before = errors[i - 1];
+    if (code !== before?.code) return [];
+    return `${file}: ${name} has the code ${code} of ${before!.name}; every class has its own`;
+  });
   return [...undocumented, ...ambiguous];
+}
+
+/** Errors that no program meets as a class: they end a command. */
+const ENDS_A_COMMAND: ReadonlySet<string> = new Set([
+  'CommandError',
+  'PidfileError',
+  'PidfileInUse',
+  'UsageError',
+]);
+/** Errors that are never the failure of a task, or have a way of their own. */
+const NEVER_A_FAILURE: ReadonlySet<string> = new Set([
+  ...ENDS_A_COMMAND,
+  'PoolFailure',
+  'RemoteTaskError',
+  'Retry',
+]);
+
+/** Errors that a program cannot import, or that a caller does not get again as what they were. */
+function unreachableErrors(errors: readonly ErrorClass[]): string[] {
+  const exported = readFileSync(join(ROOT, 'src/index.ts'), 'utf8');
+  const known = readFileSync(join(ROOT, 'src/app/tasks/known-errors.ts'), 'utf8');
+  const isIn = (text: string, name: string) => new RegExp(`\\b${name}\\b`).test(text);
+  return errors.flatMap(({ name, file }) => [
+    ...(isIn(exported, name) || ENDS_A_COMMAND.has(name)
+      ? []
+      : [`${file}: ${name} is not exported from src/index.ts`]),
+    ...(isIn(known, name) || NEVER_A_FAILURE.has(name)
+      ? []
+      : [
+          `${file}: a task that fails with ${name} shows its caller a RemoteTaskError; add it to src/app/tasks/known-errors.ts`,
+        ]),
+  ]);
+}
+
+/** docs/dead-letters.md says of each reason when it happens. */
+function deathProblems(): string[] {
+  const page = readFileSync(join(ROOT, 'docs/dead-letters.md'), 'utf8');
+  return WORKER_REASONS.filter(reason => !page.includes(`| \`${reason}\` |`)).map(
+    reason => `docs/dead-letters.md has no row for the reason ${reason}`,
+  );
 }
 
 /** The page as it is, with the tables of levels as `check-imports` has them. */
@@ -217,7 +274,12 @@ function main(write: boolean): string[] {
     'docs/errors.md': errorsPage(errors),
     'docs/internals.md': internalsPage(),
   };
-  const problems = [...errorProblems(errors), ...settingProblems(join(ROOT, 'src'))];
+  const problems = [
+    ...errorProblems(errors),
+    ...unreachableErrors(errors),
+    ...deathProblems(),
+    ...settingProblems(join(ROOT, 'src')),
+  ];
   for (const [file, text] of Object.entries(pages)) {
     const path = join(ROOT, file);
     if (write) writeFileSync(path, text);

@@ -115,6 +115,7 @@ export {
 } from './messaging/entities.ts';
 export {
   PoolError,
+  PoolFailure,
   SoftTimeLimitExceeded,
   Terminated,
   TimeLimitExceeded,

@@ -127,7 +127,7 @@ function createIntake(
   const ports = { announcer, endings, unwanted };
   const dispatcher = createDispatcher(blueprint, execution, prefetch, ports);
   const admissionPorts = {
-    task: (name: string) => app.tasks.get(name)?.definition,
+    tasks: app.tasks,
     line: dispatcher,
     onScheduled: (count: number) => {
       prefetch.scheduled = count;
@@ -212,8 +212,8 @@ function createLink(
     retryOnStartup: conf.get('broker_connection_retry_on_startup') ?? retry,
     retry,
     maxRetries: conf.get('broker_connection_max_retries'),
-    onDeliveries: deliveries => admission.receiveAll(deliveries),
-    acksOnArrival: delivery => admission.startsAtOnce(delivery),
+    onDeliveries: admission.receiveAll,
+    acksOnArrival: admission.startsAtOnce,
     onGone: onFatal,
     onLost: () => {
       if (!conf.get('worker_cancel_long_running_tasks_on_connection_loss')) return;

@@ -26,9 +26,10 @@ export interface BrokerLinkOptions {
   readonly retry: boolean;
   /** `broker_connection_max_retries`, at start and after each loss; null and 0 are for ever. */
   readonly maxRetries: number | null;
-  onDeliveries(deliveries: Delivery[]): void;
+  /** Both go to the transport as they are: a message does not pass through here. */
+  readonly onDeliveries: (deliveries: Delivery[]) => void;
   /** As `ConsumeOptions.acksOnArrival`. */
-  acksOnArrival(delivery: Delivery): boolean;
+  readonly acksOnArrival: (delivery: Delivery) => boolean;
   onLost(): void;
   /** The broker is gone for good. */
   onGone(error: Error): void;
@@ -65,11 +66,11 @@ export class BrokerLink {
 
   /** Consume. Call after `connect`. */
   async start(): Promise<void> {
-    const { transport } = this.#options;
+    const { transport, onDeliveries, acksOnArrival } = this.#options;
     const subscription = await transport.consume(this.queues, {
       prefetch: this.#prefetch,
-      onDeliveries: deliveries => this.#options.onDeliveries(deliveries),
-      acksOnArrival: delivery => this.#options.acksOnArrival(delivery),
+      onDeliveries,
+      acksOnArrival,
     });
     if (this.#giveUp.signal.aborted) await subscription.close();
     this.#subscription = subscription;

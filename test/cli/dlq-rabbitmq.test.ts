@@ -125,7 +125,8 @@ describe('on RabbitMQ', { concurrency: 2 }, () => {
 
   it('ls keeps the order, and an interrupted replay neither loses nor doubles', async t => {
     const { transport, run, start } = await setup(t);
-    const count = 3000;
+    // more than are sent before the signal arrives on a busy machine
+    const count = 10_000;
     await transport.declare(queue('dead', { exchange: DEFAULT_EXCHANGE }));
     await transport.declare(queue('work', { exchange: DEFAULT_EXCHANGE }));
     const death = { reason: 'failed', error: '', diedAt: 0, queue: 'work', exchange: '' };

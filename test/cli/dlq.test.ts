@@ -183,7 +183,8 @@ describe('dlq', { concurrency: 2 }, () => {
 
       it('replay that is interrupted neither loses nor doubles a message', async t => {
         const { transport, start } = await setup(t);
-        const count = 3000;
+        // more than are sent before the signal arrives on a busy machine
+        const count = 10_000;
         await Promise.all(
           Array.from({ length: count }, (_, n) => bury(transport, task('proj.a', `${n}`))),
         );

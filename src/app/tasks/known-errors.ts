@@ -3,14 +3,16 @@
  * those that the user names.
  */
 
-import { TimeoutError } from '../../backends/errors.ts';
+import { BackendGetMetaError, BackendStoreError, TimeoutError } from '../../backends/errors.ts';
 import { ImproperlyConfigured, SecurityError } from '../../base/errors.ts';
 import { trimmedStack } from '../../base/text/error-text.ts';
 import {
+  AccessRefused,
   ChannelError,
   ConnectionClosed,
   LimitExceeded,
   OperationalError,
+  Unroutable,
 } from '../../drivers/errors.ts';
 import { Ignore, MaxRetriesExceededError, Reject } from '../../execute/errors.ts';
 import {
@@ -27,9 +29,10 @@ import {
   SerializerNotInstalled,
 } from '../../wire/errors.ts';
 import { decodeException, type ErrorFactory } from '../../wire/results/exception.ts';
+import { AppNotFound, ModuleLoadError } from '../loading/errors.ts';
 import type { ErrorClass } from '../options/task-options.ts';
 import { QueueNotFound } from '../routing/errors.ts';
-import { NotRegistered, TaskRevokedError } from './errors.ts';
+import { AlreadyRegistered, NotRegistered, TaskRevokedError } from './errors.ts';
 
 type MessageError = new (message?: string) => Error;
 
@@ -44,12 +47,12 @@ function seconds(args: readonly unknown[]): number {
 const BY_MESSAGE: Readonly<Record<string, readonly MessageError[]>> = {
   'celery.exceptions': [
     ...[ImproperlyConfigured, SecurityError, QueueNotFound, TaskRevokedError, InvalidTaskError],
-    ...[Ignore, TimeoutError],
+    ...[AlreadyRegistered, AppNotFound, Ignore, TimeoutError],
   ],
   'billiard.exceptions': [Terminated],
   'kombu.exceptions': [
     ...[OperationalError, ConnectionClosed, ChannelError, LimitExceeded, EncodeError],
-    ...[DecodeError, ContentDisallowed, SerializerNotInstalled],
+    ...[DecodeError, ContentDisallowed, SerializerNotInstalled, AccessRefused, Unroutable],
   ],
 };
 
@@ -74,6 +77,18 @@ export class KnownErrors {
 /** By `module.Class`, as on the wire. */
 function errorsOfOurs(): Map<string, ErrorFactory> {
   const makers = new Map<string, ErrorFactory>([
+    [
+      'celery.exceptions.ModuleLoadError',
+      args => new ModuleLoadError(text(args), { module: '', missing: false }),
+    ],
+    [
+      'celery.exceptions.BackendGetMetaError',
+      args => new BackendGetMetaError(text(args), { taskId: '' }),
+    ],
+    [
+      'celery.exceptions.BackendStoreError',
+      args => new BackendStoreError(text(args), { taskId: '', state: '' }),
+    ],
     ['celery.exceptions.NotRegistered', args => new NotRegistered(text(args))],
     ['celery.exceptions.Reject', ([reason, requeue]) => new Reject(reason, requeue === true)],
     [

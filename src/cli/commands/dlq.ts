@@ -32,7 +32,7 @@ import { interruption } from '../terminal/interrupt.ts';
 type DlqValues = Values<typeof DLQ_OPTIONS>;
 
 /** What an action works with. */
-interface Job {
+interface Errand {
   readonly app: Celery;
   readonly transport: Transport;
   readonly values: DlqValues;
@@ -76,9 +76,9 @@ export async function run(invocation: Invocation<typeof DLQ_OPTIONS>): Promise<n
     const names = queueNames(app, values);
     await transport.connect();
     const interrupted = interruption();
-    const job = { app, transport, names, color: wantsColor(globals), interrupted };
+    const errand = { app, transport, names, color: wantsColor(globals), interrupted };
     return await ACTIONS[action]({
-      ...job,
+      ...errand,
       values: { limit: DEFAULT_LIMITS[action] ?? Number.POSITIVE_INFINITY, ...values },
     });
   } finally {
@@ -124,18 +124,18 @@ function queueNames(app: Celery, values: DlqValues): string[] {
  * not settle stays in the queue. What comes in meanwhile is left alone.
  */
 async function forEach(
-  job: Job,
+  errand: Errand,
   name: string,
   visit: (each: Found) => Promise<void> | void,
 ): Promise<void> {
-  const { transport, values, interrupted } = job;
+  const { transport, values, interrupted } = errand;
   const waiting = await transport.size(name);
   if (waiting === 0) return;
   const limit = values.limit!;
   const matches = matcher(values);
   const scan = values.scan ?? DEFAULT_SCAN;
   let matched = 0;
-  const visited = await browse(transport, [entity(job.app, name)], {
+  const visited = await browse(transport, [entity(errand.app, name)], {
     most: waiting,
     mostHeld: scan,
     signal: interrupted,
@@ -167,45 +167,45 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-async function ls(job: Job): Promise<number> {
-  const { values, names, transport } = job;
+async function ls(errand: Errand): Promise<number> {
+  const { values, names, transport } = errand;
   for (const name of names) {
     if (values.json) {
-      await forEach(job, name, each => print(listJson(name, each)));
+      await forEach(errand, name, each => print(listJson(name, each)));
       continue;
     }
     const waiting = await transport.size(name);
     print(printable(`${name}: ${plural(waiting, 'message')}`));
     if (waiting === 0) continue;
     print(LIST_HEADER);
-    await forEach(job, name, each => print(listLine(each)));
+    await forEach(errand, name, each => print(listLine(each)));
   }
-  return ended(job);
+  return ended(errand);
 }
 
-async function show(job: Job): Promise<number> {
+async function show(errand: Errand): Promise<number> {
   let shown = 0;
-  for (const name of job.names) {
-    await forEach(job, name, each => {
+  for (const name of errand.names) {
+    await forEach(errand, name, each => {
       shown += 1;
-      print(job.values.json ? detailsJson(name, each) : details(name, each));
+      print(errand.values.json ? detailsJson(name, each) : details(name, each));
     });
   }
-  if (shown === 0) throw new CommandError(`Nothing of that kind in ${job.names.join(', ')}.`);
-  return ended(job);
+  if (shown === 0) throw new CommandError(`Nothing of that kind in ${errand.names.join(', ')}.`);
+  return ended(errand);
 }
 
-async function replay(job: Job): Promise<number> {
+async function replay(errand: Errand): Promise<number> {
   const declared = new Set<string>();
-  for (const name of job.names) {
+  for (const name of errand.names) {
     const tally = { sent: 0, bareText: 0, homeless: 0 };
     try {
-      await forEach(job, name, async each => {
-        const target = destination(job, each);
+      await forEach(errand, name, async each => {
+        const target = destination(errand, each);
         if (each.letter?.isBareText) tally.bareText += 1;
         else if (!target) tally.homeless += 1;
         else {
-          await sendAgain(job, each, target, declared);
+          await sendAgain(errand, each, target, declared);
           tally.sent += 1;
         }
       });
@@ -221,11 +221,11 @@ async function replay(job: Job): Promise<number> {
       );
     }
   }
-  return ended(job);
+  return ended(errand);
 }
 
 /** Where a message goes; undefined when nobody noted where it came from. */
-function destination({ values, app }: Job, { letter }: Found): Destination | undefined {
+function destination({ values, app }: Errand, { letter }: Found): Destination | undefined {
   const byName = (routingKey: string) => ({ exchange: DEFAULT_EXCHANGE, routingKey });
   if (values.to !== undefined) return byName(values.to);
   if (!letter || letter.queue === '') return undefined;
@@ -240,7 +240,7 @@ function destination({ values, app }: Job, { letter }: Found): Destination | und
 
 /** The dead copy goes when the broker has confirmed the live one. */
 async function sendAgain(
-  { transport, app }: Job,
+  { transport, app }: Errand,
   { delivery, task, id }: Found,
   target: Destination,
   declared: Set<string>,
@@ -260,8 +260,8 @@ async function sendAgain(
   }
 }
 
-async function purge(job: Job): Promise<number> {
-  const { values, names, color, transport } = job;
+async function purge(errand: Errand): Promise<number> {
+  const { values, names, color, transport } = errand;
   const isFiltered = ['task', 'since', 'reason', 'id'].some(key => key in values);
   const isAll = !isFiltered && values.limit === Number.POSITIVE_INFINITY;
   if (!values.force) {
@@ -278,16 +278,16 @@ async function purge(job: Job): Promise<number> {
       deleted += await transport.purge(name);
       continue;
     }
-    await forEach(job, name, async ({ delivery }) => {
+    await forEach(errand, name, async ({ delivery }) => {
       await delivery.ack();
       deleted += 1;
     });
   }
   print(`Deleted ${plural(deleted, 'message')}.`);
-  return ended(job);
+  return ended(errand);
 }
 
-function ended({ interrupted }: Job): number {
+function ended({ interrupted }: Errand): number {
   if (!interrupted.aborted) return EXIT.ok;
   note('Interrupted: everything else is where it was.');
   return EXIT.failure;

@@ -17,7 +17,7 @@ const FINISH_TIMEOUT = 10;
 /** Seconds between SIGTERM and SIGKILL when the pool is stopped. */
 const STOP_TIMEOUT = 0.1;
 
-interface Place {
+interface Post {
   readonly slot: number;
   readonly ready: Deferred<void>;
   child: Child | undefined;
@@ -43,8 +43,8 @@ export class Children {
   readonly #restarts = new Restarts();
   readonly #launcher: Launcher;
   readonly #events: ChildEvents;
-  readonly #places = new Map<number, Place>();
-  /** Every child that is not gone, also those without a place. */
+  readonly #posts = new Map<number, Post>();
+  /** Every child that is not gone, also those without a post. */
   readonly #all = new Set<Child>();
   /** New children that are to replace those that serve, until they are ready. */
   readonly #heirs = new Map<Child, Deferred<void>>();
@@ -70,7 +70,7 @@ export class Children {
 
   /** Places, whether their child is there or just being replaced. */
   get size(): number {
-    return this.#places.size;
+    return this.#posts.size;
   }
 
   /** Every child that may hold jobs. */
@@ -78,9 +78,9 @@ export class Children {
     return this.#all;
   }
 
-  /** The children in the places. */
+  /** The children in the posts. */
   get serving(): readonly Child[] {
-    this.#serving ??= [...this.#places.values()].flatMap(place => place.child ?? []);
+    this.#serving ??= [...this.#posts.values()].flatMap(post => post.child ?? []);
     return this.#serving;
   }
 
@@ -89,36 +89,36 @@ export class Children {
     this.#start = deferred();
     this.#launcher.start();
     this.#firstTries = this.#options.concurrency;
-    this.#addPlaces(this.#options.concurrency);
+    this.#addPosts(this.#options.concurrency);
     await this.#start.promise;
   }
 
   async grow(n: number): Promise<void> {
-    await Promise.all(this.#addPlaces(n).map(place => place.ready.promise));
+    await Promise.all(this.#addPosts(n).map(post => post.ready.promise));
   }
 
   /** `children` must be among `serving`. */
   async dismiss(children: readonly Child[]): Promise<void> {
     for (const child of children) {
-      this.#setChild(this.#places.get(child.slot)!, undefined);
-      this.#places.delete(child.slot);
+      this.#setChild(this.#posts.get(child.slot)!, undefined);
+      this.#posts.delete(child.slot);
       child.finish(FINISH_TIMEOUT);
     }
     await Promise.all(children.map(child => child.gone.promise));
   }
 
   /**
-   * One place after the other gets a new child; the old one serves until the new one is
+   * One post after the other gets a new child; the old one serves until the new one is
    * ready. `onReplaced` hears of the old one, which has to be taken its waiting jobs.
    *
    * @throws PoolFailure with the child's own words when a new one does not get ready: the
-   *   places that are not done yet keep their children
+   *   posts that are not done yet keep their children
    */
   async renew(onReplaced: (old: Child) => void): Promise<void> {
-    for (const place of [...this.#places.values()]) {
+    for (const post of [...this.#posts.values()]) {
       if (this.#isOver) throw new PoolFailure('The pool was stopped while it was restarting');
-      if (this.#places.get(place.slot) !== place) continue;
-      const old = await this.#succeed(place);
+      if (this.#posts.get(post.slot) !== post) continue;
+      const old = await this.#succeed(post);
       if (old !== undefined) onReplaced(old);
     }
   }
@@ -148,66 +148,66 @@ export class Children {
 
   #close(): void {
     this.#isOver = true;
-    for (const place of this.#places.values()) {
-      place.timer?.cancel();
-      place.ready.resolve();
+    for (const post of this.#posts.values()) {
+      post.timer?.cancel();
+      post.ready.resolve();
     }
   }
 
-  #addPlaces(n: number): Place[] {
-    const added: Place[] = [];
+  #addPosts(n: number): Post[] {
+    const added: Post[] = [];
     for (let slot = 1; added.length < n; slot++) {
-      if (this.#places.has(slot)) continue;
-      const place: Place = { slot, ready: deferred(), child: undefined, timer: undefined };
-      this.#places.set(slot, place);
-      added.push(place);
+      if (this.#posts.has(slot)) continue;
+      const post: Post = { slot, ready: deferred(), child: undefined, timer: undefined };
+      this.#posts.set(slot, post);
+      added.push(post);
     }
-    for (const place of added) this.#fill(place);
+    for (const post of added) this.#fill(post);
     return added;
   }
 
-  #fill(place: Place, predecessor?: Child): void {
+  #fill(post: Post, predecessor?: Child): void {
     try {
-      const child = this.#launch(place.slot);
+      const child = this.#launch(post.slot);
       if (predecessor !== undefined) child.takeOverFrom(predecessor);
-      this.#setChild(place, child);
+      this.#setChild(post, child);
     } catch (error) {
-      this.#setChild(place, undefined);
+      this.#setChild(post, undefined);
       const index = this.#lastIndex;
       // not at once: `start` has not even begun to wait
-      queueMicrotask(() => this.#onFailedStart(place, index, startError(error)));
+      queueMicrotask(() => this.#onFailedStart(post, index, startError(error)));
     }
   }
 
   #launch(slot: number): Child {
     this.#options.events.onLaunch?.(slot);
-    const place = { slot, index: ++this.#lastIndex };
-    const child = new Child(place, this.#launcher, this.#options, this.#events);
+    const post = { slot, index: ++this.#lastIndex };
+    const child = new Child(post, this.#launcher, this.#options, this.#events);
     this.#all.add(child);
     this.#noteAlive();
     child.killIfNotReady(this.#options.procAliveTimeout ?? DEFAULT_PROC_ALIVE_TIMEOUT);
     return child;
   }
 
-  /** Resolves with the old child, which ends what it runs, when a new one has taken the place. */
-  async #succeed(place: Place): Promise<Child | undefined> {
+  /** Resolves with the old child, which ends what it runs, when a new one has taken the post. */
+  async #succeed(post: Post): Promise<Child | undefined> {
     const ready = deferred();
     let heir: Child;
     try {
-      heir = this.#launch(place.slot);
+      heir = this.#launch(post.slot);
     } catch (error) {
       throw new PoolFailure(`Could not restart: ${startError(error).message}`, { cause: error });
     }
     this.#heirs.set(heir, ready);
     await ready.promise.finally(() => this.#heirs.delete(heir));
-    if (this.#isOver || this.#places.get(place.slot) !== place) {
+    if (this.#isOver || this.#posts.get(post.slot) !== post) {
       heir.finish(FINISH_TIMEOUT);
       return undefined;
     }
-    place.timer?.cancel();
-    const old = place.child;
+    post.timer?.cancel();
+    const old = post.child;
     if (old !== undefined) heir.takeOverFrom(old);
-    this.#setChild(place, heir);
+    this.#setChild(post, heir);
     old?.finish();
     return old;
   }
@@ -216,14 +216,14 @@ export class Children {
     this.#launcher.noteAlive([...this.#all].map(child => child.carrier));
   }
 
-  #setChild(place: Place, child: Child | undefined): void {
-    place.child = child;
+  #setChild(post: Post, child: Child | undefined): void {
+    post.child = child;
     this.#serving = undefined;
   }
 
   #onReady(child: Child): void {
     this.#restarts.childReady();
-    this.#places.get(child.slot)?.ready.resolve();
+    this.#posts.get(child.slot)?.ready.resolve();
     this.#heirs.get(child)?.resolve();
     this.#noteFirstTry(child.index, undefined);
     this.#ports.children.onReady(child);
@@ -231,42 +231,42 @@ export class Children {
 
   #onLeaving(child: Child, note: string | undefined): void {
     this.#ports.children.onLeaving(child, note);
-    const place = this.#places.get(child.slot);
+    const post = this.#posts.get(child.slot);
     // it boots while its predecessor ends what it runs
-    if (place?.child === child && this.#isWanted()) this.#fill(place, child);
+    if (post?.child === child && this.#isWanted()) this.#fill(post, child);
   }
 
   #onGone(child: Child, exit: ChildExit): void {
     this.#all.delete(child);
     this.#noteAlive();
     this.#ports.children.onGone(child, exit);
-    const place = this.#places.get(child.slot);
+    const post = this.#posts.get(child.slot);
     if (!exit.isExpected && !this.#isOver && (child.wasReady || exit.error === undefined)) {
       this.#reportExit(child, exit);
     }
     const { message } = exit.error ?? failureOf(child, exit);
     this.#heirs.get(child)?.reject(new PoolFailure(`Could not restart: ${message}`));
-    if (place?.child !== child) return;
-    this.#setChild(place, undefined);
+    if (post?.child !== child) return;
+    this.#setChild(post, undefined);
     if (this.#isOver) return;
-    if (child.wasReady) this.#replace(place, exit);
-    else this.#onFailedStart(place, child.index, exit.error ?? failureOf(child, exit));
+    if (child.wasReady) this.#replace(post, exit);
+    else this.#onFailedStart(post, child.index, exit.error ?? failureOf(child, exit));
   }
 
-  #replace(place: Place, exit: ChildExit): void {
+  #replace(post: Post, exit: ChildExit): void {
     if (!this.#isWanted()) return;
     if (!exit.isExpected && !this.#survives(() => this.#restarts.lost(this.#clock.monotonic()))) {
       return;
     }
-    this.#fill(place);
+    this.#fill(post);
   }
 
-  #onFailedStart(place: Place, index: number, error: StartError): void {
+  #onFailedStart(post: Post, index: number, error: StartError): void {
     if (this.#noteFirstTry(index, error) || !this.#isWanted()) return;
     this.#ports.children.onLog('error', `Pool process could not start: ${error.message}`);
     this.#survives(() => {
       const pause = this.#restarts.failedToStart(error.message, this.size);
-      place.timer = this.#clock.after(pause, () => this.#fill(place));
+      post.timer = this.#clock.after(pause, () => this.#fill(post));
     });
   }
 

@@ -95,8 +95,8 @@ export class ChildrenPool implements Pool {
   }
 
   get size(): number {
-    const places = this.#state === 'new' ? this.#options.concurrency : this.#children.size;
-    return places * this.#slots;
+    const children = this.#state === 'new' ? this.#options.concurrency : this.#children.size;
+    return children * this.#slots;
   }
 
   get free(): number {

@@ -7,18 +7,16 @@ import type { TaskDefinition } from '../../app/tasks/definition.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
-import { failTask } from '../../execute/run/settle-lost.ts';
 import type { Delivery } from '../../messaging/contract.ts';
 import {
   isTaskMessage,
   readTaskHeaders,
   type TaskHeaders,
 } from '../../wire/messages/task-message.ts';
-import { exceptionRepr } from '../../wire/results/exception.ts';
 import type { Announcer } from '../announcer.ts';
 import { Request } from '../request.ts';
 import type { WorkerState } from '../worker-state.ts';
-import { tooManyDeliveries } from './delivery-limit.ts';
+import type { Verdict } from './judge.ts';
 import type { IntakePolicies } from './policies.ts';
 import type { Refusals } from './refusals.ts';
 import type { SuccessfulTasks } from './successful-tasks.ts';
@@ -34,7 +32,7 @@ export interface Line {
 }
 
 export interface AdmissionPorts {
-  task(name: string): TaskDefinition | undefined;
+  readonly tasks: ReadonlyMap<string, { readonly definition: TaskDefinition }>;
   readonly line: Line;
   /** The number of requests that wait for their time has changed. */
   onScheduled(count: number): void;
@@ -71,16 +69,16 @@ export class Admission {
     this.#clock = execution.clock;
   }
 
-  receiveAll(deliveries: readonly Delivery[]): void {
+  readonly receiveAll = (deliveries: readonly Delivery[]): void => {
     for (const delivery of deliveries) this.receive(delivery);
     this.#looked = undefined;
     this.#ports.line.pump();
-  }
+  };
 
   receive(delivery: Delivery): void {
     const headers = this.#readHeaders(delivery);
     if (!headers) return;
-    const task = this.#ports.task(headers.task);
+    const task = this.#ports.tasks.get(headers.task)?.definition;
     const { accept } = this.#execution;
     if (!task || task.isRemote) this.#refusals.unregistered(delivery, headers);
     else if (!accept.has(delivery.message.contentType)) this.#refusals.disallowedContent(delivery);
@@ -88,22 +86,24 @@ export class Admission {
   }
 
   /** Whether the task would be acknowledged and given to the pool as soon as its message came. */
-  startsAtOnce(delivery: Delivery): boolean {
+  readonly startsAtOnce = (delivery: Delivery): boolean => {
     const { accept } = this.#execution;
     const { message, redelivered, problem } = delivery;
     if (this.#isStopped || !this.#ports.line.isReady || problem || redelivered) return false;
     if (!isTaskMessage(message, accept) || !accept.has(message.contentType)) return false;
     const headers = attempt(() => readTaskHeaders(message, accept));
     this.#looked = headers && { delivery, headers };
-    return headers !== undefined && this.#isFree(headers);
-  }
+    return headers !== undefined && this.#isFree(headers, delivery);
+  };
 
   /** Whether nothing keeps the task from starting now, and from being acknowledged before. */
-  #isFree({ task: name, id, eta, expires }: TaskHeaders): boolean {
-    const task = this.#ports.task(name);
+  #isFree(headers: TaskHeaders, delivery: Delivery): boolean {
+    const { task: name, id, eta, expires } = headers;
+    const task = this.#ports.tasks.get(name)?.definition;
     if (!task || task.isRemote || task.resolved.acksLate) return false;
     if (eta !== null || expires !== null || this.#policies.revoked.has(id)) return false;
-    return !this.#policies.rateLimits?.limits(task);
+    if (this.#policies.rateLimits?.limits(task)) return false;
+    return this.#verdictOn(headers, delivery, task) === undefined;
   }
 
   /** Let go of those meant of what waits for its time; the caller settles them. */
@@ -147,7 +147,22 @@ export class Admission {
   }
 
   #accept(request: Request, delivery: Delivery): void {
-    if (delivery.redelivered && this.#isSettled(request, delivery)) return;
+    if (delivery.redelivered && this.#isKnown(request, delivery)) return;
+    const verdict = this.#verdictOn(request.headers, delivery, request.task);
+    if (verdict) this.#refusals.judged(request, verdict);
+    else this.#letIn(request, delivery);
+  }
+
+  /** What a policy has against the message; undefined when none has anything. */
+  #verdictOn(headers: TaskHeaders, delivery: Delivery, task: TaskDefinition): Verdict | undefined {
+    for (const judge of this.#policies.judges) {
+      const verdict = judge(headers, delivery, task);
+      if (verdict) return verdict;
+    }
+    return undefined;
+  }
+
+  #letIn(request: Request, delivery: Delivery): void {
     if (this.#parks(request, delivery)) return;
     this.#keep(request, delivery);
   }
@@ -173,8 +188,8 @@ export class Admission {
     }
   }
 
-  /** A message that was delivered before may be here already, or have done harm enough. */
-  #isSettled(request: Request, delivery: Delivery): boolean {
+  /** A message that was delivered before may be here still, or have ended here. */
+  #isKnown(request: Request, delivery: Delivery): boolean {
     const twin = this.#state.requests.twinOf(request);
     if (twin && twin.headers.task === request.headers.task) {
       this.#join(twin, delivery);
@@ -189,13 +204,7 @@ export class Admission {
       if (settled) this.#refusals.settle(settled);
       return true;
     }
-    const error = tooManyDeliveries(request, delivery, this.#policies.maxDeliveries);
-    if (!error) return false;
-    this.#logger.error(`Giving up ${request.label}: ${error.message}`, { task_id: request.id });
-    const stored = failTask(request.task, delivery, this.#execution, error);
-    const why = { reason: 'delivery_limit', error: exceptionRepr(error) } as const;
-    this.#refusals.settle(stored.then(() => this.#refusals.giveUp(delivery, why)));
-    return true;
+    return false;
   }
 
   /** The broker gave the message to us once more while we still have it. */

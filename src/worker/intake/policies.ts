@@ -2,11 +2,14 @@
 
 import type { Celery } from '../../app/app.ts';
 import { INTERNALS } from '../../app/app-internals.ts';
+import type { Settings } from '../../app/settings/settings.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
 import type { DeadLetters } from '../dead-letters.ts';
 import type { Request } from '../request.ts';
 import type { RevokedTasks } from '../revoked-tasks.ts';
+import { deliveryLimit } from './delivery-limit.ts';
 import { EtaParking } from './eta-parking.ts';
+import type { Judge } from './judge.ts';
 import type { LostAcks } from './lost-acks.ts';
 import { RateLimits } from './rate-limits.ts';
 import { SuccessfulTasks } from './successful-tasks.ts';
@@ -26,8 +29,8 @@ export interface IntakePolicies {
   readonly lostAcks: LostAcks;
   /** Tasks that are not to run. */
   readonly revoked: RevokedTasks;
-  /** `worker_max_deliveries` */
-  readonly maxDeliveries: number | null;
+  /** Those that refuse messages; each is asked of every message. */
+  readonly judges: readonly Judge[];
 }
 
 export interface PolicyPorts {
@@ -48,7 +51,7 @@ export async function createPolicies(app: Celery, ports: PolicyPorts): Promise<I
   return {
     revoked: ports.revoked,
     lostAcks: ports.lostAcks,
-    maxDeliveries: conf.get('worker_max_deliveries'),
+    judges: judgesOf(conf),
     deadLetters: ports.deadLetters,
     ...(after !== null && { parking: new EtaParking({ after, logger, clock, zone }) }),
     ...(!conf.get('worker_disable_rate_limits') && {
@@ -61,4 +64,9 @@ export async function createPolicies(app: Celery, ports: PolicyPorts): Promise<I
       unknown: new UnknownTasks(clock, count => ports.onUnknown(count)),
     }),
   };
+}
+
+function judgesOf(conf: Settings): Judge[] {
+  const deliveries = conf.get('worker_max_deliveries');
+  return [...(deliveries ? [deliveryLimit(deliveries)] : [])];
 }

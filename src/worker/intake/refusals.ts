@@ -18,6 +18,8 @@ import { exceptionRepr } from '../../wire/results/exception.ts';
 import type { Announcer } from '../announcer.ts';
 import { missingTask } from '../child/missing-task.ts';
 import type { DeadLetters, Refusal } from '../dead-letters.ts';
+import type { Request } from '../request.ts';
+import type { Verdict } from './judge.ts';
 import type { UnknownTasks } from './unknown-tasks.ts';
 
 /** Longest part of a body that is quoted in the log, as in Celery. */
@@ -54,6 +56,15 @@ export class Refusals {
     if (error instanceof DecodeError) this.#dropUndecodable(delivery, error);
     else if (error instanceof InvalidTaskError) this.#failInvalid(delivery, error);
     else throw error;
+  }
+
+  /** A policy refuses it. */
+  judged(request: Request, { reason, error }: Verdict): void {
+    const { delivery, id, label, task } = request;
+    this.#logger.error(`Giving up ${label}: ${printable(error.message)}`, { task_id: id });
+    const stored = failTask(task, delivery, this.#execution, error);
+    const why = { reason, error: exceptionRepr(error) };
+    this.settle(stored.then(() => this.giveUp(delivery, why)));
   }
 
   noTask(delivery: Delivery): void {

@@ -33,8 +33,8 @@ describe('imports', () => {
     ],
     [
       'sideways',
-      { 'canvas/x.ts': "export * from '../messaging/a.ts';", 'messaging/a.ts': '' },
-      /canvas and messaging are on one level/,
+      { 'canvas/x.ts': "export * from '../process/a.ts';", 'process/a.ts': '' },
+      /canvas and process are on one level/,
     ],
     [
       'upwards inside a folder',
@@ -47,9 +47,14 @@ describe('imports', () => {
       /messaging\/redis and messaging\/sqlite are on one level/,
     ],
     [
-      'from a file that has no level in its folder',
-      { 'messaging/x.ts': "import './contract.ts';", 'messaging/contract.ts': '' },
-      /messaging\/x\.ts has no level/,
+      'in a file that has no level in its folder',
+      { 'messaging/x.ts': '' },
+      /messaging\/x\.ts has no level: add it to INNER/,
+    ],
+    [
+      'in a folder that has no level',
+      { 'attic/x.ts': '' },
+      /src\/attic has no level: add it to LEVELS/,
     ],
     [
       'from a pool to anything but base',

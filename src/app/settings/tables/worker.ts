@@ -54,7 +54,7 @@ export const WORKER_SETTINGS = {
   ),
   worker_dead_letter_queue: used(
     null,
-    orNull(queueTemplate),
+    queueTemplate,
     null,
     'Queue that keeps messages which the worker would drop: rejected, undecodable, unknown, delivered too often. `{queue}` stands for the queue they came from.',
   ),

@@ -4,6 +4,7 @@ import type { TaskOptions } from '../../../../src/app/options/task-options.ts';
 import { Request } from '../../../../src/index.ts';
 import { DecodeError } from '../../../../src/wire/errors.ts';
 import type { TaskCall } from '../../../../src/wire/messages/task-message.ts';
+import type { Judge } from '../../../../src/worker/intake/judge.ts';
 import { type Made, messageFor, turn } from '../made-requests.ts';
 import { admissionOf } from './made-admission.ts';
 
@@ -213,6 +214,22 @@ describe('whether a task would start the moment its message came', () => {
       [revoked, busy, stopped].map(each => each.answer()),
       [false, false, false],
     );
+  });
+
+  test('is no when a policy refuses the message', async () => {
+    const judge: Judge = ({ id }) =>
+      id === 'bad' ? { reason: 'rejected', error: new Error('no') } : undefined;
+    const { admission, made, receive, lines, statuses, noted } = admissionOf({}, () => ({
+      judges: [judge],
+    }));
+
+    assert.equal(admission.startsAtOnce(made({ id: 'bad' })), false);
+    assert.equal(admission.startsAtOnce(made({ id: 'good' })), true);
+    const delivery = await receive({ id: 'bad' });
+    assert.deepEqual(delivery.notes, ['drop']);
+    assert.deepEqual(statuses(), ['FAILURE']);
+    assert.deepEqual(lines, ['error: Giving up t.add[bad]: no']);
+    assert.deepEqual(noted, ['pump']);
   });
 
   test('does not decide about another message', async () => {

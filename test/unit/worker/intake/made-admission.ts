@@ -6,6 +6,7 @@ import type { FakeClock } from '../../../../src/testing/fake-clock.ts';
 import type { TaskCall } from '../../../../src/wire/messages/task-message.ts';
 import { Announcer } from '../../../../src/worker/announcer.ts';
 import { Admission } from '../../../../src/worker/intake/admission.ts';
+import { deliveryLimit } from '../../../../src/worker/intake/delivery-limit.ts';
 import { LostAcks } from '../../../../src/worker/intake/lost-acks.ts';
 import type { IntakePolicies } from '../../../../src/worker/intake/policies.ts';
 import { RateLimits } from '../../../../src/worker/intake/rate-limits.ts';
@@ -53,17 +54,17 @@ export function admissionOf(
     line.reserve(request);
     if (isLate) line.pump();
   });
-  const policies = { revoked, lostAcks, rateLimits, maxDeliveries: 5, ...more(clock) };
+  const policies = { revoked, lostAcks, rateLimits, judges: [deliveryLimit(5)], ...more(clock) };
   const refusals = new Refusals(execution, announcer, policies);
   const settle = (settled: Promise<unknown>) => refusals.settle(settled);
   const unwanted = new Unwanted(state, execution, { announcer, revoked, settle });
-  const tasks: Readonly<Record<string, TaskDefinition>> = {
-    't.add': definitionOf('t.add', options),
-    't.far': new Celery('proj').remoteTask('t.far').definition,
-  };
+  const tasks = new Map<string, { definition: TaskDefinition }>([
+    ['t.add', { definition: definitionOf('t.add', options) }],
+    ['t.far', new Celery('proj').remoteTask('t.far')],
+  ]);
   const admission = new Admission(
     { state, execution },
-    { task: name => tasks[name], line, onScheduled: count => void counts.push(count), announcer },
+    { tasks, line, onScheduled: count => void counts.push(count), announcer },
     policies,
     { refusals, unwanted },
   );
