@@ -117,7 +117,7 @@ const CONTROL: Readonly<Record<string, Row>> = {
     more: ['*'],
   },
   time_limit: {
-    args: { task_name: must(text), soft: must(seconds), hard: may(seconds) },
+    args: { task_name: must(text), soft: may(seconds), hard: may(seconds) },
     signature: '<task_name> <soft_secs> [hard_secs]',
     help: 'Give tasks of this name so much time.',
     more: ['*'],

@@ -760,6 +760,25 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
       await assert.rejects(sent, refusal);
     });
 
+    test('who sends to a fanout exchange hears how many it reached, or nothing', async t => {
+      const { transport, open, own } = await start(t);
+      if (!transport.supportsFanout) return t.skip('this broker has no fanout');
+      const fanout = exchange(`${own}-fanout`, 'fanout');
+      const heard: number[] = [];
+      const destination = { exchange: fanout, routingKey: '' };
+      const publish = () =>
+        transport.publish(textMessage('x'), destination, { onHeard: count => heard.push(count) });
+
+      await publish();
+      for (const name of ['a', 'b']) {
+        const inbox = { exchange: fanout, routingKey: '', noAck: true, autoDelete: true };
+        await collect(open(), [queue(`${own}-${name}`, inbox)]);
+      }
+      await publish();
+
+      assert.deepEqual(heard, heard.length === 0 ? [] : [0, 2]);
+    });
+
     test('a fanout exchange reaches every subscriber, and nobody twice', async t => {
       const { transport, open, own } = await start(t);
       if (!transport.supportsFanout) return t.skip('this broker has no fanout');

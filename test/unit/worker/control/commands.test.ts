@@ -271,6 +271,10 @@ describe('control', () => {
       ]);
     });
     await result.forget();
+    // as Python sends a limit that is not given
+    assert.deepEqual(await ask('time_limit', { task_name: 'c.hold', soft: null, hard: 9 }), {
+      ok: 'time limits set successfully',
+    });
     assert.deepEqual(await ask('time_limit', { task_name: 'nope', soft: 1 }), {
       error: 'unknown task',
     });
@@ -311,6 +315,14 @@ describe('control', () => {
 
     const [reply] = await app.control.poolGrow(2, { reply: true, limit: 1 });
     assert.match((reply!.value as { error: string }).error, /The async pool has no children/);
+  });
+
+  it('does not let one command start thousands of processes', async t => {
+    const { ask } = await setup(t);
+
+    assert.deepEqual(await ask('pool_grow', { n: 1e9 }), {
+      error: "RangeError('n must be at most 1000, got 1000000000')",
+    });
   });
 
   it('stops the worker from afar, and nobody answers', async t => {

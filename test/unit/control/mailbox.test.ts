@@ -1,0 +1,75 @@
+/** How long a caller waits for the replies of a fleet. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { describe, it, type TestContext } from 'node:test';
+import { Celery } from '../../../src/index.ts';
+
+/** Seconds that no test would wait for. */
+const LONG = 1000;
+const SOON = { timeout: 20_000 };
+
+/** An app with so many workers in this process. */
+async function fleet(t: TestContext, workers: number): Promise<Celery> {
+  const app = new Celery('c', { broker_url: 'memory://', task_default_queue: randomUUID() });
+  const made = Array.from({ length: workers }, (_, n) =>
+    app.worker({ pool: 'async', hostname: `w${n}@fleet`, loglevel: 'critical' }),
+  );
+  for (const worker of made) await worker.start();
+  t.after(async () => {
+    for (const worker of made) await worker.stop();
+    await app.close();
+  });
+  return app;
+}
+
+describe('a caller of a fleet', () => {
+  it('waits no longer than until all that heard it have answered', SOON, async t => {
+    const app = await fleet(t, 3);
+
+    const replies = await app.control.ping({ timeout: LONG });
+    assert.deepEqual(replies.map(({ node }) => node).sort(), ['w0@fleet', 'w1@fleet', 'w2@fleet']);
+    assert.deepEqual(Object.keys(await app.control.inspect({ timeout: LONG }).ping()).length, 3);
+  });
+
+  it('does not wait when nobody is there', SOON, async t => {
+    const app = await fleet(t, 0);
+
+    assert.deepEqual(await app.control.ping({ timeout: LONG }), []);
+  });
+
+  it('waits for those it names, and for no more', SOON, async t => {
+    const app = await fleet(t, 3);
+
+    const [one, ...others] = await app.control.ping({ timeout: LONG, destination: ['w1@fleet'] });
+    assert.deepEqual([one!.node, others], ['w1@fleet', []]);
+  });
+
+  it('waits its time for one that does not answer', async t => {
+    const app = await fleet(t, 2);
+
+    const replies = await app.control.ping({ timeout: 0.1, destination: ['w1@fleet', 'x@fleet'] });
+    assert.deepEqual(
+      replies.map(({ node }) => node),
+      ['w1@fleet'],
+    );
+  });
+
+  it('gets an empty list when it does not ask for replies', async t => {
+    const app = await fleet(t, 1);
+
+    assert.deepEqual(await app.control.rateLimit('nobody', '1/s'), []);
+    assert.deepEqual(await app.control.revoke('nobody'), []);
+  });
+
+  it('is told of a wrong argument before anything is sent', async t => {
+    const app = await fleet(t, 0);
+
+    await assert.rejects(
+      app.control.poolGrow('2' as never),
+      /n of pool_grow must be a whole number/,
+    );
+    await assert.rejects(app.control.timeLimit('t', { soft: -1 }), /soft of time_limit must be/);
+    await assert.rejects(app.control.cancelConsumer(''), /queue of cancel_consumer must be/);
+    assert.throws(() => app.control.inspect({ timout: 1 } as never), /Did you mean "?timeout/);
+  });
+});
