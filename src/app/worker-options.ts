@@ -21,6 +21,7 @@ import type { LogSink } from './signals/signals.ts';
 /** Those that stand for a setting, which says what values they take. */
 export const WORKER_SETTINGS = {
   logfile: 'worker_logfile',
+  statedb: 'worker_state_db',
   disablePrefetch: 'worker_disable_prefetch',
   prefetchMultiplier: 'worker_prefetch_multiplier',
   concurrency: 'worker_concurrency',
@@ -44,6 +45,8 @@ export interface WorkerOptions extends SettingOptions {
   /** Node name. Default `celery@<host>`, and `celery2@<host>` for the second of a process. */
   readonly hostname?: string;
   readonly optimization?: 'default' | 'fair';
+  /** Do not ask other workers at start which tasks are revoked. */
+  readonly withoutMingle?: boolean;
   /** Modules to import at the start. */
   readonly include?: readonly string[];
   /** Delete all waiting messages of the queues first. */
@@ -65,6 +68,7 @@ const OTHERS: Kinds<Omit<WorkerOptions, keyof SettingOptions>> = {
   excludeQueues: names,
   hostname: name,
   optimization: oneOf('default', 'fair'),
+  withoutMingle: flag,
   include: names,
   purge: flag,
   loglevel: {

@@ -162,7 +162,7 @@ function body(message: Message): string {
 /** The body, if it is text. */
 function plainText(message: Message): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bodyBytes(message));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bodyBytes(message));
   } catch {
     return undefined;
   }

@@ -94,6 +94,12 @@ const INSPECT: Readonly<Record<string, Row>> = {
     signature: '[object_type=Request] [num=200 [max_depth=10]]',
     help: 'Write what is in the memory of the node to a file, and tell its name.',
   },
+  hello: {
+    args: { from_node: must(text) },
+    help: 'Tell another node what is revoked, and hear what it knows.',
+    isHidden: true,
+    more: ['revoked', '*'],
+  },
 };
 
 const CONTROL: Readonly<Record<string, Row>> = {
@@ -109,6 +115,12 @@ const CONTROL: Readonly<Record<string, Row>> = {
     signature: `<signal> ${IDS}`,
     help: 'Do not run these tasks, and kill what runs them.',
     more: ['*'],
+  },
+  revoke_by_stamped_headers: {
+    rest: 'headers',
+    signature: '[key1=value1 [key2=value2 [... [keyN=valueN]]]]',
+    help: 'Do not run tasks that carry one of these stamps.',
+    more: ['terminate', 'signal', '*'],
   },
   rate_limit: {
     args: { task_name: must(text), rate_limit: must(text) },

@@ -9,6 +9,7 @@ import { deferred } from '../base/deferred.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { LamportClock } from '../base/lamport.ts';
 import { type Clock, systemClock } from '../base/time/clock.ts';
+import { Unroutable } from '../drivers/errors.ts';
 import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
 import { type Exchange, exchange, type Queue, queue } from '../messaging/entities.ts';
 import {
@@ -132,7 +133,7 @@ export class Mailbox {
     };
   }
 
-  #send(
+  async #send(
     transport: Transport,
     request: ControlRequest,
     timeout: number,
@@ -142,7 +143,13 @@ export class Mailbox {
     const expires = timeout > 0 ? Date.now() / 1000 + timeout : 0;
     const message = buildControlRequest(request, { expires, serializer, clock: lamport.tick() });
     const destination = { exchange: controlExchange(namespace), routingKey: '' };
-    return transport.publish(message, destination, onHeard && { onHeard });
+    if (!onHeard) return transport.publish(message, destination);
+    try {
+      await transport.publish(message, destination, { onHeard, mandatory: true });
+    } catch (error) {
+      if (!(error instanceof Unroutable)) throw error;
+      onHeard(0);
+    }
   }
 
   #collect(

@@ -7,6 +7,8 @@ const PATTERN =
 /** Python's datetime has the years 1 to 9999: seconds since 1970 of the first moment, and of the first after the last. */
 const FIRST = -62_135_596_800;
 const END = 253_402_300_800;
+/** The last moment before `END` that a float tells from it, and that is written in microseconds. */
+const LAST = END - 2 ** -14;
 
 /** Whether every implementation has a word for the moment: it lies in the years 1 to 9999. */
 export function isWritable(epochSeconds: number): boolean {
@@ -69,9 +71,15 @@ export function fromIso(text: string, zone?: TimeZone): number {
   if (wall === undefined) throw notADate(text);
   const isNaive = offset === undefined && zone !== undefined;
   const whole = isNaive ? zone.instantOf(wall) : wall - offsetSeconds(offset, text);
-  const instant = fraction === undefined ? whole : whole + Number(`0.${fraction}`);
+  const instant = fraction === undefined ? whole : withFraction(whole, fraction);
   if (!isWritable(instant)) throw notADate(text);
   return instant;
+}
+
+/** In the last second of all a float is rounded up to the year 10000. */
+function withFraction(whole: number, fraction: string): number {
+  const instant = whole + Number(`0.${fraction}`);
+  return whole < END ? Math.min(instant, LAST) : instant;
 }
 
 /** Seconds since 1970 when a clock in UTC shows that; undefined when none ever does. */

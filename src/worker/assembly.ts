@@ -4,6 +4,7 @@ import type { Celery } from '../app/app.ts';
 import { INTERNALS } from '../app/app-internals.ts';
 import type { LamportClock } from '../base/lamport.ts';
 import type { Logger } from '../base/logger.ts';
+import { expandNodePath } from '../base/node-name.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
 import type { Queue } from '../messaging/entities.ts';
@@ -27,6 +28,7 @@ import { Endings } from './running/endings.ts';
 import { PrefetchControl } from './running/prefetch-control.ts';
 import { MOST_AHEAD_PER_CHILD } from './running/run-times.ts';
 import type { Stopping } from './running/stopping.ts';
+import { StateFile } from './state-file.ts';
 import type { WorkerState } from './worker-state.ts';
 
 /** What is known of a worker before it has parts. */
@@ -41,6 +43,8 @@ export interface Blueprint {
   readonly pool: { readonly name: string; readonly concurrency: number };
   /** `-O fair` */
   readonly fair: boolean;
+  /** Whether it asks its neighbours what is revoked when it starts. */
+  readonly mingles: boolean;
   readonly child: ChildConfig;
   readonly createRunner?: RunnerFactory | undefined;
   /** The worker cannot go on. */
@@ -60,6 +64,8 @@ export interface WorkerParts extends Omit<Blueprint, 'pool'> {
   readonly unwanted: Unwanted;
   readonly deadLetters: DeadLetters | undefined;
   readonly prefetch: PrefetchControl;
+  /** Undefined without `worker_state_db`. */
+  readonly stateFile: StateFile | undefined;
   /** Undefined when they are off. */
   readonly rateLimits: RateLimits | undefined;
   /** That of the app. */
@@ -102,6 +108,7 @@ export async function assemble(
     ...blueprint,
     ...{ execution, transport, link, admission, dispatcher, pool, revoked, unwanted, deadLetters },
     prefetch,
+    stateFile: createStateFile(blueprint, revoked),
     rateLimits: policies.rateLimits,
     lamport: app[INTERNALS].lamport,
   };
@@ -137,6 +144,17 @@ function createIntake(
   const gates = { refusals, unwanted };
   const admission = new Admission({ state, execution }, admissionPorts, policies, gates);
   return { dispatcher, admission, unwanted };
+}
+
+function createStateFile(
+  { app, hostname, logger }: Blueprint,
+  revoked: RevokedTasks,
+): StateFile | undefined {
+  const path = app.conf.get('worker_state_db');
+  if (path === null) return undefined;
+  const { lamport } = app[INTERNALS];
+  const parts = { revoked, lamport, logger, clock: app.clock };
+  return new StateFile(expandNodePath(path, hostname), parts);
 }
 
 function createPrefetch({ conf }: Celery): PrefetchControl {

@@ -11,6 +11,7 @@ import { sleep } from '../base/time/backoff.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { Delivery, Transport } from '../messaging/contract.ts';
 import { DEFAULT_EXCHANGE, type Queue, queue } from '../messaging/entities.ts';
+import { EncodeError } from '../wire/errors.ts';
 import { buryMessage, type Death, type WorkerReason } from '../wire/messages/dead-letter.ts';
 import { deliveryCount } from '../wire/messages/envelope.ts';
 import type { Message } from '../wire/messages/message.ts';
@@ -36,6 +37,8 @@ export interface DeadLettersOptions {
 /** Seconds between tries to publish a dead message: what cannot be kept is not given up. */
 const RETRY_AFTER = 1;
 const MOST_RETRY_AFTER = 30;
+/** Copies of acknowledged messages that are held while their queue does not take them. */
+const MOST_COPIES = 1000;
 /** Seconds that a worker on its way out waits for copies that are being published. */
 const LAST_CALL = 5;
 
@@ -72,6 +75,13 @@ export class DeadLetters {
 
   /** The same for a message that was acknowledged before its task ran. */
   buryCopy(delivery: Delivery, why: Refusal): Promise<void> {
+    if (this.#pending.size >= MOST_COPIES) {
+      const label = labelOf(delivery.message);
+      this.#options.logger.error(
+        `${MOST_COPIES} dead letters wait for their queue to take them; ${label} is not kept (${why.reason}).`,
+      );
+      return Promise.resolve();
+    }
     return this.#track(this.#publish(delivery, why).then(() => {}));
   }
 
@@ -120,6 +130,8 @@ export class DeadLetters {
       } catch (error) {
         const reason = (error as Error).message;
         logger.error(`Couldn't put ${label} into the dead-letter queue ${name}: ${reason}`);
+        // no other try will do better
+        if (error instanceof EncodeError) return this.#giveUp(delivery, label);
       }
       try {
         await sleep(wait, this.#options.clock, this.#stopped.signal);
@@ -127,6 +139,13 @@ export class DeadLetters {
         break;
       }
     }
+    return false;
+  }
+
+  /** Of a message that cannot be written; held for ever it would keep others from coming. */
+  async #giveUp(delivery: Delivery, label: string): Promise<boolean> {
+    this.#options.logger.error(`${label} is dropped.`);
+    if (!delivery.settled) await delivery.reject(false);
     return false;
   }
 

@@ -37,6 +37,7 @@ export async function createWorker(origin: object, options: WorkerOptions): Prom
     hostname: node,
     logger,
     fair: options.optimization === 'fair',
+    mingles: !options.withoutMingle,
     ...(options.queues && { queues: options.queues }),
     ...(options.excludeQueues && { excludeQueues: options.excludeQueues }),
     child: {

@@ -1,13 +1,91 @@
 import type { Clock } from '../base/time/clock.ts';
+import type { TaskHeaders } from '../wire/messages/task-headers.ts';
 
 /** Ids kept at most, and seconds each is kept, as in Celery; the environment may say otherwise. */
 const MOST = Number(process.env.CELERY_WORKER_REVOKES_MAX || 50_000);
 const KEPT_SECONDS = Number(process.env.CELERY_WORKER_REVOKE_EXPIRES || 10_800);
 
-/** Tasks that are not to run. Bounded in number and time. */
+/** What is known of revoked tasks, with the age of each in seconds: for a file, or for another node. */
+export interface RevokedRecord {
+  readonly ids: Readonly<Record<string, number>>;
+  /** By header and value, as `stampKey` writes them. */
+  readonly stamps: Readonly<Record<string, number>>;
+}
+
+type Stamped = Pick<TaskHeaders, 'id' | 'stampedHeaders' | 'stamps'>;
+
+/** Tasks that are not to run, by id or by the stamps that they carry. Bounded in number and time. */
 export class RevokedTasks {
+  readonly #ids: AgingSet;
+  readonly #stamps: AgingSet;
   readonly #clock: Clock;
-  /** Oldest first: a map keeps the order of insertion. */
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#ids = new AgingSet(clock);
+    this.#stamps = new AgingSet(clock);
+  }
+
+  get size(): number {
+    return this.#ids.size;
+  }
+
+  add(id: string): void {
+    this.#ids.add(id);
+  }
+
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
+  /** Revoke all tasks that carry this stamp. Celery: `revoke_by_stamped_headers` */
+  addStamp(header: string, value: unknown): void {
+    this.#stamps.add(stampKey(header, value));
+  }
+
+  /** Whether the task is revoked, in whichever way. */
+  covers(task: Stamped): boolean {
+    return this.#ids.has(task.id) || (this.#stamps.size > 0 && this.#coversStamps(task));
+  }
+
+  #coversStamps(task: Stamped): boolean {
+    return stampsOf(task).some(([header, value]) => this.#stamps.has(stampKey(header, value)));
+  }
+
+  ids(): string[] {
+    return this.#ids.keys();
+  }
+
+  /** Everything that is known, with its age. */
+  record(): RevokedRecord {
+    return { ids: this.#ids.ages(), stamps: this.#stamps.ages() };
+  }
+
+  /** Know what another node, or this one before, has known; what is known longer stays as it is. */
+  merge({ ids, stamps }: RevokedRecord): void {
+    const now = this.#clock.monotonic();
+    this.#ids.merge(ids, now);
+    this.#stamps.merge(stamps, now);
+  }
+}
+
+/** Each stamp of a task with each of its values. */
+export function stampsOf({ stampedHeaders, stamps }: Omit<Stamped, 'id'>): [string, unknown][] {
+  return (stampedHeaders ?? []).flatMap(header => {
+    const value = stamps[header];
+    const values = Array.isArray(value) ? value : [value];
+    return values.map((each): [string, unknown] => [header, each]);
+  });
+}
+
+function stampKey(header: string, value: unknown): string {
+  return JSON.stringify([header, value]);
+}
+
+/** The oldest go first: when there are too many, and when their time is over. */
+class AgingSet {
+  readonly #clock: Clock;
+  /** A map keeps the order of insertion. */
   readonly #since = new Map<string, number>();
 
   constructor(clock: Clock) {
@@ -18,27 +96,43 @@ export class RevokedTasks {
     return this.#since.size;
   }
 
-  add(id: string): void {
-    this.#since.delete(id);
-    this.#since.set(id, this.#clock.monotonic());
+  add(key: string): void {
+    this.#since.delete(key);
+    this.#since.set(key, this.#clock.monotonic());
     this.#purge();
   }
 
-  has(id: string): boolean {
-    const since = this.#since.get(id);
+  has(key: string): boolean {
+    const since = this.#since.get(key);
     return since !== undefined && this.#clock.monotonic() - since < KEPT_SECONDS;
   }
 
-  ids(): string[] {
+  keys(): string[] {
     this.#purge();
     return [...this.#since.keys()];
   }
 
+  ages(): Record<string, number> {
+    this.#purge();
+    const now = this.#clock.monotonic();
+    return Object.fromEntries([...this.#since].map(([key, since]) => [key, now - since]));
+  }
+
+  merge(ages: Readonly<Record<string, number>>, now: number): void {
+    const theirs = Object.entries(ages).map(([key, age]): [string, number] => [key, now - age]);
+    const known = new Set(this.#since.keys());
+    const all = [...theirs.filter(([key]) => !known.has(key)), ...this.#since];
+    all.sort((a, b) => a[1] - b[1]);
+    this.#since.clear();
+    for (const [key, since] of all) this.#since.set(key, since);
+    this.#purge();
+  }
+
   #purge(): void {
     const oldest = this.#clock.monotonic() - KEPT_SECONDS;
-    for (const [id, since] of this.#since) {
+    for (const [key, since] of this.#since) {
       if (this.#since.size <= MOST && since > oldest) return;
-      this.#since.delete(id);
+      this.#since.delete(key);
     }
   }
 }

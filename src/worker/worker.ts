@@ -31,6 +31,8 @@ export interface WorkerOptions {
   readonly excludeQueues?: readonly string[];
   /** `-O fair`: no job goes to a child that is not free, however short jobs are. */
   readonly fair?: boolean;
+  /** Ask other workers at start what is revoked; default true. */
+  readonly mingles?: boolean;
   /** How a pool child finds the same app. */
   readonly child: ChildConfig;
   /** Runs the tasks of a pool that is in this process, instead of what `child` describes. */
@@ -151,12 +153,12 @@ export class Worker {
 
   async #assemble(): Promise<void> {
     const { app, hostname, queues, state } = this;
-    const { logger, fair = false, child, createRunner } = this.#options;
+    const { logger, fair = false, mingles = true, child, createRunner } = this.#options;
     await checkApp(app);
     warnWithoutTasks(app, logger);
     const execution = await app[INTERNALS].executionPorts({ hostname, logger });
     const blueprint = {
-      ...{ app, hostname, logger, queues, state, fair, child, createRunner },
+      ...{ app, hostname, logger, queues, state, fair, mingles, child, createRunner },
       stopping: this.#stopping,
       pool: { name: this.poolName, concurrency: this.concurrency },
       onFatal: (error: Error) => this.#fatal.resolve(error),

@@ -61,6 +61,7 @@ async function work(
     hostname: node,
     logger,
     fair: values.optimization === 'fair',
+    mingles: !values.withoutMingle,
     ...(values.queues && { queues: values.queues }),
     ...(values.excludeQueues && { excludeQueues: values.excludeQueues }),
     child: {

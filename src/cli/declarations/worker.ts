@@ -32,6 +32,13 @@ export const WORKER_OPTIONS = {
     setting: WORKER_SETTINGS.logfile,
     help: 'Log to this file instead of stderr; %n node, %h host, %i child.',
   },
+  statedb: {
+    flags: ['-S', '--statedb'],
+    type: path,
+    section: 'Worker Options',
+    setting: WORKER_SETTINGS.statedb,
+    help: 'Keep revoked tasks in this file over restarts; %n node, %h host.',
+  },
   optimization: {
     flags: ['-O', '--optimization'],
     type: choice('default', 'fair'),
@@ -123,7 +130,7 @@ export const WORKER_OPTIONS = {
     flags: ['--without-mingle'],
     type: flag,
     section: 'Features',
-    help: 'Do not ask other workers for what is revoked; nobody is asked yet without it either.',
+    help: 'Do not ask other workers at start which tasks are revoked.',
   },
   withoutHeartbeat: {
     flags: ['--without-heartbeat'],

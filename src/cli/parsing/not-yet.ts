@@ -22,7 +22,6 @@ const OPTIONS: ReadonlyMap<string | undefined, readonly string[]> = new Map([
   [
     'worker',
     [
-      ...['-S', '--statedb'],
       ...['-E', '--task-events', '--events'],
       ...['--autoscale', '--heartbeat-interval'],
       ...['-B', '--beat', '-s', '--schedule-filename', '--schedule', '--scheduler'],

@@ -225,7 +225,7 @@ class Reader {
       case 'f':
         return bytes.readFloatBE(this.#skip(4));
       case 'T':
-        return new Date(Number(bytes.readBigUInt64BE(this.#skip(8))) * 1000);
+        return moment(bytes, this.#skip(8));
       case 'D': {
         const scale = 10 ** bytes[this.#skip(1)]!;
         return bytes.readInt32BE(this.#skip(4)) / scale;
@@ -255,6 +255,12 @@ class Reader {
     while (this.#at < end) items.push(this.#value(depth + 1));
     return items;
   }
+}
+
+/** Of seconds; a moment that no clock shows (somebody wrote microseconds) is the number as it stands. */
+function moment(bytes: Buffer, at: number): Date | number | bigint {
+  const date = new Date(Number(bytes.readBigUInt64BE(at)) * 1000);
+  return Number.isNaN(date.getTime()) ? narrow(bytes.readBigInt64BE(at)) : date;
 }
 
 function narrow(value: bigint): number | bigint {

@@ -47,19 +47,45 @@ export function msgpackEncode(value: unknown): Uint8Array {
 
 /** Throws DecodeError. Integers beyond 2^53 become bigint, bytes Buffer. */
 export function msgpackDecode(bytes: Buffer): unknown {
-  const { decode } = msgpack();
   try {
     const needsConversion = new Skimmer(bytes).run();
     if (bytes.includes(PROTO)) {
-      return converted(decode(bytes, { useBigInt64: true, keyDecoder: PROTO_KEYS }));
+      return converted(decoded(bytes, { keyDecoder: PROTO_KEYS }));
     }
-    const value = decode(bytes, { useBigInt64: true });
+    const value = decoded(bytes, {});
     return needsConversion ? converted(value) : value;
   } catch (error) {
     if (error instanceof DecodeError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new DecodeError(`Not readable as msgpack: ${reason}`, { cause: error });
   }
+}
+
+const MARK = '\ufeff';
+const MARK_BYTES = Buffer.from(MARK);
+
+function decoded(bytes: Buffer, options: Msgpack.DecoderOptions): unknown {
+  const { Decoder } = msgpack();
+  const decoder = new Decoder({ useBigInt64: true, ...options });
+  if (bytes.includes(MARK_BYTES)) keepMarks(decoder as unknown as TextReader);
+  return decoder.decode(bytes);
+}
+
+interface TextReader {
+  readonly bytes: Uint8Array;
+  readonly pos: number;
+  decodeUtf8String(length: number, headerLength: number): string;
+}
+
+/** The package takes a byte order mark off long texts that begin with one; they are texts like others. */
+function keepMarks(reader: TextReader): void {
+  const read = reader.decodeUtf8String;
+  reader.decodeUtf8String = function (length, headerLength) {
+    const start = this.pos + headerLength;
+    const isMarked = MARK_BYTES.equals(this.bytes.subarray(start, start + MARK_BYTES.length));
+    const text = read.call(this, length, headerLength);
+    return isMarked && !text.startsWith(MARK) ? MARK + text : text;
+  };
 }
 
 const PROTO = '__proto__';

@@ -1,8 +1,21 @@
 /** Commands about the node itself. */
 import { printable } from '../../base/text/printable.ts';
+import { agesOf, onTheWire } from '../neighbours.ts';
 import type { Handler } from './handler.ts';
 
 export const NODE_HANDLERS = {
+  /** A worker that starts tells what it knows, and hears what is known here. */
+  async hello(
+    { hostname, lamport, logger, revoked, stateFile },
+    { from_node: from, revoked: theirs },
+  ) {
+    if (from === hostname) return null;
+    logger.info(`sync with ${printable(String(from))}`);
+    revoked.merge({ ids: agesOf(theirs), stamps: {} });
+    await stateFile?.save();
+    return { revoked: onTheWire(revoked), clock: lamport.value };
+  },
+
   /** Nobody hears of it: the worker stops. */
   shutdown({ logger, onShutdown }, { msg }) {
     logger.warning(msg == null ? 'Got shutdown from remote' : printable(String(msg)));

@@ -1,6 +1,9 @@
 /** Commands that change what becomes of tasks. */
+
+import { isPlainRecord } from '../../base/kind-of.ts';
 import { signalNamed } from '../../base/signal-names.ts';
 import { printable } from '../../base/text/printable.ts';
+import { saferepr } from '../../base/text/saferepr.ts';
 import type { WorkerParts } from '../assembly.ts';
 import type { Request } from '../request.ts';
 import { type Arguments, type Handler, ok, refused, texts } from './handler.ts';
@@ -12,6 +15,23 @@ export const TASK_HANDLERS = {
   revoke: (worker, args) => revoke(worker, args, args.terminate === true),
 
   terminate: (worker, args) => revoke(worker, args, true),
+
+  async revoke_by_stamped_headers(worker, { headers, terminate: terminates, signal: given }) {
+    const wanted = stampsIn(headers);
+    const signal = terminates ? signalOf(given) : undefined;
+    const shown = printable(saferepr(wanted));
+    for (const [header, values] of Object.entries(wanted)) {
+      for (const value of [values].flat()) worker.revoked.addStamp(header, value);
+    }
+    const isMeant = ({ headers: task }: Request) => worker.revoked.covers(task);
+    const waiting = discard(worker, isMeant);
+    const running = signal ? terminate(worker, isMeant, signal) : [];
+    await worker.stateFile?.save();
+    worker.logger.info(`Tasks with the stamps ${shown} flagged as revoked`);
+    if (!signal) return ok(`headers ${shown} flagged as revoked, but not terminated`);
+    const isAny = waiting.length + running.length > 0;
+    return ok(`headers ${shown} ${isAny ? 'revoked' : 'were not terminated'}`);
+  },
 
   rate_limit({ app, logger, rateLimits }, { task_name: task, rate_limit: limit }) {
     const name = String(task);
@@ -51,16 +71,18 @@ export const TASK_HANDLERS = {
   },
 } satisfies Record<string, Handler>;
 
-function revoke(worker: WorkerParts, args: Arguments, terminates: boolean): unknown {
+async function revoke(worker: WorkerParts, args: Arguments, terminates: boolean): Promise<unknown> {
   const ids = new Set(idsOf(args.task_id));
   const signal = terminates ? signalOf(args.signal) : undefined;
   for (const id of ids) worker.revoked.add(id);
   const waiting = discard(worker, request => ids.has(request.id));
+  const running = signal ? terminate(worker, request => ids.has(request.id), signal) : [];
+  // who hears the answer may rely on it
+  await worker.stateFile?.save();
   if (signal === undefined) {
     worker.logger.info(`Tasks flagged as revoked: ${listed([...ids])}`);
     return ok(`tasks ${listed([...ids])} flagged as revoked`);
   }
-  const running = terminate(worker, request => ids.has(request.id), signal);
   const found = [...waiting, ...running];
   return ok(found.length > 0 ? `terminate: ${listed(found)}` : 'terminate: tasks unknown');
 }
@@ -86,6 +108,18 @@ function terminate(
   const running = dispatcher.terminate(isMeant, signal).map(request => request.id);
   for (const id of running) logger.info(`Terminating ${printable(id)} (${signal})`);
   return running;
+}
+
+/** `{header: value}`, `{header: [value, …]}` or `["header=value", …]`. */
+function stampsIn(given: unknown): Readonly<Record<string, unknown>> {
+  if (isPlainRecord(given)) return given;
+  const pairs = texts(given).map(word => /^([^=]+)=(.*)$/s.exec(word));
+  if (pairs.length === 0 || pairs.includes(null)) {
+    throw new TypeError(
+      `revoke_by_stamped_headers needs headers, as {"header": "value"} or ["header=value"], got ${saferepr(given)}`,
+    );
+  }
+  return Object.fromEntries(pairs.map(pair => [pair![1]!, pair![2]!]));
 }
 
 function idsOf(value: unknown): string[] {

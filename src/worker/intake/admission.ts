@@ -98,10 +98,10 @@ export class Admission {
 
   /** Whether nothing keeps the task from starting now, and from being acknowledged before. */
   #isFree(headers: TaskHeaders, delivery: Delivery): boolean {
-    const { task: name, id, eta, expires } = headers;
+    const { task: name, eta, expires } = headers;
     const task = this.#ports.tasks.get(name)?.definition;
     if (!task || task.isRemote || task.resolved.acksLate) return false;
-    if (eta !== null || expires !== null || this.#policies.revoked.has(id)) return false;
+    if (eta !== null || expires !== null || this.#policies.revoked.covers(headers)) return false;
     if (this.#policies.rateLimits?.limits(task)) return false;
     return this.#verdictOn(headers, delivery, task) === undefined;
   }

@@ -26,13 +26,13 @@ export class Unwanted {
   }
 
   has(request: Request): boolean {
-    return this.#isExpired(request) || this.#ports.revoked.has(request.id);
+    return this.#isExpired(request) || this.#ports.revoked.covers(request.headers);
   }
 
   /** Whether the request expired or was revoked; then it is settled and its state stored. */
   discard(request: Request): boolean {
     const expired = this.#isExpired(request);
-    if (!expired && !this.#ports.revoked.has(request.id)) return false;
+    if (!expired && !this.#ports.revoked.covers(request.headers)) return false;
     this.#drop(request, expired ? 'expired' : 'revoked');
     return true;
   }

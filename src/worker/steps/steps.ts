@@ -2,6 +2,7 @@
 import { INTERNALS } from '../../app/app-internals.ts';
 import { checkBackend } from './check-backend.ts';
 import { setUpDelays } from './delayed-delivery.ts';
+import { createMingle } from './mingle.ts';
 import { createInbox } from './remote-control.ts';
 import { NOTHING, type StepRow } from './step.ts';
 
@@ -14,6 +15,7 @@ export const STEPS: readonly StepRow[] = [
       stop: NOTHING,
     }),
   },
+  { name: 'state file', requires: [], create: ({ stateFile }) => stateFile },
   {
     name: 'connection',
     requires: [],
@@ -40,10 +42,22 @@ export const STEPS: readonly StepRow[] = [
     requires: ['connection'],
     create: parts => ({ start: () => setUpDelays(parts), stop: NOTHING }),
   },
-  { name: 'remote control', requires: ['connection', 'pool'], create: createInbox },
+  { name: 'mingle', requires: ['connection', 'state file'], create: createMingle },
+  {
+    name: 'remote control',
+    requires: ['connection', 'pool', 'state file', 'mingle'],
+    create: createInbox,
+  },
   {
     name: 'tasks',
-    requires: ['result backend', 'connection', 'pool', 'dead letters', 'remote control'],
+    requires: [
+      'result backend',
+      'connection',
+      'pool',
+      'dead letters',
+      'remote control',
+      'state file',
+    ],
     create: parts => ({ start: NOTHING, stop: () => parts.stopping.endTasks(parts) }),
   },
   {

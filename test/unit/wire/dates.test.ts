@@ -40,6 +40,7 @@ describe('a text as instant', () => {
     ['0001-01-01T00:00:00+01:00', undefined],
     ['0000-12-31T23:59:59Z', undefined],
     ['9999-12-31T23:59:59Z', 253402300799],
+    ['9999-12-31T23:59:59.999999Z', 253402300800 - 2 ** -14],
     ['9999-12-31T23:59:59-01:00', undefined],
   ] as const) {
     test(`${text} is read or refused as documented`, () => {

@@ -6,6 +6,7 @@ import type { Delivery, Transport } from '../../../src/messaging/contract.ts';
 import { DEFAULT_EXCHANGE, queue } from '../../../src/messaging/entities.ts';
 import { openTransport } from '../../../src/messaging/open.ts';
 import { FakeClock } from '../../../src/testing/index.ts';
+import { EncodeError } from '../../../src/wire/errors.ts';
 import { buildTaskMessage } from '../../../src/wire/messages/task-message.ts';
 import { DeadLetters } from '../../../src/worker/dead-letters.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -19,12 +20,16 @@ async function setup(t: TestContext, name = '{queue}.dead') {
     connectTimeout: 1,
     useSsl: false,
   });
-  const broker = { refuses: false, attempts: 0 };
+  const broker = {
+    refuses: false,
+    refusal: new OperationalError('The broker is away.') as Error,
+    attempts: 0,
+  };
   const flaky = Object.assign(Object.create(transport) as Transport, {
     declare: (entity: Parameters<Transport['declare']>[0]) => transport.declare(entity),
     publish: async (...args: Parameters<Transport['publish']>) => {
       broker.attempts += 1;
-      if (broker.refuses) throw new OperationalError('The broker is away.');
+      if (broker.refuses || broker.refusal instanceof EncodeError) throw broker.refusal;
       await transport.publish(...args);
     },
   });
@@ -103,6 +108,34 @@ describe('dead letters', () => {
     assert.deepEqual(logged, [
       'proj.add[x] died in the dead-letter queue work itself; it is dropped.',
     ]);
+  });
+
+  it('that cannot be written are dropped, and that is logged: others must come', async t => {
+    const { transport, broker, letters, delivery, logged } = await setup(t);
+    broker.refusal = new EncodeError('headers.at cannot be sent.');
+
+    await letters.bury(delivery, WHY);
+
+    assert.equal(await transport.size('work'), 0);
+    assert.equal(delivery.settled, true);
+    assert.deepEqual(logged, [
+      "Couldn't put proj.add[x] into the dead-letter queue work.dead: headers.at cannot be sent.",
+      'proj.add[x] is dropped.',
+    ]);
+  });
+
+  it('of acknowledged messages are held up to a number, and the log names the others', async t => {
+    const { broker, letters, delivery, logged } = await setup(t);
+    await delivery.ack();
+    broker.refuses = true;
+    for (let i = 0; i < 1000; i++) void letters.buryCopy(delivery, WHY);
+
+    await letters.buryCopy(delivery, WHY);
+    assert.match(
+      logged.at(-1)!,
+      /^1000 dead letters wait .*; proj\.add\[x\] is not kept \(rejected\)/,
+    );
+    await letters.stop();
   });
 
   it('of acknowledged messages are copies', async t => {

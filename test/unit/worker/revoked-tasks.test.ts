@@ -66,3 +66,61 @@ describe('revoked tasks', () => {
     assert.deepEqual([revoked.has('0'), revoked.has('1')], [false, true]);
   });
 });
+
+describe('tasks revoked by their stamps', () => {
+  const stamped = (stamps: Record<string, unknown>) => ({
+    id: 'x',
+    stampedHeaders: Object.keys(stamps),
+    stamps,
+  });
+
+  test('are all that carry the value, alone or among others', () => {
+    const { revoked } = setup();
+    revoked.addStamp('batch', 'b1');
+    revoked.addStamp('size', 7);
+
+    assert.equal(revoked.covers(stamped({ batch: 'b1' })), true);
+    assert.equal(revoked.covers(stamped({ batch: ['b0', 'b1'] })), true);
+    assert.equal(revoked.covers(stamped({ size: 7 })), true);
+    assert.equal(revoked.covers(stamped({ batch: 'b2', other: 'b1', size: '7' })), false);
+    assert.equal(revoked.covers({ id: 'x', stampedHeaders: null, stamps: {} }), false);
+  });
+
+  test('are those that name the stamp, and not those that only have such a header', () => {
+    const { revoked } = setup();
+    revoked.addStamp('batch', 'b1');
+
+    const task = { id: 'x', stampedHeaders: ['other'], stamps: { batch: 'b1' } };
+    assert.equal(revoked.covers(task), false);
+  });
+});
+
+describe('what is known of revoked tasks', () => {
+  test('is known elsewhere with its age', () => {
+    const { clock, revoked } = setup();
+    revoked.add('a');
+    revoked.addStamp('batch', 'b1');
+    clock.advance(HOUR);
+    revoked.add('b');
+    const other = setup();
+
+    other.revoked.merge(revoked.record());
+    assert.deepEqual(other.revoked.ids(), ['a', 'b']);
+    other.clock.advance(2 * HOUR);
+    assert.deepEqual(other.revoked.ids(), ['b']);
+    assert.deepEqual(other.revoked.record().stamps, {});
+  });
+
+  test('stays as it is where it is known already', () => {
+    const { clock, revoked } = setup();
+    revoked.add('a');
+    clock.advance(HOUR);
+    revoked.merge({ ids: { a: 0, b: 2 * HOUR }, stamps: {} });
+
+    assert.deepEqual(revoked.ids(), ['b', 'a']);
+    clock.advance(HOUR);
+    assert.deepEqual(revoked.ids(), ['a']);
+    clock.advance(HOUR);
+    assert.deepEqual(revoked.ids(), []);
+  });
+});

@@ -160,7 +160,7 @@ export const WORKER_SETTINGS = {
     'Class of an agent thread.',
     'nothing in Celery uses it',
   ),
-  worker_state_db: later(
+  worker_state_db: used(
     'CELERYD_STATE_DB',
     string,
     null,

@@ -127,6 +127,10 @@ describe('field tables', () => {
     assert.deepEqual(decodeFields(field('f', 0x3f, 0xc0, 0, 0)), { k: 1.5 });
     assert.deepEqual(decodeFields(field('D', 2, 0, 0, 0, 150)), { k: 1.5 });
     assert.deepEqual(decodeFields(field('T', 0, 0, 0, 0, 0, 0, 0, 1)), { k: new Date(1000) });
+    // microseconds, and the largest of all: no moments, and still to be sent on
+    const micros = decodeFields(field('T', 0, 6, 0x40, 0, 0, 0, 0, 0));
+    assert.deepEqual(micros, { k: 0x6_4000_0000_0000 });
+    assert.deepEqual(decodeFields(field('T', 255, 255, 255, 255, 255, 255, 255, 255)), { k: -1 });
   });
 
   test('a bad table costs no exception: what was read is there, with the reason', () => {

@@ -39,6 +39,13 @@ describe('a value written as msgpack', () => {
     assert.deepEqual(msgpackDecode(Buffer.from(msgpackEncode(value))), value);
   });
 
+  test('keeps a byte order mark, wherever and however long the text is', () => {
+    for (const text of ['\ufeff', `\ufeff${'x'.repeat(198)}`, 'x\ufeff'.repeat(300)]) {
+      const value = { [text]: [text, `${text}\ufeff`], next: 'plain' };
+      assert.deepEqual(msgpackDecode(Buffer.from(msgpackEncode(value))), value);
+    }
+  });
+
   test('may have a key __proto__, which changes no prototype', () => {
     const value = JSON.parse('{"a": 1, "__proto__": {"b": [2]}, "other-key": 3}');
 

@@ -254,6 +254,38 @@ describe('control', () => {
     assert.deepEqual(unknown!.value, { error: 'unknown task' });
   });
 
+  it('revokes tasks by their stamps, in both forms', async t => {
+    const { app, ask, hold, running } = await setup(t);
+    for (let i = 0; i < 2; i++) await hold.delay(i);
+    await running(2);
+    const stamped = (batch: unknown) =>
+      hold.applyAsync([], { headers: { stamped_headers: ['batch'], stamps: { batch } } });
+    const [first, second] = [await stamped('b1'), await stamped(['b2', 'b3'])];
+    await eventually(async () => {
+      const { [NODE]: reserved } = await app.control.inspect({ limit: 1 }).reserved();
+      assert.equal((reserved as TaskInfo[]).length, 2);
+    });
+
+    assert.deepEqual(await ask('revoke_by_stamped_headers', { headers: { batch: 'b1' } }), {
+      ok: "headers {'batch': 'b1'} flagged as revoked, but not terminated",
+    });
+    assert.deepEqual(await ask('revoke_by_stamped_headers', { headers: ['batch=b3'] }), {
+      ok: "headers {'batch': 'b3'} flagged as revoked, but not terminated",
+    });
+    assert.equal(await first.state(), 'REVOKED');
+    assert.equal(await second.state(), 'REVOKED');
+    const none = { headers: { batch: 'b9' }, terminate: true };
+    assert.deepEqual(await ask('revoke_by_stamped_headers', none), {
+      ok: "headers {'batch': 'b9'} were not terminated",
+    });
+    const later = await stamped('b1');
+    await eventually(async () => assert.equal(await later.state(), 'REVOKED'));
+    const wrong = (await ask('revoke_by_stamped_headers', { headers: ['b1'] })) as {
+      error: string;
+    };
+    assert.match(wrong.error, /needs headers, as/);
+  });
+
   it('gives the tasks of a name another time limit', async t => {
     const { app, hold, ask } = await setup(t);
 

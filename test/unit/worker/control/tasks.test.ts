@@ -29,44 +29,46 @@ function setup({ waiting = [] as string[], running = [] as string[] } = {}) {
     },
     unwanted: { revoked() {} },
   } as unknown as WorkerParts;
-  const send = (name: keyof typeof HANDLERS, args: Record<string, unknown> = {}): unknown =>
-    HANDLERS[name](worker, args);
+  const send = async (
+    name: keyof typeof HANDLERS,
+    args: Record<string, unknown> = {},
+  ): Promise<unknown> => HANDLERS[name](worker, args);
   return { send, revoked, killed, lines };
 }
 
 const HANDLERS = { ...TASK_HANDLERS, revoked: INSPECT_HANDLERS.revoked };
 
 describe('the control command', () => {
-  test('revoked lists the ids that were revoked', () => {
+  test('revoked lists the ids that were revoked', async () => {
     const { send } = setup();
-    send('revoke', { task_id: ['1', '2'] });
+    await send('revoke', { task_id: ['1', '2'] });
 
-    assert.deepEqual(send('revoked'), ['1', '2']);
+    assert.deepEqual(await send('revoked'), ['1', '2']);
   });
 
-  test('revoke takes one id, and kills nothing', () => {
+  test('revoke takes one id, and kills nothing', async () => {
     const { send, revoked, killed, lines } = setup({ running: ['1'] });
 
-    assert.deepEqual(send('revoke', { task_id: '1' }), { ok: 'tasks 1 flagged as revoked' });
+    assert.deepEqual(await send('revoke', { task_id: '1' }), { ok: 'tasks 1 flagged as revoked' });
 
     assert.deepEqual([revoked.ids(), killed], [['1'], []]);
     assert.deepEqual(lines, ['info: Tasks flagged as revoked: 1']);
   });
 
-  test('revoke names a hundred ids of many', () => {
+  test('revoke names a hundred ids of many', async () => {
     const { send, revoked } = setup();
     const ids = Array.from({ length: 103 }, (_, n) => n);
 
-    const { ok } = send('revoke', { task_id: ids }) as { ok: string };
+    const { ok } = (await send('revoke', { task_id: ids })) as { ok: string };
 
     assert.match(ok, /^tasks 0, 1, .* 98, 99 and 3 more flagged as revoked$/);
     assert.equal(revoked.size, 103);
   });
 
-  test('revoke refuses what is no id', () => {
+  test('revoke refuses what is no id', async () => {
     for (const wrong of [undefined, 7, { id: '1' }]) {
-      assert.throws(
-        () => setup().send('revoke', { task_id: wrong }),
+      await assert.rejects(
+        setup().send('revoke', { task_id: wrong }),
         /^TypeError: revoke needs task_id, a text or a list of texts, got /,
       );
     }
@@ -76,10 +78,10 @@ describe('the control command', () => {
     ['terminate', {}],
     ['revoke', { terminate: true }],
   ] as const) {
-    test(`${name} kills what runs, and names that with what waited`, () => {
+    test(`${name} kills what runs, and names that with what waited`, async () => {
       const { send, revoked, killed, lines } = setup({ waiting: ['1'], running: ['2'] });
 
-      const reply = send(name, { task_id: ['1', '2', '3'], signal: 'SIGKILL', ...more });
+      const reply = await send(name, { task_id: ['1', '2', '3'], signal: 'SIGKILL', ...more });
 
       assert.deepEqual(reply, { ok: 'terminate: 1, 2' });
       assert.deepEqual([killed, revoked.size], [['2 SIGKILL'], 3]);
@@ -88,25 +90,25 @@ describe('the control command', () => {
   }
 
   for (const none of [undefined, null, '']) {
-    test(`terminate kills by SIGTERM when the signal is ${JSON.stringify(none)}`, () => {
+    test(`terminate kills by SIGTERM when the signal is ${JSON.stringify(none)}`, async () => {
       const { send, killed } = setup({ running: ['1'] });
 
-      send('terminate', { task_id: '1', signal: none });
+      await send('terminate', { task_id: '1', signal: none });
 
       assert.deepEqual(killed, ['1 SIGTERM']);
     });
   }
 
-  test('terminate says that it knows none of the tasks', () => {
-    assert.deepEqual(setup().send('terminate', { task_id: '1' }), {
+  test('terminate says that it knows none of the tasks', async () => {
+    assert.deepEqual(await setup().send('terminate', { task_id: '1' }), {
       ok: 'terminate: tasks unknown',
     });
   });
 
-  test('terminate with a signal that does not exist revokes nothing', () => {
+  test('terminate with a signal that does not exist revokes nothing', async () => {
     const { send, revoked, killed } = setup({ running: ['1'] });
 
-    assert.throws(() => send('terminate', { task_id: '1', signal: 'SIGNONE' }), /SIGNONE/);
+    await assert.rejects(send('terminate', { task_id: '1', signal: 'SIGNONE' }), /SIGNONE/);
 
     assert.deepEqual([revoked.size, killed], [0, []]);
   });

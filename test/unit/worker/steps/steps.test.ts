@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { INTERNALS } from '../../../../src/app/app-internals.ts';
 import type { Service } from '../../../../src/base/service.ts';
@@ -8,6 +9,7 @@ import { taskRunner } from '../../../../src/worker/child/child.ts';
 import { Stopping } from '../../../../src/worker/running/stopping.ts';
 import { STEPS } from '../../../../src/worker/steps/steps.ts';
 import { WorkerState } from '../../../../src/worker/worker-state.ts';
+import { temporaryProject } from '../../../support/temporary-project.ts';
 
 const hostname = 'celery@steps';
 const logger = {
@@ -27,6 +29,7 @@ async function partsOf(t: TestContext): Promise<WorkerParts> {
     result_backend: 'cache+memory://',
     worker_pool: 'async',
     worker_dead_letter_queue: 'dead',
+    worker_state_db: join(temporaryProject(t, {}), 'state.json'),
   });
   t.after(() => app.close());
   const execution = await app[INTERNALS].executionPorts({ hostname, logger });
@@ -47,6 +50,7 @@ async function partsOf(t: TestContext): Promise<WorkerParts> {
     createRunner: async () => taskRunner(app, execution),
     onFatal: (error: Error) => assert.fail(error),
     onShutdown() {},
+    mingles: true,
   };
   return assemble(blueprint, await app[INTERNALS].openTransport('read'), execution);
 }

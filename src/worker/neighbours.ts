@@ -1,0 +1,33 @@
+/**
+ * Revoked tasks as nodes tell them to each other (`hello`): by id, `[moment, id]` with the moment
+ * on the machine's clock that never jumps. Nodes of one machine understand each other's moments;
+ * for those of other machines every task counts as revoked now.
+ */
+import { isPlainRecord } from '../base/kind-of.ts';
+import type { RevokedTasks } from './revoked-tasks.ts';
+
+type Told = Record<string, readonly [moment: number, id: string]>;
+
+/** The clock that Python's `time.monotonic` reads. */
+const machineTime = () => Number(process.hrtime.bigint()) / 1e9;
+
+export function onTheWire(revoked: RevokedTasks): Told {
+  const now = machineTime();
+  return Object.fromEntries(
+    Object.entries(revoked.record().ids).map(([id, age]) => [id, [now - age, id]]),
+  );
+}
+
+/** Seconds since each was revoked. What is no such map tells nothing. */
+export function agesOf(told: unknown): Record<string, number> {
+  if (!isPlainRecord(told)) return {};
+  const now = machineTime();
+  return Object.fromEntries(
+    Object.entries(told).map(([id, value]) => {
+      const moment = Number(Array.isArray(value) ? value[0] : value);
+      // the future, or longer ago than this machine runs: another machine's clock
+      const isOurs = moment > 0 && moment <= now;
+      return [id, isOurs ? now - moment : 0];
+    }),
+  );
+}
