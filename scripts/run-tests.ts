@@ -2,7 +2,7 @@
  * Runs test files several at a time, in the order given, which `node --test` does not keep: so
  * that the long ones come first, and no processor is idle at the end.
  *
- *   node --import tsx scripts/run-tests.ts CONCURRENCY FILE_TIMEOUT_MS FILES…
+ *   node --import ./test/support/typescript-loader.mjs scripts/run-tests.ts CONCURRENCY FILE_TIMEOUT_MS FILES…
  */
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';

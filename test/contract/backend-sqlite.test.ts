@@ -9,6 +9,7 @@ import { openBackend } from '../../src/backends/open.ts';
 import { waitForResult } from '../../src/backends/wait.ts';
 import { openSqlite } from '../../src/drivers/sqlite/driver.ts';
 import { eventually } from '../support/eventually.ts';
+import { TYPESCRIPT } from '../support/typescript.ts';
 import { backendContract, DEFAULT_OPTIONS, meta } from './backend.contract.ts';
 
 async function setup(t: TestContext) {
@@ -34,7 +35,7 @@ backendContract('sqlite', async t => {
 /** A process of its own that stores for us: `[status, result]` for a task id. */
 function otherProcess(t: TestContext, path: string) {
   const child = fork(new URL('../fixtures/backend-store.ts', import.meta.url), [path], {
-    execArgv: ['--import', 'tsx'],
+    execArgv: [...TYPESCRIPT],
   });
   t.after(() => child.kill('SIGKILL'));
   const store = (id: string, status: string, result: unknown = null) =>

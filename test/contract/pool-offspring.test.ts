@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { isAlive, logFile, startedPool } from '../fixtures/pool-harness.ts';
 import type { PoolCommand } from '../fixtures/pool-runner.ts';
 import { eventually } from '../support/eventually.ts';
+import { TYPESCRIPT } from '../support/typescript.ts';
 
 /** A job that starts two processes, one below the other, and their ids. */
 function family(t: TestContext, more: Partial<PoolCommand> = {}) {
@@ -41,7 +42,7 @@ describe('what a job has started', () => {
     test(`ends with a worker that is killed (it ${child})`, async t => {
       const { command, started, gone } = family(t, more);
       const script = fileURLToPath(new URL('../fixtures/pool-parent.ts', import.meta.url));
-      const args = ['--import', 'tsx', script, JSON.stringify(command)];
+      const args = [...TYPESCRIPT, script, JSON.stringify(command)];
       const parent = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
       t.after(() => parent.kill('SIGKILL'));
       await once(parent.stdout, 'data');

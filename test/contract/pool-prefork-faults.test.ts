@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { WorkerLostError } from '../../src/pool/errors.ts';
 import { isAlive, logFile, newPool, startedPool } from '../fixtures/pool-harness.ts';
 import { eventually } from '../support/eventually.ts';
+import { TYPESCRIPT } from '../support/typescript.ts';
 
 const prefork = (t: Parameters<typeof startedPool>[0], options = {}) =>
   startedPool(t, 'prefork', options);
@@ -295,7 +296,7 @@ describe('the parent', () => {
     test(`that is killed leaves no child behind (${kind})`, async t => {
       const script = fileURLToPath(new URL('../fixtures/pool-parent.ts', import.meta.url));
       const command = JSON.stringify({ do: kind, ms: 60_000 });
-      const parent = spawn(process.execPath, ['--import', 'tsx', script, command], {
+      const parent = spawn(process.execPath, [...TYPESCRIPT, script, command], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       t.after(() => parent.kill('SIGKILL'));

@@ -9,6 +9,7 @@ import { collect, textMessage } from '../contract/transport.contract.ts';
 import { eventually } from '../support/eventually.ts';
 import { numbers, openRedis, toQueue, uniquePrefix } from '../support/redis-transport.ts';
 import { type RedisServer, startRedis } from '../support/servers.ts';
+import { TYPESCRIPT } from '../support/typescript.ts';
 
 const HOLDER = fileURLToPath(new URL('../fixtures/redis-holder.ts', import.meta.url));
 const pause = (seconds: number) => new Promise(resolve => setTimeout(resolve, seconds * 1000));
@@ -21,7 +22,7 @@ after(() => server.stop());
 
 /** A process that holds `count` messages. */
 async function holder(t: TestContext, args: string[], count: number): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', HOLDER, server.url, ...args], {
+  const child = spawn(process.execPath, [...TYPESCRIPT, HOLDER, server.url, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => child.kill('SIGKILL'));

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { INTERNALS } from '../../src/app/app-internals.ts';
 import { Celery, WorkerLostError } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { TYPESCRIPT } from '../support/typescript.ts';
 import {
   redisSurroundings,
   type Surroundings,
@@ -108,7 +109,7 @@ for (const [pool, { args, hasChildren }] of Object.entries(POOLS)) {
 describe('an error in a program that has a worker of its own', () => {
   it('fails its task, and ends the program when it is no task’s', async () => {
     const file = fileURLToPath(new URL('../fixtures/stray-program.ts', import.meta.url));
-    const ran = promisify(execFile)(process.execPath, ['--import', 'tsx', file]);
+    const ran = promisify(execFile)(process.execPath, [...TYPESCRIPT, file]);
 
     const end = await ran.catch((error: { code: number; stdout: string; stderr: string }) => error);
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
+import { TYPESCRIPT } from '../../support/typescript.ts';
 
 const MODULE = import.meta.resolve('../../../src/pool/child/young-heap.ts');
 
@@ -24,7 +25,7 @@ function youngHeaps(): { held: number; released: number; old: number } {
     const old = typeof gc;
     litter();
     console.log(JSON.stringify({ held, released: size('new_space'), old }));`;
-  const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', code];
+  const args = [...TYPESCRIPT, '--input-type=module', '-e', code];
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createLogger, type LogConfig } from '../../../src/process/log.ts';
 import { compilePattern, localTime } from '../../../src/process/log-format.ts';
+import { TYPESCRIPT } from '../../support/typescript.ts';
 
 const MODULE = new URL('../../../src/process/log.ts', import.meta.url).href;
 
@@ -29,7 +30,7 @@ function stderrOf(script: string): string {
   const code = `import { createLogger } from ${JSON.stringify(MODULE)};\n${script}`;
   const child = spawnSync(
     process.execPath,
-    ['--import', 'tsx', '--input-type=module', '--eval', code],
+    [...TYPESCRIPT, '--input-type=module', '--eval', code],
     { encoding: 'utf8' },
   );
   return child.stderr;

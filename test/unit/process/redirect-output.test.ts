@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { TYPESCRIPT } from '../../support/typescript.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../fixtures/prints.ts', import.meta.url));
 
 /** What the log was told, and what else came out. */
 function outputOf(scene: string): unknown[] {
-  const args = ['--import', import.meta.resolve('tsx'), SCRIPT, scene];
+  const args = [...TYPESCRIPT, SCRIPT, scene];
   const text = execFileSync(process.execPath, args, { encoding: 'utf8' });
   return text.split('\n').slice(0, -1).map(readLine);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
+import { TYPESCRIPT } from '../../support/typescript.ts';
 
 function titleWith(env: Record<string, string>): string {
   const code = `
@@ -8,7 +9,7 @@ function titleWith(env: Record<string, string>): string {
     process.title = 'before';
     setProcessTitle('celeryd', 'w1@vm:MainProcess', '-active- (worker)');
     console.log(process.title);`;
-  const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', code];
+  const args = [...TYPESCRIPT, '--input-type=module', '-e', code];
   return execFileSync(process.execPath, args, {
     encoding: 'utf8',
     env: { ...process.env, ...env },

@@ -20,6 +20,7 @@ import {
 } from '../../../src/wire/errors.ts';
 import { requirePackage } from '../../../src/wire/optional-package.ts';
 import { MAX_BODY_BYTES } from '../../../src/wire/serializers/decode-limits.ts';
+import { TYPESCRIPT } from '../../support/typescript.ts';
 
 const run = promisify(execFile);
 const CONTENT = new URL('../../../src/wire/content.ts', import.meta.url).href;
@@ -198,8 +199,7 @@ describe('a serializer', () => {
       console.log(JSON.stringify(seen));`;
 
     const { stdout } = await run(process.execPath, [
-      '--import',
-      import.meta.resolve('tsx'),
+      ...TYPESCRIPT,
       '--input-type=module',
       '--eval',
       program,
