@@ -4,11 +4,19 @@
  *
  *   node --import ./test/support/typescript-loader.mjs scripts/run-tests.ts CONCURRENCY FILE_TIMEOUT_MS FILES…
  */
+import { readFileSync } from 'node:fs';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { LEFT_BEHIND } from '../test/support/leak-check.ts';
+import { offerRabbitmq } from '../test/support/shared-rabbitmq.ts';
 
 const [concurrency, timeout, ...files] = process.argv.slice(2);
+
+/** What a file that shares the node of the run imports. */
+const SHARES_RABBITMQ = /shared-rabbitmq|sharedRabbitmqWithRpc|rpcBrokers/;
+const sharing = files.filter(file => SHARES_RABBITMQ.test(readFileSync(file, 'utf8')));
+// a single one starts its own as fast
+const stopRabbitmq = sharing.length > 1 ? await offerRabbitmq() : undefined;
 
 const events = run({ files, concurrency: Number(concurrency), timeout: Number(timeout) });
 events.on('test:fail', () => {
@@ -22,4 +30,5 @@ events.on('test:stderr', ({ message }) => {
 process.on('exit', () => {
   for (const message of leftBehind) console.log(message);
 });
+events.once('end', () => void stopRabbitmq?.());
 events.compose(new spec()).pipe(process.stdout);

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { runCli } from '../support/cli.ts';
-import { type RabbitmqServer, startRabbitmq } from '../support/rabbitmq.ts';
 import { type RedisServer, startRedis } from '../support/servers.ts';
+import { type SharedRabbitmq, shareRabbitmq } from '../support/shared-rabbitmq.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 interface Shell {
@@ -36,9 +36,9 @@ const output = ({ stdout }: { stdout: string }) => stdout.replace(CONNECTED, '')
 
 describe('amqp', { concurrency: 3 }, () => {
   let redis: RedisServer;
-  let rabbit: RabbitmqServer;
+  let rabbit: SharedRabbitmq;
   before(async () => {
-    [redis, rabbit] = await Promise.all([startRedis(), startRabbitmq()]);
+    [redis, rabbit] = await Promise.all([startRedis(), shareRabbitmq()]);
   });
   after(() => Promise.all([redis.stop(), rabbit.stop()]));
 

@@ -7,15 +7,15 @@ import { buryMessage } from '../../src/wire/messages/dead-letter.ts';
 import { buildTaskMessage } from '../../src/wire/messages/task-message.ts';
 import { runCli, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RabbitmqServer, startRabbitmq } from '../support/rabbitmq.ts';
+import { type SharedRabbitmq, shareRabbitmq } from '../support/shared-rabbitmq.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const OPTIONS = { transportOptions: {}, connectTimeout: 5, useSsl: false };
 
 describe('on RabbitMQ', { concurrency: 2 }, () => {
-  let server: RabbitmqServer;
+  let server: SharedRabbitmq;
   before(async () => {
-    server = await startRabbitmq();
+    server = await shareRabbitmq();
   });
   after(() => server.stop());
 

@@ -1,12 +1,12 @@
 import { after, before } from 'node:test';
 import { parseUrls } from '../../src/drivers/url.ts';
 import { createAmqpTransport } from '../../src/messaging/amqp/transport.ts';
-import { type RabbitmqServer, startRabbitmq } from '../support/rabbitmq.ts';
+import { type SharedRabbitmq, shareRabbitmq } from '../support/shared-rabbitmq.ts';
 import { textMessage, transportContract } from './transport.contract.ts';
 
-let server: RabbitmqServer;
+let server: SharedRabbitmq;
 before(async () => {
-  server = await startRabbitmq();
+  server = await shareRabbitmq();
 });
 after(() => server.stop());
 

@@ -10,7 +10,7 @@ import { Celery } from '../../src/index.ts';
 import { delayTopology } from '../../src/wire/messages/delayed-delivery.ts';
 import { eventually } from '../support/eventually.ts';
 import { python, pythonCelery } from '../support/python.ts';
-import { rabbitmqWithRpc } from '../support/rpc-brokers.ts';
+import { sharedRabbitmqWithRpc } from '../support/rpc-brokers.ts';
 import { lines, startWorker } from '../support/worker.ts';
 
 const skip = (await pythonCelery()) ? false : 'python3-celery is not installed';
@@ -19,7 +19,7 @@ const FIXTURES = dirname(
 );
 const PYTHON = process.env.TSCELERY_TEST_PYTHON ?? '/usr/bin/python3';
 
-let surroundings: Awaited<ReturnType<typeof rabbitmqWithRpc>>;
+let surroundings: Awaited<ReturnType<typeof sharedRabbitmqWithRpc>>;
 
 interface Address {
   readonly queueType: 'quorum' | 'classic';
@@ -126,7 +126,7 @@ async function killed(worker: ChildProcess): Promise<void> {
 
 describe('with Python Celery on RabbitMQ', { skip }, () => {
   before(async () => {
-    surroundings = await rabbitmqWithRpc();
+    surroundings = await sharedRabbitmqWithRpc();
   });
   after(() => surroundings.stop());
 

@@ -1,4 +1,4 @@
-/** A throw-away RabbitMQ node: own name, ports, files and Erlang cookie, one per test file. */
+/** A throw-away RabbitMQ node: own name, ports, files and Erlang cookie. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -31,8 +31,16 @@ cat > /dev/null
 setsid sh -c 'sleep 1; exec epmd -kill' > /dev/null 2>&1 &
 kill -KILL 0`;
 
+/** Where a node is reached. */
+export interface RabbitmqPorts {
+  readonly port: number;
+  /** Evaluates Erlang. */
+  readonly consolePort: number;
+}
+
 export interface RabbitmqServer {
   readonly port: number;
+  readonly ports: RabbitmqPorts;
   /** URL of the virtual host `/`. */
   readonly url: string;
   /** A new virtual host; returns its URL. */
@@ -116,7 +124,7 @@ async function createNode({ config = [] }: RabbitmqOptions) {
     const { stdout } = await run(program('rabbitmqctl'), ['-q', ...args], { env });
     return stdout.trim();
   };
-  const evaluateHere = (code: string) => evaluate(consolePort, code);
+  const access = accessTo({ port, consolePort });
   const start = async () => {
     child = spawn('/bin/sh', ['-c', GUARDED, program('rabbitmq-server')], {
       env,
@@ -126,7 +134,7 @@ async function createNode({ config = [] }: RabbitmqOptions) {
     child.stdin!.on('error', () => {});
     const started = child;
     const isOver = () => started.exitCode !== null || started.signalCode !== null;
-    const isRunning = async () => (await evaluateHere('rabbit:is_running().')) === 'true';
+    const isRunning = async () => (await access.eval('rabbit:is_running().')) === 'true';
     await eventually(() => isOver() || isRunning(), { seconds: START_SECONDS, everyMs: 50 });
     if (isOver()) throw new Error(`RabbitMQ ended with ${started.exitCode ?? started.signalCode}`);
   };
@@ -141,18 +149,11 @@ async function createNode({ config = [] }: RabbitmqOptions) {
     await eventually(async () => !(await accepts(port)), { seconds: 10 });
   };
   const server: RabbitmqServer = {
+    ...access,
     port,
+    ports: { port, consolePort },
     url: `amqp://guest:guest@127.0.0.1:${port}//`,
     ctl,
-    eval: evaluateHere,
-    queues: async (vhost = '/') => JSON.parse(await evaluateHere(listQueues(vhost))),
-    vhost: async () => {
-      const vhost = `v-${randomUUID().slice(0, 8)}`;
-      await evaluateHere(
-        `rabbit_vhost:add(<<"${vhost}">>, <<"tests">>), rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"${vhost}">>, <<".*">>, <<".*">>, <<".*">>, <<"tests">>).`,
-      );
-      return `amqp://guest:guest@127.0.0.1:${port}/${vhost}`;
-    },
     kill,
     restart: async () => {
       await kill();
@@ -165,6 +166,25 @@ async function createNode({ config = [] }: RabbitmqOptions) {
     },
   };
   return { server, start };
+}
+
+/** What a node does for those who know its ports. */
+export function accessTo({
+  port,
+  consolePort,
+}: RabbitmqPorts): Pick<RabbitmqServer, 'eval' | 'queues' | 'vhost'> {
+  const evaluateThere = (code: string) => evaluate(consolePort, code);
+  return {
+    eval: evaluateThere,
+    queues: async (vhost = '/') => JSON.parse(await evaluateThere(listQueues(vhost))),
+    vhost: async () => {
+      const vhost = `v-${randomUUID().slice(0, 8)}`;
+      await evaluateThere(
+        `rabbit_vhost:add(<<"${vhost}">>, <<"tests">>), rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"${vhost}">>, <<".*">>, <<".*">>, <<".*">>, <<"tests">>).`,
+      );
+      return `amqp://guest:guest@127.0.0.1:${port}/${vhost}`;
+    },
+  };
 }
 
 const listQueues = (vhost: string) => `rabbit_json:encode([
@@ -232,8 +252,10 @@ export function openAmqp(
   };
 }
 
-/** The settings and folder of worker tests, with results in Redis. */
-export async function rabbitmqSurroundings(): Promise<Surroundings & { server: RabbitmqServer }> {
+/** The settings and folder of worker tests that kill the node, with results in Redis. */
+export async function rabbitmqNodeSurroundings(): Promise<
+  Surroundings & { server: RabbitmqServer }
+> {
   const [server, rest] = [await startRabbitmq(), await redisSurroundings()];
   return {
     ...rest,

@@ -6,12 +6,12 @@ import { after, before, describe, it } from 'node:test';
 import { INTERNALS } from '../../src/app/app-internals.ts';
 import { Celery, type CeleryConfig } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { rabbitmqWithRpc } from '../support/rpc-brokers.ts';
+import { sharedRabbitmqWithRpc } from '../support/rpc-brokers.ts';
 import { lines, type Surroundings, startWorker, withWorker } from '../support/worker.ts';
 
-let surroundings: Awaited<ReturnType<typeof rabbitmqWithRpc>>;
+let surroundings: Awaited<ReturnType<typeof sharedRabbitmqWithRpc>>;
 before(async () => {
-  surroundings = await rabbitmqWithRpc();
+  surroundings = await sharedRabbitmqWithRpc();
 });
 after(() => surroundings.stop());
 

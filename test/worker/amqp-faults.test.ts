@@ -6,7 +6,7 @@ import { INTERNALS } from '../../src/app/app-internals.ts';
 import { Celery, type CeleryConfig } from '../../src/index.ts';
 import { Chance, Fleet, progress } from '../support/chaos.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RabbitmqServer, rabbitmqSurroundings } from '../support/rabbitmq.ts';
+import { type RabbitmqServer, rabbitmqNodeSurroundings } from '../support/rabbitmq.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { lines, type Surroundings, withWorker } from '../support/worker.ts';
 
@@ -26,7 +26,7 @@ describe('a fleet on RabbitMQ', () => {
   let fleet: Fleet;
 
   beforeEach(async () => {
-    surroundings = await rabbitmqSurroundings();
+    surroundings = await rabbitmqNodeSurroundings();
     server = surroundings.server;
     proxy = await startTcpProxy(server.port);
     // workers reach the broker through the proxy
@@ -143,7 +143,7 @@ function foreignChannel(url: string): Promise<Channel> {
 
 describe('a worker on RabbitMQ', () => {
   it('survives messages of any kind, and runs the task that comes after them', async () => {
-    const surroundings = await rabbitmqSurroundings();
+    const surroundings = await rabbitmqNodeSurroundings();
     try {
       await withWorker(surroundings, {}, async ({ queue, worker, app }) => {
         const channel = await foreignChannel(surroundings.server.url);
@@ -186,7 +186,7 @@ describe('a worker on RabbitMQ', () => {
   });
 
   it('runs a late-acked task once that takes longer than the consumer timeout', async () => {
-    const surroundings = await rabbitmqSurroundings();
+    const surroundings = await rabbitmqNodeSurroundings();
     const { server, settings } = surroundings;
     await server.eval(
       'application:set_env(rabbit, consumer_timeout, 1000), application:set_env(rabbit, channel_tick_interval, 300).',
@@ -219,7 +219,7 @@ describe('a worker on RabbitMQ', () => {
   });
 
   it('runs a late-acked task once that blocks its worker for longer than the heartbeat', async () => {
-    const surroundings = await rabbitmqSurroundings();
+    const surroundings = await rabbitmqNodeSurroundings();
     const { server } = surroundings;
     const options = { settings: { broker_heartbeat: 2 }, args: ['-P', 'async', '-c', '2'] };
     try {

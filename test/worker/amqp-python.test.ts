@@ -10,14 +10,15 @@ import { DEFAULT_EXCHANGE, queue } from '../../src/messaging/entities.ts';
 import { collect, textMessage } from '../contract/transport.contract.ts';
 import { eventually } from '../support/eventually.ts';
 import { python, pythonCelery } from '../support/python.ts';
-import { openAmqp, type RabbitmqServer, rabbitmqSurroundings } from '../support/rabbitmq.ts';
+import { openAmqp } from '../support/rabbitmq.ts';
+import { rabbitmqSurroundings, type SharedRabbitmq } from '../support/shared-rabbitmq.ts';
 import { lines, type Surroundings, startWorker, withWorker } from '../support/worker.ts';
 
 const FIXTURES = dirname(fileURLToPath(new URL('../fixtures/python_app.py', import.meta.url)));
 const PYTHON = process.env.TSCELERY_TEST_PYTHON ?? '/usr/bin/python3';
 const skip = (await pythonCelery()) ? false : 'Python Celery is not installed';
 
-let surroundings: Surroundings & { server: RabbitmqServer };
+let surroundings: Surroundings & { server: SharedRabbitmq };
 before(async () => {
   if (!skip) surroundings = await rabbitmqSurroundings();
 });

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { INTERNALS } from '../../src/app/app-internals.ts';
 import { eventually } from '../support/eventually.ts';
-import { rabbitmqWithRpc } from '../support/rpc-brokers.ts';
+import { sharedRabbitmqWithRpc } from '../support/rpc-brokers.ts';
 import { lines, withWorker } from '../support/worker.ts';
 
-let surroundings: Awaited<ReturnType<typeof rabbitmqWithRpc>>;
+let surroundings: Awaited<ReturnType<typeof sharedRabbitmqWithRpc>>;
 before(async () => {
-  surroundings = await rabbitmqWithRpc();
+  surroundings = await sharedRabbitmqWithRpc();
 });
 after(() => surroundings.stop());
 

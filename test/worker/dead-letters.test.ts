@@ -9,7 +9,7 @@ import { bodyBytes, type Message } from '../../src/wire/messages/message.ts';
 import { buildTaskMessage } from '../../src/wire/messages/task-message.ts';
 import { startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
-import { startRabbitmq } from '../support/rabbitmq.ts';
+import { shareRabbitmq } from '../support/shared-rabbitmq.ts';
 import {
   redisSurroundings,
   type Surroundings,
@@ -57,7 +57,7 @@ function plain(changes: Partial<Message>): Message {
 
 /** Results on SQLite: those on RabbitMQ are for one client each. */
 async function rabbitmqSurroundings(): Promise<Surroundings> {
-  const [server, results] = await Promise.all([startRabbitmq(), sqliteSurroundings()]);
+  const [server, results] = await Promise.all([shareRabbitmq(), sqliteSurroundings()]);
   return {
     name: 'RabbitMQ',
     settings: { ...results.settings, broker_url: server.url },

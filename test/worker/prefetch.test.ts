@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { INTERNALS } from '../../src/app/app-internals.ts';
 import { eventually } from '../support/eventually.ts';
-import { rabbitmqSurroundings } from '../support/rabbitmq.ts';
+import { rabbitmqSurroundings } from '../support/shared-rabbitmq.ts';
 import {
   redisSurroundings,
   type Surroundings,

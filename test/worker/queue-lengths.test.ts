@@ -7,14 +7,14 @@ import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { Celery, type PurgeOptions } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RabbitmqServer, startRabbitmq } from '../support/rabbitmq.ts';
 import { freePort, type RedisServer, startRedis } from '../support/servers.ts';
+import { type SharedRabbitmq, shareRabbitmq } from '../support/shared-rabbitmq.ts';
 
 let redis: RedisServer;
-let rabbitmq: RabbitmqServer;
+let rabbitmq: SharedRabbitmq;
 let dir: string;
 before(async () => {
-  [redis, rabbitmq] = await Promise.all([startRedis(), startRabbitmq()]);
+  [redis, rabbitmq] = await Promise.all([startRedis(), shareRabbitmq()]);
   dir = await mkdtemp(join(tmpdir(), 'tscelery-lengths-'));
 });
 after(async () => {

@@ -7,8 +7,8 @@ import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type RunningCli, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
-import { startRabbitmq } from '../support/rabbitmq.ts';
 import { startRedis } from '../support/servers.ts';
+import { shareRabbitmq } from '../support/shared-rabbitmq.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -30,7 +30,7 @@ const BROKERS: Readonly<Record<string, (t: TestContext) => Promise<Env>>> = {
     return at(redis.url, redis.url);
   },
   RabbitMQ: async t => {
-    const [rabbit, redis] = await Promise.all([startRabbitmq(), startRedis()]);
+    const [rabbit, redis] = await Promise.all([shareRabbitmq(), startRedis()]);
     t.after(() => Promise.all([rabbit.stop(), redis.stop()]));
     return at(rabbit.url, redis.url);
   },

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { INTERNALS } from '../../src/app/app-internals.ts';
 import { WorkerLostError } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { rabbitmqSurroundings } from '../support/rabbitmq.ts';
+import { rabbitmqSurroundings } from '../support/shared-rabbitmq.ts';
 import {
   redisSurroundings,
   type Surroundings,
