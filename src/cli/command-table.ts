@@ -2,13 +2,16 @@
 
 import { AMQP } from './declarations/amqp.ts';
 import { CALL } from './declarations/call.ts';
+import { CONTROL } from './declarations/control.ts';
 import { DLQ } from './declarations/dlq.ts';
+import { INSPECT } from './declarations/inspect.ts';
 import { LIST } from './declarations/list.ts';
 import { MIGRATE } from './declarations/migrate.ts';
 import { PURGE } from './declarations/purge.ts';
 import { REPORT } from './declarations/report.ts';
 import { RESULT } from './declarations/result.ts';
 import { SHELL } from './declarations/shell.ts';
+import { STATUS } from './declarations/status.ts';
 import { WORKER } from './declarations/worker.ts';
 import type { Command, CommandModule, Declaration } from './parsing/command.ts';
 import type { Options } from './parsing/option.ts';
@@ -16,13 +19,16 @@ import type { Options } from './parsing/option.ts';
 export const COMMANDS: readonly Command[] = [
   command(AMQP, () => import('./commands/amqp.ts')),
   command(CALL, () => import('./commands/call.ts')),
+  command(CONTROL, () => import('./commands/control.ts')),
   command(DLQ, () => import('./commands/dlq.ts')),
+  command(INSPECT, () => import('./commands/inspect.ts')),
   command(LIST, () => import('./commands/list.ts')),
   command(MIGRATE, () => import('./commands/migrate.ts')),
   command(PURGE, () => import('./commands/purge.ts')),
   command(REPORT, () => import('./commands/report.ts')),
   command(RESULT, () => import('./commands/result.ts')),
   command(SHELL, () => import('./commands/shell.ts')),
+  command(STATUS, () => import('./commands/status.ts')),
   command(WORKER, () => import('./commands/worker.ts')),
 ];
 

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import {
   checkArgument,
   checkOptions,
+  code,
   count,
   flag,
   type Kind,
@@ -13,6 +14,7 @@ import {
   oneOf,
   wait,
 } from '../base/option-kinds.ts';
+import type { ControlReply } from '../wire/messages/control.ts';
 import { CONTROL_COMMANDS } from './commands.ts';
 
 export interface RequestOptions {
@@ -28,6 +30,8 @@ export interface CallOptions extends RequestOptions {
   readonly timeout?: number;
   /** Replies after which not to wait for more; default the number of destinations. */
   readonly limit?: number;
+  /** Called with each reply as it comes. What it throws ends the wait. Celery: `callback` */
+  readonly onReply?: (reply: ControlReply) => void;
 }
 
 export interface SendOptions extends CallOptions {
@@ -51,7 +55,7 @@ export const REQUEST: Kinds<RequestOptions> = {
   matcher: oneOf('glob', 'pcre'),
 };
 
-export const CALL: Kinds<CallOptions> = { ...REQUEST, timeout: wait, limit: count };
+export const CALL: Kinds<CallOptions> = { ...REQUEST, timeout: wait, limit: count, onReply: code };
 
 const signalName: Kind = {
   ...oneOf(...Object.keys(constants.signals)),

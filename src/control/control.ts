@@ -188,7 +188,7 @@ export class Control {
     { reply = false, ...options }: SendOptions,
   ): Promise<ControlReply[]> {
     if (reply) return this.#mailbox().call(command, args, options);
-    const { timeout: _timeout, limit: _limit, ...request } = options;
+    const { timeout: _timeout, limit: _limit, onReply: _onReply, ...request } = options;
     await this.#mailbox().cast(command, args, request);
     return [];
   }

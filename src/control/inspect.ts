@@ -12,6 +12,9 @@ import type {
   WorkerStats,
 } from './replies.ts';
 
+/** Name of the warning about nodes with one name. */
+export const DUPLICATE_NODENAME = 'DuplicateNodenameWarning';
+
 /**
  * Each method asks the nodes and resolves with what they answered, by node name: an empty object
  * when none did. They reject with OperationalError when the broker cannot be reached, and with
@@ -124,18 +127,19 @@ export class Inspect {
   }
 }
 
-function byNode(replies: readonly ControlReply[]): Readonly<Record<string, unknown>> {
+/** The last reply of each node; `warn` is told of names that several nodes have. */
+export function byNode(
+  replies: readonly ControlReply[],
+  warn: (text: string) => void = text => process.emitWarning(text, DUPLICATE_NODENAME),
+): Readonly<Record<string, unknown>> {
   const nodes = new Map<string, unknown>();
   for (const { node, value } of replies) {
-    if (nodes.has(node)) warnOfTwins(node);
+    if (nodes.has(node)) {
+      warn(
+        `Received multiple replies from node name: ${node}. Give each node a name of its own (worker -n).`,
+      );
+    }
     nodes.set(node, value);
   }
   return Object.fromEntries(nodes);
-}
-
-function warnOfTwins(node: string): void {
-  process.emitWarning(
-    `Received multiple replies from node name: ${node}. Give each node a name of its own (worker -n).`,
-    'DuplicateNodenameWarning',
-  );
 }

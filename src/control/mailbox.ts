@@ -80,6 +80,7 @@ export class Mailbox {
     const transport = await this.#transport();
     const replies: ControlReply[] = [];
     const complete = deferred();
+    complete.promise.catch(() => {}); // it is awaited later
     const closing = this.#options.closing();
     const clock = this.#options.clock ?? systemClock;
     let timer = clock.after(timeout, complete.resolve);
@@ -87,6 +88,7 @@ export class Mailbox {
       replies.push(reply);
       timer.cancel();
       timer = clock.after(timeout, complete.resolve);
+      show(reply, options, complete.reject);
       if (limit !== undefined && replies.length >= limit) complete.resolve();
     });
     try {
@@ -180,5 +182,14 @@ export class Mailbox {
       messageTtl: ttl,
       expires,
     });
+  }
+}
+
+/** A stranger's code must not end the consumer that it is called by. */
+function show(reply: ControlReply, { onReply }: CallOptions, fail: (error: unknown) => void): void {
+  try {
+    onReply?.(reply);
+  } catch (error) {
+    fail(error);
   }
 }

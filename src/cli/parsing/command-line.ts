@@ -59,8 +59,9 @@ function readSubcommand(
   const { operands, unknown } = split(parser, words, command.name);
   if (unknown.includes(HELP)) return { kind: 'help', text: parser.helpInformation() };
   if (unknown[0] !== undefined) throw unknownOption(unknown[0], command.options, command.name);
-  checkArguments(command, operands);
   const values = readValues(command.options, parser, env, command.name);
+  const isEager = Object.entries(command.options).some(([key, { eager }]) => eager && values[key]);
+  if (!isEager) checkArguments(command, operands);
   return {
     kind: 'run',
     command,

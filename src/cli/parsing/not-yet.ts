@@ -5,14 +5,11 @@
 
 const COMMANDS: readonly string[] = [
   'beat',
-  'control',
   'events',
   'flower',
   'graph',
-  'inspect',
   'logtool',
   'multi',
-  'status',
   'upgrade',
 ];
 

@@ -15,6 +15,8 @@ export interface Option<T = unknown> {
   readonly setting?: string;
   /** Environment names besides the derived ones. */
   readonly env?: readonly string[];
+  /** Asks for something that the command does without its arguments: none of them are missed. */
+  readonly eager?: boolean;
 }
 
 export type Options = Readonly<Record<string, Option>>;
