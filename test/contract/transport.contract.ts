@@ -792,11 +792,16 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
       const stranger = await subscribe('d', other);
 
       const numbers = Array.from({ length: 20 }, (_, i) => String(i));
+      const heard = new Set<number>();
       for (const n of numbers) {
-        await transport.publish(textMessage(n), { exchange: fanout, routingKey: '' });
+        const destination = { exchange: fanout, routingKey: '' };
+        await transport.publish(textMessage(n), destination, { onHeard: by => heard.add(by) });
       }
       await Promise.all(subscribers.map(subscriber => subscriber.reaches(20)));
       await quiet();
+
+      // RabbitMQ does not tell
+      assert.deepEqual([...heard], transport.name === 'amqp' ? [] : [3]);
 
       for (const subscriber of subscribers) assert.deepEqual(subscriber.texts(), numbers);
       assert.deepEqual(stranger.texts(), []);

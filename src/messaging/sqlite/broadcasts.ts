@@ -23,15 +23,19 @@ export class Broadcasts {
     this.#names = names;
   }
 
-  /** Returns false when nobody listens to the exchange; nothing is written then. */
-  send(exchange: string, payload: string, now: number): boolean {
+  /**
+   * Returns how many consumers listen to the exchange, the dead among them until they are found;
+   * nothing is written when there are none.
+   */
+  send(exchange: string, payload: string, now: number): number {
     const t = this.#names;
-    const heard = `SELECT 1 FROM ${t.subscriber} WHERE exchange = ? LIMIT 1`;
-    if (this.#statements.get(heard, [exchange]) === undefined) return false;
+    const count = `SELECT count(*) AS n FROM ${t.subscriber} WHERE exchange = ?`;
+    const { n: listeners } = this.#statements.get(count, [exchange]) as { n: number };
+    if (listeners === 0) return 0;
     const insert = `INSERT INTO ${t.broadcast} (exchange, payload, sent_at) VALUES (?, ?, ?)`;
     this.#statements.run(insert, [exchange, payload, now]);
     if (++this.#sent % TIDY_EVERY === 0) this.deleteOld(now);
-    return true;
+    return listeners;
   }
 
   subscribe(exchange: string, holder: number): void {

@@ -115,11 +115,11 @@ export class SqliteTransport implements Transport {
     const address = { exchange: exchange.name, routingKey, deliveryTag: randomUUID() };
     const raw = encodeEnvelope(message, address);
     const session = await this.#open();
-    let isRouted = true;
+    let takers = 1;
     let refusal: unknown;
     await session.enqueue(store => {
       try {
-        isRouted = send(store, raw, destination);
+        takers = send(store, raw, destination);
       } catch (error) {
         // others write in the same transaction
         if (!isAboutValues(error)) throw error;
@@ -127,7 +127,8 @@ export class SqliteTransport implements Transport {
       }
     });
     if (refusal !== undefined) throw refused(refusal, message);
-    if (options?.mandatory && !isRouted) throw unroutable(exchange, routingKey);
+    if (exchange.type === 'fanout') options?.onHeard?.(takers);
+    if (options?.mandatory && takers === 0) throw unroutable(exchange, routingKey);
   }
 
   async size(queue: string): Promise<number> {
@@ -226,21 +227,21 @@ function refused(error: unknown, { headers }: Message): ChannelError {
   return new ChannelError(`SQLite refuses the ${what}: ${reason}.`, { cause: error });
 }
 
-/** Returns whether anybody gets the message. */
-function send(store: SqliteStore, raw: string, { exchange, routingKey }: Destination): boolean {
+/** Returns how many get the message. */
+function send(store: SqliteStore, raw: string, { exchange, routingKey }: Destination): number {
   if (exchange.name === '') {
     store.append(routingKey, raw);
-    return true;
+    return 1;
   }
   if (exchange.type === 'fanout') {
-    const isHeard = store.broadcasts.send(exchange.name, raw, Date.now() / 1000);
-    if (isHeard) store.hasNews = true;
-    return isHeard;
+    const listeners = store.broadcasts.send(exchange.name, raw, Date.now() / 1000);
+    if (listeners > 0) store.hasNews = true;
+    return listeners;
   }
   const bound = store
     .bindings(exchange.name)
     .filter(({ bindingKey }) => bindingMatches(exchange.type, bindingKey, routingKey));
   const queues = new Set(bound.map(binding => binding.queue));
   for (const queue of queues) store.append(queue, raw);
-  return queues.size > 0;
+  return queues.size;
 }
