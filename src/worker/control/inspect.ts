@@ -45,13 +45,19 @@ export const INSPECT_HANDLERS = {
     );
   },
 
-  registered({ app }, { taskinfoitems, builtins }) {
+  registered({ app, rateLimits }, { taskinfoitems, builtins }) {
     const given = texts(taskinfoitems);
     const attributes = given.length > 0 ? given : DEFAULT_ATTRIBUTES;
     return [...app.tasks.values()]
       .filter(({ name }) => builtins || !name.startsWith('celery.'))
       .filter(({ definition }) => !definition.isRemote)
-      .map(({ name, definition }) => `${name}${attributesText(definition, attributes)}`)
+      .map(({ name, definition }) => {
+        const options = {
+          ...optionsOf(definition),
+          ...(rateLimits && { rateLimit: rateLimits.current(definition) }),
+        };
+        return `${name}${attributesText(options, attributes)}`;
+      })
       .sort();
   },
 
@@ -76,14 +82,16 @@ function placeOf({ state }: Request): 'active' | 'reserved' | 'ready' {
   return RESERVED.has(state) ? 'reserved' : 'ready';
 }
 
+function optionsOf(task: TaskDefinition): Readonly<Record<string, unknown>> {
+  const { maxRetries, defaultRetryDelay } = task;
+  return { ...task.options, ...task.resolved, maxRetries, defaultRetryDelay };
+}
+
 /** ` [rate_limit=10/m max_retries=3]`: those of the attributes that the task has. */
-function attributesText(task: TaskDefinition, attributes: readonly string[]): string {
-  const options: Record<string, unknown> = {
-    ...task.options,
-    ...task.resolved,
-    maxRetries: task.maxRetries,
-    defaultRetryDelay: task.defaultRetryDelay,
-  };
+function attributesText(
+  options: Readonly<Record<string, unknown>>,
+  attributes: readonly string[],
+): string {
   const shown = attributes.flatMap(attribute => {
     const value = options[camelCase(attribute)];
     if (value === undefined || value === null) return [];

@@ -1,21 +1,15 @@
 /** Commands that change the pool. */
+import { setImmediate } from 'node:timers/promises';
+import type { WorkerParts } from '../assembly.ts';
 import { type Handler, numberOr, ok } from './handler.ts';
 
 /** Of one command: each place may be a process, and one digit too many would take the machine down. */
 const MOST_PLACES = 1000;
 
 export const POOL_HANDLERS = {
-  async pool_grow({ pool, prefetch }, { n }) {
-    await pool.grow(places(n));
-    prefetch.adjust();
-    return ok('pool will grow');
-  },
+  pool_grow: (worker, { n }) => resize(worker, 'grow', places(n)),
 
-  async pool_shrink({ pool, prefetch }, { n }) {
-    await pool.shrink(places(n));
-    prefetch.adjust();
-    return ok('pool will shrink');
-  },
+  pool_shrink: (worker, { n }) => resize(worker, 'shrink', places(n)),
 
   /** Children load their modules anew in any case, so that nothing need be named or reloaded. */
   pool_restart({ app, logger, pool }) {
@@ -32,4 +26,20 @@ function places(given: unknown): number {
   const n = numberOr(given, 1, 'n');
   if (n <= MOST_PLACES) return n;
   throw new RangeError(`n must be at most ${MOST_PLACES}, got ${n}`);
+}
+
+/** What cannot be is refused at once; children take longer to start than anybody waits for a reply. */
+async function resize(
+  { logger, pool, prefetch }: WorkerParts,
+  how: 'grow' | 'shrink',
+  n: number,
+): Promise<unknown> {
+  let isAnswered = false;
+  const done = pool[how](n).then(() => prefetch.adjust());
+  done.catch((error: Error) => {
+    if (isAnswered) logger.error(`The pool could not ${how}: ${error.message}`);
+  });
+  await Promise.race([done, setImmediate()]);
+  isAnswered = true;
+  return ok(`pool will ${how}`);
 }

@@ -8,8 +8,8 @@ export class RateLimits {
   readonly #clock: Clock;
   readonly #release: (request: Request, isLate: boolean) => void;
   readonly #buckets = new Map<string, RateBucket<Request>>();
-  /** Set by remote control; null is no limit. */
-  readonly #overrides = new Map<string, number | null>();
+  /** As remote control said it; null is no limit. */
+  readonly #overrides = new Map<string, string | number | null>();
 
   constructor(clock: Clock, release: (request: Request, isLate: boolean) => void) {
     this.#clock = clock;
@@ -43,7 +43,7 @@ export class RateLimits {
    */
   set(name: string, limit: string | number | null): void {
     const rate = limit === null ? 0 : perSecond(limit);
-    this.#overrides.set(name, rate === 0 ? null : rate);
+    this.#overrides.set(name, rate === 0 ? null : limit);
     const bucket = this.#buckets.get(name);
     if (rate > 0) {
       if (bucket) bucket.setRate(rate);
@@ -52,6 +52,12 @@ export class RateLimits {
     }
     this.#buckets.delete(name);
     for (const request of bucket?.clear() ?? []) this.#letGo(request, true);
+  }
+
+  /** The limit that counts now, as it was said; null is none. */
+  current({ name, resolved }: TaskDefinition): string | number | null {
+    const override = this.#overrides.get(name);
+    return override === undefined ? resolved.rateLimit : override;
   }
 
   /** Forget those meant of all that wait; returns them. */

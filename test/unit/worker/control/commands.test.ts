@@ -227,7 +227,7 @@ describe('inspect', () => {
 
 describe('control', () => {
   it('limits the rate of a task, and lets it go again', async t => {
-    const { app, add, lines } = await setup(t);
+    const { app, add, ask, lines } = await setup(t);
     const options = { reply: true, limit: 1 };
 
     const set = await app.control.rateLimit('c.add', '1/h', options);
@@ -239,9 +239,11 @@ describe('control', () => {
       const { [NODE]: reserved } = await app.control.inspect({ limit: 1 }).reserved();
       assert.equal((reserved as TaskInfo[]).length, 1);
     });
+    assert.deepEqual(await ask('registered'), ['c.add [rate_limit=1/h]', 'c.hold']);
 
     const off = await app.control.rateLimit('c.add', 0, options);
     assert.deepEqual(off[0]!.value, { ok: 'rate limit disabled successfully' });
+    assert.deepEqual(await ask('registered'), ['c.add', 'c.hold']);
     assert.equal(await second.get({ timeout: 10 }), 4);
   });
 
