@@ -71,9 +71,17 @@ function jsonText(value: unknown, depth: number | undefined): string {
     return joined('{}', entries, depth);
   }
   if (typeof value === 'string') return string(value);
-  // NaN is Python's alone; dates and the like are written as texts
-  if (typeof value !== 'object') return JSON.stringify(value) ?? 'null';
-  return printableJson(jsonEncode(value, { typed: false }));
+  if (typeof value !== 'object') return JSON.stringify(value) ?? 'null'; // NaN is Python's alone
+  return value === null ? 'null' : typedJson(value);
+}
+
+/** Dates, bytes and the like as they travel. */
+function typedJson(value: object): string {
+  try {
+    return jsonEncode(value, { spacing: 'python' });
+  } catch {
+    return string(saferepr(value, UNLIMITED));
+  }
 }
 
 function string(text: string): string {

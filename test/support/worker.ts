@@ -60,6 +60,8 @@ export interface WorkerBench {
 }
 
 export interface BenchOptions {
+  /** Path of the app; that of test/fixtures/worker-app.ts by default. */
+  readonly appFile?: string;
   readonly settings?: CeleryConfig;
   readonly args?: readonly string[];
 }
@@ -82,7 +84,11 @@ export async function withWorker(
   const app = new Celery('client', settings);
   const workers: RunningCli[] = [];
   const start = async (args: readonly string[] = []) => {
-    const worker = startWorker(settings, ['-n', `w${workers.length + 1}@test`, ...args]);
+    const worker = startWorker(
+      settings,
+      ['-n', `w${workers.length + 1}@test`, ...args],
+      options.appFile,
+    );
     workers.push(worker);
     await worker.sees(/ ready\./);
     return worker;
@@ -105,8 +111,12 @@ export async function withWorker(
 }
 
 /** A worker process that is starting. */
-export function startWorker(settings: CeleryConfig, args: readonly string[] = []): RunningCli {
-  return startCli(['-A', `${APP}:app`, 'worker', '-l', 'INFO', '-c', '2', ...args], {
+export function startWorker(
+  settings: CeleryConfig,
+  args: readonly string[] = [],
+  appFile = APP,
+): RunningCli {
+  return startCli(['-A', `${appFile}:app`, 'worker', '-l', 'INFO', '-c', '2', ...args], {
     env: { TEST_SETTINGS: JSON.stringify(settings) },
   });
 }

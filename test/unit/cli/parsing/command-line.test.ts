@@ -121,8 +121,16 @@ describe('wrong command line', () => {
   it('a missing argument is refused', () =>
     refuses(['call'], frame('call [OPTIONS] NAME', ' call', "Missing argument 'NAME'.")));
 
+  it('an option that asks for something else needs no argument', () => {
+    assert.deepEqual(accepts(['inspect', '--list']).values, { list: true });
+    refuses(
+      ['inspect', '-t', '2'],
+      frame('inspect [OPTIONS] COMMAND [ARGUMENT]...', ' inspect', "Missing argument 'COMMAND'."),
+    );
+  });
+
   it("Celery's commands that do not exist here yet are named as such", () => {
-    for (const name of ['beat', 'inspect', 'control', 'status', 'multi', 'events', 'graph']) {
+    for (const name of ['beat', 'multi', 'events', 'graph']) {
       refuses([name, '--any'], globalFrame(`The command '${name}' is not in tscelery yet.`));
     }
   });

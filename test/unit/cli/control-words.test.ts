@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { argumentsOf, commandList, commandNamed } from '../../../src/cli/control-words.ts';
+import { UsageError } from '../../../src/cli/parsing/command-error.ts';
+import type { ControlCommand } from '../../../src/control/commands.ts';
+import { CommandRegistry } from '../../../src/control/registry.ts';
+import { flag, number, text } from '../../../src/control/words.ts';
+
+const commands = new CommandRegistry();
+commands.add(
+  {
+    name: 'greet',
+    kind: 'inspect',
+    args: { name: { kind: text }, times: { kind: number }, loud: { kind: flag } },
+    rest: 'others',
+    signature: '[name] [times] [loud] [others...]',
+    help: 'Say hello.',
+  },
+  () => 'hello',
+);
+
+const named = (kind: ControlCommand['kind'], name: string) => commandNamed(commands, kind, name);
+const args = (kind: ControlCommand['kind'], name: string, ...words: readonly string[]) =>
+  argumentsOf(named(kind, name), words);
+
+function refuses(run: () => unknown, message: string): void {
+  assert.throws(run, (error: Error) => {
+    assert.ok(error instanceof UsageError);
+    assert.equal(error.message, message);
+    return true;
+  });
+}
+
+describe('words of inspect and control', () => {
+  it('become arguments in their order, of the kind that the command wants', () => {
+    assert.deepEqual(args('control', 'rate_limit', 'proj.add', '10/m'), {
+      task_name: 'proj.add',
+      rate_limit: '10/m',
+    });
+    assert.deepEqual(args('control', 'time_limit', 'proj.add', '1.5'), {
+      task_name: 'proj.add',
+      soft: 1.5,
+    });
+    assert.deepEqual(args('control', 'pool_grow'), {});
+    assert.deepEqual(args('control', 'pool_grow', '3'), { n: 3 });
+    assert.deepEqual(args('inspect', 'conf', 'yes'), { with_defaults: true });
+  });
+
+  it('that are left over are a list, also when there are none', () => {
+    assert.deepEqual(args('control', 'revoke'), { task_id: [] });
+    assert.deepEqual(args('control', 'terminate', 'KILL', 'a', 'b'), {
+      signal: 'KILL',
+      task_id: ['a', 'b'],
+    });
+    assert.deepEqual(args('inspect', 'greet', 'bob', '2', 'off', 'ann'), {
+      name: 'bob',
+      times: 2,
+      loud: false,
+      others: ['ann'],
+    });
+    assert.deepEqual(args('inspect', 'greet'), { others: [] });
+  });
+
+  it('that are too many or too few are told what the command takes', () => {
+    const growth = "Command 'pool_grow' takes arguments: [N=1]";
+    refuses(() => args('control', 'pool_grow', '1', '2'), growth);
+    refuses(() => args('inspect', 'ping', 'x'), "Command 'ping' takes no arguments");
+    refuses(
+      () => args('control', 'cancel_consumer'),
+      "Command 'cancel_consumer' takes arguments: <queue>",
+    );
+  });
+
+  it('that cannot be read are named with their argument', () => {
+    refuses(
+      () => args('control', 'pool_grow', 'abc'),
+      "Invalid value for 'n' of pool_grow: 'abc' is not a whole number.",
+    );
+    refuses(
+      () => args('inspect', 'conf', 'maybe'),
+      "Invalid value for 'with_defaults' of conf: 'maybe' is not true or false.",
+    );
+  });
+
+  it('name a command of their kind, else the nearest one is named', () => {
+    assert.equal(named('inspect', 'greet').help, 'Say hello.');
+    const available = (kind: ControlCommand['kind']) =>
+      commands
+        .offered(kind)
+        .map(({ name }) => name)
+        .sort()
+        .join(', ');
+    const inspects = `not recognized. Available inspect commands: ${available('inspect')}`;
+    refuses(() => named('inspect', 'zzzzzzz'), `Command zzzzzzz ${inspects}`);
+    refuses(() => named('inspect', 'gret'), `Command gret ${inspects}\nDid you mean "greet"?`);
+    refuses(
+      () => named('inspect', 'dump_active'),
+      `Command dump_active ${inspects}\nDid you mean "active"?`,
+    );
+    refuses(
+      () => named('inspect', 'revoke'),
+      `Command revoke ${inspects}\nIt belongs to control: tscelery control revoke`,
+    );
+    refuses(
+      () => named('control', 'greet'),
+      `Command greet not recognized. Available control commands: ${available('control')}\n` +
+        'It belongs to inspect: tscelery inspect greet',
+    );
+  });
+
+  it('are listed in two columns, long ones above their help', () => {
+    const [title, ...lines] = commandList(commands, 'inspect').trimEnd().split('\n');
+
+    assert.equal(title, 'Inspect Commands:');
+    assert.equal(
+      lines[0],
+      '  ping                           Ask the nodes whether they are there.',
+    );
+    assert.deepEqual(lines.slice(-2), [
+      '  greet [name] [times] [loud] [others...]',
+      '                                 Say hello.',
+    ]);
+    assert.match(commandList(commands, 'control'), /^Control Commands:\n {2}revoke \[id1/);
+  });
+});
