@@ -1,4 +1,5 @@
 /** Commands that look at the worker's process: counters, memory, what a bug report needs. */
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeHeapSnapshot } from 'node:v8';
@@ -40,11 +41,11 @@ export const PROCESS_HANDLERS = {
   },
 
   /** A heap snapshot for the debugger of a browser: no graph of one type, but everything there is. */
-  objgraph: () => ({
-    filename: writeHeapSnapshot(
-      join(tmpdir(), `tscelery-${process.pid}-${Date.now()}.heapsnapshot`),
-    ),
-  }),
+  objgraph() {
+    // it holds passwords: the folder is for this user alone
+    const folder = mkdtempSync(join(tmpdir(), `tscelery-${process.pid}-`));
+    return { filename: writeHeapSnapshot(join(folder, 'worker.heapsnapshot')) };
+  },
 } satisfies Record<string, Handler>;
 
 function takeSample(): string {
