@@ -1,5 +1,5 @@
 /**
- * docs/settings.md and docs/errors.md are generated: `--write` writes them, without it they
+ * docs/settings.md, docs/errors.md and parts of other pages are generated: `--write` writes them, without it they
  * are compared with what they should be. Also looks whether settings marked as used are.
  */
 
@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import type { Setting } from '../src/app/settings/tables/setting.ts';
 import { SETTING_AREAS, SETTING_NAMES, SETTINGS } from '../src/app/settings/tables/table.ts';
+import { CONTROL_COMMANDS, type ControlCommand } from '../src/control/commands.ts';
 import { WORKER_REASONS } from '../src/wire/messages/dead-letter.ts';
 import { levelsTables } from './check-imports.ts';
 
@@ -257,14 +258,25 @@ function deathProblems(): string[] {
   );
 }
 
-/** The page as it is, with the tables of levels as `check-imports` has them. */
-function internalsPage(): string {
-  const page = readFileSync(join(ROOT, 'docs/internals.md'), 'utf8');
+/** A page as it is, with `content` between the mark that begins with `name:` and the one that ends it. */
+function withPart(file: string, name: string, content: string): string {
+  const page = readFileSync(join(ROOT, file), 'utf8');
   const [start, end] = [
-    page.indexOf('-->\n', page.indexOf('<!-- levels:')) + 4,
-    page.indexOf('<!-- end of levels'),
+    page.indexOf('-->\n', page.indexOf(`<!-- ${name}:`)) + 4,
+    page.indexOf(`<!-- end of ${name}`),
   ];
-  return `${page.slice(0, start)}\n${levelsTables()}\n${page.slice(end)}`;
+  return `${page.slice(0, start)}\n${content}\n${page.slice(end)}`;
+}
+
+function commandTables(): string {
+  return [commandTable('inspect'), commandTable('control')].join('\n');
+}
+
+function commandTable(kind: ControlCommand['kind']): string {
+  const rows = CONTROL_COMMANDS.filter(row => row.kind === kind && !row.isHidden).map(
+    ({ name, signature, help }) => [`\`${`${name} ${signature}`.trimEnd()}\``, help],
+  );
+  return `${table([`\`${kind}\``, 'What it does'], rows)}\n`;
 }
 
 function main(write: boolean): string[] {
@@ -272,7 +284,8 @@ function main(write: boolean): string[] {
   const pages = {
     'docs/settings.md': settingsPage(),
     'docs/errors.md': errorsPage(errors),
-    'docs/internals.md': internalsPage(),
+    'docs/internals.md': withPart('docs/internals.md', 'levels', levelsTables()),
+    'docs/control.md': withPart('docs/control.md', 'commands', commandTables()),
   };
   const problems = [
     ...errorProblems(errors),

@@ -18,7 +18,9 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGES = [
   ...['application', 'tasks', 'calling', 'routing'],
   ...['from-celery', 'from-bullmq', 'web-server'],
-].map(name => `docs/user-guide/${name}.md`);
+]
+  .map(name => `docs/user-guide/${name}.md`)
+  .concat('docs/control.md');
 /** Pages with tests, and how many. */
 const TESTS = [
   ['docs/testing.md', 4],

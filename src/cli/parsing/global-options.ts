@@ -51,7 +51,7 @@ export const GLOBAL_OPTIONS = {
     flags: ['-q', '--quiet'],
     type: flag,
     section,
-    help: 'No banner.',
+    help: 'No banner; of replies neither arrows nor their number.',
   },
 } as const satisfies Options;
 
