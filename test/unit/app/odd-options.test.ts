@@ -60,6 +60,7 @@ describe('remote control', () => {
     await assertRefused([
       [() => control.ping({ timeot: 1 }), /Did you mean "timeout"/],
       [() => control.ping({ timeout: Number.NaN }), /timeout must be a number of seconds/],
+      [() => control.ping({ onReply: 'print' }), /onReply must be a function, got 'print'/],
       [() => control.ping({ destination: 'w1' }), /must be a list of node names, got 'w1'/],
       [() => control.call(5), /The command must be a text that is not empty, got 5/],
       [() => control.call('stats', 5), /The arguments of "stats" must be an object, got 5/],

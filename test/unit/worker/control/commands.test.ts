@@ -67,6 +67,24 @@ describe('a command', () => {
     }
   });
 
+  it('has its replies shown one by one; what shows them may fail, for its caller', async t => {
+    const { app, ask } = await setup(t);
+    const shown: unknown[] = [];
+
+    const replies = await app.control.ping({ limit: 1, onReply: reply => shown.push(reply) });
+
+    assert.deepEqual(shown, [{ node: NODE, value: { ok: 'pong' } }]);
+    assert.deepEqual(replies, shown);
+    const onReply = () => {
+      throw new RangeError('cannot show it');
+    };
+    await assert.rejects(app.control.inspect({ onReply }).ping(), {
+      name: 'RangeError',
+      message: 'cannot show it',
+    });
+    assert.deepEqual(await ask('ping'), { ok: 'pong' });
+  });
+
   it('is heard under its older name', async t => {
     const { ask } = await setup(t);
 
