@@ -138,7 +138,6 @@ describe('wrong command line', () => {
   const notYet: [string[], string][] = [
     [['worker', '--autoscale=3,1'], '--autoscale'],
     [['worker', '-EB'], '-E'],
-    [['worker', '-c', '2', '--statedb', 'x'], '--statedb'],
     [['--loader', 'x', 'worker'], '--loader'],
     [['shell', '--ipython'], '--ipython'],
   ];
