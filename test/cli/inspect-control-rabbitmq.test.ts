@@ -3,15 +3,15 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '../support/cli.ts';
-import { rabbitmqSurroundings } from '../support/rabbitmq.ts';
+import { rabbitmqNodeSurroundings } from '../support/rabbitmq.ts';
 import { withWorker } from '../support/worker.ts';
 
 const APP = fileURLToPath(new URL('../fixtures/control-app.ts', import.meta.url));
 
 describe('inspect, control and status on RabbitMQ', () => {
-  let surroundings: Awaited<ReturnType<typeof rabbitmqSurroundings>>;
+  let surroundings: Awaited<ReturnType<typeof rabbitmqNodeSurroundings>>;
   before(async () => {
-    surroundings = await rabbitmqSurroundings();
+    surroundings = await rabbitmqNodeSurroundings();
   });
   after(() => surroundings.stop());
 

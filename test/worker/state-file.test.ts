@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { rabbitmqWithRpc } from '../support/rpc-brokers.ts';
+import { sharedRabbitmqWithRpc } from '../support/rpc-brokers.ts';
 import { redisSurroundings, type Surroundings, withWorker } from '../support/worker.ts';
 
 for (const { broker, surround } of [
   { broker: 'Redis', surround: redisSurroundings },
-  { broker: 'RabbitMQ', surround: rabbitmqWithRpc },
+  { broker: 'RabbitMQ', surround: sharedRabbitmqWithRpc },
 ]) {
   describe(`revoked tasks on ${broker}`, () => {
     let surroundings: Surroundings;
