@@ -47,14 +47,14 @@ function urlOf(specifier, parent = '') {
 export function load(url, context, nextLoad) {
   if (!isTypeScript(url)) return nextLoad(url, context);
   const path = fileURLToPath(url);
-  const text = readFileSync(path, 'utf8');
   // a program that a test wrote would never be seen again
-  const source = isOurs(url) ? cached(path, text) : compile(path, text);
+  const source = isOurs(url) ? cachedFile(path) : compile(path, readFileSync(path, 'utf8'));
   return { format: 'module', source, shortCircuit: true };
 }
 
 /** One file of the cache for each of ours, with the hash of what it was made of in front. */
-function cached(path, text) {
+export function cachedFile(path) {
+  const text = readFileSync(path, 'utf8');
   const name = path.slice(fileURLToPath(ROOT).length).replaceAll(/[\\/]/g, '%');
   const file = join(CACHE, `${name}.js`);
   const hash = createHash('sha1').update(COMPILER).update(text).digest('hex');
