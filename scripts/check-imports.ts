@@ -27,7 +27,7 @@ const LEVELS: readonly Level[] = [
     rooms: ['execute', 'events', 'control'],
     words:
       'runs one task: a pipeline that gets everything it needs as arguments; ' +
-      'the client side of remote control',
+      'events: sent, heard, and what follows from them; the client side of remote control',
   },
   {
     rooms: ['app'],

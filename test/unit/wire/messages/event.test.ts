@@ -37,7 +37,10 @@ function message(body: unknown) {
 
 /** The event that we would send at that moment. */
 function ours({ type, ...given }: Event): Event {
-  const { hostname, utcoffset, pid, clock, timestamp, ...fields } = given as Record<string, never>;
+  const { hostname, utcoffset, pid, clock, timestamp, ...fields } = given as unknown as Record<
+    string,
+    never
+  >;
   const stamp: EventStamp = { hostname, utcoffset, pid, clock, timestamp } as never;
   const id = String(fields.uuid);
   const headers = {

@@ -1,0 +1,157 @@
+import type { LamportClock } from '../base/lamport.ts';
+import { checkArgument, map, name as nonEmpty } from '../base/option-kinds.ts';
+import type { Clock } from '../base/time/clock.ts';
+import type { Transport } from '../messaging/contract.ts';
+import {
+  buildEventMessage,
+  type Event,
+  type EventStamp,
+  eventGroup,
+  eventOf,
+  eventRoutingKey,
+  TASK_BATCH,
+  utcOffset,
+} from '../wire/messages/event.ts';
+import { eventExchange } from './entities.ts';
+import { Outbox } from './outbox.ts';
+
+/** Events of one list, as in Celery. */
+const MOST_IN_BATCH = 24;
+/** Seconds for which the offset of the time zone counts as known. */
+const OFFSET_AGE = 60;
+/** Seconds for the last events when a dispatcher is closed. */
+const LAST_EVENTS = 1;
+
+export interface EventDispatcherOptions {
+  /** Node name of who tells. */
+  readonly hostname: string;
+  /** Groups that are sent: `worker`, `task` or others; undefined is all. */
+  readonly groups?: readonly string[] | undefined;
+  /** `event_exchange` */
+  readonly exchange: string;
+  /** `event_serializer` */
+  readonly serializer: string;
+  readonly lamport: LamportClock;
+  readonly clock: Clock;
+  transport(): Promise<Transport>;
+  warn(text: string): void;
+}
+
+/**
+ * Sends events. Whatever the broker does, nothing here throws for it, and nobody waits: events
+ * wait while it is away, up to 10 000 of them, and are lost beyond that, with a warning once a
+ * minute. Celery: `EventDispatcher`.
+ */
+export class EventDispatcher {
+  readonly hostname: string;
+  readonly #options: EventDispatcherOptions;
+  readonly #outbox: Outbox;
+  /** Undefined is all. */
+  readonly #groups: Set<string> | undefined;
+  #batch: Event[] = [];
+  #isFlushDue = false;
+  #offset = 0;
+  #offsetAt = Number.NEGATIVE_INFINITY;
+
+  /** @internal */
+  constructor(options: EventDispatcherOptions) {
+    const { clock, groups, hostname, transport, warn } = options;
+    this.hostname = hostname;
+    this.#options = options;
+    this.#groups = groups && new Set(groups);
+    this.#outbox = new Outbox({
+      clock,
+      warn,
+      publish: async (message, routingKey) => {
+        const broker = await transport();
+        const exchange = eventExchange(options.exchange, broker.name);
+        await broker.publish(message, { exchange, routingKey });
+      },
+    });
+  }
+
+  /** Whether events of this group are sent. */
+  sends(group: string): boolean {
+    return this.#groups === undefined || this.#groups.has(group);
+  }
+
+  /** Send events of this group too. Returns whether that is new. */
+  enable(group: string): boolean {
+    if (this.sends(group)) return false;
+    this.#groups?.add(group);
+    return true;
+  }
+
+  /** Send none of this group. Returns whether that is new. */
+  disable(group: string): boolean {
+    return this.#groups?.delete(group) ?? false;
+  }
+
+  /**
+   * Send one event, if those of its group are sent.
+   *
+   * @param type `group-what`; what State knows about are `task-…` and `worker-…`
+   * @param fields of it, besides those that every event has: values of the serializer
+   * @throws TypeError for a type or fields that are none, EncodeError for a value that cannot be written
+   */
+  send(type: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    checkArgument(type, nonEmpty, 'The type of an event');
+    checkArgument(fields, map, 'The fields of an event');
+    if (this.sends(eventGroup(type))) this.sendEvent(eventOf(type, this.stamp(), fields));
+  }
+
+  /** @internal One that stands already. @throws EncodeError */
+  sendEvent(event: Event): void {
+    this.#outbox.put(buildEventMessage(event, this.#options), eventRoutingKey(event.type), 1);
+  }
+
+  /** @internal Who tells, and when: now. Ticks the logical clock. */
+  stamp(): EventStamp {
+    const { clock, hostname, lamport } = this.#options;
+    const timestamp = clock.now();
+    if (timestamp - this.#offsetAt > OFFSET_AGE) {
+      this.#offset = utcOffset(new Date().getTimezoneOffset());
+      this.#offsetAt = timestamp;
+    }
+    const utcoffset = this.#offset;
+    return { hostname, utcoffset, pid: process.pid, clock: lamport.tick(), timestamp };
+  }
+
+  /** @internal Send it together with others of this turn of the event loop. */
+  collect(event: Event): void {
+    this.#batch.push(event);
+    if (this.#batch.length >= MOST_IN_BATCH) this.#flush();
+    else if (!this.#isFlushDue) {
+      this.#isFlushDue = true;
+      setImmediate(() => {
+        this.#isFlushDue = false;
+        this.#flush();
+      });
+    }
+  }
+
+  /** The broker can be reached again: what waits is sent now. */
+  resume(): void {
+    this.#outbox.resume();
+  }
+
+  /** Resolves when the broker has what was sent, or after so many seconds. */
+  async flush(seconds = LAST_EVENTS): Promise<void> {
+    this.#flush();
+    await this.#outbox.drained(seconds);
+  }
+
+  /** `flush`, and forget what the broker has not taken then. Idempotent. */
+  async close(): Promise<void> {
+    await this.flush();
+    this.#outbox.clear();
+  }
+
+  #flush(): void {
+    const batch = this.#batch;
+    if (batch.length === 0) return;
+    this.#batch = [];
+    const message = buildEventMessage(batch, this.#options);
+    this.#outbox.put(message, eventRoutingKey(TASK_BATCH), batch.length);
+  }
+}
