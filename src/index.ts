@@ -3,6 +3,7 @@ import { provideWorkers } from './app/app-worker.ts';
 
 export { Celery, type CeleryOptions, type TaskRegistry } from './app/app.ts';
 export { AppWorker } from './app/app-worker.ts';
+export type { DispatcherOptions, Events } from './app/events.ts';
 export { AppNotFound, ModuleLoadError } from './app/loading/errors.ts';
 export type { Priority, PriorityName } from './app/options/priority-names.ts';
 export type {
@@ -94,6 +95,17 @@ export {
   OperationalError,
   Unroutable,
 } from './drivers/errors.ts';
+export type { EventDispatcher } from './events/dispatcher.ts';
+export type {
+  CaptureOptions,
+  EventHandlers,
+  EventReceiver,
+  ReceivedEvent,
+  ReceiverOptions,
+} from './events/receiver.ts';
+export type { EventState, StateOptions, TaskQuery } from './events/state.ts';
+export type { EventTask } from './events/task-record.ts';
+export type { EventWorker } from './events/worker-record.ts';
 export { Ignore, MaxRetriesExceededError, Reject, Retry, TaskPredicate } from './execute/errors.ts';
 export type { TaskHandlers } from './execute/handlers.ts';
 export type { TaskLogger } from './execute/logs/task-logger.ts';

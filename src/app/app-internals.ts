@@ -1,4 +1,5 @@
 /** What an app is made of: for workers, commands and `tscelery/testing`, not for users. */
+import { hostname } from 'node:os';
 import type { ResultBackend } from '../backends/contract.ts';
 import { LamportClock } from '../base/lamport.ts';
 import { saferepr } from '../base/text/saferepr.ts';
@@ -7,10 +8,13 @@ import { Control } from '../control/control.ts';
 import { Mailbox } from '../control/mailbox.ts';
 import { CommandRegistry } from '../control/registry.ts';
 import { WaitingMessages } from '../control/waiting.ts';
+import { EventDispatcher } from '../events/dispatcher.ts';
+import type { ReceiverHost } from '../events/receiver.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
 import { Apply } from './apply.ts';
+import { type DispatcherOptions, Events } from './events.ts';
 import type { WorkerNode } from './execution-ports.ts';
 import type { TaskBaseClass } from './options/task-options.ts';
 import { Connections } from './publishing/connections.ts';
@@ -27,6 +31,9 @@ import { Registry } from './tasks/registry.ts';
 
 /** Key of an app's `AppInternals`; the same in every copy of the package, as the brand is. */
 export const INTERNALS = Symbol.for('tscelery.internals');
+
+/** Node name of what is no worker, as Celery gives it. */
+const CLIENT_NODE = `gen${process.pid}@${hostname()}`;
 
 export interface AppParts {
   readonly main: string;
@@ -47,15 +54,21 @@ export class AppInternals {
   readonly registry: Registry;
   readonly apply: Apply;
   readonly control: Control;
+  readonly events: Events;
   readonly commands: CommandRegistry;
   readonly lamport: LamportClock;
   readonly #connections: Connections;
   readonly #publisher: Publisher;
   readonly #origin: AppInternals | undefined;
+  readonly #clock: () => Clock;
+  readonly #dispatchers = new Set<EventDispatcher>();
+  /** Those of our own, by node name. */
+  readonly #ownDispatchers = new Map<string, EventDispatcher>();
   #queues: Queues | undefined;
 
   constructor({ main, settings, taskBase, clock, origin }: AppParts) {
     this.#origin = origin;
+    this.#clock = clock;
     this.conf = origin ? origin.conf.derive(settings, 'app.worker') : new Settings(settings);
     this.errors = origin?.errors ?? new KnownErrors();
     this.signals = origin?.signals ?? createSignals(warnOfReceiver);
@@ -66,6 +79,10 @@ export class AppInternals {
     this.commands = origin?.commands ?? new CommandRegistry();
     this.lamport = origin?.lamport ?? new LamportClock();
     this.control = this.#createControl();
+    this.events = new Events({
+      receiver: () => this.#receiverHost(),
+      dispatcher: options => this.#createDispatcher(options),
+    });
     this.apply = this.#createApply(clock);
     this.registry = origin
       ? origin.registry.derive(this.conf, this.apply)
@@ -80,6 +97,7 @@ export class AppInternals {
       queues: () => this.queues,
       transport: () => this.transport(),
       expectReply: () => this.#connections.expectReply(),
+      events: () => this.dispatcher(CLIENT_NODE),
       closing: () => this.#connections.closing,
       clock,
       localTime: this.localTime,
@@ -107,6 +125,7 @@ export class AppInternals {
       definition: name => this.registry.tasks.get(name)?.definition,
       loading: () => (this.configuration.isLoaded ? undefined : this.configuration.load({})),
       backend: () => this.backend(),
+      events: hostname => this.dispatcher(hostname),
       closing: () => this.#connections.closing,
       decodeError: (data, traceback) => this.errorOf(data, traceback),
     });
@@ -181,9 +200,61 @@ export class AppInternals {
       checkNamedOptions(name, definition.resolved);
   }
 
-  close(): Promise<void> {
+  /** For events of this node: of a worker, in whose children too, or of a client. */
+  dispatcher(hostname: string): EventDispatcher {
+    let dispatcher = this.#ownDispatchers.get(hostname);
+    if (!dispatcher) {
+      dispatcher = this.#createDispatcher({ hostname });
+      this.#ownDispatchers.set(hostname, dispatcher);
+    }
+    return dispatcher;
+  }
+
+  #createDispatcher({ hostname = CLIENT_NODE, groups }: DispatcherOptions): EventDispatcher {
+    const { conf } = this;
+    const dispatcher = new EventDispatcher({
+      hostname,
+      groups,
+      exchange: conf.get('event_exchange'),
+      serializer: conf.get('event_serializer'),
+      lamport: this.lamport,
+      clock: this.#clock(),
+      transport: () => this.transport(),
+      onClose: () => this.#dispatchers.delete(dispatcher),
+      warn,
+    });
+    this.#dispatchers.add(dispatcher);
+    return dispatcher;
+  }
+
+  #receiverHost(): ReceiverHost {
+    const { conf } = this;
+    return {
+      exchange: conf.get('event_exchange'),
+      queue: {
+        prefix: conf.get('event_queue_prefix'),
+        ttl: conf.get('event_queue_ttl'),
+        expires: conf.get('event_queue_expires'),
+        exclusive: conf.get('event_queue_exclusive'),
+        durable: conf.get('event_queue_durable'),
+      },
+      accept: acceptedContentTypes(['json', conf.get('event_serializer')]),
+      lamport: this.lamport,
+      clock: this.#clock(),
+      open: () => this.openTransport('read'),
+      wakeWorkers: () => this.control.broadcast('heartbeat'),
+      closing: () => this.#connections.closing,
+      warn,
+    };
+  }
+
+  async close(): Promise<void> {
     this.#origin?.registry.forget(this.registry);
-    return this.#connections.close();
+    this.#ownDispatchers.clear();
+    if (this.#dispatchers.size > 0) {
+      await Promise.all([...this.#dispatchers].map(dispatcher => dispatcher.close()));
+    }
+    await this.#connections.close();
   }
 }
 

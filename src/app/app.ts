@@ -23,6 +23,7 @@ import {
   checkTaskName,
 } from './app-options.ts';
 import { AppWorker } from './app-worker.ts';
+import type { Events } from './events.ts';
 import { discoverTasks } from './loading/autodiscover.ts';
 import { APP_BRAND } from './loading/brand.ts';
 import { loadModule } from './loading/load-module.ts';
@@ -88,6 +89,8 @@ export class Celery {
   clock: Clock = systemClock;
   /** Commands to running workers and to queues. */
   readonly control: Control;
+  /** What workers and clients tell about themselves and their tasks. */
+  readonly events: Events;
   /** @internal */
   readonly [INTERNALS]: AppInternals;
   readonly #discoveries: (() => Promise<void>)[] = [];
@@ -121,6 +124,7 @@ export class Celery {
     this.conf = internals.conf;
     this.signals = internals.signals;
     this.control = internals.control;
+    this.events = internals.events;
   }
 
   /**

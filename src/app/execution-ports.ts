@@ -7,6 +7,7 @@ import type { ResultBackend } from '../backends/contract.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { SignatureRoute } from '../canvas/signature.ts';
+import type { EventDispatcher } from '../events/dispatcher.ts';
 import type { Errback, ExecutionPorts } from '../execute/ports.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
 import type { TaskCall } from '../wire/messages/task-message.ts';
@@ -26,6 +27,8 @@ export interface ExecutionPortsHost {
   clock(): Clock;
   readonly localTime: LocalTime;
   backend(): Promise<ResultBackend>;
+  /** For events of this node. */
+  events(hostname: string): EventDispatcher;
   /** The task of that name, if it is known here. */
   definition(name: string): TaskDefinition | undefined;
 }
@@ -52,6 +55,7 @@ export class AppExecutionPorts {
       ...node,
       store: (meta, replyTo) => backend.store(meta, replyTo),
       publish: (call, route) => this.#publish(call, route),
+      sendEvent: (type, fields) => this.#host.events(node.hostname).send(type, fields),
       storesResults: backend.name !== 'disabled',
     };
   }

@@ -13,6 +13,7 @@ import {
   name,
   names,
   oneOf,
+  seconds,
   wait,
 } from '../base/option-kinds.ts';
 import type { SettingName, SettingValues } from './settings/tables/table.ts';
@@ -24,6 +25,7 @@ export const WORKER_SETTINGS = {
   statedb: 'worker_state_db',
   disablePrefetch: 'worker_disable_prefetch',
   prefetchMultiplier: 'worker_prefetch_multiplier',
+  taskEvents: 'worker_send_task_events',
   concurrency: 'worker_concurrency',
   pool: 'worker_pool',
   slots: 'worker_child_slots',
@@ -47,6 +49,10 @@ export interface WorkerOptions extends SettingOptions {
   readonly optimization?: 'default' | 'fair';
   /** Do not ask other workers at start which tasks are revoked. */
   readonly withoutMingle?: boolean;
+  /** Seconds between two heartbeats in events; default 2. */
+  readonly heartbeatInterval?: number;
+  /** Tell nothing in events of the worker itself. */
+  readonly withoutHeartbeat?: boolean;
   /** Modules to import at the start. */
   readonly include?: readonly string[];
   /** Delete all waiting messages of the queues first. */
@@ -69,6 +75,8 @@ const OTHERS: Kinds<Omit<WorkerOptions, keyof SettingOptions>> = {
   hostname: name,
   optimization: oneOf('default', 'fair'),
   withoutMingle: flag,
+  heartbeatInterval: seconds,
+  withoutHeartbeat: flag,
   include: names,
   purge: flag,
   loglevel: {
@@ -100,6 +108,17 @@ export function workerSettings(options: WorkerOptions): Record<string, unknown> 
     ([name, setting]) => [setting, options[name as keyof SettingOptions]] as const,
   );
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
+/** How often the worker tells of itself. */
+export function heartbeat({
+  heartbeatInterval,
+  withoutHeartbeat,
+}: Pick<WorkerOptions, 'heartbeatInterval' | 'withoutHeartbeat'>): {
+  heartbeatInterval?: number | null;
+} {
+  if (withoutHeartbeat) return { heartbeatInterval: null };
+  return heartbeatInterval === undefined ? {} : { heartbeatInterval };
 }
 
 export interface StopOptions {

@@ -167,6 +167,9 @@ const CONTROL: Readonly<Record<string, Row>> = {
     help: 'Replace the children of the pool, which load the code anew.',
     more: ['modules', 'reload', 'reloader', '*'],
   },
+  enable_events: { help: 'Tell in events what becomes of tasks.' },
+  disable_events: { help: 'Tell nothing of tasks in events any more.' },
+  heartbeat: { help: 'Send a heartbeat event now.' },
   shutdown: {
     help: 'Stop, when what runs has ended.',
     more: ['msg', '*'],

@@ -151,6 +151,24 @@ export class Control {
     return this.#send('pool_restart', {}, options);
   }
 
+  /** Have workers tell in events what becomes of tasks, as with `-E`. */
+  async enableEvents(options: SendOptions = {}): Promise<ControlReply[]> {
+    checkSend('enable_events', {}, options);
+    return this.#send('enable_events', {}, options);
+  }
+
+  /** Have workers tell nothing of tasks in events any more. */
+  async disableEvents(options: SendOptions = {}): Promise<ControlReply[]> {
+    checkSend('disable_events', {}, options);
+    return this.#send('disable_events', {}, options);
+  }
+
+  /** Have workers send a heartbeat event now. */
+  async heartbeat(options: SendOptions = {}): Promise<ControlReply[]> {
+    checkSend('heartbeat', {}, options);
+    return this.#send('heartbeat', {}, options);
+  }
+
   /** Stop the workers, when what runs has ended. Nobody answers. */
   async shutdown(options: RequestOptions = {}): Promise<void> {
     return this.broadcast('shutdown', {}, options);

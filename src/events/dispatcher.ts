@@ -1,6 +1,6 @@
 import type { LamportClock } from '../base/lamport.ts';
 import { checkArgument, map, name as nonEmpty } from '../base/option-kinds.ts';
-import type { Clock } from '../base/time/clock.ts';
+import { type Clock, systemClock } from '../base/time/clock.ts';
 import type { Transport } from '../messaging/contract.ts';
 import {
   buildEventMessage,
@@ -32,8 +32,12 @@ export interface EventDispatcherOptions {
   /** `event_serializer` */
   readonly serializer: string;
   readonly lamport: LamportClock;
+  /** For the times that events tell. */
   readonly clock: Clock;
+  /** For waits, which are about what really happens. */
+  readonly timers?: Clock;
   transport(): Promise<Transport>;
+  onClose?(): void;
   warn(text: string): void;
 }
 
@@ -55,12 +59,12 @@ export class EventDispatcher {
 
   /** @internal */
   constructor(options: EventDispatcherOptions) {
-    const { clock, groups, hostname, transport, warn } = options;
+    const { groups, hostname, timers = systemClock, transport, warn } = options;
     this.hostname = hostname;
     this.#options = options;
     this.#groups = groups && new Set(groups);
     this.#outbox = new Outbox({
-      clock,
+      clock: timers,
       warn,
       publish: async (message, routingKey) => {
         const broker = await transport();
@@ -142,9 +146,10 @@ export class EventDispatcher {
   }
 
   /** `flush`, and forget what the broker has not taken then. Idempotent. */
-  async close(): Promise<void> {
-    await this.flush();
-    this.#outbox.clear();
+  async close(seconds = LAST_EVENTS): Promise<void> {
+    await this.flush(seconds);
+    this.#outbox.close();
+    this.#options.onClose?.();
   }
 
   #flush(): void {

@@ -43,6 +43,7 @@ export class Outbox {
   #characters = 0;
   #pause: Timer | undefined;
   #isRefused = false;
+  #isClosed = false;
   #lastRefusal: string | undefined;
   #lost = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -54,6 +55,7 @@ export class Outbox {
 
   /** @param count events in the message */
   put(message: Message, routingKey: string, count: number): void {
+    if (this.#isClosed) return;
     const size = message.body.length;
     const isFull = this.#events + count > MOST_EVENTS || this.#characters + size > MOST_CHARACTERS;
     if (this.#isRefused || isFull) {
@@ -84,9 +86,14 @@ export class Outbox {
     this.#empty = undefined;
   }
 
-  /** Forget what waits. */
-  clear(): void {
+  /** Forget what waits, and take nothing any more. */
+  close(): void {
+    this.#isClosed = true;
     this.#pause?.cancel();
+    this.#forgetAll();
+  }
+
+  #forgetAll(): void {
     this.#waiting.clear();
     this.#again = [];
     this.#events = 0;
@@ -116,13 +123,14 @@ export class Outbox {
   }
 
   #failed(parcel: Parcel, error: Error & { recoverable?: boolean }): void {
+    if (this.#isClosed) return;
     if (error.recoverable) {
       this.#again.push(parcel);
       this.#wait(PAUSE);
       return;
     }
     // whatever comes after it would be refused, too
-    this.clear();
+    this.#forgetAll();
     this.#isRefused = true;
     this.#wait(REFUSED_PAUSE);
     // the same words once

@@ -27,6 +27,17 @@ export interface TaskReply {
   readonly requeue?: boolean;
   /** Only for `failure` and `reject`: what went wrong, shortened. */
   readonly error?: string;
+  /** Only for a worker that sends events. */
+  readonly texts?: ReplyTexts;
   /** Only for `failure`: the message itself cannot be read, the task's code was not called. */
   readonly problem?: 'undecodable' | 'invalid' | 'disallowed';
+}
+
+/** What came out of a run, as people read it. */
+export interface ReplyTexts {
+  /** Of `success`, in Python's notation, shortened. */
+  readonly result?: string;
+  /** Of `failure` and `retry`: the error in Python's notation, shortened. */
+  readonly exception?: string;
+  readonly traceback?: string;
 }

@@ -20,6 +20,8 @@ export interface ExecutionPorts {
   store(meta: ResultMeta, replyTo?: string | null): Promise<void>;
   /** Publish a message: a retry, a callback, the next step of a chain. Resolves when the broker has it. */
   publish(call: TaskCall, route: SignatureRoute): Promise<void>;
+  /** Send an event in the name of the node; undefined where nobody could hear it. */
+  sendEvent?(type: string, fields: Readonly<Record<string, unknown>>): void;
   newId(): string;
   readonly clock: Clock;
   /** In which times are written, and those without offset are read; undefined is UTC. */

@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Logger } from '../base/logger.ts';
-import { checkArgument, wait } from '../base/option-kinds.ts';
+import { checkArgument, map, name, wait } from '../base/option-kinds.ts';
 import { processWide } from '../base/process-wide.ts';
 import { argsRepr, saferepr } from '../base/text/saferepr.ts';
 import { sleep } from '../base/time/backoff.ts';
@@ -26,6 +26,7 @@ export interface ContextHost {
   readonly maxRetries: number | null;
   readonly defaultRetryDelay: number;
   updateState(update: StateUpdate): Promise<void>;
+  sendEvent?(type: string, fields: Readonly<Record<string, unknown>>): void;
   /** The task has waited for long for the result of `taskId`; undefined when that is over. */
   waits?(taskId: string | undefined): void;
   /** The task whose code called this one like a function: it has the place. */
@@ -152,6 +153,20 @@ export class TaskContext {
   async updateState(update: StateUpdate): Promise<void> {
     checkStateUpdate(update);
     return this.#host.updateState(update);
+  }
+
+  /**
+   * Send an event about this task, for monitors that run now: nothing keeps it for others. Sent whether
+   * or not the worker sends events itself; nothing is waited for. Celery: `send_event`.
+   *
+   * @param type `task-…`, which a monitor's State shows as a state of the task
+   * @param fields besides `uuid`, the id of the task
+   * @throws TypeError for a type or fields that are none, EncodeError for a value that cannot be written
+   */
+  sendEvent(type: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    checkArgument(type, name, 'The type of an event');
+    checkArgument(fields, map, 'The fields of an event');
+    this.#host.sendEvent?.(type, { uuid: this.request.id, ...fields });
   }
 
   /**

@@ -5,6 +5,7 @@ import { INTERNALS } from '../app/app-internals.ts';
 import type { LamportClock } from '../base/lamport.ts';
 import type { Logger } from '../base/logger.ts';
 import { expandNodePath } from '../base/node-name.ts';
+import { EventDispatcher } from '../events/dispatcher.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
 import type { Queue } from '../messaging/entities.ts';
@@ -29,6 +30,7 @@ import { PrefetchControl } from './running/prefetch-control.ts';
 import { MOST_AHEAD_PER_CHILD } from './running/run-times.ts';
 import type { Stopping } from './running/stopping.ts';
 import { StateFile } from './state-file.ts';
+import { TaskEvents } from './task-events.ts';
 import type { WorkerState } from './worker-state.ts';
 
 /** What is known of a worker before it has parts. */
@@ -41,6 +43,8 @@ export interface Blueprint {
   readonly state: WorkerState;
   readonly stopping: Stopping;
   readonly pool: { readonly name: string; readonly concurrency: number };
+  /** Seconds between two heartbeats; null for none. */
+  readonly heartbeatInterval: number | null;
   /** `-O fair` */
   readonly fair: boolean;
   /** Whether it asks its neighbours what is revoked when it starts. */
@@ -68,6 +72,7 @@ export interface WorkerParts extends Omit<Blueprint, 'pool'> {
   readonly stateFile: StateFile | undefined;
   /** Undefined when they are off. */
   readonly rateLimits: RateLimits | undefined;
+  readonly events: EventDispatcher;
   /** That of the app. */
   readonly lamport: LamportClock;
 }
@@ -94,8 +99,9 @@ export async function assemble(
       if (isLate) dispatcher.pump();
     },
   });
+  const events = createEvents(blueprint, transport);
   const { dispatcher, admission, unwanted } = createIntake(
-    blueprint,
+    { ...blueprint, events },
     execution,
     policies,
     prefetch,
@@ -107,23 +113,43 @@ export async function assemble(
   return {
     ...blueprint,
     ...{ execution, transport, link, admission, dispatcher, pool, revoked, unwanted, deadLetters },
-    prefetch,
+    ...{ events, prefetch },
     stateFile: createStateFile(blueprint, revoked),
     rateLimits: policies.rateLimits,
     lamport: app[INTERNALS].lamport,
   };
 }
 
+type Told = Blueprint & Pick<WorkerParts, 'events'>;
+
+/** What is kept in a file for everybody on the machine gets events only when somebody asked for them. */
+function createEvents({ app, hostname, logger }: Blueprint, transport: Transport): EventDispatcher {
+  const { conf, clock } = app;
+  const sendsTasks = conf.get('worker_send_task_events');
+  const sendsOwn = sendsTasks || transport.name !== 'sqla+sqlite';
+  return new EventDispatcher({
+    hostname,
+    groups: [...(sendsOwn ? ['worker'] : []), ...(sendsTasks ? ['task'] : [])],
+    exchange: conf.get('event_exchange'),
+    serializer: conf.get('event_serializer'),
+    lamport: app[INTERNALS].lamport,
+    clock,
+    transport: async () => transport,
+    warn: text => logger.warning(text),
+  });
+}
+
 /** What stands between the broker's deliveries and the pool. */
 function createIntake(
-  blueprint: Blueprint,
+  blueprint: Told,
   execution: ExecutionPorts,
   policies: IntakePolicies,
   prefetch: PrefetchControl,
 ): { dispatcher: Dispatcher; admission: Admission; unwanted: Unwanted } {
   const { app, state } = blueprint;
   const { revoked, lostAcks } = policies;
-  const announcer = new Announcer(listenersOf(blueprint, policies));
+  const taskEvents = new TaskEvents(blueprint.events, policies.unknown === undefined);
+  const announcer = new Announcer([...listenersOf(blueprint, policies), taskEvents]);
   const refusals = new Refusals(execution, announcer, policies);
   const settle = (settled: Promise<unknown>) => refusals.settle(settled);
   const unwanted = new Unwanted(state, execution, { announcer, revoked, settle });
@@ -131,7 +157,8 @@ function createIntake(
     terminated: (request, signal) => unwanted.terminated(request, signal),
     onAckLost: (request, reply) => lostAcks.add(request, reply),
   });
-  const ports = { announcer, endings, unwanted };
+  const tells = (request: Request) => taskEvents.tells(request);
+  const ports = { announcer, endings, unwanted, tells };
   const dispatcher = createDispatcher(blueprint, execution, prefetch, ports);
   const admissionPorts = {
     tasks: app.tasks,
@@ -182,7 +209,12 @@ function createDispatcher(
   { fair, state }: Blueprint,
   execution: ExecutionPorts,
   prefetch: PrefetchControl,
-  ports: { announcer: Announcer; endings: Endings; unwanted: Unwanted },
+  ports: {
+    announcer: Announcer;
+    endings: Endings;
+    unwanted: Unwanted;
+    tells(request: Request): boolean;
+  },
 ): Dispatcher {
   const { onlyFree } = prefetch.options;
   return new Dispatcher(

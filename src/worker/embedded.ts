@@ -3,7 +3,7 @@
 import { type Celery, deriveApp } from '../app/app.ts';
 import { INTERNALS } from '../app/app-internals.ts';
 import type { WorkerEngine } from '../app/app-worker.ts';
-import { type WorkerOptions, workerSettings } from '../app/worker-options.ts';
+import { heartbeat, type WorkerOptions, workerSettings } from '../app/worker-options.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { levelNamed } from '../base/logger.ts';
 import { expandHostName, expandNodePath, nodeName } from '../base/node-name.ts';
@@ -38,6 +38,7 @@ export async function createWorker(origin: object, options: WorkerOptions): Prom
     logger,
     fair: options.optimization === 'fair',
     mingles: !options.withoutMingle,
+    ...heartbeat(options),
     ...(options.queues && { queues: options.queues }),
     ...(options.excludeQueues && { excludeQueues: options.excludeQueues }),
     child: {

@@ -20,6 +20,12 @@ export type RequestState =
   | 'active'
   | 'done';
 
+/** A message as it came, for a worker that sends events. */
+export interface TalkativePayload {
+  readonly raw: string;
+  readonly wantsTexts: true;
+}
+
 /**
  * A task may bring a class of its own (option `Request`) that overrides the `on…` methods;
  * they are called in the worker's own process and must not throw.
@@ -102,10 +108,15 @@ export class Request {
     return [hard ?? timeLimit ?? 0, soft ?? softTimeLimit ?? 0];
   }
 
-  /** What a child needs to run it: the message as it came, if possible. */
-  get payload(): string | TaskSource {
+  /**
+   * What a child needs to run it: the message as it came, if possible.
+   *
+   * @param wantsTexts as `TaskSource.wantsTexts`
+   */
+  payload(wantsTexts: boolean): string | TalkativePayload | TaskSource {
     const { raw, message, exchange, routingKey, redelivered } = this.#delivery;
-    return raw ?? { message, exchange, routingKey, redelivered };
+    if (raw !== undefined) return wantsTexts ? { raw, wantsTexts } : raw;
+    return { message, exchange, routingKey, redelivered, wantsTexts };
   }
 
   /** About how many bytes `payload` has. */
@@ -115,9 +126,9 @@ export class Request {
   }
 
   /** The same for this process, where what was read needs not be read again. */
-  get source(): TaskSource {
+  source(wantsTexts: boolean): TaskSource {
     const { message, exchange, routingKey, redelivered } = this.#delivery;
-    return { message, exchange, routingKey, redelivered, headers: this.headers };
+    return { message, exchange, routingKey, redelivered, headers: this.headers, wantsTexts };
   }
 
   /** The same message was delivered again: it is settled together with this. */

@@ -22,6 +22,9 @@ import { createSteps, StepOrder } from './steps/step-order.ts';
 import { STEPS } from './steps/steps.ts';
 import { WorkerState } from './worker-state.ts';
 
+/** Seconds, as in Celery. */
+const HEARTBEAT_INTERVAL = 2;
+
 export interface WorkerOptions {
   /** Full node name. */
   readonly hostname: string;
@@ -29,6 +32,8 @@ export interface WorkerOptions {
   /** Consume only these queues. */
   readonly queues?: readonly string[];
   readonly excludeQueues?: readonly string[];
+  /** Seconds between two heartbeats in events, default 2; null for none. */
+  readonly heartbeatInterval?: number | null;
   /** `-O fair`: no job goes to a child that is not free, however short jobs are. */
   readonly fair?: boolean;
   /** Ask other workers at start what is revoked; default true. */
@@ -154,12 +159,13 @@ export class Worker {
   async #assemble(): Promise<void> {
     const { app, hostname, queues, state } = this;
     const { logger, fair = false, mingles = true, child, createRunner } = this.#options;
+    const { heartbeatInterval = HEARTBEAT_INTERVAL } = this.#options;
     await checkApp(app);
     warnWithoutTasks(app, logger);
     const execution = await app[INTERNALS].executionPorts({ hostname, logger });
     const blueprint = {
       ...{ app, hostname, logger, queues, state, fair, mingles, child, createRunner },
-      stopping: this.#stopping,
+      ...{ heartbeatInterval, stopping: this.#stopping },
       pool: { name: this.poolName, concurrency: this.concurrency },
       onFatal: (error: Error) => this.#fatal.resolve(error),
       onShutdown: () => this.#shutdown.resolve(),

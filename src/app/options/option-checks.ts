@@ -168,6 +168,7 @@ export const TASK: Kinds<TaskOptions> = {
   mandatory: flag,
   expires: span,
   trail: flag,
+  sendEvents: flag,
   resultReprMaxsize: count,
   Request: code,
   handlers,

@@ -75,6 +75,8 @@ export interface TaskOptions extends RetryDeclaration, TaskBehaviour {
   readonly expires?: number;
   /** Keep a list of the calls that the task makes (`result.children()`). Default true. */
   readonly trail?: boolean;
+  /** Whether workers tell of the task's runs in events, when they send events at all. Default true. */
+  readonly sendEvents?: boolean;
   /** Longest text of a result in logs and events. Default 1024. */
   readonly resultReprMaxsize?: number;
   /** Class (`extends Request`) that workers make of the task's messages. Celery: `Request` */

@@ -2,9 +2,15 @@
 import { arm } from '../../backends/bounded.ts';
 import type { Closing } from '../../base/closing.ts';
 import { type RetryPolicy, sleep, withRetries } from '../../base/time/backoff.ts';
+import type { EventDispatcher } from '../../events/dispatcher.ts';
 import type { Transport } from '../../messaging/contract.ts';
 import type { Message } from '../../wire/messages/message.ts';
-import { buildTaskMessage, type TaskCall } from '../../wire/messages/task-message.ts';
+import { taskSent } from '../../wire/messages/task-events.ts';
+import {
+  buildTaskMessage,
+  readTaskHeaders,
+  type TaskCall,
+} from '../../wire/messages/task-message.ts';
 import { priorityNumber } from '../options/priority-names.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
 import type { Route } from '../routing/router.ts';
@@ -15,6 +21,8 @@ import type { UnrankedCall } from './task-calls.ts';
 export interface SenderHost extends NativeDelaysHost {
   readonly signals: Signals;
   transport(): Promise<Transport>;
+  /** For events of this process. */
+  events(): EventDispatcher;
   /** Be ready for the result of a task; undefined when nothing has to be waited for. */
   expectReply(): Promise<unknown> | undefined;
 }
@@ -67,7 +75,21 @@ export class Sender {
     };
     await signals.beforeTaskPublish.send(call.task, event);
     await this.#deliver({ message, route, options, eta: call.eta, isAnswered, closing });
+    if (this.#host.conf.get('task_send_sent_event')) this.#tellSent(event);
     await signals.afterTaskPublish.send(call.task, event);
+  }
+
+  /** Whatever goes wrong with an event, the task was sent. */
+  #tellSent({ message, exchange, routingKey, queue }: PublishEvent): void {
+    try {
+      const events = this.#host.events();
+      const headers = readTaskHeaders(message);
+      events.sendEvent(
+        taskSent(events.stamp(), headers, { queue: queue ?? null, exchange, routingKey }),
+      );
+    } catch (error) {
+      this.#host.warn(`No event tells of a task that was sent: ${(error as Error).message}`);
+    }
   }
 
   /** The call with the number of its priority's name at this broker and queue. */

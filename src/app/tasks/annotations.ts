@@ -33,6 +33,7 @@ export const OPTION_OF: Readonly<Record<string, keyof TaskOptions>> = {
   delivery_mode: 'deliveryMode',
   expires: 'expires',
   resultrepr_maxsize: 'resultReprMaxsize',
+  send_events: 'sendEvents',
   throws: 'throws',
   trail: 'trail',
   typing: 'typing',

@@ -169,6 +169,10 @@ export class TaskDefinition implements RunnableTask {
     return this.options.trail ?? true;
   }
 
+  get sendsEvents(): boolean {
+    return this.options.sendEvents ?? true;
+  }
+
   get resultReprMaxsize(): number {
     return this.options.resultReprMaxsize ?? 1024;
   }

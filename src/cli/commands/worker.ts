@@ -3,6 +3,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { Chalk } from 'chalk';
 import type { Celery } from '../../app/app.ts';
 import { parseCommandLineSetting } from '../../app/settings/names.ts';
+import { heartbeat } from '../../app/worker-options.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { expandHostName, expandNodePath, nodeName } from '../../base/node-name.ts';
 import { createLogger, type LogConfig } from '../../process/log.ts';
@@ -62,6 +63,7 @@ async function work(
     logger,
     fair: values.optimization === 'fair',
     mingles: !values.withoutMingle,
+    ...heartbeat(values),
     ...(values.queues && { queues: values.queues }),
     ...(values.excludeQueues && { excludeQueues: values.excludeQueues }),
     child: {

@@ -71,6 +71,13 @@ export const WORKER_OPTIONS = {
     setting: WORKER_SETTINGS.prefetchMultiplier,
     help: 'Messages held for each place of the pool; 0 is no limit.',
   },
+  taskEvents: {
+    flags: ['-E', '--task-events', '--events'],
+    type: flag,
+    section: 'Worker Options',
+    setting: WORKER_SETTINGS.taskEvents,
+    help: 'Tell in events what becomes of tasks, for monitors.',
+  },
   concurrency: {
     flags: ['-c', '--concurrency'],
     type: integer(0),
@@ -136,7 +143,13 @@ export const WORKER_OPTIONS = {
     flags: ['--without-heartbeat'],
     type: flag,
     section: 'Features',
-    help: 'Send no heartbeat events; none are sent yet without it either.',
+    help: 'Tell nothing in events of the worker itself.',
+  },
+  heartbeatInterval: {
+    flags: ['--heartbeat-interval'],
+    type: seconds(0.1),
+    section: 'Features',
+    help: 'Seconds between two heartbeat events; default 2.',
   },
   purge: {
     flags: ['--purge', '--discard'],

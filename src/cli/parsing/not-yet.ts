@@ -19,8 +19,7 @@ const OPTIONS: ReadonlyMap<string | undefined, readonly string[]> = new Map([
   [
     'worker',
     [
-      ...['-E', '--task-events', '--events'],
-      ...['--autoscale', '--heartbeat-interval'],
+      '--autoscale',
       ...['-B', '--beat', '-s', '--schedule-filename', '--schedule', '--scheduler'],
     ],
   ],

@@ -7,15 +7,14 @@
 
 import { type CeleryError, isCeleryError } from '../../base/errors.ts';
 import type { JobControl } from '../../pool/contract.ts';
-import { exceptionRepr } from '../../wire/results/exception.ts';
 import type { Execution, TaskSource } from '../execution.ts';
 import type { TaskReply } from '../outcome.ts';
 import { failure } from '../outcome-of.ts';
 import type { ExecutionPorts, RunnableTask } from '../ports.ts';
-import type { TaskContext } from '../task-context.ts';
 import { call } from './call.ts';
 import { announceEnd, announceOutcome, announceStart } from './hooks.ts';
 import { label, logOutcome } from './log-outcome.ts';
+import { reply } from './reply.ts';
 import {
   bindContext,
   decode,
@@ -69,32 +68,6 @@ export async function executeTask(
   const end = announceEnd(x);
   if (end) await end;
   return x;
-}
-
-const MOST_ERROR_TEXT = 1000;
-
-function reply(x: Execution): TaskReply {
-  const { outcome, runtime } = x;
-  if (outcome.kind === 'reject') {
-    const error = outcome.reason.slice(0, MOST_ERROR_TEXT);
-    return { kind: 'reject', runtime, requeue: outcome.requeue, error };
-  }
-  if (outcome.kind === 'failure') {
-    const error = exceptionRepr(outcome.error).slice(0, MOST_ERROR_TEXT);
-    const wasRead = (x.context as TaskContext | undefined) !== undefined;
-    return {
-      kind: 'failure',
-      runtime,
-      error,
-      ...(!wasRead && { problem: problem(outcome.error) }),
-    };
-  }
-  return { kind: outcome.kind, runtime };
-}
-
-function problem(error: Error): NonNullable<TaskReply['problem']> {
-  if (isCeleryError(error, 'CONTENT_DISALLOWED')) return 'disallowed';
-  return isCeleryError(error, 'INVALID_TASK') ? 'invalid' : 'undecodable';
 }
 
 /** Something outside the task's own code failed: decoding, publishing what follows, storing. */

@@ -70,6 +70,10 @@ class ExecutionHost implements ContextHost {
     this.#x.control.waits?.(taskId);
   }
 
+  sendEvent(type: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#x.ports.sendEvent?.(type, fields);
+  }
+
   async updateState(update: StateUpdate): Promise<void> {
     const { ports, control, wasCutShort } = this.#x;
     if (ports.storesResults && !control.isAbandoned && !wasCutShort)

@@ -20,6 +20,7 @@ import { redirectOutput } from '../../process/redirect-output.ts';
 import { setProcessTitle } from '../../process/title.ts';
 import { decodeEnvelope } from '../../wire/messages/envelope.ts';
 import { readTaskHeaders } from '../../wire/messages/task-message.ts';
+import type { TalkativePayload } from '../request.ts';
 import { missingTask } from './missing-task.ts';
 import { setUpLogging } from './set-up-logging.ts';
 import { logFatal, watchStrayErrors } from './stray-errors.ts';
@@ -113,6 +114,13 @@ export function taskRunner(app: Celery, ports: ExecutionPorts): JobRunner {
   return new TaskRunner(app, ports, async () => unwatch());
 }
 
+function sourceOf(payload: string | TalkativePayload | TaskSource): TaskSource {
+  if (typeof payload === 'string') return decodeEnvelope(payload);
+  if (!('raw' in payload)) return payload;
+  const { message, exchange, routingKey, redelivered } = decodeEnvelope(payload.raw);
+  return { message, exchange, routingKey, redelivered, wantsTexts: true };
+}
+
 class TaskRunner implements JobRunner {
   readonly #app: Celery;
   readonly #ports: ExecutionPorts;
@@ -125,8 +133,7 @@ class TaskRunner implements JobRunner {
   }
 
   run(payload: unknown, control: JobControl): Promise<unknown> {
-    const source: TaskSource =
-      typeof payload === 'string' ? decodeEnvelope(payload) : (payload as TaskSource);
+    const source = sourceOf(payload as string | TalkativePayload | TaskSource);
     const { task: header } = source.message.headers;
     // protocol 1 keeps the name in the body
     const name =

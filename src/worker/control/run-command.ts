@@ -6,6 +6,7 @@ import { slipInArguments } from '../../control/registry.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
 import type { WorkerParts } from '../assembly.ts';
 import { CONSUMER_HANDLERS } from './consumers.ts';
+import { EVENT_HANDLERS } from './events.ts';
 import type { Arguments, Handler } from './handler.ts';
 import { INSPECT_HANDLERS } from './inspect.ts';
 import { NODE_HANDLERS } from './node.ts';
@@ -21,6 +22,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   ...TASK_HANDLERS,
   ...POOL_HANDLERS,
   ...CONSUMER_HANDLERS,
+  ...EVENT_HANDLERS,
   ...NODE_HANDLERS,
 };
 

@@ -35,6 +35,8 @@ export interface DispatcherPorts {
     /** Whether the request expired or was revoked; then it is settled. */
     discard(request: Request): boolean;
   };
+  /** Whether somebody listens to what comes out of it, and needs texts of that. */
+  tells?(request: Request): boolean;
   /** `onTheWay` has changed. */
   onPace?(): void;
   /** Requests that may wait here when tasks are not short. */
@@ -316,7 +318,9 @@ export class Dispatcher {
     request.state = 'submitted';
     this.#submitted.set(id, request);
     if (request.acksLate) this.#late += 1;
-    const payload = this.#pool.isInProcess ? request.source : request.payload;
+    const tells = this.#ports.tells?.(request) ?? false;
+    const { isInProcess } = this.#pool;
+    const payload = isInProcess ? request.source(tells) : request.payload(tells);
     this.#pool.submit({ id, payload, size: request.size, timeLimit, softTimeLimit });
     if (request.terminatedBy !== undefined) this.#pool.terminate(id, request.terminatedBy);
   }

@@ -2,6 +2,7 @@
 import { INTERNALS } from '../../app/app-internals.ts';
 import { checkBackend } from './check-backend.ts';
 import { setUpDelays } from './delayed-delivery.ts';
+import { createEvents } from './events.ts';
 import { createMingle } from './mingle.ts';
 import { createInbox } from './remote-control.ts';
 import { NOTHING, type StepRow } from './step.ts';
@@ -42,6 +43,7 @@ export const STEPS: readonly StepRow[] = [
     requires: ['connection'],
     create: parts => ({ start: () => setUpDelays(parts), stop: NOTHING }),
   },
+  { name: 'events', requires: ['connection'], create: createEvents },
   { name: 'mingle', requires: ['connection', 'state file'], create: createMingle },
   {
     name: 'remote control',
@@ -55,6 +57,7 @@ export const STEPS: readonly StepRow[] = [
       'connection',
       'pool',
       'dead letters',
+      'events',
       'remote control',
       'state file',
     ],

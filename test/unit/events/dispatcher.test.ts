@@ -24,6 +24,7 @@ function broker({ groups, name = 'amqp' }: { groups?: string[]; name?: string } 
   };
   const dispatcher = new EventDispatcher({
     ...{ hostname: 'w1@h', exchange: 'celeryev', serializer: 'json', groups, clock },
+    timers: clock,
     lamport: new LamportClock(),
     transport: async () => ({ name, publish }) as unknown as Transport,
     warn: text => void warnings.push(text),

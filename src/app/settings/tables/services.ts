@@ -63,38 +63,38 @@ export const BEAT_SETTINGS = {
 };
 
 export const EVENTS_SETTINGS = {
-  event_queue_expires: later(
+  event_queue_expires: used(
     'CELERY_EVENT_QUEUE_EXPIRES',
     duration,
     60,
     "Delete a monitor's queue after this time without use.",
   ),
-  event_queue_ttl: later(
+  event_queue_ttl: used(
     'CELERY_EVENT_QUEUE_TTL',
     duration,
     5,
     "How long an event may wait in a monitor's queue.",
   ),
-  event_queue_prefix: later(
+  event_queue_prefix: used(
     'CELERY_EVENT_QUEUE_PREFIX',
     string,
     'celeryev',
     "Beginning of the names of monitors' queues.",
   ),
-  event_queue_exclusive: later(
+  event_queue_exclusive: used(
     'CELERY_EVENT_QUEUE_EXCLUSIVE',
     bool,
     true,
     "A monitor's queue belongs to its connection alone; not together with durable.",
   ),
-  event_queue_durable: later(
+  event_queue_durable: used(
     'CELERY_EVENT_QUEUE_DURABLE',
     bool,
     false,
     "A monitor's queue survives a broker restart; not together with exclusive.",
   ),
-  event_serializer: later('CELERY_EVENT_SERIALIZER', string, 'json', 'Serializer of events.'),
-  event_exchange: later(
+  event_serializer: used('CELERY_EVENT_SERIALIZER', string, 'json', 'Serializer of events.'),
+  event_exchange: used(
     'CELERY_EVENT_EXCHANGE',
     string,
     'celeryev',

@@ -194,7 +194,7 @@ export const TASK_SETTINGS = {
     null,
     'Rate of tasks that set none, per worker: `10`, `10/s`, `10/m`, `10/h`.',
   ),
-  task_send_sent_event: later(
+  task_send_sent_event: used(
     'CELERY_SEND_TASK_SENT_EVENT',
     bool,
     false,

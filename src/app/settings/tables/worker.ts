@@ -202,7 +202,7 @@ export const WORKER_SETTINGS = {
     false,
     'Keep to that time even when nothing runs.',
   ),
-  worker_send_task_events: later(
+  worker_send_task_events: used(
     'CELERY_SEND_EVENTS',
     bool,
     false,

@@ -37,6 +37,7 @@ async function partsOf(t: TestContext): Promise<WorkerParts> {
     ...{ app, hostname, logger, fair: false, queues: app.queues.consumed },
     state: new WorkerState(),
     stopping: new Stopping(app, logger),
+    heartbeatInterval: 2,
     pool: { name: 'async', concurrency: 2 },
     child: {
       app: undefined,
