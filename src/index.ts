@@ -103,6 +103,7 @@ export type {
   ReceivedEvent,
   ReceiverOptions,
 } from './events/receiver.ts';
+export type { Camera } from './events/snapshot.ts';
 export type { EventState, StateOptions, TaskQuery } from './events/state.ts';
 export type { EventTask } from './events/task-record.ts';
 export type { EventWorker } from './events/worker-record.ts';

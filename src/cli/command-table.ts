@@ -4,6 +4,7 @@ import { AMQP } from './declarations/amqp.ts';
 import { CALL } from './declarations/call.ts';
 import { CONTROL } from './declarations/control.ts';
 import { DLQ } from './declarations/dlq.ts';
+import { EVENTS } from './declarations/events.ts';
 import { INSPECT } from './declarations/inspect.ts';
 import { LIST } from './declarations/list.ts';
 import { MIGRATE } from './declarations/migrate.ts';
@@ -21,6 +22,7 @@ export const COMMANDS: readonly Command[] = [
   command(CALL, () => import('./commands/call.ts')),
   command(CONTROL, () => import('./commands/control.ts')),
   command(DLQ, () => import('./commands/dlq.ts')),
+  command(EVENTS, () => import('./commands/events.ts')),
   command(INSPECT, () => import('./commands/inspect.ts')),
   command(LIST, () => import('./commands/list.ts')),
   command(MIGRATE, () => import('./commands/migrate.ts')),

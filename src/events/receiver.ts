@@ -22,6 +22,8 @@ export interface ReceiverOptions {
   readonly handlers: EventHandlers;
   /** Which events: `#` is all (the default), `task.#` those of tasks, `worker.#` those of workers. */
   readonly routingKey?: string;
+  /** The connection was lost. It comes back by itself; what is told meanwhile is not heard. */
+  readonly onLost?: (error: Error) => void;
 }
 
 const handlers: Kind = {
@@ -30,7 +32,7 @@ const handlers: Kind = {
     typeof value === 'object' && value !== null && Object.values(value).every(code.accepts),
 };
 
-export const RECEIVER: Kinds<ReceiverOptions> = { handlers, routingKey: nonEmpty };
+export const RECEIVER: Kinds<ReceiverOptions> = { handlers, routingKey: nonEmpty, onLost: code };
 
 export interface CaptureOptions extends Bounds {
   /** Return after so many events. Default: never. */
@@ -62,6 +64,7 @@ export class EventReceiver {
   readonly #host: ReceiverHost;
   readonly #handlers: EventHandlers;
   readonly #routingKey: string;
+  readonly #onLost: ReceiverOptions['onLost'];
   #transport: Transport | undefined;
   #consumer: Consumer | undefined;
   #starting: Promise<void> | undefined;
@@ -69,10 +72,11 @@ export class EventReceiver {
   #waiter: { readonly until: number; readonly done: Deferred<void> } | undefined;
 
   /** @internal */
-  constructor(host: ReceiverHost, { handlers, routingKey = '#' }: ReceiverOptions) {
+  constructor(host: ReceiverHost, { handlers, routingKey = '#', onLost }: ReceiverOptions) {
     this.#host = host;
     this.#handlers = handlers;
     this.#routingKey = routingKey;
+    this.#onLost = onLost;
   }
 
   /** How many events have arrived. */
@@ -137,6 +141,9 @@ export class EventReceiver {
     this.#transport = transport;
     const own = eventQueue(eventExchange(exchange, transport.name), this.#routingKey, queue);
     await transport.connect();
+    transport.onEvent(event => {
+      if (event.type === 'lost') this.#onLost?.(event.error);
+    });
     this.#consumer = await transport.consume([own], {
       prefetch: 0,
       onDeliveries: deliveries => {

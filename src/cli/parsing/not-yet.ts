@@ -5,7 +5,6 @@
 
 const COMMANDS: readonly string[] = [
   'beat',
-  'events',
   'flower',
   'graph',
   'logtool',
@@ -21,6 +20,13 @@ const OPTIONS: ReadonlyMap<string | undefined, readonly string[]> = new Map([
     [
       '--autoscale',
       ...['-B', '--beat', '-s', '--schedule-filename', '--schedule', '--scheduler'],
+    ],
+  ],
+  [
+    'events',
+    [
+      ...['--detach', '-l', '--loglevel', '-f', '--logfile', '--pidfile'],
+      ...['--uid', '--gid', '--umask', '--executable'],
     ],
   ],
   ['shell', ['-I', '--ipython', '-B', '--bpython', '--python', '--eventlet', '--gevent']],
