@@ -5,6 +5,7 @@ import type { LamportClock } from '../base/lamport.ts';
 import { code, type Kind, type Kinds, name as nonEmpty } from '../base/option-kinds.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
+import { bindingMatches } from '../messaging/virtual/routing.ts';
 import { type Event, readEvents } from '../wire/messages/event.ts';
 import { type EventQueueOptions, eventExchange, eventQueue } from './entities.ts';
 
@@ -153,8 +154,10 @@ export class EventReceiver {
     if (wakeup) await this.#host.wakeWorkers();
   }
 
-  #receive({ message, problem }: Delivery): void {
+  #receive({ message, problem, routingKey }: Delivery): void {
     const { accept, warn } = this.#host;
+    // a fanout of SQLite gives everything to everybody
+    if (!bindingMatches('topic', this.#routingKey, routingKey)) return;
     try {
       if (problem) throw problem;
       const { events, refused } = readEvents(message, accept);
