@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Celery, type EventState, type ReceivedEvent } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { python, pythonCelery } from '../support/python.ts';
-import { rabbitmqSurroundings } from '../support/rabbitmq.ts';
+import { rabbitmqSurroundings } from '../support/shared-rabbitmq.ts';
 import { redisSurroundings, type Surroundings, withWorker } from '../support/worker.ts';
 
 const FIXTURES = dirname(fileURLToPath(new URL('../fixtures/python_app.py', import.meta.url)));

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Celery, ReceivedEvent } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RabbitmqServer, rabbitmqSurroundings } from '../support/rabbitmq.ts';
+import { type RabbitmqServer, rabbitmqNodeSurroundings } from '../support/rabbitmq.ts';
 import { startRedis } from '../support/servers.ts';
 import { redisSurroundings, type Surroundings, withWorker } from '../support/worker.ts';
 
 let rabbit: Surroundings & { server: RabbitmqServer };
 before(async () => {
-  rabbit = await rabbitmqSurroundings();
+  rabbit = await rabbitmqNodeSurroundings();
 });
 after(() => rabbit.stop());
 
