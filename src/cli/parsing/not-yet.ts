@@ -27,7 +27,7 @@ export function isCommandNotYet(name: string): boolean {
   return COMMANDS.includes(name);
 }
 
-/** The option that Celery has and we do not, as it was typed: `-EB` holds `-E`. */
+/** The option that Celery has and we do not, as it was typed: `-BE` holds `-B`. */
 export function optionNotYet(word: string, command: string | undefined): string | undefined {
   const missing = OPTIONS.get(command) ?? [];
   const [name = word] = word.split('=');

@@ -130,14 +130,15 @@ describe('wrong command line', () => {
   });
 
   it("Celery's commands that do not exist here yet are named as such", () => {
-    for (const name of ['beat', 'multi', 'events', 'graph']) {
+    for (const name of ['beat', 'multi', 'graph']) {
       refuses([name, '--any'], globalFrame(`The command '${name}' is not in tscelery yet.`));
     }
   });
 
   const notYet: [string[], string][] = [
     [['worker', '--autoscale=3,1'], '--autoscale'],
-    [['worker', '-EB'], '-E'],
+    [['worker', '-EB'], '-B'],
+    [['events', '--detach'], '--detach'],
     [['--loader', 'x', 'worker'], '--loader'],
     [['shell', '--ipython'], '--ipython'],
   ];
