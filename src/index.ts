@@ -1,10 +1,14 @@
 /** The public names of tscelery. */
-import { provideWorkers } from './app/app-worker.ts';
+import { provideWorkers } from './app/workers/app-worker.ts';
 
 export { Celery, type CeleryOptions, type TaskRegistry } from './app/app.ts';
-export { AppWorker } from './app/app-worker.ts';
 export type { DispatcherOptions, Events } from './app/events.ts';
 export { AppNotFound, ModuleLoadError } from './app/loading/errors.ts';
+export type {
+  CommandArguments,
+  ControlState,
+  OwnCommandOptions,
+} from './app/options/own-commands.ts';
 export type { Priority, PriorityName } from './app/options/priority-names.ts';
 export type {
   RouteFunction,
@@ -27,11 +31,6 @@ export type {
   TaskBehaviour,
   TaskOptions,
 } from './app/options/task-options.ts';
-export type {
-  CommandArguments,
-  ControlState,
-  OwnCommandOptions,
-} from './app/own-commands.ts';
 export { AsyncResult } from './app/results/async-result.ts';
 export { EagerResult } from './app/results/eager-result.ts';
 export type { GetOptions, ResultBounds } from './app/results/result-options.ts';
@@ -55,7 +54,8 @@ export { ClassTask, TaskBase } from './app/tasks/base-class.ts';
 export type { TaskFunction } from './app/tasks/definition.ts';
 export { AlreadyRegistered, NotRegistered, TaskRevokedError } from './app/tasks/errors.ts';
 export type { AnyTask, Args, Task } from './app/tasks/task.ts';
-export type { StopOptions, WorkerOptions } from './app/worker-options.ts';
+export { AppWorker } from './app/workers/app-worker.ts';
+export type { StopOptions, WorkerOptions } from './app/workers/worker-options.ts';
 export {
   BackendError,
   BackendGetMetaError,

@@ -1,9 +1,9 @@
 /** What an app is made of: for workers, commands and `tscelery/testing`, not for users. */
 import { hostname } from 'node:os';
 import type { ResultBackend } from '../backends/contract.ts';
-import { LamportClock } from '../base/lamport.ts';
 import { saferepr } from '../base/text/saferepr.ts';
 import type { Clock } from '../base/time/clock.ts';
+import { LamportClock } from '../base/time/lamport.ts';
 import { Control } from '../control/control.ts';
 import { Mailbox } from '../control/mailbox.ts';
 import { CommandRegistry } from '../control/registry.ts';
@@ -13,9 +13,9 @@ import type { ReceiverHost } from '../events/receiver.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
-import { Apply } from './apply.ts';
+import { Apply } from './applying/apply.ts';
+import type { WorkerNode } from './applying/execution-ports.ts';
 import { type DispatcherOptions, Events } from './events.ts';
-import type { WorkerNode } from './execution-ports.ts';
 import type { TaskBaseClass } from './options/task-options.ts';
 import { Connections } from './publishing/connections.ts';
 import { checkNamedOptions } from './publishing/named-settings.ts';

@@ -22,17 +22,10 @@ import {
   checkSecurityOptions,
   checkTaskName,
 } from './app-options.ts';
-import { AppWorker } from './app-worker.ts';
 import type { Events } from './events.ts';
 import { discoverTasks } from './loading/autodiscover.ts';
 import { APP_BRAND } from './loading/brand.ts';
 import { loadModule } from './loading/load-module.ts';
-import type {
-  ApplyOptions,
-  ErrorClass,
-  TaskBaseClass,
-  TaskOptions,
-} from './options/task-options.ts';
 import {
   type CommandArguments,
   type CommandWords,
@@ -40,7 +33,13 @@ import {
   type NoWords,
   type OwnCommandOptions,
   readOwnCommand,
-} from './own-commands.ts';
+} from './options/own-commands.ts';
+import type {
+  ApplyOptions,
+  ErrorClass,
+  TaskBaseClass,
+  TaskOptions,
+} from './options/task-options.ts';
 import type { AsyncResult } from './results/async-result.ts';
 import type { Queues } from './routing/queues.ts';
 import type { LoadOptions } from './settings/configuration.ts';
@@ -52,7 +51,8 @@ import type { ClassTask } from './tasks/base-class.ts';
 import { checkAppArguments, readDeclaration } from './tasks/declaration.ts';
 import type { TaskFunction } from './tasks/definition.ts';
 import { type AnyTask, surplus, type Task } from './tasks/task.ts';
-import type { WorkerOptions } from './worker-options.ts';
+import { AppWorker } from './workers/app-worker.ts';
+import type { WorkerOptions } from './workers/worker-options.ts';
 
 /** Settings by name, and Celery's short words for three of them. */
 export interface CeleryOptions extends CeleryConfig {

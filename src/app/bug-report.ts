@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import { dirname, join } from 'node:path';
-import { ownVersion } from '../base/own-version.ts';
+import { ownVersion } from '../base/packages/own-version.ts';
 import { maskUrl } from '../base/text/mask-url.ts';
 import type { Celery } from './app.ts';
 

@@ -1,6 +1,6 @@
-import type { LamportClock } from '../base/lamport.ts';
 import { checkArgument, map, name as nonEmpty } from '../base/option-kinds.ts';
 import { type Clock, systemClock } from '../base/time/clock.ts';
+import type { LamportClock } from '../base/time/lamport.ts';
 import type { Transport } from '../messaging/contract.ts';
 import {
   buildEventMessage,

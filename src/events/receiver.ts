@@ -1,9 +1,9 @@
 import { type Bounds, bounded } from '../backends/bounded.ts';
 import type { Closing } from '../base/closing.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
-import type { LamportClock } from '../base/lamport.ts';
 import { code, type Kind, type Kinds, name as nonEmpty } from '../base/option-kinds.ts';
 import type { Clock } from '../base/time/clock.ts';
+import type { LamportClock } from '../base/time/lamport.ts';
 import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
 import { bindingMatches } from '../messaging/virtual/routing.ts';
 import { type Event, readEvents } from '../wire/messages/event.ts';

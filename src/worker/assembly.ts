@@ -2,9 +2,9 @@
 import { extname } from 'node:path';
 import type { Celery } from '../app/app.ts';
 import { INTERNALS } from '../app/app-internals.ts';
-import type { LamportClock } from '../base/lamport.ts';
 import type { Logger } from '../base/logger.ts';
 import { expandNodePath } from '../base/node-name.ts';
+import type { LamportClock } from '../base/time/lamport.ts';
 import { EventDispatcher } from '../events/dispatcher.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
@@ -15,6 +15,7 @@ import { Announcer, type RequestListener } from './announcer.ts';
 import { BrokerLink } from './broker-link.ts';
 import type { ChildConfig } from './child/child.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { TaskEvents } from './events/task-events.ts';
 import { Admission } from './intake/admission.ts';
 import { LostAcks } from './intake/lost-acks.ts';
 import { createPolicies, type IntakePolicies } from './intake/policies.ts';
@@ -23,14 +24,13 @@ import { Refusals } from './intake/refusals.ts';
 import { Unwanted } from './intake/unwanted.ts';
 import { counter, hooks, logListener, signalListener } from './listeners.ts';
 import type { Request } from './request.ts';
-import { RevokedTasks } from './revoked-tasks.ts';
+import { RevokedTasks } from './revoking/revoked-tasks.ts';
+import { StateFile } from './revoking/state-file.ts';
 import { Dispatcher } from './running/dispatcher.ts';
 import { Endings } from './running/endings.ts';
 import { PrefetchControl } from './running/prefetch-control.ts';
 import { MOST_AHEAD_PER_CHILD } from './running/run-times.ts';
 import type { Stopping } from './running/stopping.ts';
-import { StateFile } from './state-file.ts';
-import { TaskEvents } from './task-events.ts';
 import type { WorkerState } from './worker-state.ts';
 
 /** What is known of a worker before it has parts. */

@@ -2,8 +2,8 @@
 
 import { type Celery, deriveApp } from '../app/app.ts';
 import { INTERNALS } from '../app/app-internals.ts';
-import type { WorkerEngine } from '../app/app-worker.ts';
-import { heartbeat, type WorkerOptions, workerSettings } from '../app/worker-options.ts';
+import type { WorkerEngine } from '../app/workers/app-worker.ts';
+import { heartbeat, type WorkerOptions, workerSettings } from '../app/workers/worker-options.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { levelNamed } from '../base/logger.ts';
 import { expandHostName, expandNodePath, nodeName } from '../base/node-name.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { WORKER_SETTINGS } from '../../src/app/worker-options.ts';
+import { WORKER_SETTINGS } from '../../src/app/workers/worker-options.ts';
 import { WORKER_OPTIONS } from '../../src/cli/declarations/worker.ts';
 import { Celery, type CeleryConfig, getTaskLogger, type WorkerOptions } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { start } from 'node:repl';
 import { inspect } from 'node:util';
 import { Celery } from '../../app/app.ts';
-import { ownVersion } from '../../base/own-version.ts';
+import { ownVersion } from '../../base/packages/own-version.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import type { SHELL_OPTIONS } from '../declarations/shell.ts';
 import { loadApp } from '../load-app.ts';

@@ -1,4 +1,4 @@
-import { WORKER_SETTINGS } from '../../app/worker-options.ts';
+import { WORKER_SETTINGS } from '../../app/workers/worker-options.ts';
 import type { Declaration } from '../parsing/command.ts';
 import type { Options } from '../parsing/option.ts';
 import {

@@ -1,4 +1,4 @@
-import { ownVersion } from '../../base/own-version.ts';
+import { ownVersion } from '../../base/packages/own-version.ts';
 
 /** What stands where Celery prints the name of its release series. */
 export const SERIES = 'tscelery';

@@ -4,7 +4,7 @@
  */
 
 import * as zlib from 'node:zlib';
-import { type PackageFolder, packageFolder } from '../../base/package-folder.ts';
+import { type PackageFolder, packageFolder } from '../../base/packages/package-folder.ts';
 import { packageMissing } from '../optional-package.ts';
 
 const PACKAGE = '@bokuweb/zstd-wasm';

@@ -5,8 +5,8 @@
 import { isMainThread } from 'node:worker_threads';
 import { Celery } from '../../app/app.ts';
 import { INTERNALS } from '../../app/app-internals.ts';
-import { markPoolChild } from '../../app/app-worker.ts';
 import { findApp } from '../../app/loading/find-app.ts';
+import { markPoolChild } from '../../app/workers/app-worker.ts';
 import { type Logger, levelNamed } from '../../base/logger.ts';
 import { expandNodePath } from '../../base/node-name.ts';
 import type { TaskSource } from '../../execute/execution.ts';

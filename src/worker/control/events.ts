@@ -1,5 +1,5 @@
 /** Commands about the events that the worker sends. */
-import { SOFTWARE } from '../heart.ts';
+import { SOFTWARE } from '../events/heart.ts';
 import { type Handler, ok } from './handler.ts';
 
 /** Seconds between beats that a heartbeat on request tells, as in Celery. */

@@ -1,7 +1,7 @@
 /** The worker's inbox for remote control: reads requests, has the command run, answers. */
 
-import type { LamportClock } from '../../base/lamport.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { LamportClock } from '../../base/time/lamport.ts';
 import { controlExchange, replyExchange } from '../../control/mailbox.ts';
 import { ChannelError } from '../../drivers/errors.ts';
 import type { Consumer, Delivery, Transport } from '../../messaging/contract.ts';

@@ -1,6 +1,6 @@
 /** Commands about the node itself. */
 import { printable } from '../../base/text/printable.ts';
-import { agesOf, onTheWire } from '../neighbours.ts';
+import { agesOf, onTheWire } from '../revoking/neighbours.ts';
 import type { Handler } from './handler.ts';
 
 export const NODE_HANDLERS = {

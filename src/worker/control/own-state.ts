@@ -1,5 +1,5 @@
 import type { Celery } from '../../app/app.ts';
-import type { ControlState } from '../../app/own-commands.ts';
+import type { ControlState } from '../../app/options/own-commands.ts';
 import type { WorkerParts } from '../assembly.ts';
 import { taskInfo } from './task-info.ts';
 

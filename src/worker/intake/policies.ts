@@ -6,7 +6,7 @@ import type { Settings } from '../../app/settings/settings.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
 import type { DeadLetters } from '../dead-letters.ts';
 import type { Request } from '../request.ts';
-import type { RevokedTasks } from '../revoked-tasks.ts';
+import type { RevokedTasks } from '../revoking/revoked-tasks.ts';
 import { deliveryLimit } from './delivery-limit.ts';
 import { EtaParking } from './eta-parking.ts';
 import type { Judge } from './judge.ts';

@@ -4,7 +4,7 @@ import type { ExecutionPorts } from '../../execute/ports.ts';
 import { revokeTask } from '../../execute/run/settle-lost.ts';
 import type { Announcer, Revocation } from '../announcer.ts';
 import type { Request } from '../request.ts';
-import type { RevokedTasks } from '../revoked-tasks.ts';
+import type { RevokedTasks } from '../revoking/revoked-tasks.ts';
 import type { WorkerState } from '../worker-state.ts';
 
 export interface UnwantedPorts {

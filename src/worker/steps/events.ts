@@ -1,6 +1,6 @@
 import type { Service } from '../../base/service.ts';
 import type { WorkerParts } from '../assembly.ts';
-import { Heart } from '../heart.ts';
+import { Heart } from '../events/heart.ts';
 
 /** Seconds for the last events when the broker can be reached. */
 const LAST_EVENTS = 1;

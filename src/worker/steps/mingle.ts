@@ -4,7 +4,7 @@ import { isPlainRecord } from '../../base/kind-of.ts';
 import type { Service } from '../../base/service.ts';
 import type { ControlReply } from '../../wire/messages/control.ts';
 import type { WorkerParts } from '../assembly.ts';
-import { agesOf, onTheWire } from '../neighbours.ts';
+import { agesOf, onTheWire } from '../revoking/neighbours.ts';
 import { NOTHING } from './step.ts';
 
 /** Seconds without an answer after which nobody more is waited for. */

@@ -13,7 +13,7 @@ import { DECLARATION_KEYS } from '../../../src/app/routing/queues.ts';
 import { SETTING_NAMES, SETTINGS } from '../../../src/app/settings/tables/table.ts';
 import { CONNECT } from '../../../src/app/signals/signal-options.ts';
 import { OPTION_OF } from '../../../src/app/tasks/annotations.ts';
-import { WORKER_SETTINGS } from '../../../src/app/worker-options.ts';
+import { WORKER_SETTINGS } from '../../../src/app/workers/worker-options.ts';
 import * as ofControl from '../../../src/control/control-options.ts';
 import { checkRetryOptions, KINDS as OF_RETRY } from '../../../src/execute/retry-options.ts';
 import { broadcast, Celery, exchange, queue } from '../../../src/index.ts';

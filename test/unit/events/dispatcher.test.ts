@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { deferred } from '../../../src/base/deferred.ts';
-import { LamportClock } from '../../../src/base/lamport.ts';
+import { LamportClock } from '../../../src/base/time/lamport.ts';
 import { ChannelError, OperationalError } from '../../../src/drivers/errors.ts';
 import { EventDispatcher } from '../../../src/events/dispatcher.ts';
 import type { Destination, Transport } from '../../../src/messaging/contract.ts';

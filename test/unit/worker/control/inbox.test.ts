@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { LamportClock } from '../../../../src/base/lamport.ts';
+import { LamportClock } from '../../../../src/base/time/lamport.ts';
 import { ChannelError, OperationalError } from '../../../../src/drivers/errors.ts';
 import type {
   ConsumeOptions,

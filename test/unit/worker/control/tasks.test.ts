@@ -5,7 +5,7 @@ import type { WorkerParts } from '../../../../src/worker/assembly.ts';
 import { INSPECT_HANDLERS } from '../../../../src/worker/control/inspect.ts';
 import { TASK_HANDLERS } from '../../../../src/worker/control/tasks.ts';
 import type { Request } from '../../../../src/worker/request.ts';
-import { RevokedTasks } from '../../../../src/worker/revoked-tasks.ts';
+import { RevokedTasks } from '../../../../src/worker/revoking/revoked-tasks.ts';
 import { notedLog, requestFor } from '../made-requests.ts';
 
 /** A worker where some tasks wait and some run. */

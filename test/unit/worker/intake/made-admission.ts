@@ -13,7 +13,7 @@ import { RateLimits } from '../../../../src/worker/intake/rate-limits.ts';
 import { Refusals } from '../../../../src/worker/intake/refusals.ts';
 import { Unwanted } from '../../../../src/worker/intake/unwanted.ts';
 import type { Request } from '../../../../src/worker/request.ts';
-import { RevokedTasks } from '../../../../src/worker/revoked-tasks.ts';
+import { RevokedTasks } from '../../../../src/worker/revoking/revoked-tasks.ts';
 import { WorkerState } from '../../../../src/worker/worker-state.ts';
 import {
   definitionOf,

@@ -4,7 +4,7 @@ import type { TaskOptions } from '../../../../src/app/options/task-options.ts';
 import type { TaskCall } from '../../../../src/wire/messages/task-message.ts';
 import { Announcer, type Revocation } from '../../../../src/worker/announcer.ts';
 import { Unwanted } from '../../../../src/worker/intake/unwanted.ts';
-import { RevokedTasks } from '../../../../src/worker/revoked-tasks.ts';
+import { RevokedTasks } from '../../../../src/worker/revoking/revoked-tasks.ts';
 import { WorkerState } from '../../../../src/worker/worker-state.ts';
 import { notedExecution, requestFor, turn } from '../made-requests.ts';
 

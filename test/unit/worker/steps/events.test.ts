@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LamportClock } from '../../../../src/base/lamport.ts';
+import { LamportClock } from '../../../../src/base/time/lamport.ts';
 import { EventDispatcher } from '../../../../src/events/dispatcher.ts';
 import type { Destination, TransportEvent } from '../../../../src/messaging/contract.ts';
 import { FakeClock } from '../../../../src/testing/fake-clock.ts';

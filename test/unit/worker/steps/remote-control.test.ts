@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { LamportClock } from '../../../../src/base/lamport.ts';
+import { LamportClock } from '../../../../src/base/time/lamport.ts';
 import { Celery, type CeleryConfig } from '../../../../src/index.ts';
 import type { ConsumeOptions, Transport } from '../../../../src/messaging/contract.ts';
 import type { Queue } from '../../../../src/messaging/entities.ts';
 import { buildControlRequest } from '../../../../src/wire/messages/control.ts';
 import type { WorkerParts } from '../../../../src/worker/assembly.ts';
 import type { Request } from '../../../../src/worker/request.ts';
-import { RevokedTasks } from '../../../../src/worker/revoked-tasks.ts';
+import { RevokedTasks } from '../../../../src/worker/revoking/revoked-tasks.ts';
 import { createInbox } from '../../../../src/worker/steps/remote-control.ts';
 import { MadeDelivery, notedExecution, requestFor, turn } from '../made-requests.ts';
 

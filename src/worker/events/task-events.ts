@@ -1,10 +1,10 @@
 /** Tells in events what becomes of requests, at Celery's moments and with Celery's fields. */
 import { constants } from 'node:os';
-import type { EventDispatcher } from '../events/dispatcher.ts';
-import type { TaskReply } from '../execute/outcome.ts';
-import type { Delivery } from '../messaging/contract.ts';
-import { type PoolError, Terminated } from '../pool/errors.ts';
-import { eventOf } from '../wire/messages/event.ts';
+import type { EventDispatcher } from '../../events/dispatcher.ts';
+import type { TaskReply } from '../../execute/outcome.ts';
+import type { Delivery } from '../../messaging/contract.ts';
+import { type PoolError, Terminated } from '../../pool/errors.ts';
+import { eventOf } from '../../wire/messages/event.ts';
 import {
   taskFailed,
   taskReceived,
@@ -12,11 +12,11 @@ import {
   taskRevoked,
   taskStarted,
   taskSucceeded,
-} from '../wire/messages/task-events.ts';
-import type { TaskHeaders } from '../wire/messages/task-message.ts';
-import { exceptionRepr } from '../wire/results/exception.ts';
-import type { RequestListener, Revocation } from './announcer.ts';
-import type { Request } from './request.ts';
+} from '../../wire/messages/task-events.ts';
+import type { TaskHeaders } from '../../wire/messages/task-message.ts';
+import { exceptionRepr } from '../../wire/results/exception.ts';
+import type { RequestListener, Revocation } from '../announcer.ts';
+import type { Request } from '../request.ts';
 
 export class TaskEvents implements RequestListener {
   readonly #events: EventDispatcher;

@@ -2,7 +2,7 @@
  * The options of a worker: under these names in code, under the same ones with dashes on the
  * command line (`cli/declarations/worker.ts`).
  */
-import { type LogLevel, levelNamed } from '../base/logger.ts';
+import { type LogLevel, levelNamed } from '../../base/logger.ts';
 import {
   any,
   checkOptions,
@@ -15,9 +15,9 @@ import {
   oneOf,
   seconds,
   wait,
-} from '../base/option-kinds.ts';
-import type { SettingName, SettingValues } from './settings/tables/table.ts';
-import type { LogSink } from './signals/signals.ts';
+} from '../../base/option-kinds.ts';
+import type { SettingName, SettingValues } from '../settings/tables/table.ts';
+import type { LogSink } from '../signals/signals.ts';
 
 /** Those that stand for a setting, which says what values they take. */
 export const WORKER_SETTINGS = {

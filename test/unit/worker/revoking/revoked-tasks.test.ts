@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock } from '../../../src/testing/fake-clock.ts';
-import { RevokedTasks } from '../../../src/worker/revoked-tasks.ts';
+import { FakeClock } from '../../../../src/testing/fake-clock.ts';
+import { RevokedTasks } from '../../../../src/worker/revoking/revoked-tasks.ts';
 
 const HOUR = 3600;
 

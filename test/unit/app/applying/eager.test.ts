@@ -10,8 +10,8 @@ import {
   Reject,
   type SignatureData,
   type TaskRequest,
-} from '../../../src/index.ts';
-import { createTestApp } from '../../../src/testing/index.ts';
+} from '../../../../src/index.ts';
+import { createTestApp } from '../../../../src/testing/index.ts';
 
 function sig(task: string, args: unknown[] = [], immutable = false): SignatureData {
   return { task, args, kwargs: {}, options: {}, subtask_type: null, immutable };

@@ -3,7 +3,7 @@
  * on the machine's clock that never jumps. Nodes of one machine understand each other's moments;
  * for those of other machines every task counts as revoked now.
  */
-import { isPlainRecord } from '../base/kind-of.ts';
+import { isPlainRecord } from '../../base/kind-of.ts';
 import type { RevokedTasks } from './revoked-tasks.ts';
 
 type Told = Record<string, readonly [moment: number, id: string]>;

@@ -3,22 +3,22 @@
  * an eager run keeps to this process unless the settings say otherwise.
  */
 import { randomUUID } from 'node:crypto';
-import type { ResultBackend } from '../backends/contract.ts';
-import type { Logger } from '../base/logger.ts';
-import type { Clock } from '../base/time/clock.ts';
-import type { SignatureRoute } from '../canvas/signature.ts';
-import type { EventDispatcher } from '../events/dispatcher.ts';
-import type { Errback, ExecutionPorts } from '../execute/ports.ts';
-import { acceptedContentTypes } from '../wire/content.ts';
-import type { TaskCall } from '../wire/messages/task-message.ts';
+import type { ResultBackend } from '../../backends/contract.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import type { SignatureRoute } from '../../canvas/signature.ts';
+import type { EventDispatcher } from '../../events/dispatcher.ts';
+import type { Errback, ExecutionPorts } from '../../execute/ports.ts';
+import { acceptedContentTypes } from '../../wire/content.ts';
+import type { TaskCall } from '../../wire/messages/task-message.ts';
+import type { Publisher } from '../publishing/publisher.ts';
+import type { LocalTime } from '../settings/local-time.ts';
+import type { Settings } from '../settings/settings.ts';
+import { executionSignals } from '../signals/execution-signals.ts';
+import type { Signals } from '../signals/signals.ts';
+import type { TaskDefinition } from '../tasks/definition.ts';
+import { callDirectly } from '../tasks/direct-call.ts';
 import { runEagerly, SILENT } from './eager.ts';
-import type { Publisher } from './publishing/publisher.ts';
-import type { LocalTime } from './settings/local-time.ts';
-import type { Settings } from './settings/settings.ts';
-import { executionSignals } from './signals/execution-signals.ts';
-import type { Signals } from './signals/signals.ts';
-import type { TaskDefinition } from './tasks/definition.ts';
-import { callDirectly } from './tasks/direct-call.ts';
 
 export interface ExecutionPortsHost {
   readonly conf: Settings;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
-import { Celery, type WorkerOptions } from '../../../src/index.ts';
-import { FakeClock } from '../../../src/testing/fake-clock.ts';
-import { agesOf, onTheWire } from '../../../src/worker/neighbours.ts';
-import { RevokedTasks } from '../../../src/worker/revoked-tasks.ts';
+import { Celery, type WorkerOptions } from '../../../../src/index.ts';
+import { FakeClock } from '../../../../src/testing/fake-clock.ts';
+import { agesOf, onTheWire } from '../../../../src/worker/revoking/neighbours.ts';
+import { RevokedTasks } from '../../../../src/worker/revoking/revoked-tasks.ts';
 
 describe('revoked tasks told to another node', () => {
   it('keep their age on the same machine', () => {

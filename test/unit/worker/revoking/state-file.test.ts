@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { LamportClock } from '../../../src/base/lamport.ts';
-import { FakeClock } from '../../../src/testing/fake-clock.ts';
-import { RevokedTasks } from '../../../src/worker/revoked-tasks.ts';
-import { StateFile } from '../../../src/worker/state-file.ts';
-import { temporaryProject } from '../../support/temporary-project.ts';
-import { notedLog } from './made-requests.ts';
+import { LamportClock } from '../../../../src/base/time/lamport.ts';
+import { FakeClock } from '../../../../src/testing/fake-clock.ts';
+import { RevokedTasks } from '../../../../src/worker/revoking/revoked-tasks.ts';
+import { StateFile } from '../../../../src/worker/revoking/state-file.ts';
+import { temporaryProject } from '../../../support/temporary-project.ts';
+import { notedLog } from '../made-requests.ts';
 
 const HOUR = 3600;
 

@@ -1,5 +1,5 @@
 /** Commands of remote control that a program adds to Celery's. */
-import type { Logger } from '../base/logger.ts';
+import type { Logger } from '../../base/logger.ts';
 import {
   text as anyText,
   checkArgument,
@@ -9,10 +9,10 @@ import {
   type Kinds,
   map,
   name as nonEmpty,
-} from '../base/option-kinds.ts';
-import type { ControlCommand } from '../control/commands.ts';
-import type { TaskInfo } from '../control/replies.ts';
-import { flag, number, text, type WordKind } from '../control/words.ts';
+} from '../../base/option-kinds.ts';
+import type { ControlCommand } from '../../control/commands.ts';
+import type { TaskInfo } from '../../control/replies.ts';
+import { flag, number, text, type WordKind } from '../../control/words.ts';
 
 /** What a command sees of the worker that runs it. Celery: the handler's argument `state`. */
 export interface ControlState<App = unknown> {

@@ -3,11 +3,11 @@
  * loaded when a worker is started: whoever has it gives it here.
  */
 
-import { deferred } from '../base/deferred.ts';
-import { ImproperlyConfigured } from '../base/errors.ts';
-import { processWide } from '../base/process-wide.ts';
-import { systemClock } from '../base/time/clock.ts';
-import { ConnectionClosed } from '../drivers/errors.ts';
+import { deferred } from '../../base/deferred.ts';
+import { ImproperlyConfigured } from '../../base/errors.ts';
+import { processWide } from '../../base/process-wide.ts';
+import { systemClock } from '../../base/time/clock.ts';
+import { ConnectionClosed } from '../../drivers/errors.ts';
 import {
   checkStopOptions,
   checkWorkerOptions,

@@ -1,7 +1,7 @@
 /** Running a command again whenever source files change: `worker --watch`. */
-import { EXIT } from './exit-codes.ts';
-import { Successor } from './restart.ts';
-import { installSignals } from './signals.ts';
+import { EXIT } from '../exit-codes.ts';
+import { Successor } from '../restart.ts';
+import { installSignals } from '../signals.ts';
 import { SourceWatch } from './source-watch.ts';
 
 /**

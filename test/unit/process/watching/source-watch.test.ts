@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { SourceWatch } from '../../../src/process/source-watch.ts';
-import { eventually } from '../../support/eventually.ts';
-import { temporaryProject } from '../../support/temporary-project.ts';
+import { SourceWatch } from '../../../../src/process/watching/source-watch.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { temporaryProject } from '../../../support/temporary-project.ts';
 
 function setup(t: TestContext) {
   const folder = temporaryProject(t, {

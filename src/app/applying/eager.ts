@@ -4,15 +4,15 @@
  * The call becomes a message and is read again, so arguments that would not survive the way to
  * a worker do not survive here either.
  */
-import type { Logger } from '../base/logger.ts';
-import type { Execution } from '../execute/execution.ts';
-import type { ExecutionPorts } from '../execute/ports.ts';
-import { outcomeMeta } from '../execute/run/result-documents.ts';
-import { executeTask } from '../execute/run/run-task.ts';
-import { buildTaskMessage, type TaskCall } from '../wire/messages/task-message.ts';
-import * as states from '../wire/results/states.ts';
-import type { EagerOutcome } from './results/eager-result.ts';
-import type { TaskDefinition } from './tasks/definition.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Execution } from '../../execute/execution.ts';
+import type { ExecutionPorts } from '../../execute/ports.ts';
+import { outcomeMeta } from '../../execute/run/result-documents.ts';
+import { executeTask } from '../../execute/run/run-task.ts';
+import { buildTaskMessage, type TaskCall } from '../../wire/messages/task-message.ts';
+import * as states from '../../wire/results/states.ts';
+import type { EagerOutcome } from '../results/eager-result.ts';
+import type { TaskDefinition } from '../tasks/definition.ts';
 
 /** How a run ends that leaves no result. */
 const STATE_OF = { retry: 'RETRY', ignore: 'IGNORED', reject: 'REJECTED' } as const;

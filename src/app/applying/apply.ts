@@ -2,18 +2,18 @@
  * What becomes of a call, from its arguments to the handle of its result: published, run eagerly
  * with everything a worker does around it, or just called.
  */
-import { bounded } from '../backends/bounded.ts';
-import { checkTaskName } from './app-options.ts';
+import { bounded } from '../../backends/bounded.ts';
+import { checkTaskName } from '../app-options.ts';
+import { checkCall, checkEagerCall } from '../options/option-checks.ts';
+import type { EagerOptions } from '../options/task-options.ts';
+import { AsyncResult, type ResultHost } from '../results/async-result.ts';
+import { EagerResult } from '../results/eager-result.ts';
+import type { Call } from '../tasks/call.ts';
+import type { TaskDefinition } from '../tasks/definition.ts';
+import { callDirectly } from '../tasks/direct-call.ts';
+import type { Args, KnownCall, TaskHost } from '../tasks/task.ts';
 import { runEagerly } from './eager.ts';
 import { AppExecutionPorts, type ExecutionPortsHost } from './execution-ports.ts';
-import { checkCall, checkEagerCall } from './options/option-checks.ts';
-import type { EagerOptions } from './options/task-options.ts';
-import { AsyncResult, type ResultHost } from './results/async-result.ts';
-import { EagerResult } from './results/eager-result.ts';
-import type { Call } from './tasks/call.ts';
-import type { TaskDefinition } from './tasks/definition.ts';
-import { callDirectly } from './tasks/direct-call.ts';
-import type { Args, KnownCall, TaskHost } from './tasks/task.ts';
 
 export interface ApplyHost extends ExecutionPortsHost, Omit<ResultHost, 'result'> {
   /** Reads the settings when that was not done; undefined when there is nothing to wait for. */

@@ -1,5 +1,5 @@
-import type { Clock } from '../base/time/clock.ts';
-import type { TaskHeaders } from '../wire/messages/task-headers.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import type { TaskHeaders } from '../../wire/messages/task-headers.ts';
 
 /** Ids kept at most, and seconds each is kept, as in Celery; the environment may say otherwise. */
 const MOST = Number(process.env.CELERY_WORKER_REVOKES_MAX || 50_000);

@@ -1,10 +1,10 @@
 /** Tells in events that the worker is there, every few seconds, and that it goes. */
 import { loadavg, type as system } from 'node:os';
-import { ownVersion } from '../base/own-version.ts';
-import type { Service } from '../base/service.ts';
-import type { Clock, Timer } from '../base/time/clock.ts';
-import type { EventDispatcher } from '../events/dispatcher.ts';
-import type { WorkerState } from './worker-state.ts';
+import { ownVersion } from '../../base/packages/own-version.ts';
+import type { Service } from '../../base/service.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
+import type { EventDispatcher } from '../../events/dispatcher.ts';
+import type { WorkerState } from '../worker-state.ts';
 
 /** What sends events, in each event of a worker. */
 export const SOFTWARE = {

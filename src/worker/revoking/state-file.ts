@@ -3,11 +3,11 @@
  * once when a task is revoked, and in one piece, so that a kill at any moment leaves a whole file.
  */
 import { open, readFile, rename, rm } from 'node:fs/promises';
-import { ImproperlyConfigured } from '../base/errors.ts';
-import { isPlainRecord } from '../base/kind-of.ts';
-import type { LamportClock } from '../base/lamport.ts';
-import type { Logger } from '../base/logger.ts';
-import type { Clock } from '../base/time/clock.ts';
+import { ImproperlyConfigured } from '../../base/errors.ts';
+import { isPlainRecord } from '../../base/kind-of.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Clock } from '../../base/time/clock.ts';
+import type { LamportClock } from '../../base/time/lamport.ts';
 import type { RevokedTasks } from './revoked-tasks.ts';
 
 const FORMAT = 'tscelery worker state';

@@ -2,6 +2,6 @@ import { readFileSync } from 'node:fs';
 
 /** The package's version; read, not imported, because it is the same file before and after the build. */
 export function ownVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
+  const file = new URL('../../../package.json', import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
