@@ -4,8 +4,8 @@
  *
  *   npm run build && node --import tsx scripts/soak/clients.ts [--count 15000] [--only WORD,WORD]
  *
- * Garbage is collected after `count` calls and after three times as many; caches by name are full by
- * then. `--only` takes the rows whose name has one of the words. Starts servers of its own. Prints a
+ * A run has three times `count` calls; garbage is collected twelve times. The median of the second
+ * quarter, when caches by name are full, is compared with that of the last one. `--only` takes the rows whose name has one of the words. Starts servers of its own. Prints a
  * table; exit code 1 when something grew.
  */
 
@@ -15,13 +15,16 @@ import { runInNewContext } from 'node:vm';
 import { Redis } from 'ioredis';
 import { Celery, exchange } from '../../src/index.ts';
 import { type BrokerName, type Place, PrivateBrokers } from './private-brokers.ts';
+import { type Quarters, quartersOf } from './quarters.ts';
 import { SoakedWorker } from './soaked-worker.ts';
 
 const IN_FLIGHT = 200;
 /** Messages nobody takes are thrown away after so many. */
 const TIDIED_EACH = 5000;
 const QUEUE = 'soak';
-/** Share by which living memory may be larger at the second look, and megabytes: what was under way differs. */
+/** Times that memory is looked at in a run. */
+const LOOKS = 12;
+/** Share by which living memory may be larger in the last quarter, and megabytes: what was under way differs. */
 const TOLERANCE = 0.1;
 const ALLOWANCE = 1;
 const MB = 2 ** 20;
@@ -95,21 +98,21 @@ const ROWS: readonly (readonly [name: string, broker: BrokerName, opened: Opened
   ['new keys on sqlite', 'sqlite', newKeys],
 ];
 
-/** Megabytes of living objects after `count` calls and after three times as many, without a pause. */
-async function soak(client: Client, count: number): Promise<[early: number, late: number]> {
+/** Megabytes of living objects while `calls` calls are made without a pause. */
+async function soak(client: Client, calls: number): Promise<Quarters> {
   const heaps: number[] = [];
   let begun = 0;
   let ended = 0;
   const caller = async () => {
-    while (begun < 3 * count) {
+    while (begun < calls) {
       await client.call(begun++);
       ended++;
       if (ended % TIDIED_EACH === 0) await client.tidy?.();
-      if (ended % count === 0) heaps.push(living());
+      if (ended >= ((heaps.length + 1) * calls) / LOOKS) heaps.push(living());
     }
   };
   await Promise.all(Array.from({ length: IN_FLIGHT }, caller));
-  return [heaps[0]!, heaps.at(-1)!];
+  return quartersOf(heaps);
 }
 
 function living(): number {
@@ -125,18 +128,19 @@ async function main(): Promise<boolean> {
   const words = values.only.split(',');
   const brokers = new PrivateBrokers();
   let isClean = true;
-  console.log('| client | calls | heap MB after a third | at the end | |');
+  console.log('| client | calls | heap MB in the second quarter | in the last | |');
   console.log('| --- | ---: | ---: | ---: | --- |');
   try {
     for (const [name, broker, opened] of ROWS) {
       if (!words.some(word => name.includes(word))) continue;
       const client = await opened(await brokers.place(broker));
-      const [early, late] = await soak(client, Number(values.count));
+      const calls = 3 * Number(values.count);
+      const { second, last } = await soak(client, calls);
       await client.app.close();
       await client.end?.();
-      const isFlat = late <= early * (1 + TOLERANCE) + ALLOWANCE;
+      const isFlat = last <= second * (1 + TOLERANCE) + ALLOWANCE;
       isClean &&= isFlat;
-      const cells = [name, 3 * Number(values.count), early.toFixed(1), late.toFixed(1)];
+      const cells = [name, calls, second.toFixed(1), last.toFixed(1)];
       console.log(`| ${cells.join(' | ')} | ${isFlat ? 'flat' : '**GROWS**'} |`);
     }
   } finally {

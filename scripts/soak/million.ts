@@ -10,6 +10,7 @@ import type { Redis } from 'ioredis';
 import { Celery } from '../../src/index.ts';
 import { startRedis } from '../../test/support/servers.ts';
 import { LivingMemory, residentMemory } from './living-memory.ts';
+import { median, quartersOf } from './quarters.ts';
 import { SoakedWorker } from './soaked-worker.ts';
 
 const WORKER_ARGS = ['-l', 'WARNING', '-c', '2', '--prefetch-multiplier', '100'];
@@ -17,7 +18,7 @@ const QUEUE = 'celery';
 const SENT_AT_ONCE = 1000;
 
 const TENTHS = 10;
-/** Share of the value at the first tenth by which each later one may differ. */
+/** Share of the second quarter's median by which that of the last quarter may differ. */
 const TOLERANCE = 0.1;
 const POLL_MS = 20;
 
@@ -85,10 +86,6 @@ function heapOfMain(heaps: ReadonlyMap<string, number>): number {
   throw new Error('The main process did not answer');
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
 function report(tenths: readonly Tenth[], tasks: number): boolean {
   console.log(`${tasks.toLocaleString('en')} no-op tasks, ${WORKER_ARGS.slice(2).join(' ')}\n`);
   console.log('| done | seconds | parent RSS MB | parent heap MB |');
@@ -97,12 +94,16 @@ function report(tenths: readonly Tenth[], tasks: number): boolean {
     const cells = [`${(i + 1) * 10} %`, ...[seconds, rss, heap].map(value => value.toFixed(1))];
     console.log(`| ${cells.join(' | ')} |`);
   }
-  const changes = (of: 'rss' | 'heap') => tenths.map(tenth => tenth[of] / tenths[0]![of] - 1);
-  const rss = changes('rss').every(change => Math.abs(change) <= TOLERANCE);
+  const rss = quartersOf(tenths.map(tenth => tenth.rss));
+  const heap = quartersOf(tenths.map(tenth => tenth.heap));
+  const rssIsFlat = Math.abs(rss.last / rss.second - 1) <= TOLERANCE;
   // it may shrink: at the end nothing is under way any more
-  const heap = changes('heap').every(change => change <= TOLERANCE);
-  console.log(`\nRSS ${rss ? 'flat' : 'NOT FLAT'}, heap ${heap ? 'does not grow' : 'GROWS'}`);
-  return rss && heap;
+  const heapIsFlat = heap.last / heap.second - 1 <= TOLERANCE;
+  const told = ({ second, last }: typeof rss) =>
+    `${second.toFixed(1)} MB in the second quarter, ${last.toFixed(1)} MB in the last`;
+  console.log(`\nRSS ${rssIsFlat ? 'flat' : 'NOT FLAT'}: ${told(rss)}`);
+  console.log(`heap ${heapIsFlat ? 'does not grow' : 'GROWS'}: ${told(heap)}`);
+  return rssIsFlat && heapIsFlat;
 }
 
 process.exitCode = (await main(Number(process.argv[2] ?? 1_000_000))) ? 0 : 1;

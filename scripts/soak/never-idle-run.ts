@@ -5,6 +5,7 @@ import type { Transport } from '../../src/messaging/contract.ts';
 import { openTransport } from '../../src/messaging/open.ts';
 import { LivingMemory, residentMemoryOf } from './living-memory.ts';
 import type { BrokerName, Place } from './private-brokers.ts';
+import { median } from './quarters.ts';
 import { SoakedWorker } from './soaked-worker.ts';
 
 export const POOLS = ['prefork', 'threads', 'async', 'solo'] as const;
@@ -33,7 +34,7 @@ export interface Look {
 export interface Found {
   readonly early: Look;
   readonly late: Look;
-  /** How many the worker took until the second look. */
+  /** How many the worker took until the last look. */
   readonly tasks: number;
   /** Fewest messages seen waiting. */
   readonly fewest: number;
@@ -45,8 +46,9 @@ const FULL = 6000;
 const SENT_AT_ONCE = 500;
 const POLL_MS = 10;
 const RSS_MS = 250;
-const EARLY = 0.25;
-const LATE = 0.9;
+/** Shares of the run at which there is a look; the medians of each row are compared. */
+const EARLY = [0.3, 0.4, 0.5];
+const LATE = [0.8, 0.9, 1];
 const TASKS: Readonly<Record<string, string>> = {
   retries: 'soak.retried',
   failures: 'soak.failed',
@@ -81,9 +83,16 @@ export async function soak(run: Run, place: Place, length: Length): Promise<Foun
       'tasks' in length
         ? producer.taken / length.tasks
         : (performance.now() - start) / 1000 / length.seconds;
-    const early = await lookWhen(() => share() >= EARLY, worker, memory);
-    const late = await lookWhen(() => share() >= LATE, worker, memory);
-    return { early, late, tasks: producer.taken, fewest: producer.fewest };
+    const early: Look[] = [];
+    for (const at of EARLY) early.push(await lookWhen(() => share() >= at, worker, memory));
+    const late: Look[] = [];
+    for (const at of LATE) late.push(await lookWhen(() => share() >= at, worker, memory));
+    return {
+      early: medianOf(early),
+      late: medianOf(late),
+      tasks: producer.taken,
+      fewest: producer.fewest,
+    };
   } finally {
     await producer.close();
     await worker?.stop();
@@ -123,8 +132,13 @@ async function lookWhen(
   return { heaps: await memory.measure(), rss };
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+function medianOf(looks: readonly Look[]): Look {
+  const of = (what: keyof Look) => {
+    const names = new Set(looks.flatMap(look => [...look[what].keys()]));
+    const valuesOf = (name: string) => looks.flatMap(look => look[what].get(name) ?? []);
+    return new Map([...names].map(name => [name, median(valuesOf(name))]));
+  };
+  return { heaps: of('heaps'), rss: of('rss') };
 }
 
 class Producer {

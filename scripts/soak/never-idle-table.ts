@@ -1,7 +1,7 @@
 /** What the soak of workers that are never idle prints, and when it is content. */
 import type { Found, Look, Run } from './never-idle-run.ts';
 
-/** Share by which living memory may be larger at nine tenths of the run than it was at a quarter. */
+/** Share by which living memory may be larger in the last quarter of the run than in its second quarter. */
 const TOLERANCE = 0.1;
 /**
  * And so many megabytes: the messages that were under way differ (up to a few hundred, with two or
@@ -11,7 +11,7 @@ const TOLERANCE = 0.1;
 const ALLOWANCE = 1;
 
 export const HEADER = [
-  '| broker | variant | pool | tasks | fewest waiting | process | heap MB at 1/4 | at 9/10 | RSS MB at 1/4 | at 9/10 | |',
+  '| broker | variant | pool | tasks | fewest waiting | process | heap MB in 2nd quarter | in the last | RSS MB in 2nd quarter | in the last | |',
   '| --- | --- | --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | --- |',
 ].join('\n');
 

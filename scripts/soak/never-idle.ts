@@ -1,7 +1,7 @@
 /**
  * Workers that never have a moment without work: what they hold must not grow, neither in the main
- * process nor in any child. One run for each pool, broker and variant; garbage is collected at a
- * quarter and at nine tenths of each run.
+ * process nor in any child. One run for each pool, broker and variant; garbage is collected three
+ * times in the second and three times in the last quarter of each run, whose medians are compared.
  *
  *   npm run build && node --import tsx scripts/soak/never-idle.ts [OPTIONS]
  *
