@@ -91,6 +91,7 @@ export class Stopping {
       exitCode: null,
       signal: 'SIGKILL',
     });
+    this.#logger.error(`Task ${request.label} failed: ${error.message}`);
     await failTask(request.task, request.delivery, execution, error).catch(cause => {
       this.#logger.error(`${request.label}: ${(cause as Error).message}`);
     });
