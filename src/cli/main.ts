@@ -1,4 +1,5 @@
 /** The entry of the command line: from argv to an exit code. */
+import { noteFileLimit, openFilesText } from '../base/open-files.ts';
 import { printableLines } from '../base/text/printable.ts';
 import { EXIT } from '../process/exit-codes.ts';
 import { versionLine } from './terminal/version.ts';
@@ -11,23 +12,44 @@ export async function main(argv: readonly string[]): Promise<void> {
 async function run(words: readonly string[]): Promise<number> {
   // Nothing else is imported for this: scripts ask for the version often.
   if (words[0] === '--version') return print(versionLine());
-  const { readCommandLine } = await import('./parsing/command-line.ts');
-  const { COMMANDS } = await import('./command-table.ts');
+  noteFileLimit();
   leaveQuietlyOnBrokenPipe();
   try {
+    const { readCommandLine } = await import('./parsing/command-line.ts');
+    const { COMMANDS } = await import('./command-table.ts');
     const request = readCommandLine(words, COMMANDS, process.env);
     if (request.kind === 'version') return print(versionLine());
     if (request.kind === 'help') return print(request.text.trimEnd());
     const { run: runCommand } = await request.command.load();
     return await runCommand(request.invocation);
   } catch (error) {
-    const { errorReport } = await import('./terminal/report-error.ts');
-    const { text, exitCode } = errorReport(error, COMMANDS);
-    process.stderr.write(printableLines(text));
-    const { reportToLauncher } = await import('../process/detach.ts');
-    reportToLauncher({ exitCode, text });
-    return exitCode;
+    return await tell(error);
   }
+}
+
+async function tell(error: unknown): Promise<number> {
+  // before the next import, which needs an open file, too
+  const sentence = openFilesText(error);
+  if (sentence !== undefined) return await tellOpenFiles(sentence);
+  const { errorReport } = await import('./terminal/report-error.ts');
+  const { COMMANDS } = await import('./command-table.ts');
+  const { text, exitCode } = errorReport(error, COMMANDS);
+  process.stderr.write(printableLines(text));
+  const { reportToLauncher } = await import('../process/detach.ts');
+  reportToLauncher({ exitCode, text });
+  return exitCode;
+}
+
+async function tellOpenFiles(sentence: string): Promise<number> {
+  const text = `Error: ${sentence}\n`;
+  process.stderr.write(text);
+  try {
+    const { reportToLauncher } = await import('../process/detach.ts');
+    reportToLauncher({ exitCode: EXIT.failure, text });
+  } catch {
+    // the launcher sees that we end, and names the file with our output
+  }
+  return EXIT.failure;
 }
 
 function print(text: string): number {

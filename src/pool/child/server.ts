@@ -28,6 +28,8 @@ export interface ChildPort {
   ledger(numbers: number): LedgerMemory;
   /** Everything is loaded, and the parent knows. */
   onReady?(): void;
+  /** It could not be loaded; the child exits when this is resolved. */
+  onBroken?(): Promise<void>;
   /** KiB that this child uses. */
   memory(): number;
   exit(code: number): void;
@@ -69,6 +71,7 @@ export class ChildServer {
       this.#worker = new Worker(init, runner, this.#port, this.#outbox);
     } catch (error) {
       answer = { type: 'broken', ...describe(error) };
+      await this.#port.onBroken?.();
     }
     this.#outbox.add(answer);
     this.#outbox.flush(() => {

@@ -1,9 +1,10 @@
-/** A child of the `threads` pool: the first module of a worker thread. */
+/** A child of the `threads` pool, without what has to be there when it cannot be loaded. */
 
 import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { LedgerBuffer } from '../ledger.ts';
 import type { ThreadData } from '../threads/launcher.ts';
+import { fileRequestsEnd } from './file-requests.ts';
 import { ChildServer } from './server.ts';
 
 const port = parentPort!;
@@ -18,6 +19,7 @@ const server = new ChildServer({
   },
   ledger: () => new LedgerBuffer(ledger),
   memory: heapOfThisThread,
+  onBroken: fileRequestsEnd,
   exit: code => process.exit(code),
   die: () => process.exit(1),
 });

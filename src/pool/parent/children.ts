@@ -10,6 +10,7 @@ import { PoolFailure } from '../errors.ts';
 import type { PoolOptions } from '../options.ts';
 import { Child, type ChildEvents, type ChildExit, exitText } from './child.ts';
 import { Restarts } from './restarts.ts';
+import { type StartError, StartErrors } from './start-errors.ts';
 
 const DEFAULT_PROC_ALIVE_TIMEOUT = 15;
 /** Seconds a child may take for its last steps when it is asked to go. */
@@ -22,11 +23,6 @@ interface Post {
   readonly ready: Deferred<void>;
   child: Child | undefined;
   timer: Timer | undefined;
-}
-
-interface StartError {
-  readonly message: string;
-  readonly stack: string;
 }
 
 export interface ChildrenPorts {
@@ -43,6 +39,7 @@ export class Children {
   readonly #restarts = new Restarts();
   readonly #launcher: Launcher;
   readonly #events: ChildEvents;
+  readonly #startErrors: StartErrors;
   readonly #posts = new Map<number, Post>();
   /** Every child that is not gone, also those without a post. */
   readonly #all = new Set<Child>();
@@ -50,21 +47,30 @@ export class Children {
   readonly #heirs = new Map<Child, Deferred<void>>();
   #serving: readonly Child[] | undefined;
   #lastIndex = 0;
-  /** First children of `start` of which nothing is known yet. */
-  #firstTries = 0;
+  /** Posts that wait for their turn, with whom the new child takes over from; see `#queueUp`. */
+  readonly #turns = new Map<Post, Child | undefined>();
+  /** Posts of `start` of which nothing is known yet. */
+  readonly #firstTries = new Set<number>();
   #start: Deferred<void> | undefined;
   #isOver = false;
+  /** The last of the children that were started side by side, since there were too many open files. */
+  #lastOfCrowd: number | undefined;
 
   constructor(launcher: Launcher, options: PoolOptions, ports: ChildrenPorts) {
     this.#launcher = launcher;
     this.#options = options;
     this.#ports = ports;
     this.#clock = options.clock ?? systemClock;
+    const log = (text: string) => ports.children.onLog('error', text);
+    this.#startErrors = new StartErrors(this.#clock, log);
     this.#events = {
       ...ports.children,
       onReady: child => this.#onReady(child),
       onLeaving: (child, note) => this.#onLeaving(child, note),
-      onGone: (child, exit) => this.#onGone(child, exit),
+      onGone: (child, exit) => {
+        this.#onGone(child, exit);
+        this.#nextTurn();
+      },
     };
   }
 
@@ -88,7 +94,7 @@ export class Children {
   async start(): Promise<void> {
     this.#start = deferred();
     this.#launcher.start();
-    this.#firstTries = this.#options.concurrency;
+    for (let slot = 1; slot <= this.#options.concurrency; slot++) this.#firstTries.add(slot);
     this.#addPosts(this.#options.concurrency);
     await this.#start.promise;
   }
@@ -148,6 +154,7 @@ export class Children {
 
   #close(): void {
     this.#isOver = true;
+    this.#startErrors.flush();
     for (const post of this.#posts.values()) {
       post.timer?.cancel();
       post.ready.resolve();
@@ -167,6 +174,28 @@ export class Children {
   }
 
   #fill(post: Post, predecessor?: Child): void {
+    if (this.#lastOfCrowd === undefined) this.#launchFor(post, predecessor);
+    else this.#queueUp(post, predecessor);
+  }
+
+  /**
+   * A child that loads its modules has more files open than ever after: when there were too many,
+   * one child after the other may still find enough.
+   */
+  #queueUp(post: Post, predecessor?: Child): void {
+    if (!this.#turns.has(post)) this.#turns.set(post, predecessor);
+    this.#nextTurn();
+  }
+
+  #nextTurn(): void {
+    for (const [post, predecessor] of this.#turns) {
+      if ([...this.#all].some(child => child.state === 'starting')) return;
+      this.#turns.delete(post);
+      if (!this.#isOver && this.#posts.get(post.slot) === post) this.#launchFor(post, predecessor);
+    }
+  }
+
+  #launchFor(post: Post, predecessor?: Child): void {
     try {
       const child = this.#launch(post.slot);
       if (predecessor !== undefined) child.takeOverFrom(predecessor);
@@ -225,8 +254,10 @@ export class Children {
     this.#restarts.childReady();
     this.#posts.get(child.slot)?.ready.resolve();
     this.#heirs.get(child)?.resolve();
-    this.#noteFirstTry(child.index, undefined);
+    this.#startErrors.flush();
+    this.#noteFirstTry(child.slot, undefined);
     this.#ports.children.onReady(child);
+    this.#nextTurn();
   }
 
   #onLeaving(child: Child, note: string | undefined): void {
@@ -262,18 +293,27 @@ export class Children {
   }
 
   #onFailedStart(post: Post, index: number, error: StartError): void {
-    if (this.#noteFirstTry(index, error) || !this.#isWanted()) return;
-    this.#ports.children.onLog('error', `Pool process could not start: ${error.message}`);
+    if (this.#isOver) return;
+    const reason = this.#startErrors.note(error);
+    if (this.#startErrors.areOfOpenFiles) {
+      this.#lastOfCrowd ??= this.#lastIndex;
+      // proves nothing: it had to share with the others
+      if (index <= this.#lastOfCrowd) {
+        if (this.#isWanted()) this.#queueUp(post);
+        return;
+      }
+    }
+    if (this.#noteFirstTry(post.slot, { ...error, message: reason }) || !this.#isWanted()) return;
     this.#survives(() => {
-      const pause = this.#restarts.failedToStart(error.message, this.size);
+      const pause = this.#restarts.failedToStart(reason, this.size);
       post.timer = this.#clock.after(pause, () => this.#fill(post));
     });
   }
 
   /** Returns true when this ended `start`. */
-  #noteFirstTry(index: number, error: StartError | undefined): boolean {
-    if (this.#start === undefined || index > this.#options.concurrency) return false;
-    if (--this.#firstTries > 0) return false;
+  #noteFirstTry(slot: number, error: StartError | undefined): boolean {
+    if (this.#start === undefined || !this.#firstTries.delete(slot)) return false;
+    if (this.#firstTries.size > 0) return false;
     if (this.serving.some(child => child.state === 'ready')) {
       this.#start.resolve();
       return false;
@@ -282,6 +322,7 @@ export class Children {
     const failure = new PoolFailure(`Could not start worker processes: ${reason}`, {
       cause: error?.stack,
     });
+    if (error !== undefined) this.#startErrors.withdraw();
     this.#close();
     this.#start.reject(failure);
     return true;
