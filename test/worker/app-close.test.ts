@@ -155,6 +155,23 @@ describe('a server that does not answer', () => {
     assert.deepEqual(await ended, [CLOSED]);
     assert.ok(performance.now() - from < 5000);
   });
+
+  it('makes whoever closes once more wait for the first close; then the app can be used again', async t => {
+    const { app, add, proxy } = await frozenRedis(t);
+    await add.delay(1, 2);
+    proxy.pause();
+    const waits = reasons([add.delay(3, 4)]);
+    const ends: string[] = [];
+
+    const first = app.close().then(() => void ends.push('first'));
+    await app.close().then(() => void ends.push('second'));
+
+    assert.deepEqual(ends, ['first', 'second']);
+    await first;
+    assert.deepEqual(await waits, [CLOSED]);
+    proxy.resume();
+    assert.ok(await add.delay(5, 6));
+  });
 });
 
 describe('bounds of a result', () => {

@@ -23,6 +23,8 @@ export class Connections {
   #revision = -1;
   #transport: Promise<Transport> | undefined;
   #backend: Promise<ResultBackend> | undefined;
+  /** A `close` that has not ended. */
+  #ending: Promise<void> | undefined;
 
   constructor(conf: Settings, replies: ReplyHost) {
     this.#conf = conf;
@@ -90,13 +92,26 @@ export class Connections {
     return this.#answersSender ? this.backend().then(backend => backend.expect?.()) : undefined;
   }
 
-  async close(): Promise<void> {
-    const [transport, backend] = [this.#transport, this.#backend];
-    this.#transport = undefined;
-    this.#backend = undefined;
+  /**
+   * Ends those who wait at once. Resolves when everything that was opened is closed, also what
+   * an earlier call still closes. What is asked for after that opens it again.
+   */
+  close(): Promise<void> {
     const closing = this.#closing;
     this.#closing = new Closing();
     closing.close(new ConnectionClosed('The app was closed.'));
+    if (this.#ending && !this.#transport && !this.#backend) return this.#ending;
+    const ending = Promise.all([this.#ending, this.#closeOpened()]).then(() => {
+      if (this.#ending === ending) this.#ending = undefined;
+    });
+    this.#ending = ending;
+    return ending;
+  }
+
+  async #closeOpened(): Promise<void> {
+    const [transport, backend] = [this.#transport, this.#backend];
+    this.#transport = undefined;
+    this.#backend = undefined;
     await Promise.all([
       transport?.then(opened => opened.close()).catch(() => {}),
       backend?.then(opened => opened.stop()).catch(() => {}),
