@@ -53,6 +53,10 @@ export interface RabbitmqServer {
   queues(vhost?: string): Promise<QueueInfo[]>;
   /** SIGKILL: nothing is said to anybody; what was confirmed is on disk. */
   kill(): Promise<void>;
+  /** SIGSTOP: it says nothing more, and its connections stay. Before `kill` or `stop` too. */
+  pause(): Promise<void>;
+  /** After `pause`: it goes on where it was. */
+  resume(): void;
   /** Starts it again after `kill`, or kills and starts it, with everything it had on disk. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -148,6 +152,7 @@ async function createNode({ config = [] }: RabbitmqOptions) {
     await exited;
     await eventually(async () => !(await accepts(port)), { seconds: 10 });
   };
+  let emulator = 0;
   const server: RabbitmqServer = {
     ...access,
     port,
@@ -155,6 +160,12 @@ async function createNode({ config = [] }: RabbitmqOptions) {
     url: `amqp://guest:guest@127.0.0.1:${port}//`,
     ctl,
     kill,
+    pause: async () => {
+      // not the shell around it, which is to see when the test ends
+      emulator = Number(await evaluateHere('list_to_binary(os:getpid()).'));
+      process.kill(emulator, 'SIGSTOP');
+    },
+    resume: () => void process.kill(emulator, 'SIGCONT'),
     restart: async () => {
       await kill();
       await start();

@@ -1,8 +1,9 @@
 /** Results over a RabbitMQ node that is not kind to its connections. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { AsyncResult } from '../../src/index.ts';
+import { type AsyncResult, Celery } from '../../src/index.ts';
 import { rabbitmqWithRpc } from '../support/rpc-brokers.ts';
 import { withWorker } from '../support/worker.ts';
 
@@ -53,4 +54,22 @@ describe('results over RabbitMQ in trouble', () => {
       await pause(500);
       await server.restart();
     }));
+});
+
+describe('an app with results over a node that is paused', { timeout: 120_000 }, () => {
+  it('closes soon, and can be used again', async t => {
+    const node = await rabbitmqWithRpc();
+    t.after(() => node.stop());
+    const app = new Celery('client', { ...node.settings, task_default_queue: randomUUID() });
+    t.after(() => app.close());
+    await app.sendTask('w.add', [1, 2]);
+
+    await node.server.pause();
+    const from = performance.now();
+    await app.close().finally(() => node.server.resume());
+    const seconds = (performance.now() - from) / 1000;
+
+    assert.ok(seconds < 12, `${seconds} s`);
+    assert.ok(await app.sendTask('w.add', [3, 4]));
+  });
 });

@@ -5,6 +5,7 @@
  * and its messages are acknowledged, so that no result is lost when the connection is.
  */
 
+import { within } from '../../base/time/within.ts';
 import { ConnectionClosed } from '../../drivers/errors.ts';
 import type { Delivery, Transport } from '../../messaging/contract.ts';
 import { DEFAULT_EXCHANGE, type Queue, queue } from '../../messaging/entities.ts';
@@ -12,6 +13,8 @@ import type { MessagingPort } from '../contract.ts';
 
 /** Seconds without its consumer after which the broker deletes the queue of a process that died. */
 const ABANDONED_AFTER = 600;
+/** Seconds for the broker to delete it; one that does not answer deletes it later by itself. */
+const DELETE_SECONDS = 2;
 
 export interface ReplyQueueOptions {
   readonly messaging: MessagingPort;
@@ -46,8 +49,9 @@ export class ReplyQueue {
     this.#isOpen = false;
     const transport = await opening?.catch(() => undefined);
     if (!transport) return;
-    // a broker that cannot be reached deletes it later by itself
-    if (transport.connected) await transport.delete(this.#queue()).catch(() => {});
+    if (transport.connected) {
+      await within(DELETE_SECONDS, transport.delete(this.#queue())).catch(() => {});
+    }
     await transport.close();
   }
 

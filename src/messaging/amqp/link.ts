@@ -120,7 +120,8 @@ export class Link {
     });
   }
 
-  async close(): Promise<void> {
+  /** @param saysGoodbye false: the server does not answer anyway */
+  async close(saysGoodbye = true): Promise<void> {
     this.#ending.abort();
     const connection = this.#connection ?? (await this.#attempt?.catch(() => undefined));
     this.#connection = undefined;
@@ -128,19 +129,7 @@ export class Link {
     this.#watchdog.stop();
     if (!connection) return;
     const socket = socketOf(connection);
-    await new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, CLOSE_SECONDS * 1000);
-      const done = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      connection.once('close', done);
-      try {
-        connection.close(done);
-      } catch {
-        done(); // it had ended before
-      }
-    });
+    if (saysGoodbye) await sayGoodbye(connection);
     if (socket.closed) return;
     await new Promise(resolve => {
       socket.once('close', resolve);
@@ -251,4 +240,20 @@ const closedByUs = () => new ConnectionClosed('The connection was closed.');
 
 function delayBefore(attempt: number): number {
   return Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1));
+}
+
+function sayGoodbye(connection: AmqpConnection): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, CLOSE_SECONDS * 1000);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    connection.once('close', done);
+    try {
+      connection.close(done);
+    } catch {
+      done(); // it had ended before
+    }
+  });
 }

@@ -6,7 +6,7 @@
  * consumers must not wait behind that.
  */
 
-import { sleep } from '../../base/time/backoff.ts';
+import { within } from '../../base/time/within.ts';
 import { publishedHeaders } from '../../wire/messages/dead-letter.ts';
 import { DELIVERY_COUNT, deliveryCount } from '../../wire/messages/envelope.ts';
 import type { Message } from '../../wire/messages/message.ts';
@@ -44,6 +44,8 @@ const FIRST_WITHOUT_CHANNEL_QOS = 4;
 
 /** For the last confirmations. */
 const DRAIN_SECONDS = 2;
+/** For what is held to be put back, by a broker that answers. */
+const GOODBYE_SECONDS = 2;
 
 interface Counted {
   readonly messageCount: number;
@@ -183,19 +185,16 @@ export class AmqpTransport implements Transport {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#consumers].map(consumer => consumer.close()));
-    await this.#drain();
-    await Promise.all([this.#link.close(), this.#publishLink.close()]);
+    const goodbyes = Promise.all([...this.#consumers].map(consumer => consumer.close()));
+    const isHeard = await within(GOODBYE_SECONDS, goodbyes);
+    if (isHeard) await this.#drain();
+    await Promise.all([this.#link.close(isHeard), this.#publishLink.close(isHeard)]);
   }
 
   /** What was published and not waited for deserves a moment. */
   async #drain(): Promise<void> {
-    const timer = new AbortController();
-    await Promise.race([
-      Promise.all([this.#publisher.drained(), this.#separatePublisher.drained()]),
-      sleep(DRAIN_SECONDS, undefined, timer.signal).catch(() => {}),
-    ]);
-    timer.abort();
+    const drained = [this.#publisher.drained(), this.#separatePublisher.drained()];
+    await within(DRAIN_SECONDS, Promise.all(drained));
   }
 
   #createHost(): ConsumerHost {
