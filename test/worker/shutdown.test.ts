@@ -92,6 +92,23 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
       });
     });
 
+    for (const pool of ['solo', 'async']) {
+      it(`with QUIT fails what ran in the worker's own process, ${pool}`, async () => {
+        await withWorker(surroundings, { args: ['-P', pool] }, async bench => {
+          const { app, worker, file, lines } = bench;
+          const notes = file();
+          const lost = await app.sendTask('w.work', [notes, 'early', 60]);
+          await eventually(async () => assert.equal((await lines(notes)).length, 1));
+
+          worker.kill('SIGQUIT');
+          const { code } = await worker.ended();
+
+          assert.equal(code, 0);
+          await assert.rejects(lost.get({ timeout: 1 }), WorkerLostError);
+        });
+      });
+    }
+
     it('with QUIT and a soft shutdown ends as soon as nothing runs', async () => {
       const settings = { worker_soft_shutdown_timeout: 25 };
       await withWorker(surroundings, { settings }, async ({ app, worker, file, lines, queue }) => {

@@ -70,7 +70,8 @@ export const createRunner: RunnerFactory = async (given, child) => {
   return new TaskRunner(app, ports, async () => {
     await app.signals.workerProcessShutdown.send(config.node, event);
     stopRedirect();
-    await app.close();
+    // in its own process the worker stores what becomes of tasks after this, and closes its app then
+    if (child.slot > 0 || config.app === undefined) await app.close();
     unwatch();
   });
 };
@@ -142,6 +143,10 @@ class TaskRunner implements JobRunner {
         : readTaskHeaders(source.message, this.#ports.accept).task;
     const task = this.#app.tasks.get(name)?.definition ?? missingTask(name);
     return runTask(task, source, this.#ports, control);
+  }
+
+  hurry(): void {
+    this.#ports.hurry?.();
   }
 
   stop(): Promise<void> {
