@@ -86,6 +86,8 @@ export interface Pool extends Service {
    *   RangeError in a pool that has no children
    */
   restart(): Promise<void>;
+  /** Everything stops: runners are told, what runs has its time. Idempotent. */
+  hurry(): void;
   /** Wait until all running jobs are done, then stop. */
   drain(): Promise<void>;
   /** Stop now: running jobs are killed and nothing is called for them. */
@@ -98,6 +100,8 @@ export interface Pool extends Service {
 export interface JobRunner {
   /** Resolves with the reply. `release` may be called earlier: the place is free for the next job although the reply is not there yet (its result is still being written). */
   run(payload: unknown, control: JobControl): Promise<unknown>;
+  /** The pool is about to stop: what follows a job's own code must not take long any more. */
+  hurry?(): void;
   /** Called once before the child exits. */
   stop(): Promise<void>;
 }

@@ -155,6 +155,10 @@ export class InProcessPool implements Pool {
     );
   }
 
+  hurry(): void {
+    this.#runner?.hurry?.();
+  }
+
   async drain(): Promise<void> {
     if (this.#isOpen) {
       this.#isOpen = false;

@@ -50,6 +50,8 @@ export type ToChild =
   /** The job whose payload has come in parts. */
   | { readonly type: 'large-job'; readonly ticket: number; readonly careful: boolean }
   | { readonly type: 'soft-limit'; readonly ticket: number; readonly seconds: number }
+  /** As `JobRunner.hurry`. */
+  | { readonly type: 'hurry' }
   /** Start nothing more, end what runs, stop the runner and exit 0. */
   | { readonly type: 'finish' }
   /** Say what there is to say and die at once. */

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ResultBackend } from '../../backends/contract.ts';
+import { LastStores } from '../../backends/last-stores.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { SignatureRoute } from '../../canvas/signature.ts';
@@ -11,6 +12,7 @@ import type { EventDispatcher } from '../../events/dispatcher.ts';
 import type { Errback, ExecutionPorts } from '../../execute/ports.ts';
 import { acceptedContentTypes } from '../../wire/content.ts';
 import type { TaskCall } from '../../wire/messages/task-message.ts';
+import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import type { Publisher } from '../publishing/publisher.ts';
 import type { LocalTime } from '../settings/local-time.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -50,10 +52,13 @@ export class AppExecutionPorts {
 
   async ofWorker(node: WorkerNode): Promise<ExecutionPorts> {
     const backend = await this.#host.backend();
+    const store = (meta: ResultMeta, replyTo?: string | null) => backend.store(meta, replyTo);
+    const results = new LastStores(store, this.#host.clock());
     return {
       ...this.#local(),
       ...node,
-      store: (meta, replyTo) => backend.store(meta, replyTo),
+      store: results.store,
+      hurry: () => results.hurry(),
       publish: (call, route) => this.#publish(call, route),
       sendEvent: (type, fields) => this.#host.events(node.hostname).send(type, fields),
       storesResults: backend.name !== 'disabled',

@@ -47,6 +47,8 @@ export class ResultSender {
   async #send(items: Sending[]): Promise<void> {
     let left = items;
     for (let failures = 1; left.length > 0; failures++) {
+      // another try would open the connection anew
+      if (this.#stop.signal.aborted) return rejectAll(left, this.#stop.signal.reason);
       const errors = await this.#publish(left);
       const from = errors.findIndex(isPassing);
       settle(from < 0 ? left : left.slice(0, from), errors);

@@ -140,6 +140,9 @@ class Worker {
       case 'soft-limit':
         this.#loop.expire(message.ticket, message.seconds);
         break;
+      case 'hurry':
+        this.#runner.hurry?.();
+        break;
       case 'finish':
         this.#leave(0, undefined);
         break;

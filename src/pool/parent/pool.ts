@@ -44,6 +44,7 @@ export class ChildrenPool implements Pool {
   #wasFull = false;
   #jobsDone = 0;
   #state: 'new' | 'starting' | 'running' | 'draining' | 'stopped' = 'new';
+  #isHurried = false;
   #idle: Deferred<void> | undefined;
   #draining: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -67,7 +68,7 @@ export class ChildrenPool implements Pool {
     );
     this.#children = new Children(launcher, this.#options, {
       children: {
-        onReady: () => this.#afterNews(),
+        onReady: child => this.#onReady(child),
         onTurn: (child, turn) => this.#onTurn(child, turn),
         onThrew: (child, ticket, error) => this.#onThrew(child, ticket, error),
         onWaits: (held, what) => this.#events.onWaits?.(held.job.id, what),
@@ -196,6 +197,13 @@ export class ChildrenPool implements Pool {
     return this.#restarting;
   }
 
+  hurry(): void {
+    if (this.#isHurried) return;
+    this.#isHurried = true;
+    // one that is not ready can only be told to go
+    for (const child of this.#children.all) if (child.wasReady) child.tell({ type: 'hurry' });
+  }
+
   drain(): Promise<void> {
     if (!this.#isUp) return this.#draining ?? this.stop();
     this.#draining = this.#drain();
@@ -249,6 +257,11 @@ export class ChildrenPool implements Pool {
   }
 
   // What children report
+
+  #onReady(child: Child): void {
+    if (this.#isHurried) child.tell({ type: 'hurry' });
+    this.#afterNews();
+  }
 
   #onTurn(child: Child, turn: TurnMessage): void {
     if (this.#state === 'stopped') return;

@@ -6,15 +6,20 @@ import type { Celery } from '../../app/app.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sleep } from '../../base/time/backoff.ts';
+import { within } from '../../base/time/within.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
 import { failTask } from '../../execute/run/settle-lost.ts';
 import type { Pool } from '../../pool/contract.ts';
 import { WorkerLostError } from '../../pool/errors.ts';
 import type { Request } from '../request.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { Farewell } from './farewell.ts';
 
 /** How a worker is stopped, from patient to not at all. */
 export type StopMode = 'warm' | 'cold' | 'now';
+
+/** Seconds for storing that tasks were killed. */
+const LAST_FAILURES = 5;
 
 /** Where tasks run, and what is needed to store how those ended that were killed. */
 export interface RunningTasks {
@@ -26,6 +31,8 @@ export interface RunningTasks {
 export class Stopping {
   readonly #app: Celery;
   readonly #logger: Logger;
+  /** What the broker is told meanwhile. */
+  readonly farewell: Farewell;
   #isCold = false;
   readonly #coldRequested = deferred();
   /** The wait of a soft shutdown is over. */
@@ -35,6 +42,7 @@ export class Stopping {
   constructor(app: Celery, logger: Logger) {
     this.#app = app;
     this.#logger = logger;
+    this.farewell = new Farewell(logger, app.clock);
   }
 
   get how(): 'warm' | 'cold' {
@@ -61,6 +69,7 @@ export class Stopping {
 
   async #drain({ pool, dispatcher }: RunningTasks): Promise<void> {
     await dispatcher.close();
+    pool.hurry();
     const drained = dispatcher.whenIdle().then(() => pool.drain());
     await Promise.race([drained, this.#coldRequested.promise]);
   }
@@ -82,7 +91,16 @@ export class Stopping {
     const { running } = dispatcher;
     await pool.stop();
     const lost = running.filter(request => !request.acksLate && request.state !== 'done');
-    await Promise.all(lost.map(request => this.#failKilled(request, execution)));
+    const untold = new Set(lost);
+    const told = lost.map(async request => {
+      await this.#failKilled(request, execution);
+      untold.delete(request);
+    });
+    if (await within(LAST_FAILURES, Promise.all(told), this.#app.clock)) return;
+    for (const { id, label } of untold) {
+      const text = `${label} was killed, which could not be stored within ${LAST_FAILURES} s.`;
+      this.#logger.error(text, { task_id: id });
+    }
   }
 
   /** The message is gone, so its client must hear of it. */

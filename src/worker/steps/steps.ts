@@ -7,6 +7,14 @@ import { createMingle } from './mingle.ts';
 import { createInbox } from './remote-control.ts';
 import { NOTHING, type StepRow } from './step.ts';
 
+/** Seconds for a broker to say that nothing more comes; what comes nevertheless is not started. */
+const CANCEL_SECONDS = 2;
+/** The same when running tasks wait to be killed. */
+const COLD_CANCEL_SECONDS = 0.5;
+/** Seconds for giving back what is held, which may be much; what a broker does not hear comes back by itself. */
+const RESTORE_SECONDS = 10;
+const GOODBYE_SECONDS = 5;
+
 export const STEPS: readonly StepRow[] = [
   {
     name: 'result backend',
@@ -20,11 +28,15 @@ export const STEPS: readonly StepRow[] = [
   {
     name: 'connection',
     requires: [],
-    create: ({ link, transport }) => ({
+    create: ({ link, transport, stopping }) => ({
       start: () => link.connect(),
       async stop() {
-        await link.stop();
-        await transport.close();
+        const { farewell } = stopping;
+        try {
+          await farewell.say('what it gets back', link.stop(), RESTORE_SECONDS);
+        } finally {
+          await farewell.say('that the worker ends', transport.close(), GOODBYE_SECONDS);
+        }
       },
     }),
   },
@@ -66,10 +78,12 @@ export const STEPS: readonly StepRow[] = [
   {
     name: 'consumer',
     requires: ['connection', 'delayed delivery', 'tasks'],
-    create: ({ link, admission }) => ({
+    create: ({ link, admission, stopping }) => ({
       start: () => link.insist(() => link.start()),
       async stop() {
-        await link.cancel();
+        const cancelled = link.cancel().finally(() => admission.cancelScheduled());
+        const seconds = stopping.how === 'cold' ? COLD_CANCEL_SECONDS : CANCEL_SECONDS;
+        await stopping.farewell.say('that it is to send nothing more', cancelled, seconds);
         admission.cancelScheduled();
       },
     }),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { deferred } from '../../../../src/base/deferred.ts';
+import type { ExecutionPorts } from '../../../../src/execute/ports.ts';
 import { Celery, type CeleryConfig } from '../../../../src/index.ts';
 import type { Pool } from '../../../../src/pool/contract.ts';
 import type { Request } from '../../../../src/worker/request.ts';
@@ -9,14 +10,22 @@ import { Stopping } from '../../../../src/worker/running/stopping.ts';
 import { notedExecution, requestFor, turn } from '../made-requests.ts';
 
 /** A pool that runs one task until `idle` is resolved, and notes what is done to it. */
-function setup(settings: CeleryConfig = {}, running: Request[] = [requestFor().request]) {
-  const { execution, clock, lines, stored } = notedExecution();
+function setup(
+  settings: CeleryConfig = {},
+  running: Request[] = [requestFor().request],
+  more: Partial<ExecutionPorts> = {},
+) {
+  const { execution, clock, lines, stored } = notedExecution(more);
   const app = new Celery('proj', settings);
   app.clock = clock;
   const idle = deferred();
   const events: string[] = [];
   const note = (event: string) => async () => void events.push(event);
-  const pool = { drain: note('pool drains'), stop: note('pool is killed') } as unknown as Pool;
+  const pool = {
+    hurry: () => void events.push('pool hurries'),
+    drain: note('pool drains'),
+    stop: note('pool is killed'),
+  } as unknown as Pool;
   const dispatcher = {
     close: note('dispatcher closes'),
     whenIdle: () => idle.promise,
@@ -35,11 +44,11 @@ describe('a warm stop', () => {
 
     const ending = end();
     await turn();
-    assert.deepEqual(events, ['dispatcher closes']);
+    assert.deepEqual(events, ['dispatcher closes', 'pool hurries']);
     idle.resolve();
     await ending;
 
-    assert.deepEqual(events, ['dispatcher closes', 'pool drains', 'tasks ended']);
+    assert.deepEqual(events, ['dispatcher closes', 'pool hurries', 'pool drains', 'tasks ended']);
     assert.equal(stopping.how, 'warm');
   });
 
@@ -91,6 +100,26 @@ describe('a cold stop', () => {
       stored.map(({ task_id, status }) => [task_id, status]),
       [['early', 'FAILURE']],
     );
+  });
+
+  test('waits five seconds for a store that does not answer, and names what it does not know', async () => {
+    const running = [requestFor({ id: 'a' }).request, requestFor({ id: 'b' }).request];
+    const { stopping, clock, lines, events, end } = setup({}, running, {
+      store: ({ task_id }) => (task_id === 'a' ? new Promise(() => {}) : Promise.resolve()),
+    });
+
+    stopping.request('cold');
+    const ending = end();
+    await turn();
+    clock.advance(4.9);
+    await turn();
+    assert.equal(events.at(-1), 'pool is killed');
+    clock.advance(0.1);
+    await ending;
+
+    assert.deepEqual(lines, [
+      `error: ${running[0]!.label} was killed, which could not be stored within 5 s.`,
+    ]);
   });
 });
 

@@ -8,6 +8,7 @@ import { buildControlRequest } from '../../../../src/wire/messages/control.ts';
 import type { WorkerParts } from '../../../../src/worker/assembly.ts';
 import type { Request } from '../../../../src/worker/request.ts';
 import { RevokedTasks } from '../../../../src/worker/revoking/revoked-tasks.ts';
+import { Stopping } from '../../../../src/worker/running/stopping.ts';
 import { createInbox } from '../../../../src/worker/steps/remote-control.ts';
 import { MadeDelivery, notedExecution, requestFor, turn } from '../made-requests.ts';
 
@@ -33,8 +34,10 @@ function setup({
   } as unknown as Transport;
   const among = (one: Request | undefined) => (isMeant: Filter) =>
     one && isMeant(one) ? [one] : [];
+  const app = new Celery('proj', settings);
   const parts = {
-    ...{ app: new Celery('proj', settings), execution, hostname: 'w@h', transport },
+    ...{ app, execution, hostname: 'w@h', transport },
+    stopping: new Stopping(app, execution.logger),
     ...{ logger: execution.logger, revoked: new RevokedTasks(clock) },
     lamport: new LamportClock(),
     link: { insist: (work: () => Promise<void>) => work() },
