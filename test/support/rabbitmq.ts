@@ -162,7 +162,7 @@ async function createNode({ config = [] }: RabbitmqOptions) {
     kill,
     pause: async () => {
       // not the shell around it, which is to see when the test ends
-      emulator = Number(await evaluateHere('list_to_binary(os:getpid()).'));
+      emulator = Number(await access.eval('list_to_binary(os:getpid()).'));
       process.kill(emulator, 'SIGSTOP');
     },
     resume: () => void process.kill(emulator, 'SIGCONT'),
