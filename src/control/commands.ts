@@ -130,8 +130,8 @@ const CONTROL: Readonly<Record<string, Row>> = {
   },
   time_limit: {
     args: { task_name: must(text), soft: may(seconds), hard: may(seconds) },
-    signature: '<task_name> <soft_secs> [hard_secs]',
-    help: 'Give tasks of this name so much time.',
+    signature: '<task_name> [soft_secs [hard_secs]]',
+    help: 'Give tasks of this name so much time; a limit that is left out is none.',
     more: ['*'],
   },
   add_consumer: {
