@@ -118,6 +118,9 @@ describe('a cold stop', () => {
     await ending;
 
     assert.deepEqual(lines, [
+      ...running.map(
+        ({ label }) => `error: Task ${label} failed: The worker was stopped before the task ended.`,
+      ),
       `error: ${running[0]!.label} was killed, which could not be stored within 5 s.`,
     ]);
   });
@@ -138,7 +141,10 @@ describe('a cold stop with time to end', () => {
     clock.advance(0.1);
     await ending;
 
-    assert.deepEqual(lines, ['warning: Initiating Soft Shutdown, terminating in 10 seconds']);
+    assert.deepEqual(lines, [
+      'warning: Initiating Soft Shutdown, terminating in 10 seconds',
+      'error: Task t.add[1] failed: The worker was stopped before the task ended.',
+    ]);
     assert.deepEqual(events.slice(-2), ['pool is killed', 'tasks ended']);
   });
 
