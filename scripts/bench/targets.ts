@@ -79,6 +79,7 @@ const CHILD_MEMORY: Target = {
 const TARGETS: readonly Target[] = [
   rate('drain', 'drain, prefork: 12 × Python Celery', 12, PREFORK, BASELINE),
   rate('drain', 'drain, prefork ×100: 25 × Python Celery', 25, PREFORK_100, BASELINE),
+  rate('drain', 'drain with -E: 0.85 × without', 0.85, `${PREFORK}, events`, PREFORK),
   rate('drain', 'drain, prefork: 3 × BullMQ sandboxed', 3, PREFORK, 'BullMQ sandboxed, 2 children'),
   rate(
     'drain',

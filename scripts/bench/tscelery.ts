@@ -112,6 +112,10 @@ export function tsceleryIn(root: string): readonly System[] {
       rpc: checkout.results(RABBITMQ, RABBITMQ_TASKS, [...PREFORK, ...MULTIPLIER]),
     },
     {
+      name: 'tscelery prefork -c 2, events',
+      drain: checkout.drain(REDIS, 100_000, [...PREFORK, '-E']),
+    },
+    {
       name: 'tscelery solo',
       drain: checkout.drain(REDIS, 100_000, SOLO),
       results: checkout.results(REDIS, 60_000, SOLO),
