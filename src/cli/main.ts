@@ -6,8 +6,16 @@ import { versionLine } from './terminal/version.ts';
 
 /** Runs the command and leaves the process: an app's own timers and sockets must not keep it. */
 export async function main(argv: readonly string[]): Promise<void> {
-  process.exit(await run(argv.slice(2)));
+  const code = await run(argv.slice(2));
+  if (process.stdout.writableLength + process.stderr.writableLength > 0) {
+    const { printed } = await import('./terminal/output.ts');
+    await printed(isService);
+  }
+  process.exit(code);
 }
+
+/** Whether what runs goes on until somebody stops it. */
+let isService = false;
 
 async function run(words: readonly string[]): Promise<number> {
   // Nothing else is imported for this: scripts ask for the version often.
@@ -20,6 +28,7 @@ async function run(words: readonly string[]): Promise<number> {
     const request = readCommandLine(words, COMMANDS, process.env);
     if (request.kind === 'version') return print(versionLine());
     if (request.kind === 'help') return print(request.text.trimEnd());
+    isService = request.command.isService ?? false;
     const { run: runCommand } = await request.command.load();
     return await runCommand(request.invocation);
   } catch (error) {

@@ -1,4 +1,5 @@
 /** `tscelery events`: what workers tell, as it comes. */
+
 import type { Celery } from '../../app/app.ts';
 import { maskUrl } from '../../base/text/mask-url.ts';
 import { printable, printableJson } from '../../base/text/printable.ts';
@@ -12,12 +13,13 @@ import type { Invocation } from '../parsing/command.ts';
 import { UsageError } from '../parsing/command-error.ts';
 import { EventLines } from '../terminal/event-lines.ts';
 import { interruption } from '../terminal/interrupt.ts';
+import { LinePrinter } from '../terminal/output.ts';
 
 /** Waits between attempts to connect, in seconds, as kombu does. */
 const INTERVALS = { intervalStart: 2, intervalStep: 2, intervalMax: 32, maxRetries: null };
 
 type Say = (line: string) => void;
-const toStdout: Say = line => void process.stdout.write(`${line}\n`);
+const toStdout: Say = new LinePrinter().print;
 const toStderr: Say = line => void process.stderr.write(`${line}\n`);
 
 export async function run(invocation: Invocation<typeof EVENTS_OPTIONS>): Promise<number> {

@@ -37,6 +37,7 @@ export const EVENTS_OPTIONS = {
 
 export const EVENTS: Declaration<typeof EVENTS_OPTIONS> = {
   name: 'events',
+  isService: true,
   summary: 'Show what workers tell in events.',
   arguments: [],
   options: EVENTS_OPTIONS,

@@ -220,6 +220,7 @@ export const WORKER_OPTIONS = {
 
 export const WORKER: Declaration<typeof WORKER_OPTIONS> = {
   name: 'worker',
+  isService: true,
   summary: 'Start a worker.',
   arguments: [
     { name: 'SETTING=VALUE', help: 'Settings, for example worker.concurrency=3.', rest: true },

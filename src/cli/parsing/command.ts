@@ -29,6 +29,8 @@ export interface Declaration<O extends Options = Options> {
   readonly summary: string;
   readonly arguments: readonly Argument[];
   readonly options: O;
+  /** Goes on until somebody stops it. */
+  readonly isService?: boolean;
 }
 
 export interface Command<O extends Options = Options> extends Declaration<O> {

@@ -51,7 +51,7 @@ export const GLOBAL_OPTIONS = {
     flags: ['-q', '--quiet'],
     type: flag,
     section,
-    help: 'No banner; of replies neither arrows nor their number.',
+    help: 'No banner; of replies neither arrows nor their number (status tells that in any case).',
   },
 } as const satisfies Options;
 

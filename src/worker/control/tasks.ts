@@ -65,7 +65,7 @@ export const TASK_HANDLERS = {
     const limits = { soft: secondsOrNull(soft, 'soft'), hard: secondsOrNull(hard, 'hard') };
     found.definition.limitTime(limits);
     logger.info(
-      `New time limits for tasks of type ${printable(name)}: soft=${limits.soft} hard=${limits.hard}`,
+      `New time limits for tasks of type ${printable(name)}: soft=${limits.soft ?? 'None'} hard=${limits.hard ?? 'None'}`,
     );
     return ok('time limits set successfully');
   },

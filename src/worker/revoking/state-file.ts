@@ -8,9 +8,11 @@ import { isPlainRecord } from '../../base/kind-of.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { LamportClock } from '../../base/time/lamport.ts';
+import { Pidfile, PidfileInUse } from '../../process/pidfile.ts';
 import type { RevokedTasks } from './revoked-tasks.ts';
 
 const FORMAT = 'tscelery worker state';
+const BEGINNING = `{"format":"${FORMAT}"`;
 
 export interface StateFileParts {
   readonly revoked: RevokedTasks;
@@ -21,6 +23,7 @@ export interface StateFileParts {
 
 export class StateFile {
   readonly #path: string;
+  readonly #lock: Pidfile;
   readonly #parts: StateFileParts;
   #writing: Promise<void> | undefined;
   /** The write that begins when the one under way has ended; all who wait share it. */
@@ -29,19 +32,29 @@ export class StateFile {
 
   constructor(path: string, parts: StateFileParts) {
     this.#path = path;
+    this.#lock = new Pidfile(`${path}.lock`);
     this.#parts = parts;
   }
 
-  /** @throws ImproperlyConfigured for a file that cannot be read or is none of ours */
+  /** @throws ImproperlyConfigured for a file that cannot be used, is damaged, or another worker's */
   async start(): Promise<void> {
+    this.#takeLock();
     const text = await this.#read();
-    if (text !== undefined) this.#load(text);
+    // an empty one was made to be filled
+    if (text) this.#load(text);
+    try {
+      await this.#replace();
+    } catch (error) {
+      throw this.#unusable((error as Error).message);
+    }
     this.#isLoaded = true;
   }
 
   async stop(): Promise<void> {
     // one that was never read must not be overwritten
     if (this.#isLoaded) await this.save();
+    this.#isLoaded = false;
+    this.#lock.release();
   }
 
   /** Resolves when the file says what is known now, or when the log has told why it does not. */
@@ -68,24 +81,53 @@ export class StateFile {
     }
   }
 
-  #load(text: string): void {
-    let state: unknown;
+  /** Two workers would take from the file what the other has put there. */
+  #takeLock(): void {
     try {
-      state = JSON.parse(text);
-    } catch {}
-    if (!isPlainRecord(state) || state.format !== FORMAT) {
-      throw this.#unusable(
-        'it is not a state file of tscelery (Python workers have another format)',
-      );
+      this.#lock.acquire(() => {});
+    } catch (error) {
+      const reason =
+        error instanceof PidfileInUse
+          ? `another worker (pid ${error.pid}) uses it; give each a file of its own, for example with %n`
+          : (error as Error).message;
+      throw this.#unusable(reason);
     }
+  }
+
+  #load(text: string): void {
+    const state = this.#parsed(text);
     const { lamport, revoked, clock } = this.#parts;
     const passed = Math.max(0, clock.now() - Number(state.saved ?? 0));
     revoked.merge({ ids: aged(state.revoked, passed), stamps: aged(state.stamps, passed) });
     lamport.adjust(state.clock);
   }
 
+  #parsed(text: string): Readonly<Record<string, unknown>> {
+    const foreign = 'it is not a state file of tscelery (Python workers have another format)';
+    let state: unknown;
+    try {
+      state = JSON.parse(text);
+    } catch (error) {
+      if (!text.startsWith(BEGINNING)) throw this.#unusable(foreign);
+      const reason = `it is damaged (${(error as Error).message}); remove it to begin anew`;
+      throw this.#unusable(reason);
+    }
+    if (!isPlainRecord(state) || state.format !== FORMAT) throw this.#unusable(foreign);
+    return state;
+  }
+
   async #write(): Promise<void> {
-    const { clock, lamport, logger, revoked } = this.#parts;
+    try {
+      await this.#replace();
+    } catch (error) {
+      const text = `The state file ${this.#path} cannot be written: ${(error as Error).message}`;
+      this.#parts.logger.error(text);
+    }
+  }
+
+  /** @throws the errors of the file system */
+  async #replace(): Promise<void> {
+    const { clock, lamport, revoked } = this.#parts;
     const { ids, stamps } = revoked.record();
     const state = {
       format: FORMAT,
@@ -94,7 +136,7 @@ export class StateFile {
       revoked: ids,
       stamps,
     };
-    const draft = `${this.#path}.${process.pid}.new`;
+    const draft = `${this.#path}.new`;
     try {
       const file = await open(draft, 'w', 0o600);
       try {
@@ -105,8 +147,8 @@ export class StateFile {
       }
       await rename(draft, this.#path);
     } catch (error) {
-      logger.error(`The state file ${this.#path} cannot be written: ${(error as Error).message}`);
       await rm(draft, { force: true }).catch(() => {});
+      throw error;
     }
   }
 

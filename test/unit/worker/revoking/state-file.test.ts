@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { LamportClock } from '../../../../src/base/time/lamport.ts';
@@ -58,7 +60,11 @@ describe('the state file of a worker', () => {
       });
     });
     await Promise.all(saves);
-    assert.deepEqual(readdirSync(join(path, '..')).sort(), ['package.json', 'state.json']);
+    assert.deepEqual(readdirSync(join(path, '..')).sort(), [
+      'package.json',
+      'state.json',
+      'state.json.lock',
+    ]);
   });
 
   it('is readable by nobody else', async t => {
@@ -71,7 +77,7 @@ describe('the state file of a worker', () => {
   });
 
   it('is refused, and left alone, when something else wrote it', async t => {
-    for (const text of ['', 'GDBM', '{"a":1}', '[]']) {
+    for (const text of ['GDBM', '{"a":1}', '[]']) {
       const path = pathIn(t);
       writeFileSync(path, text);
       const { file } = await worker(path);
@@ -96,9 +102,49 @@ describe('the state file of a worker', () => {
     assert.deepEqual(known.ids(), ['good']);
   });
 
-  it('that cannot be written is told in the log, and the worker goes on', async t => {
-    const { file, lines } = await worker(join(temporaryProject(t, {}), 'none', 'state.json'));
+  it('is begun anew when it is empty, and refused with advice when it is damaged', async t => {
+    const path = pathIn(t);
+    writeFileSync(path, '');
+    const { file, revoked } = await worker(path);
     await file.start();
+    revoked.add('a');
+    await file.stop();
+
+    writeFileSync(path, readFileSync(path, 'utf8').slice(0, -3));
+    await assert.rejects(
+      (await worker(path)).file.start(),
+      /is damaged \(.*\); remove it to begin/,
+    );
+  });
+
+  it('is used by one worker at a time, also after one was killed', async t => {
+    const path = pathIn(t);
+    const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    t.after(() => other.kill('SIGKILL'));
+    writeFileSync(`${path}.lock`, `${other.pid}\n`);
+    await assert.rejects((await worker(path)).file.start(), {
+      message: new RegExp(`another worker \\(pid ${other.pid}\\) uses it; .*%n`),
+    });
+
+    other.kill('SIGKILL');
+    await once(other, 'exit');
+    const { file } = await worker(path);
+    await file.start();
+    await file.stop();
+    assert.deepEqual(readdirSync(join(path, '..')).sort(), ['package.json', 'state.json']);
+  });
+
+  it('that cannot be written is refused at the start', async t => {
+    const { file } = await worker(join(temporaryProject(t, {}), 'none', 'state.json'));
+
+    await assert.rejects(file.start(), /cannot be used: .*ENOENT/);
+  });
+
+  it('that cannot be written any more is told in the log, and the worker goes on', async t => {
+    const path = pathIn(t);
+    const { file, lines } = await worker(path);
+    await file.start();
+    rmSync(join(path, '..'), { recursive: true });
     await file.save();
 
     assert.match(lines[0]!, /^error: The state file .* cannot be written: ENOENT/);
