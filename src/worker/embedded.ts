@@ -56,11 +56,14 @@ function engineOf(worker: Worker, logger: ProcessLogger, purges: boolean): Worke
     logger.critical(`Unrecoverable error: ${error.stack ?? String(error)}`);
     return error;
   });
-  // a worker in a program is stopped by it, or from afar; the program goes on
-  void worker.shutdownRequested.then(async () => {
-    await worker.stop('warm');
+  const stop: WorkerEngine['stop'] = async how => {
+    await worker.stop(how);
     logger.close();
-  });
+  };
+  // a worker in a program is stopped by it, or from afar; the program goes on
+  void worker.shutdownRequested
+    .then(() => stop('warm'))
+    .catch(error => logger.error(`The worker could not be stopped: ${(error as Error).message}`));
   return {
     hostname: worker.hostname,
     failed,
@@ -68,10 +71,7 @@ function engineOf(worker: Worker, logger: ProcessLogger, purges: boolean): Worke
       if (purges) await worker.purge();
       await worker.start();
     },
-    async stop(how) {
-      await worker.stop(how);
-      logger.close();
-    },
+    stop,
   };
 }
 

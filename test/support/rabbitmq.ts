@@ -264,10 +264,13 @@ export function openAmqp(
 }
 
 /** The settings and folder of worker tests that kill the node, with results in Redis. */
-export async function rabbitmqNodeSurroundings(): Promise<
-  Surroundings & { server: RabbitmqServer }
-> {
-  const [server, rest] = [await startRabbitmq(), await redisSurroundings()];
+export const rabbitmqNodeSurroundings = async () => withRedis(await startRabbitmq());
+
+/** Messages on this node, results in Redis. */
+export async function withRedis<Server extends Pick<RabbitmqServer, 'url' | 'stop'>>(
+  server: Server,
+): Promise<Surroundings & { server: Server }> {
+  const rest = await redisSurroundings();
   return {
     ...rest,
     name: 'RabbitMQ',

@@ -7,8 +7,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
-import { accessTo, type RabbitmqPorts, type RabbitmqServer, startRabbitmq } from './rabbitmq.ts';
-import { redisSurroundings, type Surroundings } from './worker.ts';
+import {
+  accessTo,
+  type RabbitmqPorts,
+  type RabbitmqServer,
+  startRabbitmq,
+  withRedis,
+} from './rabbitmq.ts';
 
 /** Names the file in which the ports of the node are to be read, once it runs. */
 const VARIABLE = 'TSCELERY_TEST_RABBITMQ';
@@ -61,16 +66,4 @@ export async function offerRabbitmq(): Promise<() => Promise<void>> {
 }
 
 /** The settings and folder of worker tests, with results in Redis. */
-export async function rabbitmqSurroundings(): Promise<Surroundings & { server: SharedRabbitmq }> {
-  const [server, rest] = [await shareRabbitmq(), await redisSurroundings()];
-  return {
-    ...rest,
-    name: 'RabbitMQ',
-    server,
-    settings: { ...rest.settings, broker_url: server.url },
-    stop: async () => {
-      await server.stop();
-      await rest.stop();
-    },
-  };
-}
+export const rabbitmqSurroundings = async () => withRedis(await shareRabbitmq());

@@ -49,7 +49,7 @@ export interface WorkerOptions extends SettingOptions {
   readonly optimization?: 'default' | 'fair';
   /** Do not ask other workers at start which tasks are revoked. */
   readonly withoutMingle?: boolean;
-  /** Seconds between two heartbeats in events; default 2. */
+  /** Seconds between two heartbeats in events, 0.1 or more; default 2. */
   readonly heartbeatInterval?: number;
   /** Tell nothing in events of the worker itself. */
   readonly withoutHeartbeat?: boolean;
@@ -69,13 +69,20 @@ export interface WorkerOptions extends SettingOptions {
   readonly module?: string | URL;
 }
 
+/** As on the command line: a shorter one would only flood the broker. */
+const interval: Kind = {
+  ...seconds,
+  words: 'a number of seconds, 0.1 or more',
+  accepts: value => seconds.accepts(value) && (value as number) >= 0.1,
+};
+
 const OTHERS: Kinds<Omit<WorkerOptions, keyof SettingOptions>> = {
   queues: names,
   excludeQueues: names,
   hostname: name,
   optimization: oneOf('default', 'fair'),
   withoutMingle: flag,
-  heartbeatInterval: seconds,
+  heartbeatInterval: interval,
   withoutHeartbeat: flag,
   include: names,
   purge: flag,

@@ -1,19 +1,16 @@
 import type { Celery } from '../../app/app.ts';
 import type { ControlState } from '../../app/options/own-commands.ts';
 import type { WorkerParts } from '../assembly.ts';
-import { taskInfo } from './task-info.ts';
+import { INSPECT_HANDLERS } from './inspect.ts';
 
 /** What a command of the user's own sees of this worker. */
 export function ownState(worker: WorkerParts): ControlState<Celery> {
-  const { app, execution, hostname, link, logger, prefetch, state } = worker;
+  const { app, hostname, link, logger, prefetch } = worker;
   return {
     app,
     hostname,
     logger,
-    active: () =>
-      [...state.requests]
-        .filter(request => request.state === 'active')
-        .map(request => taskInfo(request, { hostname, accept: execution.accept })),
+    active: () => INSPECT_HANDLERS.active(worker, {}),
     get queues() {
       return link.queues.map(({ name }) => name);
     },

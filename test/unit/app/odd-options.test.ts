@@ -114,6 +114,10 @@ describe('an app', () => {
       [() => app.setupSecurity({ certt: 'x' }), /Did you mean "cert"/],
       [() => app.registerError(5), /registerError takes must be the class of an error, got 5/],
       [() => app.worker({ concurency: 1 }), /Did you mean "concurrency"/],
+      [
+        () => app.worker({ heartbeatInterval: 0 }),
+        /heartbeatInterval must be .*0\.1 or more, got 0/,
+      ],
       [() => app.worker({ optimization: 'fari' }), /must be "default" or "fair".*"fair"/],
       [() => app.worker({ loglevel: 'infoo' }), /loglevel must be .*Did you mean "info"/],
       [() => app.worker({ queues: 'feeds' }), /queues must be a list of texts/],
