@@ -31,6 +31,8 @@ interface Parcel {
   readonly routingKey: string;
   /** How many events are in it. */
   readonly count: number;
+  /** Tells what was put before all was forgotten. */
+  readonly era: number;
 }
 
 export class Outbox {
@@ -41,6 +43,7 @@ export class Outbox {
   #onTheWay = 0;
   #events = 0;
   #characters = 0;
+  #era = 0;
   #pause: Timer | undefined;
   #isRefused = false;
   #isClosed = false;
@@ -64,7 +67,7 @@ export class Outbox {
     }
     this.#events += count;
     this.#characters += size;
-    this.#waiting.push({ message, routingKey, count });
+    this.#waiting.push({ message, routingKey, count, era: this.#era });
     this.#pump();
   }
 
@@ -94,6 +97,7 @@ export class Outbox {
   }
 
   #forgetAll(): void {
+    this.#era += 1;
     this.#waiting.clear();
     this.#again = [];
     this.#events = 0;
@@ -125,6 +129,7 @@ export class Outbox {
   #failed(parcel: Parcel, error: Error & { recoverable?: boolean }): void {
     if (this.#isClosed) return;
     if (error.recoverable) {
+      if (parcel.era !== this.#era) return;
       this.#again.push(parcel);
       this.#wait(PAUSE);
       return;
@@ -143,10 +148,10 @@ export class Outbox {
     this.#pause = this.#ports.clock.after(seconds, () => this.resume(), { unref: true });
   }
 
-  #forget({ message, count }: Parcel): void {
-    // it may have been cleared meanwhile
-    this.#events = Math.max(0, this.#events - count);
-    this.#characters = Math.max(0, this.#characters - message.body.length);
+  #forget({ message, count, era }: Parcel): void {
+    if (era !== this.#era) return;
+    this.#events -= count;
+    this.#characters -= message.body.length;
     if (this.#events === 0) this.#empty?.resolve();
   }
 
