@@ -4,7 +4,7 @@
  * for those of other machines every task counts as revoked now.
  */
 import { isPlainRecord } from '../../base/kind-of.ts';
-import type { RevokedTasks } from './revoked-tasks.ts';
+import { KEPT_SECONDS, type RevokedTasks } from './revoked-tasks.ts';
 
 type Told = Record<string, readonly [moment: number, id: string]>;
 
@@ -19,14 +19,13 @@ export function onTheWire(revoked: RevokedTasks): Told {
 }
 
 /** Seconds since each was revoked. What is no such map tells nothing. */
-export function agesOf(told: unknown): Record<string, number> {
+export function agesOf(told: unknown, now: number = machineTime()): Record<string, number> {
   if (!isPlainRecord(told)) return {};
-  const now = machineTime();
   return Object.fromEntries(
     Object.entries(told).map(([id, value]) => {
       const moment = Number(Array.isArray(value) ? value[0] : value);
-      // the future, or longer ago than this machine runs: another machine's clock
-      const isOurs = moment > 0 && moment <= now;
+      // nobody tells of the future, nor of what is too old to be kept: another machine's clock
+      const isOurs = moment > now - KEPT_SECONDS && moment <= now;
       return [id, isOurs ? now - moment : 0];
     }),
   );

@@ -3,7 +3,7 @@ import type { TaskHeaders } from '../../wire/messages/task-headers.ts';
 
 /** Ids kept at most, and seconds each is kept, as in Celery; the environment may say otherwise. */
 const MOST = Number(process.env.CELERY_WORKER_REVOKES_MAX || 50_000);
-const KEPT_SECONDS = Number(process.env.CELERY_WORKER_REVOKE_EXPIRES || 10_800);
+export const KEPT_SECONDS = Number(process.env.CELERY_WORKER_REVOKE_EXPIRES || 10_800);
 
 /** What is known of revoked tasks, with the age of each in seconds: for a file, or for another node. */
 export interface RevokedRecord {

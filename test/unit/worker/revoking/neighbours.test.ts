@@ -19,12 +19,11 @@ describe('revoked tasks told to another node', () => {
   });
 
   it('count as revoked now when the moment is another machine’s', () => {
-    assert.deepEqual(agesOf({ a: 1e12, b: [1e12, 'b'], c: -5, d: 'x' }), {
-      a: 0,
-      b: 0,
-      c: 0,
-      d: 0,
-    });
+    const upForDays = 500_000;
+    assert.deepEqual(
+      agesOf({ a: 1e12, b: [1e12, 'b'], c: -5, d: 'x', e: 60, f: 499_990 }, upForDays),
+      { a: 0, b: 0, c: 0, d: 0, e: 0, f: 10 },
+    );
   });
 
   it('are none in what is no map', () => {
