@@ -88,20 +88,20 @@ describe('a dispatcher of events', () => {
     assert.deepEqual(keys(), ['worker.online', 'task.mine']);
   });
 
-  test('collects the task events of a turn, 24 in a message at most', async () => {
+  test('collects the task events of a turn, 128 in a message at most', async () => {
     const { dispatcher, sent, started, keys } = broker();
 
-    for (let id = 0; id < 30; id++) started(id);
+    for (let id = 0; id < 134; id++) started(id);
     await turn();
     await dispatcher.flush();
-    started(30);
+    started(134);
     await turn();
     await dispatcher.flush();
 
     assert.deepEqual(keys(), ['task.multi', 'task.multi', 'task.multi']);
     assert.deepEqual(
       sent.map(({ body }) => (body as Event[]).length),
-      [24, 6, 1],
+      [128, 6, 1],
     );
   });
 
