@@ -1,6 +1,7 @@
 /** What an app is made of: for workers, commands and `tscelery/testing`, not for users. */
 import { hostname } from 'node:os';
 import type { ResultBackend } from '../backends/contract.ts';
+import { DurableRevokes } from '../backends/durable-revokes.ts';
 import { saferepr } from '../base/text/saferepr.ts';
 import type { Clock } from '../base/time/clock.ts';
 import { LamportClock } from '../base/time/lamport.ts';
@@ -111,7 +112,17 @@ export class AppInternals {
       queueNames: () => this.queues.names,
       closing: () => this.#connections.closing,
     });
-    return new Control(() => this.#mailbox(), waiting);
+    return new Control(
+      () => this.#mailbox(),
+      waiting,
+      ids => this.#keepRevoked(ids),
+    );
+  }
+
+  async #keepRevoked(ids: readonly string[]): Promise<void> {
+    if (!this.configuration.isLoaded) await this.#loadUnlessClosed();
+    if (!this.conf.get('task_durable_revokes')) return;
+    await new DurableRevokes(await this.backend()).keep(ids);
   }
 
   #createApply(clock: () => Clock): Apply {

@@ -25,10 +25,16 @@ import type { PurgeOptions, WaitingMessages } from './waiting.ts';
 export class Control {
   readonly #mailbox: () => Mailbox;
   readonly #waiting: WaitingMessages;
+  readonly #keepRevoked: (ids: readonly string[]) => Promise<void>;
 
-  constructor(mailbox: () => Mailbox, waiting: WaitingMessages) {
+  constructor(
+    mailbox: () => Mailbox,
+    waiting: WaitingMessages,
+    keepRevoked: (ids: readonly string[]) => Promise<void>,
+  ) {
     this.#mailbox = mailbox;
     this.#waiting = waiting;
+    this.#keepRevoked = keepRevoked;
   }
 
   /** Any command, without waiting for replies. Arguments keep Celery's spelling. */
@@ -38,6 +44,7 @@ export class Control {
     options?: RequestOptions,
   ): Promise<void> {
     checkRequest(command, args, options);
+    await this.#keep(command, args);
     return this.#mailbox().cast(command, args, options);
   }
 
@@ -48,6 +55,7 @@ export class Control {
     options?: CallOptions,
   ): Promise<ControlReply[]> {
     checkCall(command, args, options);
+    await this.#keep(command, args);
     return this.#mailbox().call(command, args, options);
   }
 
@@ -67,13 +75,19 @@ export class Control {
     return this.#mailbox().call('ping', {}, options);
   }
 
-  /** Tell every worker not to run these tasks. Resolves when the broker has the request. */
+  /**
+   * Tell every worker not to run these tasks. Resolves when the broker has the request, and with
+   * `task_durable_revokes` the result backend, too.
+   *
+   * @throws BackendStoreError when the result backend does not take it
+   */
   async revoke(
     taskIds: string | readonly string[],
     options: RevokeOptions = {},
   ): Promise<ControlReply[]> {
     checkRevoke(taskIds, options);
     const { terminate = false, signal = 'SIGTERM', ...send } = options;
+    await this.#keepRevoked([taskIds].flat());
     return this.#send('revoke', { task_id: taskIds, terminate, signal }, send);
   }
 
@@ -197,6 +211,12 @@ export class Control {
    */
   async queueLength(queue: string, options: Bounds = {}): Promise<number> {
     return this.#waiting.count(queue, options);
+  }
+
+  /** The command line, and whoever spells a command out, revoke no less. */
+  async #keep(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    if (command !== 'revoke' && command !== 'terminate') return;
+    await this.#keepRevoked([args.task_id].flat().filter(id => typeof id === 'string'));
   }
 
   /** Without `reply` nobody is waited for, and the list is empty. */

@@ -26,6 +26,7 @@ import { counter, hooks, logListener, signalListener } from './listeners.ts';
 import type { Request } from './request.ts';
 import { RevokedTasks } from './revoking/revoked-tasks.ts';
 import { StateFile } from './revoking/state-file.ts';
+import type { StoredRevokes } from './revoking/stored-revokes.ts';
 import { Dispatcher } from './running/dispatcher.ts';
 import { Endings } from './running/endings.ts';
 import { PrefetchControl } from './running/prefetch-control.ts';
@@ -70,6 +71,8 @@ export interface WorkerParts extends Omit<Blueprint, 'pool'> {
   readonly prefetch: PrefetchControl;
   /** Undefined without `worker_state_db`. */
   readonly stateFile: StateFile | undefined;
+  /** Undefined without `task_durable_revokes`. */
+  readonly storedRevokes: StoredRevokes | undefined;
   /** Undefined when they are off. */
   readonly rateLimits: RateLimits | undefined;
   readonly events: EventDispatcher;
@@ -115,6 +118,7 @@ export async function assemble(
     ...{ execution, transport, link, admission, dispatcher, pool, revoked, unwanted, deadLetters },
     ...{ events, prefetch },
     stateFile: createStateFile(blueprint, revoked),
+    storedRevokes: policies.storedRevokes,
     rateLimits: policies.rateLimits,
     lamport: app[INTERNALS].lamport,
   };

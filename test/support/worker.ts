@@ -8,7 +8,7 @@ import { Celery, type CeleryConfig } from '../../src/index.ts';
 import { type RunningCli, startCli } from './cli.ts';
 import { startRedis } from './servers.ts';
 
-const APP = fileURLToPath(new URL('../fixtures/worker-app.ts', import.meta.url));
+export const WORKER_APP = fileURLToPath(new URL('../fixtures/worker-app.ts', import.meta.url));
 
 /** Settings of broker and backend, and what to do when the tests are over. */
 export interface Surroundings {
@@ -114,7 +114,7 @@ export async function withWorker(
 export function startWorker(
   settings: CeleryConfig,
   args: readonly string[] = [],
-  appFile = APP,
+  appFile = WORKER_APP,
 ): RunningCli {
   return startCli(['-A', `${appFile}:app`, 'worker', '-l', 'INFO', '-c', '2', ...args], {
     env: { TEST_SETTINGS: JSON.stringify(settings) },

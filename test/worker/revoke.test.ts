@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { TaskRevokedError } from '../../src/index.ts';
+import { runCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { python, pythonCelery } from '../support/python.ts';
 import {
   redisSurroundings,
   type Surroundings,
   sqliteSurroundings,
+  startWorker,
+  WORKER_APP,
   withWorker,
 } from '../support/worker.ts';
 
@@ -197,5 +200,88 @@ except Exception as exc:
     } finally {
       await surroundings.stop();
     }
+  });
+});
+
+describe('a durable revoke', () => {
+  const settings = { task_durable_revokes: true };
+
+  for (const surround of [redisSurroundings, sqliteSurroundings]) {
+    it(`reaches a worker that starts later (${surround === redisSurroundings ? 'Redis' : 'SQLite'})`, async t => {
+      const surroundings = await surround();
+      t.after(() => surroundings.stop());
+      await withWorker(
+        surroundings,
+        { settings },
+        async ({ app, file, lines, worker, another }) => {
+          worker.kill('SIGTERM');
+          await worker.ended();
+          const notes = file();
+          const revoked = await app.sendTask('w.work', [notes, 'revoked', 0]);
+          const kept = await app.sendTask('w.work', [notes, 'kept', 0]);
+          await revoked.revoke();
+
+          await another();
+
+          await kept.get({ timeout: 20 });
+          await assert.rejects(revoked.get({ timeout: 20 }), TaskRevokedError);
+          assert.deepEqual(await lines(notes), ['kept']);
+        },
+      );
+    });
+  }
+
+  it('from the command line needs no worker', async t => {
+    const surroundings = await redisSurroundings();
+    t.after(() => surroundings.stop());
+    await withWorker(surroundings, { settings }, async ({ app, queue, worker, another }) => {
+      worker.kill('SIGTERM');
+      await worker.ended();
+      const result = await app.sendTask('w.add', [1, 2]);
+      const given = { ...surroundings.settings, ...settings, task_default_queue: queue };
+
+      const cli = await runCli(
+        ['-A', `${WORKER_APP}:app`, 'control', '-t', '0.2', 'revoke', result.id],
+        {
+          env: { TEST_SETTINGS: JSON.stringify(given) },
+        },
+      );
+
+      assert.match(cli.stderr, /No nodes replied/);
+      await another();
+      await assert.rejects(result.get({ timeout: 20 }), TaskRevokedError);
+    });
+  });
+
+  it('is made of one that Python sends, by a worker that hears of it', async t => {
+    if (!(await pythonCelery())) return t.skip('Python Celery is not installed here');
+    const surroundings = await redisSurroundings();
+    t.after(() => surroundings.stop());
+    await withWorker(surroundings, { settings }, async ({ app, queue, worker, another }) => {
+      const result = await app.sendTask('w.add', [1, 2], { queue: 'elsewhere' });
+      await python(
+        `
+from celery import Celery
+app = Celery('py', broker=data['url'], backend=data['url'])
+out = app.control.revoke(data['id'], reply=True, timeout=10, limit=1)`,
+        { url: surroundings.settings.broker_url, id: result.id },
+      );
+      worker.kill('SIGTERM');
+      await worker.ended();
+
+      await another(['-Q', `${queue},elsewhere`, '--without-mingle']);
+
+      await assert.rejects(result.get({ timeout: 20 }), TaskRevokedError);
+    });
+  });
+
+  it('is refused at the start by a store that nobody else can read', async t => {
+    const surroundings = await redisSurroundings();
+    t.after(() => surroundings.stop());
+    const given = { ...surroundings.settings, ...settings, result_backend: 'rpc://' };
+    const worker = startWorker(given);
+
+    assert.notEqual((await worker.ended()).code, 0);
+    assert.match(worker.stderr, /task_durable_revokes needs a result_backend .* rpc:\/\/ is none/);
   });
 });

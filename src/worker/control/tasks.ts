@@ -78,7 +78,7 @@ async function revoke(worker: WorkerParts, args: Arguments, terminates: boolean)
   const waiting = discard(worker, request => ids.has(request.id));
   const running = signal ? terminate(worker, request => ids.has(request.id), signal) : [];
   // who hears the answer may rely on it
-  await worker.stateFile?.save();
+  await Promise.all([worker.stateFile?.save(), worker.storedRevokes?.keep([...ids])]);
   if (signal === undefined) {
     worker.logger.info(`Tasks flagged as revoked: ${listed([...ids])}`);
     return ok(`tasks ${listed([...ids])} flagged as revoked`);

@@ -15,6 +15,7 @@ import {
 } from '../../wire/messages/task-message.ts';
 import type { Announcer } from '../announcer.ts';
 import { Request } from '../request.ts';
+import type { StoredRevokes } from '../revoking/stored-revokes.ts';
 import type { WorkerState } from '../worker-state.ts';
 import type { Verdict } from './judge.ts';
 import type { IntakePolicies } from './policies.ts';
@@ -102,7 +103,7 @@ export class Admission {
     const task = this.#ports.tasks.get(name)?.definition;
     if (!task || task.isRemote || task.resolved.acksLate) return false;
     if (eta !== null || expires !== null || this.#policies.revoked.covers(headers)) return false;
-    if (this.#policies.rateLimits?.limits(task)) return false;
+    if (this.#policies.rateLimits?.limits(task) || this.#policies.storedRevokes) return false;
     return this.#verdictOn(headers, delivery, task) === undefined;
   }
 
@@ -236,6 +237,18 @@ export class Admission {
   }
 
   #reserve(request: Request, isLate: boolean): void {
+    const { storedRevokes } = this.#policies;
+    if (storedRevokes) void this.#reserveUnlessRevoked(request, storedRevokes);
+    else this.#hand(request, isLate);
+  }
+
+  async #reserveUnlessRevoked(request: Request, stored: StoredRevokes): Promise<void> {
+    await stored.learn(request.id);
+    if (this.#isStopped) return this.#state.requests.delete(request);
+    if (!this.#unwanted.discard(request)) this.#hand(request, true);
+  }
+
+  #hand(request: Request, isLate: boolean): void {
     if (this.#policies.rateLimits?.hold(request, isLate)) return;
     request.state = 'reserved';
     this.#ports.line.reserve(request);

@@ -3,10 +3,12 @@
 import type { Celery } from '../../app/app.ts';
 import { INTERNALS } from '../../app/app-internals.ts';
 import type { Settings } from '../../app/settings/settings.ts';
+import { DurableRevokes } from '../../backends/durable-revokes.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
 import type { DeadLetters } from '../dead-letters.ts';
 import type { Request } from '../request.ts';
 import type { RevokedTasks } from '../revoking/revoked-tasks.ts';
+import { StoredRevokes } from '../revoking/stored-revokes.ts';
 import { deliveryLimit } from './delivery-limit.ts';
 import { EtaParking } from './eta-parking.ts';
 import type { Judge } from './judge.ts';
@@ -29,6 +31,8 @@ export interface IntakePolicies {
   readonly lostAcks: LostAcks;
   /** Tasks that are not to run. */
   readonly revoked: RevokedTasks;
+  /** Those that are not to run as the result store says. */
+  readonly storedRevokes?: StoredRevokes | undefined;
   /** Those that refuse messages; each is asked of every message. */
   readonly judges: readonly Judge[];
 }
@@ -56,6 +60,12 @@ export async function createPolicies(app: Celery, ports: PolicyPorts): Promise<I
     ...(after !== null && { parking: new EtaParking({ after, logger, clock, zone }) }),
     ...(!conf.get('worker_disable_rate_limits') && {
       rateLimits: new RateLimits(clock, (request, isLate) => ports.release(request, isLate)),
+    }),
+    ...(conf.get('task_durable_revokes') && {
+      storedRevokes: new StoredRevokes({
+        store: new DurableRevokes(await app[INTERNALS].backend()),
+        ...{ revoked: ports.revoked, logger, clock },
+      }),
     }),
     ...(conf.get('worker_deduplicate_successful_tasks') && {
       successful: new SuccessfulTasks(await app[INTERNALS].backend(), clock),

@@ -146,6 +146,12 @@ export const TASK_SETTINGS = {
     false,
     'Store STARTED, with pid and node name, when a task begins.',
   ),
+  task_durable_revokes: used(
+    null,
+    bool,
+    false,
+    'Keep revokes in the result backend too, for workers that do not hear of them; asked before each task.',
+  ),
   task_time_limit: used(
     'CELERYD_TASK_TIME_LIMIT',
     duration,

@@ -5,6 +5,7 @@ import { Request } from '../../../../src/index.ts';
 import { DecodeError } from '../../../../src/wire/errors.ts';
 import type { TaskCall } from '../../../../src/wire/messages/task-message.ts';
 import type { Judge } from '../../../../src/worker/intake/judge.ts';
+import type { StoredRevokes } from '../../../../src/worker/revoking/stored-revokes.ts';
 import { type Made, messageFor, turn } from '../made-requests.ts';
 import { admissionOf } from './made-admission.ts';
 
@@ -239,5 +240,83 @@ describe('whether a task would start the moment its message came', () => {
     await receive({ id: 'came' });
 
     assert.deepEqual(noted, ['came from celery', 'came reserved', 'pump']);
+  });
+});
+
+describe('a message that the result store knows as revoked', () => {
+  /** A store that answers when it is told to. */
+  function asking(options: TaskOptions = {}) {
+    const answers: (() => void)[] = [];
+    const stored = new Set<string>();
+    const made = admissionOf(options, () => ({
+      storedRevokes: {
+        learn: async (id: string) => {
+          await new Promise<void>(resolve => answers.push(resolve));
+          if (stored.has(id)) made.revoked.add(id);
+        },
+      } as unknown as StoredRevokes,
+    }));
+    const answer = async () => {
+      for (const each of answers.splice(0)) each();
+      await turn();
+    };
+    return { ...made, stored, answer, answers };
+  }
+
+  test('is discarded, and others go into the line', async () => {
+    const { receive, answer, stored, noted, statuses, state } = asking();
+    stored.add('1');
+    const deliveries = [await receive({ id: '1' }), await receive({ id: '2' })];
+    assert.equal(
+      noted.some(note => note.endsWith('reserved')),
+      false,
+    );
+
+    await answer();
+
+    assert.deepEqual(noted.slice(-3), ['1 revoked', '2 reserved', 'pump']);
+    assert.deepEqual(deliveries[0]!.notes, ['ack']);
+    assert.deepEqual([statuses(), state.requests.size], [['REVOKED'], 1]);
+  });
+
+  test('is asked for when its time comes, not before', async () => {
+    const { receive, answer, answers, stored, noted, clock } = asking();
+    await receive({ eta: clock.now() + 60 });
+    assert.equal(answers.length, 0);
+    stored.add('1');
+
+    clock.advance(60);
+    await answer();
+
+    assert.equal(noted.at(-1), '1 revoked');
+  });
+
+  test('stays with the broker when the worker stops meanwhile', async () => {
+    const { admission, receive, answer, stored, noted, state } = asking();
+    stored.add('1');
+    const delivery = await receive();
+
+    admission.cancelScheduled();
+    await answer();
+
+    assert.deepEqual([delivery.notes, state.requests.size], [[], 0]);
+    assert.equal(noted.includes('1 revoked'), false);
+  });
+
+  test('is discarded once when it is revoked by command while the store is asked', async () => {
+    const { receive, revoked, answer, stored, noted } = asking();
+    stored.add('1');
+    await receive();
+
+    revoked.add('1');
+    await answer();
+
+    assert.equal(noted.filter(note => note === '1 revoked').length, 1);
+  });
+
+  test('does not start before the store was asked, whatever the broker offers', () => {
+    const { admission, made } = asking();
+
+    assert.equal(admission.startsAtOnce(made()), false);
   });
 });
