@@ -145,7 +145,8 @@ state = app.events.State()
 done = {}
 def on_event(event):
     state.event(event)
-    tasks = [task for task in state.tasks.values() if task.state == "SUCCESS"]
+    # of one that began before anybody listened there is no name
+    tasks = [task for task in state.tasks.values() if task.state == "SUCCESS" and task.name]
     worker = state.workers.get(event["hostname"])
     # a heartbeat that was not asked for has all that there is to tell
     if tasks and worker and worker.freq == 2:

@@ -77,7 +77,7 @@ describe('job loop', () => {
 
     add('taken', 'b');
 
-    assert.deepEqual(events, ['started 2']);
+    await eventually(() => assert.deepEqual(events, ['started 2']));
   });
 
   test('starts at most 64 jobs beyond those that are released but not answered', async () => {
