@@ -6,6 +6,7 @@ import { saferepr } from '../base/text/saferepr.ts';
 import type { Clock } from '../base/time/clock.ts';
 import { LamportClock } from '../base/time/lamport.ts';
 import { Control } from '../control/control.ts';
+import type { ControlEntities } from '../control/entities.ts';
 import { Mailbox } from '../control/mailbox.ts';
 import { CommandRegistry } from '../control/registry.ts';
 import { WaitingMessages } from '../control/waiting.ts';
@@ -113,7 +114,7 @@ export class AppInternals {
       closing: () => this.#connections.closing,
     });
     return new Control(
-      () => this.#mailbox(),
+      () => this.mailbox(),
       waiting,
       ids => this.#keepRevoked(ids),
     );
@@ -142,19 +143,29 @@ export class AppInternals {
     });
   }
 
-  #mailbox(): Mailbox {
+  /** Of the app's remote control, or of one that has a connection already. */
+  mailbox(own?: { readonly transport: Transport; readonly oid: string }): Mailbox {
     const { conf } = this;
     return new Mailbox({
-      namespace: conf.get('control_exchange'),
-      oid: this.#publisher.oid,
+      entities: this.controlEntities,
+      oid: own?.oid ?? this.#publisher.oid,
       serializer: conf.get('task_serializer'),
       accept: acceptedContentTypes(conf.get('accept_content')),
-      ttl: conf.get('control_queue_ttl'),
-      expires: conf.get('control_queue_expires'),
       lamport: this.lamport,
-      transport: () => this.transport(),
+      transport: async () => own?.transport ?? this.transport(),
       closing: () => this.#connections.closing,
     });
+  }
+
+  get controlEntities(): ControlEntities {
+    const { conf } = this;
+    return {
+      namespace: conf.get('control_exchange'),
+      ttl: conf.get('control_queue_ttl'),
+      expires: conf.get('control_queue_expires'),
+      exclusive: conf.get('control_queue_exclusive'),
+      durable: conf.get('control_queue_durable'),
+    };
   }
 
   /** Made from the settings when first asked for. */

@@ -11,7 +11,6 @@ import { type Clock, systemClock } from '../base/time/clock.ts';
 import type { LamportClock } from '../base/time/lamport.ts';
 import { Unroutable } from '../drivers/errors.ts';
 import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
-import { type Exchange, exchange, type Queue, queue } from '../messaging/entities.ts';
 import {
   buildControlRequest,
   type ControlReply,
@@ -20,31 +19,19 @@ import {
   readControlReply,
 } from '../wire/messages/control.ts';
 import type { CallOptions, RequestOptions } from './control-options.ts';
+import { type ControlEntities, controlExchange, replyQueue } from './entities.ts';
 
 export interface MailboxOptions {
-  /** `control_exchange` */
-  readonly namespace: string;
+  readonly entities: ControlEntities;
   /** Names the queue of replies. */
   readonly oid: string;
   readonly serializer: string;
   readonly accept: ReadonlySet<string>;
-  /** Seconds that a request or a reply may wait (`control_queue_ttl`). */
-  readonly ttl: number;
-  /** Seconds after which an unused queue of replies is deleted (`control_queue_expires`). */
-  readonly expires: number;
   readonly lamport: LamportClock;
   transport(): Promise<Transport>;
   /** For those who wait: hears of the app's next `close`. */
   closing(): Closing;
   readonly clock?: Clock;
-}
-
-export function controlExchange(namespace: string): Exchange {
-  return exchange(controlNames.exchange(namespace), 'fanout', { durable: false });
-}
-
-export function replyExchange(name: string): Exchange {
-  return exchange(name, 'direct', { durable: false });
 }
 
 export class Mailbox {
@@ -121,7 +108,7 @@ export class Mailbox {
     options: RequestOptions,
     reply: boolean,
   ): ControlRequest {
-    const { namespace, oid } = this.#options;
+    const { entities, oid } = this.#options;
     return {
       method,
       arguments: args,
@@ -130,7 +117,7 @@ export class Mailbox {
       matcher: options.pattern === undefined ? null : (options.matcher ?? 'glob'),
       ticket: randomUUID(),
       replyTo: reply
-        ? { exchange: controlNames.replyExchange(namespace), routingKey: oid }
+        ? { exchange: controlNames.replyExchange(entities.namespace), routingKey: oid }
         : undefined,
     };
   }
@@ -141,10 +128,10 @@ export class Mailbox {
     timeout: number,
     onHeard?: (listeners: number) => void,
   ): Promise<void> {
-    const { lamport, namespace, serializer } = this.#options;
+    const { entities, lamport, serializer } = this.#options;
     const expires = timeout > 0 ? Date.now() / 1000 + timeout : 0;
     const message = buildControlRequest(request, { expires, serializer, clock: lamport.tick() });
-    const destination = { exchange: controlExchange(namespace), routingKey: '' };
+    const destination = { exchange: controlExchange(entities.namespace), routingKey: '' };
     if (!onHeard) return transport.publish(message, destination);
     try {
       await transport.publish(message, destination, { onHeard, mandatory: true });
@@ -167,21 +154,8 @@ export class Mailbox {
         if (answer.ticket === ticket) answer.replies.forEach(onReply);
       }
     };
-    return transport.consume([this.#replyQueue()], { prefetch: 0, onDeliveries });
-  }
-
-  #replyQueue(): Queue {
-    const { namespace, oid, ttl, expires } = this.#options;
-    return queue(controlNames.replyQueue(namespace, oid), {
-      exchange: replyExchange(controlNames.replyExchange(namespace)),
-      routingKey: oid,
-      durable: false,
-      exclusive: true,
-      autoDelete: true,
-      noAck: true,
-      messageTtl: ttl,
-      expires,
-    });
+    const queue = replyQueue(this.#options.oid, this.#options.entities);
+    return transport.consume([queue], { prefetch: 0, onDeliveries });
   }
 }
 

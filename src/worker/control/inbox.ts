@@ -2,14 +2,12 @@
 
 import type { Logger } from '../../base/logger.ts';
 import type { LamportClock } from '../../base/time/lamport.ts';
-import { controlExchange, replyExchange } from '../../control/mailbox.ts';
+import { type ControlEntities, inboxQueue, replyExchange } from '../../control/entities.ts';
 import { ChannelError } from '../../drivers/errors.ts';
 import type { Consumer, Delivery, Transport } from '../../messaging/contract.ts';
-import { queue } from '../../messaging/entities.ts';
 import {
   buildControlReply,
   type ControlRequest,
-  controlNames,
   isAddressedTo,
   readControlRequest,
 } from '../../wire/messages/control.ts';
@@ -18,13 +16,9 @@ import { exceptionRepr } from '../../wire/results/exception.ts';
 export interface PidboxOptions {
   readonly transport: Transport;
   readonly hostname: string;
-  /** `control_exchange` */
-  readonly namespace: string;
+  readonly entities: ControlEntities;
   readonly serializer: string;
   readonly accept: ReadonlySet<string>;
-  /** Seconds (`control_queue_ttl`, `control_queue_expires`). */
-  readonly ttl: number;
-  readonly expires: number;
   readonly lamport: LamportClock;
   /** Does the command; resolves with the reply, undefined for none. Never rejects. */
   run(command: string, args: Readonly<Record<string, unknown>>): Promise<unknown>;
@@ -76,18 +70,8 @@ export class Pidbox {
   }
 
   async #listen(): Promise<void> {
-    const { transport, hostname, namespace, ttl, expires } = this.#options;
-    const inbox = queue(controlNames.inbox(namespace, hostname), {
-      exchange: controlExchange(namespace),
-      routingKey: '',
-      durable: false,
-      exclusive: true,
-      autoDelete: true,
-      noAck: true,
-      messageTtl: ttl,
-      expires,
-    });
-    this.#consumer = await transport.consume([inbox], {
+    const { transport, hostname, entities } = this.#options;
+    this.#consumer = await transport.consume([inboxQueue(hostname, entities)], {
       prefetch: 0,
       onDeliveries: deliveries => {
         for (const delivery of deliveries) void this.#receive(delivery);

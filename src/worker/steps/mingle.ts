@@ -1,5 +1,7 @@
 /** Before a worker takes tasks it asks its neighbours what is revoked. Celery: `Mingle`. */
 
+import { randomUUID } from 'node:crypto';
+import { INTERNALS } from '../../app/app-internals.ts';
 import { isPlainRecord } from '../../base/kind-of.ts';
 import type { Service } from '../../base/service.ts';
 import type { ControlReply } from '../../wire/messages/control.ts';
@@ -18,12 +20,14 @@ export function createMingle(parts: WorkerParts): Service | undefined {
 }
 
 async function mingle(parts: WorkerParts): Promise<void> {
-  const { app, hostname, logger, revoked } = parts;
+  const { app, hostname, logger, revoked, transport } = parts;
   logger.info('mingle: searching for neighbors');
   const args = { from_node: hostname, revoked: onTheWire(revoked) };
   let replies: ControlReply[];
   try {
-    replies = await app.control.call('hello', args, { timeout: PATIENCE });
+    // over its own connection: a worker that publishes nothing needs no second one
+    const mailbox = app[INTERNALS].mailbox({ transport, oid: randomUUID() });
+    replies = await mailbox.call('hello', args, { timeout: PATIENCE });
   } catch (error) {
     logger.warning(`mingle: the neighbors could not be asked: ${(error as Error).message}`);
     return;

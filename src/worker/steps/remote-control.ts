@@ -1,3 +1,4 @@
+import { INTERNALS } from '../../app/app-internals.ts';
 import type { Service } from '../../base/service.ts';
 import type { WorkerParts } from '../assembly.ts';
 import { Pidbox } from '../control/inbox.ts';
@@ -14,11 +15,9 @@ export function createInbox(parts: WorkerParts): Service | undefined {
   const inbox = new Pidbox({
     transport,
     hostname,
-    namespace: conf.get('control_exchange'),
+    entities: app[INTERNALS].controlEntities,
     serializer: conf.get('task_serializer'),
     accept: execution.accept,
-    ttl: conf.get('control_queue_ttl'),
-    expires: conf.get('control_queue_expires'),
     logger,
     lamport,
     run: (command, args) => runCommand(parts, command, args),

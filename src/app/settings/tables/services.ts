@@ -126,13 +126,13 @@ export const CONTROL_SETTINGS = {
     10,
     'Delete an unused remote control queue after this time.',
   ),
-  control_queue_exclusive: later(
+  control_queue_exclusive: used(
     'CONTROL_QUEUE_EXCLUSIVE',
     bool,
     true,
     'A remote control queue belongs to its connection alone; not together with durable.',
   ),
-  control_queue_durable: later(
+  control_queue_durable: used(
     'CONTROL_QUEUE_DURABLE',
     bool,
     false,

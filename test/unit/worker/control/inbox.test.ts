@@ -72,8 +72,12 @@ function setup(commands: Record<string, Command> = {}) {
   const { logger, lines } = notedLog();
   const inbox = new Pidbox({
     transport: broker as unknown as Transport,
-    ...{ hostname: 'w@h', namespace: 'celery', serializer: 'json', accept: JSON_TYPE },
-    ...{ ttl: 300, expires: 10, logger, lamport: new LamportClock() },
+    entities: {
+      ...{ namespace: 'celery', ttl: 300, expires: 10 },
+      ...{ exclusive: true, durable: false },
+    },
+    ...{ hostname: 'w@h', serializer: 'json', accept: JSON_TYPE },
+    ...{ logger, lamport: new LamportClock() },
     run: async (name, args) => commands[name]!(args),
   });
   const ask = (request: Partial<ControlRequest>) => broker.brings({ message: requestFor(request) });
