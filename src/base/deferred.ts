@@ -1,4 +1,4 @@
-/** A promise together with the functions that settle it. */
+/** A promise together with the functions that settle it; Node has `Promise.withResolvers` from 22 on. */
 export interface Deferred<T> {
   readonly promise: Promise<T>;
   resolve(value: T): void;

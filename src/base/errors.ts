@@ -8,7 +8,7 @@ const ERROR_BRAND: unique symbol = Symbol.for('tscelery.error');
  * Celery's class name where Celery has one.
  */
 export abstract class CeleryError extends Error {
-  /** Python module under which the class is known on the wire. */
+  /** Python module under which the class is known on the wire: Python finds it by module and name. */
   static readonly excModule: string = 'celery.exceptions';
   abstract readonly code: string;
   /** Whether trying again later may help (a lost connection) or not (a bad argument). */
@@ -20,7 +20,7 @@ export abstract class CeleryError extends Error {
     this.name = new.target.name;
   }
 
-  /** How errors of any copy of the library are recognised. */
+  /** How errors of any copy of the library are recognised: `instanceof` says no to those of another copy. */
   get [ERROR_BRAND](): true {
     return true;
   }
@@ -31,7 +31,10 @@ export abstract class CeleryError extends Error {
   }
 }
 
-/** Whether it is an error of ours, of any copy of the library; with `code`: that one. Never throws. */
+/**
+ * Whether it is an error of ours, of any copy of the library; with `code`: that one. Never throws,
+ * although a revoked proxy does at every touch.
+ */
 export function isCeleryError(error: unknown, code?: string): error is CeleryError {
   if (typeof error !== 'object' || error === null) return false;
   try {

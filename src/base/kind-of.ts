@@ -5,7 +5,10 @@
  */
 import { types } from 'node:util';
 
-/** Whether it is an error: of this realm or another, a DOMException, or made from `Error.prototype`. */
+/**
+ * Whether it is an error: of this realm or another, a DOMException, which is no native error to V8,
+ * or made from `Error.prototype`.
+ */
 export function isError(value: unknown): value is Error {
   if (typeof value !== 'object' || value === null) return false;
   if (types.isNativeError(value)) return true;
@@ -33,7 +36,6 @@ export function isInstanceOf(
   return (Class.name === 'Error' && isError(error)) || error.name === Class.name;
 }
 
-/** Whether it is the class of an error, of whatever realm. */
 export function isErrorClass(value: unknown): boolean {
   const prototype = typeof value === 'function' ? (value.prototype as unknown) : undefined;
   if (typeof prototype !== 'object' || prototype === null) return false;
@@ -48,13 +50,19 @@ export function isClass(value: unknown): boolean {
   return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
 }
 
-/** Whether `await` would wait for it. Throws what its getter `then` throws. */
+/**
+ * Whether `await` would wait for it; promises of other libraries are no `Promise`. Throws what its
+ * getter `then` throws.
+ */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
   return typeof (value as { then?: unknown }).then === 'function';
 }
 
-/** The name of the class that made it; `object` when that cannot be told. */
+/**
+ * The name of the class that made it; `object` when that cannot be told, since `constructor` may be
+ * missing, or throw.
+ */
 export function className(value: object): string {
   try {
     const name: unknown = value.constructor?.name;

@@ -29,7 +29,7 @@ export const name: Kind = {
   accepts: value => typeof value === 'string' && value !== '',
 };
 export const number: Kind = { words: 'a number', accepts: value => Number.isFinite(value) };
-/** May lie in the past. */
+/** May lie in the past, as a countdown does when it is what is left of a time that has passed. */
 export const span: Kind = {
   words: 'a number of seconds',
   accepts: value => Number.isFinite(value) && (value as number) < LONGEST_SECONDS,
@@ -55,14 +55,13 @@ export const list: Kind = { words: 'a list', accepts: Array.isArray };
 export const names: Kind = listOf(name, 'a list of texts that are not empty');
 export const code: Kind = { words: 'a function', accepts: value => typeof value === 'function' };
 
-/** Also one of another realm. */
+/** Also one of another realm, whose AbortSignal is another class. */
 export const abortSignal: Kind = {
   words: 'an AbortSignal',
   accepts: value =>
     isMap(value) && typeof (value as Partial<AbortSignal>).throwIfAborted === 'function',
 };
 
-/** One of a few words. */
 export function oneOf(...words: readonly string[]): Kind {
   const quoted = words.map(word => JSON.stringify(word));
   return {
@@ -72,7 +71,6 @@ export function oneOf(...words: readonly string[]): Kind {
   };
 }
 
-/** A list, each entry of the kind. */
 export function listOf(each: Kind, words: string): Kind {
   return {
     words,
@@ -80,7 +78,6 @@ export function listOf(each: Kind, words: string): Kind {
   };
 }
 
-/** An object of these parts. */
 export function partsOf(kinds: Readonly<Record<string, Kind>>, words: string): Kind {
   return {
     words,

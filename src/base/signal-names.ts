@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { didYouMean } from './text/nearest.ts';
 
 const NAMES = Object.keys(constants.signals) as NodeJS.Signals[];
-/** Of several names of one number, the first is the usual one. */
+/** Of several names of one number, as SIGABRT and SIGIOT are, the first is the usual one. */
 const BY_NUMBER = new Map([...NAMES].reverse().map(name => [constants.signals[name], name]));
 
 /**

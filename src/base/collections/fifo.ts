@@ -1,4 +1,3 @@
-/** Shortest array that is worth compacting. */
 const COMPACT_FROM = 1024;
 
 /**
@@ -13,7 +12,6 @@ export class Fifo<T> implements Iterable<T> {
     return this.#items.length - this.#head;
   }
 
-  /** The oldest; undefined when it is empty. */
   get first(): T | undefined {
     return this.#items[this.#head];
   }
@@ -22,7 +20,6 @@ export class Fifo<T> implements Iterable<T> {
     this.#items.push(item);
   }
 
-  /** Undefined when it is empty. */
   shift(): T | undefined {
     if (this.#head === this.#items.length) return undefined;
     const item = this.#items[this.#head];
@@ -37,7 +34,6 @@ export class Fifo<T> implements Iterable<T> {
     this.#head = 0;
   }
 
-  /** Take out what is meant, wherever it stands. */
   extract(isMeant: (item: T) => boolean): T[] {
     const extracted: T[] = [];
     const kept: T[] = [];
@@ -48,7 +44,6 @@ export class Fifo<T> implements Iterable<T> {
     return extracted;
   }
 
-  /** What waits, oldest first; it stays. */
   *[Symbol.iterator](): IterableIterator<T> {
     for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as T;
   }

@@ -14,7 +14,6 @@ export class RecentMap<K, V extends NonNullable<unknown>> {
     this.#half = Math.max(1, Math.floor(most / 2));
   }
 
-  /** Undefined when it never was there, or was not used for long. */
   get(key: K): V | undefined {
     const value = this.#young.get(key);
     if (value !== undefined) return value;
@@ -23,7 +22,7 @@ export class RecentMap<K, V extends NonNullable<unknown>> {
     return older;
   }
 
-  /** Does not count as use. */
+  /** Does not count as use, so that looking for it keeps nothing. */
   has(key: K): boolean {
     return this.#young.has(key) || this.#old.has(key);
   }

@@ -46,7 +46,6 @@ export class SequenceMap<V> {
     if (this.#others.size > CROWDED && this.#size * 2 > this.#keys.length) this.#grow();
   }
 
-  /** Whether it was there. */
   delete(key: number): boolean {
     const place = this.#place(key);
     if (this.#keys[place] === key) {
@@ -75,7 +74,6 @@ export class SequenceMap<V> {
     return entries.sort(([a], [b]) => a - b);
   }
 
-  /** In the order of their numbers. */
   values(): V[] {
     return this.entries().map(([, value]) => value);
   }

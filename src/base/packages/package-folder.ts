@@ -6,7 +6,6 @@ const require = createRequire(import.meta.url);
 
 /** The folder of an installed package's main module, for what the package does not export. */
 export interface PackageFolder {
-  /** The main module. */
   readonly main: unknown;
   require(file: string): unknown;
   read(file: string): Buffer;

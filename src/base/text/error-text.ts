@@ -9,10 +9,13 @@ import { saferepr } from './saferepr.ts';
 /** Set to anything but `0`, stacks keep all their frames. */
 export const FULL_STACKS = 'TSCELERY_FULL_STACKS';
 
-/** Causes of causes, and errors of an aggregate, that are shown. */
+/**
+ * Causes of causes, and errors of an aggregate, that are shown: circles are seen, but a getter may
+ * make ever new ones.
+ */
 const MOST_LEVELS = 8;
 const MOST_ERRORS = 8;
-/** Characters, from which on no further cause is begun. */
+/** Characters, from which on no further cause is begun: tracebacks are stored with results. */
 const MOST_TEXT = 32_768;
 
 /** `TypeError: fetch failed`, its frames, and `[cause]: Error: connect ECONNREFUSED …` */
@@ -22,7 +25,10 @@ export function errorText(error: Error): string {
   return lines.join('\n');
 }
 
-/** A stack without frames of this library and what Node did for it; all of it when nothing is left. */
+/**
+ * A stack without frames of this library and what Node did for it; all of it when nothing is left,
+ * since the fault is ours then.
+ */
 export function trimmedStack(stack: string): string {
   const full = process.env[FULL_STACKS];
   if (full !== undefined && full !== '' && full !== '0') return stack;

@@ -9,7 +9,6 @@ const SCHEME = /^\s*[a-z][a-z0-9+.-]*:\/\//i;
 const BETWEEN_URLS = /;(?=\s*[a-z][a-z0-9+.-]*:\/\/)/i;
 const SECRET_QUERY = /([?&](?:[^=&]*(?:password|secret|token|passwd|api_?key)[^=&]*)=)[^&]*/gi;
 
-/** Where user and password stand in a URL; undefined when it has none. */
 function userInfoIn(url: string): { readonly from: number; readonly to: number } | undefined {
   const from = SCHEME.exec(url)?.[0].length;
   if (from === undefined) return undefined;
@@ -42,7 +41,10 @@ function withoutPassword(url: string, mask: string): string {
 
 const SECRET_NAME = /pass|secret|token|(?:^|_)key(?:_|$)/i;
 
-/** A refused value in an error message: secrets and the insides of maps and lists stay out of it. */
+/**
+ * A refused value in an error message, which may be logged: secrets and the insides of maps and
+ * lists stay out of it.
+ */
 export function refusedValue(name: string, value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object' && value !== null && isRecord(value))

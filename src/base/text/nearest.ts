@@ -1,5 +1,3 @@
-/** Finding what somebody probably meant, for error messages. */
-
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

@@ -1,10 +1,13 @@
-/** What ends a line, moves the cursor of a terminal, or turns the direction of text around. */
+/**
+ * What ends a line, moves the cursor of a terminal, or turns the direction of text around: with it
+ * a message could hide or fake lines of a log.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
-/** The same without tabs and line ends. */
+/** The same without tabs and line ends, which are part of texts of several lines. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const IN_LINES = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
-/** Those of them that JSON leaves as they are. */
+/** Those of them that JSON leaves as they are: it has to escape only what is below U+0020. */
 const IN_JSON = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
 
 /**

@@ -7,7 +7,10 @@ import { isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
 import { isError, isRecord } from '../kind-of.ts';
 
-/** A class that knows its Python notation has a method under this key. */
+/**
+ * A class that knows its Python notation has a method under this key, which is the same in every
+ * copy of the library.
+ */
 export const REPR: unique symbol = Symbol.for('tscelery.repr') as never;
 
 const DEFAULT_MAX_LENGTH = 1024;
@@ -16,7 +19,10 @@ const DEFAULT_MAX_DEPTH = 3;
 interface Sink {
   text: string;
   left: number;
-  /** Whether the innermost container has said that something is missing. */
+  /**
+   * Whether the innermost container has said that something is missing, which those around it need
+   * not say again.
+   */
   cut: boolean;
   readonly maxDepth: number;
 }
@@ -52,7 +58,10 @@ export function argsRepr(args: readonly unknown[], asTuple: boolean): string {
   return sink.text;
 }
 
-/** A number as Python prints a float; whole numbers look like Python integers. */
+/**
+ * A number as Python prints a float; whole numbers look like Python's integers, since JavaScript
+ * does not tell them apart.
+ */
 export function numberRepr(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
@@ -99,7 +108,7 @@ function putToken(sink: Sink, token: string): void {
   sink.left -= token.length;
 }
 
-/** At most `length` characters; half a code point at its end is left out. */
+/** At most `length` characters; half a code point at its end is left out, since no encoding can write it. */
 function startOf(text: string, length: number): string {
   const end = Math.max(0, length);
   const last = text.charCodeAt(end - 1);

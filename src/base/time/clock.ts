@@ -8,11 +8,11 @@ export interface Timer {
 export interface Clock {
   /** Seconds since the epoch, with fraction. */
   now(): number;
-  /** Seconds from an arbitrary start; never goes back. */
+  /** Seconds from an arbitrary start; never goes back, as `now` does when somebody sets the clock. */
   monotonic(): number;
   /**
-   * Call `fn` once after `seconds`. Any length is allowed; the timer keeps the
-   * process alive unless `unref` is set.
+   * Call `fn` once after `seconds`. Any length is allowed, although Node's timers end at 24.8 days;
+   * the timer keeps the process alive unless `unref` is set.
    */
   after(seconds: number, fn: () => void, options?: { unref?: boolean }): Timer;
   /** Call `fn` every `seconds`, of any length, until cancelled. */

@@ -12,7 +12,10 @@ export class LamportClock {
     return this.#value;
   }
 
-  /** Something came that another node did at its time `other`; what is no time only ticks. */
+  /**
+   * Something came that another node did at its time `other`; what is no time only ticks, since
+   * messages may say anything.
+   */
   adjust(other: unknown): number {
     const theirs = Number.isSafeInteger(other) ? (other as number) : 0;
     this.#value = Math.max(this.#value, theirs) + 1;

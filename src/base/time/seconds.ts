@@ -11,7 +11,6 @@ export function timerMs(seconds: number): number {
   return Math.min(seconds * 1000, LONGEST_TIMER_MS);
 }
 
-/** Whether it is a duration. */
 export function isSeconds(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value < LONGEST_SECONDS;
 }

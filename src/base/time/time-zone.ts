@@ -6,7 +6,6 @@ const BUCKET = 60;
 const DAY = 86_400;
 
 export class TimeZone {
-  /** As it was given. */
   readonly name: string;
   readonly #format: Intl.DateTimeFormat;
   #bucket = Number.NaN;
@@ -19,7 +18,10 @@ export class TimeZone {
     this.#format = new Intl.DateTimeFormat('en-US', { timeZone: name, timeZoneName: 'longOffset' });
   }
 
-  /** Seconds east of UTC at a moment (seconds since 1970). Remembers the minute it was last asked for. */
+  /**
+   * Seconds east of UTC at a moment (seconds since 1970). Remembers the minute it was last asked
+   * for, because Intl writes and we read a text each time.
+   */
   offsetAt(epochSeconds: number): number {
     const bucket = Math.floor(epochSeconds / BUCKET);
     if (bucket !== this.#bucket) {
@@ -57,7 +59,10 @@ export function localZoneName(): string {
   return Intl.DateTimeFormat().resolvedOptions().timeZone ?? 'UTC';
 }
 
-/** Whether it names a zone (`Europe/Berlin`, `UTC`); an offset such as `+02:00` is none. */
+/**
+ * Whether it names a zone (`Europe/Berlin`, `UTC`); an offset such as `+02:00` is none, although
+ * some versions of Node take it: Python's zoneinfo does not.
+ */
 export function isTimeZone(name: string): boolean {
   if (!/^[a-z]/i.test(name)) return false;
   try {
