@@ -11,7 +11,6 @@ export type FailoverStrategy =
   | 'shuffle'
   | ((urls: readonly string[]) => Iterable<string>);
 
-/** Chooses the next URL, for ever. */
 export interface UrlCycle<T> {
   /** The URL to try now. The first one before any `next`. */
   readonly current: T;

@@ -9,16 +9,16 @@ import { LONGEST_SECONDS, secondsHint } from '../base/time/seconds.ts';
 import type { ServerUrl } from './url.ts';
 
 type Part = 'user' | 'host' | 'port' | 'path';
-/** `tls`: text that counts with an encrypted connection only. */
+/**
+ * `tls`: text that counts with an encrypted connection only; `python`: what redis-py alone needs to
+ * be told.
+ */
 type OptionKind = 'text' | 'seconds' | 'seconds or 0' | 'database' | 'tls' | 'python';
 
 export interface UrlRules {
-  /** As people call it. */
   readonly name: string;
   readonly parts: readonly Part[];
-  /** What may follow the `?`. */
   readonly options: Readonly<Record<string, OptionKind>>;
-  /** A right URL, for error messages. */
   readonly example: string;
   /** What the other URLs of a list may have of their own; undefined: there is no list. */
   readonly list?: 'everything' | 'address';
@@ -201,7 +201,7 @@ const WANTED: Partial<Record<OptionKind, { text: string; test: (value: string) =
   database: { text: 'a database number', test: value => /^\d+$/.test(value) },
 };
 
-/** The same said twice, in different words. */
+/** The same said twice, in different words: which one counts nobody should have to know. */
 function checkTwice(url: ServerUrl, path: unknown): void {
   const { db, virtual_host, username, password } = url.query;
   const isSocket = url.scheme === 'redis+socket';
@@ -246,7 +246,6 @@ function checkClientOptions(url: ServerUrl, first: ServerUrl): void {
   }
 }
 
-/** Those that every server of a list shares. */
 const CLIENT_OPTIONS = [
   'client_name',
   'socket_timeout',

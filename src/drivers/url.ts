@@ -14,7 +14,7 @@ export interface ServerUrl {
   /** What follows the first `/` after the host, decoded: a database number, virtual host or file. */
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
-  /** What follows a `#`, as it stands. */
+  /** What follows a `#`, as it stands; no URL of ours has a meaning for it, so it is refused. */
   readonly fragment: string;
   /** The whole URL; it may hold a password and must not be shown. */
   readonly text: string;

@@ -20,15 +20,21 @@ import { isPassingReply, isReply } from './replies.ts';
 export interface RedisClientOptions {
   /** Seconds for the TCP (and TLS) connection. */
   readonly connectTimeout: number;
-  /** Seconds without an answer after which the socket is destroyed; undefined waits for ever. */
+  /**
+   * Seconds without an answer after which the socket is destroyed, long before TCP would give up;
+   * undefined waits for ever.
+   */
   readonly socketTimeout?: number | undefined;
   /** `broker_use_ssl` or `redis_backend_use_ssl`. */
   readonly useSsl?: boolean | Readonly<Record<string, unknown>> | undefined;
   /** CLIENT SETNAME. */
   readonly clientName?: string | undefined;
-  /** `sentinel://` only: the name of the master group (required there). */
+  /** `sentinel://` only, and required there: the name of the master group, by which sentinels are asked. */
   readonly masterName?: string | undefined;
-  /** `sentinel://` only: `password`, `username`, `ssl`… for the sentinels themselves. */
+  /**
+   * `sentinel://` only: `password`, `username`, `ssl`… for the sentinels themselves, which are
+   * servers with a login of their own.
+   */
   readonly sentinelKwargs?: Readonly<Record<string, unknown>> | undefined;
   /** Lua scripts to define as commands, by name. */
   readonly scripts?: Readonly<Record<string, { lua: string; numberOfKeys?: number }>> | undefined;
@@ -153,7 +159,10 @@ export function redisClientOptions(
   };
 }
 
-/** A client, not yet connected, that is on the right database or not connected at all. */
+/**
+ * A client, not yet connected, that is on the right database or, should the server refuse that,
+ * never connected.
+ */
 export function newRedisClient(options: RedisOptions): Redis {
   const client = new Redis({ ...options, replyMapping: 'legacy' });
   refuseOtherDatabases(client);

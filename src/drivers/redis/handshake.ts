@@ -13,7 +13,7 @@ export function refuseOtherDatabases(client: Redis): void {
     try {
       return await select(database);
     } catch (error) {
-      // the reply's first word stays where it is
+      // the reply's first word stays where it is: it is the code
       if (isReply(error)) error.message = `${error.message.trim()} (database ${database})`;
       client.stream.destroy();
       throw error;

@@ -14,7 +14,7 @@ const WRONG_SERVER = [
   'CLUSTERDOWN',
   'NOREPLICAS',
 ];
-/** Not now: no memory, no disk, a script that runs for long, too many clients. */
+/** Not now, which passes: no memory, no disk, a script that runs for long, too many clients. */
 const BUSY = ['OOM', 'BUSY', 'UNKILLABLE', 'MISCONF', 'TRYAGAIN', 'ERR max number of clients'];
 
 /** Redis 6 wraps what a command within a script was answered with. */

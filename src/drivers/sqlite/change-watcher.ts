@@ -2,9 +2,11 @@ import { type FSWatcher, watch } from 'node:fs';
 
 /** How soon after a sign of writing to look; a commit is over by then. */
 const NUDGE_MS = 1;
-/** Looking again and again after a change that was seen or hinted at. */
 const SOON_MS = 4;
-/** The longest pause when the system tells of writes, and when it does not. */
+/**
+ * The longest pause when the system tells of writes, so that looking is for the rare case that it
+ * did not, and when it does not.
+ */
 const LONGEST_WATCHED_MS = 100;
 const LONGEST_UNWATCHED_MS = 15;
 

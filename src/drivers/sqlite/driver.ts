@@ -35,7 +35,7 @@ export interface SqliteDatabase {
 }
 
 export interface OpenSqliteOptions {
-  /** Seconds a statement may block this process while another holds the lock. Default 5. */
+  /** Seconds a statement may block this process while another holds the lock. Default 5, as in Python. */
   readonly busyTimeout?: number;
   readonly readOnly?: boolean;
 }
@@ -148,7 +148,10 @@ const DISK_ERROR = 10;
 const DISK_FULL = 13;
 const CANNOT_OPEN = 14;
 
-/** SQLite's primary result code, or undefined when the error is not SQLite's. */
+/**
+ * SQLite's primary result code, the low byte of what drivers tell; undefined when the error is not
+ * SQLite's.
+ */
 function resultCode(error: unknown): number | undefined {
   const { errcode } = error as { errcode?: unknown };
   return typeof errcode === 'number' ? errcode & 0xff : undefined;

@@ -9,7 +9,7 @@ export class FileIdentity {
   readonly #path: string;
   readonly #inode: number | undefined;
 
-  /** Right after the file was opened. */
+  /** Right after the file was opened, or else another one may be at its path already. */
   constructor(path: string) {
     this.#path = path;
     this.#inode = inodeOf(path);
@@ -19,13 +19,12 @@ export class FileIdentity {
     return inodeOf(this.#path) === this.#inode;
   }
 
-  /** There is another file now, not just none. */
+  /** There is another file now, not just none, and so one to go on with. */
   get isReplaced(): boolean {
     const inode = inodeOf(this.#path);
     return inode !== undefined && inode !== this.#inode;
   }
 
-  /** What to tell about it when it is not. */
   get complaint(): string {
     return `The SQLite database ${this.#path} was deleted or replaced while it was in use.`;
   }

@@ -62,7 +62,6 @@ export function parseSqliteUrl(url: string): SqliteLocation {
   };
 }
 
-/** Whether this is the URL of a database that lives in the memory of one process. */
 export function isSqliteMemory(url: string): boolean {
   return URL_PATTERN.test(url.trim()) && parseSqliteUrl(url).path === MEMORY;
 }
