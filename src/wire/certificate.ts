@@ -10,7 +10,7 @@ export function certificateId(certificate: X509Certificate): string {
   const [body] = elements(new Der(certificate.raw).content);
   if (!body) throw new RangeError('not a certificate');
   const fields = elements(body.content);
-  // A version in front is optional.
+  // A version in front is optional: DER leaves out the default, which is version 1.
   const at = fields[0]?.tag === 0xa0 ? 1 : 0;
   const [serial, , issuer] = fields.slice(at);
   if (!serial || !issuer) throw new RangeError('not a certificate');

@@ -170,7 +170,7 @@ function readTrusted(body: Buffer, encoding: string): unknown {
   return isUtf8(text) ? text.toString('utf8') : body;
 }
 
-/** Bodies in another character set are rare enough to be converted before reading. */
+/** Serializers read UTF-8; bodies in another character set are rare enough to be converted before. */
 function toUtf8(body: Buffer, encoding: string): Buffer {
   if (encoding === 'utf-8' || isUtf8Name(encoding)) return body;
   try {
@@ -182,7 +182,7 @@ function toUtf8(body: Buffer, encoding: string): Buffer {
   }
 }
 
-/** A second copy of the library leaves what is there. */
+/** A second copy of the library leaves what is there: the user may have replaced it. */
 function installBuiltIn(serializer: Serializer): void {
   if (!byName.has(serializer.name)) install(serializer);
 }

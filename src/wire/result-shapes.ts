@@ -1,5 +1,3 @@
-/** Shapes that a result and a pickle share. */
-
 /** `{exc_type, exc_message, exc_module}`: an exception as data. */
 export interface WireException {
   readonly exc_type: string;

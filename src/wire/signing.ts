@@ -21,7 +21,6 @@ const SEPARATOR = Buffer.from([0, 1]);
 
 export interface SigningOptions {
   readonly key: KeyObject;
-  /** Of `key`. */
   readonly certificate: Certificate;
   readonly trusted: CertificateStore;
   /** Name of a hash, for example `sha256`. */
@@ -32,7 +31,7 @@ export interface SigningOptions {
   readonly accept: ReadonlySet<string>;
 }
 
-/** A certificate and what of it is needed for each message. */
+/** A certificate, with what each message needs of it read once. */
 export class Certificate {
   readonly id: string;
   readonly publicKey: KeyObject;
@@ -64,7 +63,6 @@ export function assertRsa(key: KeyObject, what: string): void {
   throw new SecurityError(`${what} has a key of type ${type}; messages are signed with RSA keys.`);
 }
 
-/** Certificates by id. */
 export class CertificateStore {
   readonly #certificates = new Map<string, Certificate>();
 

@@ -1,5 +1,3 @@
-/** What the bzip2 reader and writer have in common. */
-
 /** Digits of pi and of its square root. */
 export const BLOCK_MAGIC = 0x314159265359;
 export const END_MAGIC = 0x177245385090;

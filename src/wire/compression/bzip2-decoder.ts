@@ -130,7 +130,6 @@ function readLengths(bits: BitReader, alphabet: number): Uint8Array {
 
 /** A canonical Huffman code. */
 class Table {
-  /** Symbols by code. */
   readonly #symbols: Uint16Array;
   readonly #counts = new Uint16Array(LONGEST_CODE + 1);
 
@@ -204,7 +203,7 @@ class BitReader {
     this.#data = data;
   }
 
-  /** At most 24 bits. */
+  /** At most 24 bits: up to 7 are left over from before, and the operators take 32. */
   read(count: number): number {
     while (this.#pendingBits < count) {
       if (this.#at === this.#data.length) throw damaged('it ends early');

@@ -31,7 +31,6 @@ export function bzip2Compress(data: Uint8Array): Buffer {
   return bits.finish();
 }
 
-/** As much of `data` from `start` as fits into a block. */
 function shortenRuns(data: Uint8Array, start: number): { block: Uint8Array; end: number } {
   const block = new Uint8Array(Math.min(BLOCK_BYTES, Math.ceil((data.length - start) * 1.25) + 8));
   let length = 0;
@@ -94,7 +93,7 @@ function identity(n: number): Int32Array {
   return Int32Array.from({ length: n }, (_, i) => i);
 }
 
-/** `items` stably sorted by their key. */
+/** `items` sorted by their key, and stably: their order by what follows the key must last. */
 function countingSort(keys: Int32Array, items: Int32Array, keyCount: number): Int32Array {
   const sorted = new Int32Array(items.length);
   const starts = new Int32Array(keyCount + 1);
@@ -234,7 +233,7 @@ class BitWriter {
     this.#bytes = Buffer.allocUnsafe(expectedBytes + 1024);
   }
 
-  /** At most 24 bits. */
+  /** At most 24 bits: up to 7 are left over from before, and the operators take 32. */
   write(count: number, value: number): void {
     this.#pending = (this.#pending << count) | value;
     this.#pendingBits += count;

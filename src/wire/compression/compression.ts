@@ -14,7 +14,10 @@ export interface Codec {
   readonly contentType: string;
   readonly aliases: readonly string[];
   readonly compress: (data: Uint8Array) => Uint8Array;
-  /** Gives up when there is more than `maxOutputLength`, without having made all of it. */
+  /**
+   * Gives up when there is more than `maxOutputLength`, without having made all of it: that could
+   * fill the memory.
+   */
   readonly decompress: (data: Uint8Array, maxOutputLength: number) => Buffer;
 }
 

@@ -7,7 +7,10 @@ import { decodeContent, serializerNamed } from '../content.ts';
 import { DecodeError } from '../errors.ts';
 import { bodyBytes, type Message } from './message.ts';
 
-/** Names of exchanges and queues for the setting `control_exchange` (`celery`). */
+/**
+ * Names of exchanges and queues for the setting `control_exchange` (`celery`): those on which
+ * Python's nodes hear and answer.
+ */
 export const controlNames = {
   exchange: (namespace: string) => `${namespace}.pidbox`,
   inbox: (namespace: string, node: string) => `${node}.${namespace}.pidbox`,

@@ -24,10 +24,8 @@ export const WORKER_REASONS = [
 ] as const;
 export type WorkerReason = (typeof WORKER_REASONS)[number];
 
-/** All that is known: of workers, and of RabbitMQ. */
 export const DEATH_REASONS = [...WORKER_REASONS, 'expired', 'maxlen'] as const;
 
-/** How a message died, and where it was then. */
 export interface Death {
   readonly reason: string;
   /** Empty when nobody said. */
@@ -48,7 +46,7 @@ export interface DeadLetter extends Death {
   readonly isBareText: boolean;
 }
 
-/** What brokers note in the headers of a message on its way. */
+/** What brokers note in the headers of a message on its way; none of it is the sender's. */
 const BROKER_MARKS: ReadonlySet<string> = new Set([
   'redelivered',
   DELIVERY_COUNT,
@@ -65,7 +63,10 @@ const BROKER_MARKS: ReadonlySet<string> = new Set([
 const PERSISTENT = 2;
 const MOST_ERROR_TEXT = 2000;
 
-/** Without what brokers noted in them, and without our note of a death before. */
+/**
+ * Without what brokers noted in them, which RabbitMQ would take for a cycle, and without our note
+ * of a death before.
+ */
 export function publishedHeaders(headers: Headers): Headers {
   const kept = Object.entries(headers).filter(
     ([name]) => name !== DEAD_LETTER && !BROKER_MARKS.has(name),

@@ -23,7 +23,10 @@ export const DELIVERY_EXCHANGE = 'celery_delayed_delivery';
 
 export type DelayQueueType = 'quorum' | 'classic';
 
-/** One declaration; they are to be made in order. All exchanges are durable topics, all queues durable. */
+/**
+ * One declaration; they are to be made in order, since a binding needs both of its ends. All
+ * exchanges are durable topics, all queues durable.
+ */
 export type TopologyStep =
   | { readonly kind: 'exchange'; readonly name: string }
   | {
@@ -33,13 +36,15 @@ export type TopologyStep =
     }
   | {
       readonly kind: 'queueBinding' | 'exchangeBinding';
-      /** The queue, or the exchange, that gets the messages. */
       readonly destination: string;
       readonly source: string;
       readonly routingKey: string;
     };
 
-/** Everything but the bindings of an app's own exchanges. The last exchange is the last declared. */
+/**
+ * Everything but the bindings of an app's own exchanges. The last exchange is the last declared:
+ * where it is, the rest is.
+ */
 export function delayTopology(queueType: DelayQueueType): TopologyStep[] {
   const steps: TopologyStep[] = [];
   for (let level = TOP_LEVEL; level >= 0; level--) {

@@ -10,10 +10,13 @@ import { jsonDecode, jsonEncode } from '../serializers/json.ts';
 import type { BodyEncoding, Headers, Message, MessageProperties } from './message.ts';
 
 export interface EnvelopeAddress {
-  /** Empty when the routing key is a queue's name. */
+  /** Empty when the routing key is a queue's name, as in AMQP. */
   readonly exchange: string;
   readonly routingKey: string;
-  /** Unique per publish; stays the same when the message is delivered again. */
+  /**
+   * Unique per publish, since Python's consumers hold messages by it; stays the same when the
+   * message is delivered again.
+   */
   readonly deliveryTag: string;
 }
 

@@ -10,13 +10,11 @@ import { bodyBytes, type Message } from './message.ts';
 /** Type under which a list of task events is sent, whatever they are. */
 export const TASK_BATCH = 'task-multi';
 
-/** Who tells, and when. */
 export interface EventStamp {
   /** Node name. */
   readonly hostname: string;
-  /** Whole hours, positive to the west of UTC. */
+  /** Whole hours, positive to the west of UTC: Python's monitors shift the timestamp by them. */
   readonly utcoffset: number;
-  /** Of the process that tells. */
   readonly pid: number;
   /** The teller's logical clock. */
   readonly clock: number;

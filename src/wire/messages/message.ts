@@ -12,7 +12,7 @@ export interface MessageProperties {
   delivery_mode?: number;
   /** 0..255; which end is served first is the broker's affair (Redis 0, RabbitMQ 255). */
   priority?: number;
-  /** Time to live as a string of whole milliseconds. */
+  /** Time to live as a string of whole milliseconds, which is what AMQP wants. */
   expiration?: string;
   [other: string]: unknown;
 }
@@ -30,7 +30,6 @@ export interface Message {
   readonly properties: MessageProperties;
 }
 
-/** The bytes of a message's body. */
 export function bodyBytes(message: Message): Buffer {
   const { body, bodyEncoding } = message;
   if (typeof body !== 'string') return Buffer.from(body.buffer, body.byteOffset, body.byteLength);

@@ -13,9 +13,8 @@ export interface TaskBody {
   readonly kwargs: Record<string, unknown>;
   /** Signatures to send with the result; null when there are none. */
   readonly callbacks: unknown[] | null;
-  /** Signatures to send when the task fails. */
   readonly errbacks: unknown[] | null;
-  /** Remaining steps, the next one last. An empty list marks the last step. */
+  /** Remaining steps, the next one last, because Python pops it. An empty list marks the last step. */
   readonly chain: unknown[] | null;
   readonly chord: unknown | null;
 }

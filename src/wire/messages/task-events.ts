@@ -57,7 +57,6 @@ export function taskSucceeded(
   };
 }
 
-/** What went wrong, as texts. */
 export interface EventFailure {
   readonly exception: string;
   /** Undefined: there is none, as for a task that is unknown. */
@@ -124,7 +123,6 @@ export function taskRejected(stamp: EventStamp, uuid: string, requeue: boolean):
   };
 }
 
-/** Where a task was sent. */
 export interface EventRoute {
   readonly queue: string | null;
   readonly exchange: string;

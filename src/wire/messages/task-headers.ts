@@ -34,7 +34,7 @@ export interface TaskHeaders {
   readonly argsrepr: string;
   readonly kwargsrepr: string;
   readonly origin: string;
-  /** null when the message does not say. */
+  /** null when the message does not say, so that the task's own setting counts. */
   readonly ignoreResult: boolean | null;
   readonly replacedTaskNesting: number;
   readonly replyTo: string;

@@ -51,10 +51,10 @@ export interface TaskCall {
   readonly stamps?: Readonly<Record<string, unknown>> | undefined;
   readonly callbacks?: readonly unknown[] | null | undefined;
   readonly errbacks?: readonly unknown[] | null | undefined;
-  /** Remaining steps, the next one last. */
+  /** Remaining steps, the next one last, because Python pops it. */
   readonly chain?: readonly unknown[] | null | undefined;
   readonly chord?: unknown;
-  /** Custom headers, merged in last. */
+  /** Custom headers, merged in last, as in Celery. */
   readonly headers?: Readonly<Record<string, unknown>> | null | undefined;
   readonly replyTo?: string | null | undefined;
   readonly priority?: number | null | undefined;
@@ -70,7 +70,6 @@ export interface TaskCall {
   readonly protocol?: 1 | 2 | undefined;
   /** What protocol 1 says of `enable_utc`; default true. */
   readonly utc?: boolean | undefined;
-  /** Further properties. */
   readonly properties?: Readonly<Record<string, unknown>> | undefined;
   /** The present, in seconds since 1970; for `expiration`. */
   readonly now?: number | undefined;

@@ -22,7 +22,7 @@ import type { WireException } from '../result-shapes.ts';
 import { jsonEncode } from '../serializers/json.ts';
 import { isHollow } from '../serializers/value-kinds.ts';
 
-/** Python's exception classes whose name a JavaScript error may have as well. */
+/** Python's exception classes whose name a JavaScript error may have as well: Python then raises its own. */
 const PYTHON_BUILTINS: ReadonlySet<string> = new Set(
   (
     'ArithmeticError AssertionError AttributeError BaseException BlockingIOError BrokenPipeError ' +

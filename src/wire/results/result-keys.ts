@@ -17,7 +17,6 @@ export function taskMetaKey(taskId: string, prefix = ''): string {
   return `${prefix}celery-task-meta-${taskId}`;
 }
 
-/** Key of a saved group. */
 export function groupMetaKey(groupId: string, prefix = ''): string {
   return `${prefix}celery-taskset-meta-${groupId}`;
 }

@@ -21,7 +21,7 @@ export const UNREADY_STATES: ReadonlySet<string> = new Set([
 ]);
 /** States whose result is an exception. */
 export const EXCEPTION_STATES: ReadonlySet<string> = new Set([RETRY, FAILURE, REVOKED]);
-/** States that `get()` throws. */
+/** States that `get()` throws; it waits on after a RETRY. */
 export const PROPAGATE_STATES: ReadonlySet<string> = new Set([FAILURE, REVOKED]);
 
 /** Highest first; null stands for every custom state. */

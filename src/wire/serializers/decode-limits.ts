@@ -10,13 +10,16 @@ import { TypedValue } from './typed-value.ts';
 
 export { MAX_DEPTH } from './json-parser.ts';
 
-/** Of a body, after decompression. */
+/** Of a body, after decompression: a small message must not fill the memory of whoever reads it. */
 export const MAX_BODY_BYTES = 256 * 1024 * 1024;
 /** Of a YAML document: its reader needs a hundred times the memory and time of JSON's. */
 export const MAX_YAML_BYTES = 8 * 1024 * 1024;
 /** Of a YAML document: its reader recurses. PyYAML's own ends earlier. */
 export const MAX_YAML_DEPTH = 500;
-/** Of a value once everything that refers to another part of it is written out. */
+/**
+ * Of a value once everything that refers to another part of it is written out, since each reference
+ * may double it.
+ */
 export const MAX_VALUES = 10_000_000;
 
 /**

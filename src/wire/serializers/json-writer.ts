@@ -13,7 +13,6 @@ import { bytesIn, hollow, isHollow, numbersIn, unboxed, whyRefused } from './val
 
 export type Path = (string | number)[];
 
-/** Writes everything that JSON.stringify alone would not write as Python reads it. */
 export class JsonWriter {
   readonly #typed: boolean;
   readonly #python: boolean;

@@ -104,7 +104,6 @@ function isPlainObject(value: object, depth: number): boolean {
   return true;
 }
 
-/** A plain value with Python's spacing. */
 function pythonText(value: unknown): string {
   switch (typeof value) {
     case 'string':
@@ -186,7 +185,10 @@ function hasManyBrackets(text: string): boolean {
   return false;
 }
 
-/** Whether the brackets allow more than MAX_DEPTH levels; those in strings count too. */
+/**
+ * Whether the brackets allow more than MAX_DEPTH levels; those in strings count too, as that costs
+ * only the slower parser.
+ */
 function mayBeDeep(text: string): boolean {
   let open = 0;
   for (let i = 0; i < text.length; i++) {

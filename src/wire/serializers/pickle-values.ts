@@ -8,7 +8,7 @@ import type { ResultTuple, WireException } from '../result-shapes.ts';
 import { reviveDateTime } from './json.ts';
 import { Decimal, PyDate, PyTime, PyUuid } from './typed-value.ts';
 
-/** A class or function that a pickle refers to. Only a name. */
+/** A class or function that a pickle refers to. Only a name: nothing is loaded by it. */
 export class PyGlobal {
   readonly module: string;
   readonly name: string;

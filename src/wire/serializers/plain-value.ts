@@ -15,7 +15,7 @@ export interface PlainFormat {
   object(value: object): unknown;
   /** Lists and records within each other, where readers take fewer than MAX_DEPTH. */
   readonly maxDepth?: number;
-  /** Whether half of a surrogate pair has no bytes in it. */
+  /** Whether half of a surrogate pair cannot be written, because texts are UTF-8. */
   readonly refusesHalves?: boolean;
   /** What to write for a number; a text is the reason why it cannot be written. */
   number(value: number | bigint): number | bigint | string;
@@ -110,7 +110,7 @@ class Copier {
     return this.#contents(value);
   }
 
-  /** What `toJSON` gave, which may be the object itself. */
+  /** What `toJSON` gave, which may be the object itself; asking that again would not end. */
   #made(value: object, made: unknown): unknown {
     if (made === value) return this.#contents(value);
     if (++this.#unfolded > MAX_DEPTH) throw this.#refusal('a toJSON without end');

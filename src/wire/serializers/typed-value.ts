@@ -17,7 +17,7 @@ export abstract class TypedValue {
     this.text = text;
   }
 
-  /** How instances of any copy of the library are recognised. */
+  /** How instances of any copy of the library are recognised: `instanceof` says no to those of another copy. */
   get [TYPED_BRAND](): true {
     return true;
   }
@@ -44,7 +44,7 @@ export abstract class TypedValue {
   }
 }
 
-/** Whether it is one of these, of any copy of the library. */
+/** Whether it is one of these, of any copy of the library, which `instanceof` would not tell. */
 export function isTypedValue(value: object): value is TypedValue {
   return (value as Partial<TypedValue>)[TYPED_BRAND] === true;
 }

@@ -18,7 +18,6 @@ export function isHollow(items: ArrayLike<unknown>): boolean {
   return holes > PROBES / 2;
 }
 
-/** What such an array is called in an error. */
 export function hollow(items: ArrayLike<unknown>): string {
   return `an array with ${items.length} places, most of them empty,`;
 }

@@ -14,7 +14,10 @@ import { readTimestamp, TIMESTAMP } from './yaml-timestamp.ts';
 
 export { yamlEncode } from './yaml-writer.ts';
 
-/** Times that all aliases of a document together may be followed. */
+/**
+ * Times that all aliases of a document together may be followed; left to itself, the package gives
+ * up at 100.
+ */
 const MAX_ALIASES = 10_000;
 
 /** Throws DecodeError, also for tags of anything but plain data (`!!python/…`). */
