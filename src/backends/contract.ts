@@ -13,9 +13,9 @@ export type ProblemListener = (error: Error) => void;
 export interface ResultBackend {
   /** URL scheme family, for example `redis`; `disabled` when results are thrown away. */
   readonly name: string;
-  /** Without password, as Celery prints it in the banner. */
+  /** Without password, since it is printed: in the banner, as by Celery. */
   readonly url: string;
-  /** Results reach only the process that sent the task; nobody else can ask for them. */
+  /** Results are messages to the process that sent the task; nobody else can ask for them. */
   readonly onlyForSender?: boolean;
   /** Opens connections and creates what is missing. Idempotent; other calls do it when needed. */
   start(): Promise<void>;
@@ -30,8 +30,9 @@ export interface ResultBackend {
    */
   store(meta: ResultMeta, replyTo?: string | null): Promise<void>;
   /**
-   * Be ready for the result of a task that is about to be published. Undefined when nothing has
-   * to be waited for; missing in stores that keep documents for everybody.
+   * Be ready for the result of a task that is about to be published: RabbitMQ drops what is sent
+   * before there is a queue. Undefined when nothing has to be waited for; missing in stores that
+   * keep documents for everybody.
    */
   expect?(): Promise<unknown> | undefined;
   /** The final document was read and is kept by its reader: it need not be remembered here. */
@@ -64,7 +65,7 @@ export interface ResultBackend {
 
 /** What a backend that sends results over the broker gets of its app. */
 export interface MessagingPort {
-  /** Name of the queue of replies to this app in this process. */
+  /** Name of the queue of replies to this app in this process, which its tasks' messages tell as `reply_to`. */
   readonly replyQueue: string;
   /** The app's connection for publishing. */
   publishing(): Promise<Transport>;

@@ -3,9 +3,12 @@ import type { Clock, Timer } from '../base/time/clock.ts';
 import type { ResultMeta } from '../wire/results/result-meta.ts';
 import { BackendStoreError } from './errors.ts';
 
-/** Seconds without success, over all results, after which those that wait are given up. */
+/**
+ * Seconds without success, over all results, after which those that wait are given up; with the
+ * retries of each, a store that is silent held up the worker for more than 200.
+ */
 const LAST_STORES = 45;
-/** The same for those that come after that. */
+/** The same for those that come after that: the store has had its time. */
 const GIVEN_UP = 2;
 
 type Store = (meta: ResultMeta, replyTo?: string | null) => Promise<void>;

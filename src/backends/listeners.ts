@@ -6,11 +6,9 @@ interface Listening {
   readonly onProblem: ProblemListener | undefined;
 }
 
-/** Who waits for which task. */
 export class Listeners {
   readonly #byTask = new Map<string, Set<Listening>>();
 
-  /** Number of tasks with at least one listener. */
   get size(): number {
     return this.#byTask.size;
   }

@@ -17,13 +17,12 @@ interface Entry {
 }
 
 interface SharedMemory {
-  /** Oldest first. */
+  /** Oldest first, so that what has expired stands at the front. */
   readonly tasks: Map<string, Entry>;
   readonly groups: Map<string, Entry>;
   readonly open: Set<Listeners>;
 }
 
-/** The stores of this process, by URL. */
 const memories = new Map<string, SharedMemory>();
 
 function memoryAt(url: string): SharedMemory {

@@ -1,4 +1,7 @@
-/** From a `result_backend` setting to a result store; drivers load when they are needed. */
+/**
+ * From a `result_backend` setting to a result store; drivers load when they are needed, so that
+ * nobody waits for those of others.
+ */
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { maskUrl } from '../base/text/mask-url.ts';
 import { didYouMean } from '../base/text/nearest.ts';

@@ -33,7 +33,10 @@ export class ResultCodec {
     this.#accept = accept ?? null;
   }
 
-  /** Whether documents are text with the fields in Python's order, `status` first. */
+  /**
+   * Whether documents are text with the fields in Python's order, `status` first, where scripts in
+   * Redis look for it.
+   */
   get isJson(): boolean {
     return this.#name === 'json';
   }

@@ -13,7 +13,7 @@ export interface WaitOptions extends Bounds {
   readonly onInterval?: (() => void | Promise<void>) | undefined;
   /** Seconds, 0.5 by default as in Celery. */
   readonly interval?: number | undefined;
-  /** Of the app whose backend it is. */
+  /** Of the app whose backend it is: closing that ends the wait. */
   readonly closing?: Closing | undefined;
   readonly clock?: Clock | undefined;
 }

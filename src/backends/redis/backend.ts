@@ -29,7 +29,7 @@ import {
 import { RedisDocuments } from './documents.ts';
 import { Subscriber } from './subscriber.ts';
 
-/** Seconds that what is under way gets when the backend is closed. */
+/** Seconds that what is under way gets when the backend is closed, since Redis may be silent. */
 const CLOSE_GRACE = 2;
 /** As Celery polls. */
 const POLL_MS = 500;
@@ -155,7 +155,7 @@ export class RedisBackend implements ResultBackend {
     return end;
   }
 
-  /** Not announced to this user: look again and again. */
+  /** This user may not hear what is announced: look again and again. */
   #poll(taskId: string, channel: string, error: Error, remove: () => boolean) {
     this.#warnOfAcl(`hear of results on ${channel}; they are polled`, error.message, channel);
     const poll = setInterval(() => this.#reread(taskId), POLL_MS);
@@ -273,7 +273,7 @@ export class RedisBackend implements ResultBackend {
     this.#listeners.notify(meta);
   }
 
-  /** What was announced while the connection was down is read from the keys. */
+  /** What was announced while the connection was down is read from the keys: PUBLISH keeps nothing. */
   #catchUp(channels: readonly string[]): void {
     for (const channel of channels) this.#reread(channel.slice(this.#taskPrefix.length));
   }

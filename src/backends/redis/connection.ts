@@ -17,7 +17,7 @@ const KEEP_ALIVE_MS = 30_000;
 const DEFAULT_CONNECT_TIMEOUT = 10;
 /** As on the broker's connection: a peer that has vanished is noticed before anybody gives up. */
 const DEFAULT_SOCKET_TIMEOUT = 8;
-/** Half of that. */
+/** Half of that: whoever only waits sends nothing but pings, and has to notice as well. */
 const DEFAULT_HEALTH_CHECK_INTERVAL = 4;
 
 export type RedisUrls = readonly [ServerUrl, ...ServerUrl[]];
@@ -51,7 +51,6 @@ function withLegacySettings(url: ServerUrl, settings: BackendOptions['settings']
   };
 }
 
-/** A client that reconnects for ever, and why it is not connected now. */
 export interface HealingClient {
   readonly client: Redis;
   /** What the last attempt to connect failed with; undefined while the connection is up. */

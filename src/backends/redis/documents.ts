@@ -32,10 +32,10 @@ export interface DocumentOptions {
   readonly retry: RetrySchedule;
   /** Of reads and deletions while the server has never been reached; what is to be stored waits longer. */
   readonly firstRetry: RetrySchedule;
-  /** Settled when the first connection is there or has failed. */
+  /** Settled when the first connection is there or has failed; before that the driver rejects everything. */
   readonly connected: Promise<void>;
   readonly onUnannounced: OnUnannounced;
-  /** Why there is no connection now. */
+  /** Why there is no connection now, which the driver's own errors do not say. */
   readonly trouble: () => Error | undefined;
   /**
    * Whether a stored document must not be overwritten; given when documents are bytes, in which
@@ -63,7 +63,6 @@ export class RedisDocuments {
   readonly #onUnannounced: OnUnannounced;
   #closed = false;
   #wasReady = false;
-  /** Ends the pauses between retries early. */
   readonly #wakers = new Set<() => void>();
 
   constructor(client: Redis, options: DocumentOptions) {
@@ -99,7 +98,7 @@ export class RedisDocuments {
     return found.promise;
   }
 
-  /** Overwrites whatever is there. */
+  /** Overwrites whatever is there: only tasks have a state that is final. */
   async put(key: string, text: Encoded): Promise<void> {
     // no transaction: one with a command that is not permitted does nothing at all
     await this.#attempt(async () => {

@@ -1,4 +1,7 @@
-/** Stores a batch of result documents and tells whoever waits, in one command. */
+/**
+ * Stores a batch of result documents and tells whoever waits, in one command: nobody else stores
+ * between the look at a document and its successor.
+ */
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { BackendStoreError } from '../errors.ts';
@@ -38,7 +41,6 @@ export interface Document {
   readonly text: Encoded;
 }
 
-/** Hears why documents that were stored could not be announced. */
 export type OnUnannounced = (reason: string, key: string) => void;
 
 export async function storeDocuments(
@@ -88,9 +90,7 @@ const REPLACE = { lua: REPLACE_LUA, sha: createHash('sha1').update(REPLACE_LUA).
 /** Each round at least one writer of a key gets on; more than this wait for none. */
 const MOST_ROUNDS = 1000;
 
-/** How documents are stored in which only the caller can find the state. */
 export interface EncodedStore {
-  /** Seconds; 0 keeps them for ever. */
   readonly ttl: number;
   readonly isFinal: (document: Buffer) => boolean;
   readonly onUnannounced: OnUnannounced;

@@ -12,9 +12,8 @@ import { AccessRefused, ConnectionClosed } from '../../drivers/errors.ts';
 import { isDenied, isPassingReply, isReply } from '../../drivers/redis/replies.ts';
 
 interface Channel {
-  /** SUBSCRIBE was sent on the present connection. */
+  /** SUBSCRIBE was sent on the present connection, with which it ends. */
   sent: boolean;
-  /** Settled when it is in force for the first time. */
   readonly inForce: Deferred<void>;
   confirmed: boolean;
 }
@@ -22,7 +21,6 @@ interface Channel {
 export interface SubscriberOptions {
   /** Seconds between two pings while somebody waits; 0 is never. */
   readonly healthCheckInterval: number;
-  /** Hand out messages as bytes. */
   readonly binary: boolean;
   readonly onMessage: (channel: string, message: string | Buffer) => void;
   /** Subscribed again after a loss; what was published meanwhile was missed. */
@@ -31,14 +29,16 @@ export interface SubscriberOptions {
 
 /** Channels of one command; keeps a single command from holding up the others. */
 const MAX_PER_COMMAND = 500;
-/** An unanswered ping ends the connection no sooner, however short the interval is. */
+/**
+ * An unanswered ping ends the connection no sooner, however short the interval is: a server that is
+ * busy makes pauses.
+ */
 const SHORTEST_PATIENCE_MS = 8000;
 
 export class Subscriber {
   readonly #client: Redis;
   readonly #options: SubscriberOptions;
   readonly #channels = new Map<string, Channel>();
-  /** Channels given up, to be unsubscribed from. */
   readonly #unwanted = new Set<string>();
   readonly #fresh = new Set<string>();
   #scheduled = false;

@@ -21,7 +21,10 @@ import { ReplyMessages } from './reply-message.ts';
 import { ReplyQueue } from './reply-queue.ts';
 import { ResultSender } from './result-sender.ts';
 
-/** Results that wait to be read; `max_unread_results` of the transport options. */
+/**
+ * Results that wait to be read, lest those that nobody ever reads fill the memory;
+ * `max_unread_results` of the transport options.
+ */
 const MAX_UNREAD = 100_000;
 
 export class RpcBackend implements ResultBackend {

@@ -3,7 +3,7 @@ import type { Reply } from './reply-message.ts';
 
 /** Results kept after they were read, for another handle of the same task. */
 const MAX_READ = 1000;
-/** Characters or bytes of those. */
+/** Characters or bytes of those, since a thousand of them may be large. */
 const MAX_READ_LENGTH = 1_000_000;
 /** Expired results looked for on each arrival; more than one, so that the store shrinks. */
 const PURGED_PER_ARRIVAL = 4;
@@ -19,7 +19,6 @@ export interface KeptRepliesOptions {
   readonly expires: number | null;
   /** Results that nobody has read yet; the oldest are dropped beyond that. */
   readonly maxUnread: number;
-  /** A result was dropped unread. */
   readonly onDropped: () => void;
 }
 
@@ -27,7 +26,7 @@ export interface KeptRepliesOptions {
 export class KeptReplies {
   readonly #options: KeptRepliesOptions;
   readonly #lifetimeMs: number;
-  /** Both oldest first. */
+  /** Both oldest first, which is the order in which they are dropped. */
   readonly #unread = new Map<string, Kept>();
   readonly #read = new Map<string, Kept>();
   #readLength = 0;
@@ -60,7 +59,6 @@ export class KeptReplies {
     return kept && kept.deadline > Date.now() ? kept.reply : undefined;
   }
 
-  /** Somebody has it now. */
   markRead(taskId: string): void {
     const kept = this.#unread.get(taskId);
     if (!kept) return;

@@ -65,7 +65,7 @@ export class ReplyMessages {
     return { meta, reply: { taskId, status, content, contentType, contentEncoding } };
   }
 
-  /** The document of a reply, made anew each time. */
+  /** The document of a reply, made anew each time: whoever got the last one may have changed it. */
   metaOf(reply: Reply): ResultMeta {
     const { content, taskId } = reply;
     if (typeof content !== 'string') return this.#decode(content, reply, taskId);

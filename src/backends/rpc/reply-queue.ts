@@ -18,9 +18,8 @@ const DELETE_SECONDS = 2;
 
 export interface ReplyQueueOptions {
   readonly messaging: MessagingPort;
-  /** Seconds that results are kept (`result_expires`); 0 or null is for ever. */
   readonly expires: number | null;
-  /** Must not throw. */
+  /** Must not throw, or else the deliveries behind it are never acknowledged. */
   readonly onMessage: (delivery: Delivery) => void;
 }
 

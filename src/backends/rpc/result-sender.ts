@@ -21,7 +21,6 @@ export class ResultSender {
   readonly #transport: () => Promise<Transport>;
   readonly #retry: RetrySchedule;
   readonly #batch: TurnBatch<Sending>;
-  /** Ends the pauses between retries. */
   #stop = new AbortController();
 
   constructor(transport: () => Promise<Transport>, retry: RetrySchedule) {

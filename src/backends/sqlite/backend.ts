@@ -20,7 +20,6 @@ import { decodeGroup, encodeGroup } from './group-pickle.ts';
 import { fromRow, toDatabaseTime, toRow } from './row.ts';
 import { OLDEST_ROWS, type TableNames, tableNames } from './tables.ts';
 
-/** Milliseconds between two purges of what expired. */
 const PURGE_EVERY_MS = 60_000;
 
 export class SqliteBackend implements ResultBackend {
@@ -35,7 +34,6 @@ export class SqliteBackend implements ResultBackend {
   #database: ResultDatabase | undefined;
   readonly #retry: RetrySchedule;
   #stopped = false;
-  /** Ends the pauses between retries early. */
   #ending = new AbortController();
   #purgedAt = Number.NEGATIVE_INFINITY;
 
@@ -44,7 +42,7 @@ export class SqliteBackend implements ResultBackend {
     this.#location = parseSqliteUrl(url.replace(/^database\+/i, 'db+'));
     this.#names = tableNames(options.settings.database_table_names);
     this.#expires = options.expires ?? 0;
-    // The result itself is a pickle, whatever the serializer is.
+    // The result itself is a pickle, whatever the serializer is: Python's column has that type.
     this.#codec = new ResultCodec(options);
     this.#retry = retrySchedule(options);
   }
@@ -148,7 +146,10 @@ export class SqliteBackend implements ResultBackend {
     return this.#opened().query(tables => tables.expire(this.#cutoff(), 'everywhere'));
   }
 
-  /** A lock that lasts, a full disk or one that is read-only for a while are waited out. */
+  /**
+   * A lock that lasts, a full disk or one that is read-only for a while are waited out, or what a
+   * task returned would be lost.
+   */
   async #retrying(write: () => Promise<void>): Promise<void> {
     const { signal } = this.#ending;
     for (let failures = 1; ; failures++) {

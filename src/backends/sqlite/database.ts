@@ -50,11 +50,10 @@ export class ResultDatabase {
   #tables!: Tables;
   #version!: SqliteStatement;
   readonly #writes: TurnBatch<Write>;
-  /** Each with the way in which it reads. */
+  /** Each with the way in which it reads: their serializers may differ. */
   readonly #users = new Map<Listeners, ResultCodec>();
   #closed = false;
 
-  /** The database at `location`, opened by the first user and closed by the last. */
   static use(
     location: SqliteLocation,
     names: TableNames,
@@ -111,7 +110,7 @@ export class ResultDatabase {
     this.#file = new FileIdentity(location.path);
   }
 
-  /** Somebody replaced the file: go on with the one that is there now. */
+  /** Somebody replaced the file: go on with the one that is there now, since nobody else reads the old one. */
   #followFile(): void {
     if (this.#file.isReplaced) this.#reopen();
   }
@@ -151,12 +150,11 @@ export class ResultDatabase {
     return await this.#attempt(() => run(this.#tables));
   }
 
-  /** Someone listens for a task from now on. */
   async listen(taskId: string): Promise<void> {
     await this.#attempt(() => this.#watch.add(taskId));
   }
 
-  /** `user` no longer listens for a task; others may. */
+  /** `user` no longer listens for a task; others may, and share the watch. */
   unlisten(taskId: string, user: Listeners): void {
     for (const other of this.#users.keys()) if (other !== user && other.has(taskId)) return;
     this.#watch.remove(taskId);

@@ -11,11 +11,10 @@ export interface TableNames {
   readonly group: string;
 }
 
-/** One row of the task table. */
 export interface TaskRow {
   readonly task_id: string;
   readonly status: string | null;
-  /** Pickle. */
+  /** Pickle: the column is a PickleType of SQLAlchemy's. */
   readonly result: Uint8Array | null;
   /** `YYYY-MM-DD HH:MM:SS.ffffff`, UTC. */
   readonly date_done: string | null;
@@ -30,14 +29,13 @@ export interface TaskRow {
 }
 
 export interface GroupRow {
-  /** Pickle. */
   readonly result: Uint8Array | null;
   readonly date_done: string | null;
 }
 
 const DEFAULT_NAMES: TableNames = { task: 'celery_taskmeta', group: 'celery_tasksetmeta' };
 
-/** What every version of Celery has. */
+/** What every version of Celery has; `result_extended` came later. */
 const PLAIN_COLUMNS = ['task_id', 'status', 'result', 'date_done', 'traceback'] as const;
 const EXTENDED_COLUMNS = ['name', 'args', 'kwargs', 'worker', 'retries', 'queue'] as const;
 
@@ -65,12 +63,12 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** A name as SQLAlchemy writes it: quoted only where it must be. */
+/** A name as SQLAlchemy writes it, quoted only where it must be, so that the schema is the same text. */
 function asDeclared(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : quoted(name);
 }
 
-/** Creates what is missing. The text, tabs and all, is SQLAlchemy's. */
+/** Creates what is missing. The text, tabs and all, is SQLAlchemy's, so that nobody can tell who was first. */
 export function createTables(database: SqliteDatabase, names: TableNames): void {
   database.exec(`CREATE TABLE IF NOT EXISTS ${asDeclared(names.task)} (
 \tid INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
@@ -159,7 +157,10 @@ export class Tables {
     this.#deleteGroup.run(groupId);
   }
 
-  /** Rows are numbered in the order in which they are inserted, and numbers are not used twice. */
+  /**
+   * Rows are numbered in the order in which they are inserted; because of AUTOINCREMENT no number
+   * is used twice.
+   */
   lastId(): number {
     return Number((this.#lastId.get() as { id: number }).id);
   }

@@ -11,7 +11,6 @@ import type { Tables, TaskRow } from './tables.ts';
 export interface WatchedDatabase {
   /** The file that grows with every commit; undefined when nobody else can write. */
   readonly log: string | undefined;
-  /** Those of the file that is open now. */
   tables(): Tables;
   /** Changes when another connection has committed. */
   version(): number;
@@ -20,12 +19,11 @@ export interface WatchedDatabase {
 export class RowWatch {
   readonly #database: WatchedDatabase;
   readonly #onRow: (row: TaskRow) => void;
-  /** The last row seen of each awaited task; undefined while there is none. */
+  /** The last row seen of each awaited task, to tell what is new; undefined while there is none. */
   readonly #awaited = new Map<string, TaskRow | undefined>();
-  /** Awaited tasks with a row that may still change. */
   readonly #unfinished = new Set<string>();
   #lastId = 0;
-  /** A change was noticed but could not be read. */
+  /** A change was noticed but could not be read, so that the next look has to. */
   #isBehind = false;
   #watcher: ChangeWatcher | undefined;
 
@@ -61,7 +59,7 @@ export class RowWatch {
     return this.#awaited.has(taskId);
   }
 
-  /** The tables are others now: nothing that was read counts any more. */
+  /** The file was replaced and the tables are others now: nothing that was read counts any more. */
   reset(): void {
     this.#lastId = 0;
     this.#unfinished.clear();
