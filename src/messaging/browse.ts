@@ -11,9 +11,7 @@ export interface BrowseOptions {
    * in the end. Called for up to `window` messages at once, in order.
    */
   readonly visit: (delivery: Delivery) => Promise<void> | void;
-  /** Visit no more than so many. */
   readonly most: number;
-  /** Stop when so many unsettled ones are held. */
   readonly mostHeld?: number;
   /** Messages taken beyond those that are held unsettled. */
   readonly window?: number;

@@ -22,7 +22,10 @@ export interface PublishOptions {
    * with `setUpDelayedDelivery`, and there for all but direct exchanges.
    */
   readonly delay?: number;
-  /** Told how many listeners a message to a fanout exchange reached, by brokers that know it. */
+  /**
+   * Told how many listeners a message to a fanout exchange reached, by brokers that know it:
+   * whoever asks all of them then knows when all have answered.
+   */
   readonly onHeard?: (listeners: number) => void;
 }
 
@@ -80,7 +83,7 @@ export interface RequeueOptions {
   readonly first?: boolean;
 }
 
-/** A prefetch count with which nothing is taken. */
+/** A prefetch count with which nothing is taken; 0 is taken: it is AMQP's word for no limit. */
 export const TAKE_NOTHING = -1;
 
 /** Where an exchange gives messages to, as `list bindings` shows it. */
@@ -91,9 +94,15 @@ export interface BindingRow {
 }
 
 export interface ConsumeOptions {
-  /** How many unsettled deliveries may be out at once; 0 is no limit, `TAKE_NOTHING` none. Ignored for `noAck` queues. */
+  /**
+   * How many unsettled deliveries may be out at once; 0 is no limit, `TAKE_NOTHING` none. Ignored
+   * for `noAck` queues, whose deliveries are settled when they come.
+   */
   readonly prefetch: number;
-  /** Called with everything that arrived in one round trip, oldest first. Must not throw. */
+  /**
+   * Called with everything that arrived in one round trip, oldest first. Must not throw: that would
+   * look like trouble with the broker.
+   */
   readonly onDeliveries: (deliveries: Delivery[]) => void;
   /**
    * Whether this delivery would be acknowledged and started the moment it arrived. Asked by
@@ -146,7 +155,7 @@ export type TransportEvent =
 export interface Transport {
   /** URL scheme family, for example `redis`. */
   readonly name: string;
-  /** The broker's URL without password, as Celery prints it. */
+  /** The broker's URL without password, since it is printed, as by Celery. */
   readonly url: string;
   /** Whether fanout exchanges work, and with them remote control and events. */
   readonly supportsFanout: boolean;

@@ -97,7 +97,7 @@ export const QUEUE: Kinds<QueueOptions> = {
   consumerArguments: map,
 };
 
-/** Without what is null or undefined: that is not given. */
+/** Without what is null or undefined: null is Python's None, which means not given. */
 function given<Options extends object>(options: Options): Options {
   const entries = Object.entries(options).filter(([, value]) => value != null);
   return Object.fromEntries(entries) as Options;

@@ -60,7 +60,6 @@ const NOT_YET: readonly string[] = [
   'sqla+mariadb',
 ];
 
-/** The schemes `broker_url` may have. */
 export const TRANSPORT_SCHEMES: readonly string[] = Object.keys(MAKERS);
 
 /**

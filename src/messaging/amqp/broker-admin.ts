@@ -25,7 +25,7 @@ const quoted = (name: string) => JSON.stringify(name);
 export class AmqpBrokerAdmin implements BrokerAdmin {
   readonly #admin: Admin;
   readonly #host: BrokerAdminHost;
-  /** Holds what was taken and not settled. */
+  /** Holds what was taken and not settled: when it is closed, that goes back to its queue. */
   #channel: AmqpChannel | undefined;
 
   constructor(admin: Admin, host: BrokerAdminHost) {

@@ -1,4 +1,7 @@
-/** Creating exchanges, queues and bindings; what was created on a connection is remembered. */
+/**
+ * Creating exchanges, queues and bindings; what was created on a connection is remembered, since
+ * each asking is a round trip.
+ */
 
 import { RecentMap } from '../../base/collections/recent-map.ts';
 import { ChannelError } from '../../drivers/errors.ts';
@@ -22,7 +25,7 @@ export function queueArguments(queue: Queue): Record<string, unknown> {
 const isPredeclared = (exchange: Exchange) =>
   exchange.name === '' || exchange.name.startsWith('amq.');
 
-/** Whether the broker may delete it behind our back. */
+/** Whether the broker may delete it behind our back, so that it has to be declared each time. */
 function isFleeting(queue: Queue): boolean {
   return queue.autoDelete || queue.exclusive || 'x-expires' in queueArguments(queue);
 }
@@ -35,7 +38,7 @@ export class Declarations {
   /** By what was declared, in full: two declarations of a name may differ, and the broker shall say so. */
   readonly #done = new RecentMap<string, Promise<void>>(MOST_REMEMBERED);
   #known = new WeakSet<Queue>();
-  /** Those that stay until somebody deletes them. */
+  /** Those that stay until somebody deletes them: then a message that comes back has them declared again. */
   readonly #lasting = new RecentMap<string, Queue>(MOST_REMEMBERED);
 
   constructor(admin: Admin) {
@@ -70,7 +73,6 @@ export class Declarations {
     this.#lasting.set(queue.name, queue);
   }
 
-  /** Whether it was declared here and should still be there. */
   hasQueue(name: string): boolean {
     return this.#lasting.has(name);
   }
@@ -84,8 +86,8 @@ export class Declarations {
   }
 
   /**
-   * Sees to it that an exchange is there before something is published to it. One that is
-   * there with other properties, or may not be declared by us, is fine.
+   * Sees to it that an exchange is there before something is published to it. One that is there
+   * with other properties, or may not be declared by us, is fine: it can be published to.
    */
   async provide(exchange: Exchange): Promise<void> {
     if (isPredeclared(exchange)) return;
@@ -98,7 +100,7 @@ export class Declarations {
     });
   }
 
-  /** What was provided turned out to be missing. */
+  /** What was provided turned out to be missing, so that the next message has it declared again. */
   forgetExchange(name: string): void {
     this.#done.delete(`provided ${name}`);
     for (const key of this.#done.keys()) {

@@ -19,7 +19,10 @@ import { NOT_FOUND, replyCode } from './errors.ts';
 
 const ENTRANCE = exchange(DELAY_EXCHANGE, 'topic');
 
-/** Where a message goes that is to wait so many seconds. Direct exchanges cannot be delayed. */
+/**
+ * Where a message goes that is to wait so many seconds. Direct exchanges cannot be delayed: what
+ * comes out has its delay in front of the routing key, which takes a pattern to match.
+ */
 export function delayedDestination(to: Destination, seconds: number | undefined): Destination {
   if (seconds === undefined || seconds < 1 || to.exchange.type === 'direct') return to;
   const routingKey = delayedRoutingKey(Math.floor(seconds), to.routingKey);
@@ -31,14 +34,12 @@ const MOST_REMEMBERED = 10_000;
 
 export interface DelaySetup {
   readonly queueType: DelayQueueType;
-  /** Be content with a topology that is there. */
   readonly ifMissing?: boolean;
 }
 
 export class DelayedDelivery {
   readonly #admin: Admin;
   readonly #declarations: Declarations;
-  /** What was set up on this connection. */
   #topology: Promise<void> | undefined;
   readonly #bound = new RecentMap<string, Promise<void>>(MOST_REMEMBERED);
   /** What a worker asked for, to be there after a reconnect too. */
@@ -69,7 +70,6 @@ export class DelayedDelivery {
     this.#bound.clear();
   }
 
-  /** Sets up again what a worker needs. */
   async recover(): Promise<void> {
     if (this.#wanted) await this.setUp(this.#wanted.queues, this.#wanted.setup);
   }
@@ -79,7 +79,7 @@ export class DelayedDelivery {
     for (const step of delayTopology(queueType)) await this.#take(step);
   }
 
-  /** The exchange that is asked for is the last that is created. */
+  /** The exchange that is asked for is the last that is created: where it is, everything is. */
   #isThere(): Promise<boolean> {
     return this.#admin.run<boolean>('looking for delayed delivery', (channel, answer) =>
       channel.checkExchange(DELIVERY_EXCHANGE, error => {

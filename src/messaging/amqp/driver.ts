@@ -43,18 +43,16 @@ interface Channels {
 
 let driver: Driver | undefined;
 
-/** The library; loaded on first use. */
+/** The library; loaded on first use, as whoever uses another broker need not have it. */
 export function amqplib(): Driver {
   driver ??= load();
   return driver;
 }
 
-/** The socket below a connection. */
 export function socketOf(connection: AmqpConnection): Socket {
   return (connection.connection as unknown as { stream: Socket }).stream;
 }
 
-/** What was agreed on as the longest frame, in bytes. */
 export function frameMaxOf(channel: AmqpChannel): number {
   const { frameMax } = channel.connection as unknown as { frameMax: number };
   return frameMax;

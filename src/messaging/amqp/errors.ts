@@ -9,7 +9,6 @@ import {
 } from '../../drivers/errors.ts';
 import type { ServerUrl } from '../../drivers/url.ts';
 
-/** Reply codes of AMQP. */
 export const ACCESS_REFUSED = 403;
 export const NOT_FOUND = 404;
 export const RESOURCE_LOCKED = 405;
@@ -18,7 +17,6 @@ const NOT_IMPLEMENTED = 540;
 /** Of these the broker is to blame, and another try may help. */
 const TRANSIENT = new Set([311, 320, 501, 504, 506, 541]);
 
-/** The reply code of an AMQP error; undefined for any other. */
 export function replyCode(error: unknown): number | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'number' ? code : undefined;

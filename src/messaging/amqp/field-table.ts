@@ -19,8 +19,6 @@ const INT32_MIN = -0x8000_0000;
 const INT32_MAX = 0x7fff_ffff;
 const INT64_LIMIT = 2n ** 63n;
 
-// --- writing ----------------------------------------------------------------------------------
-
 function room(buffer: Buffer, offset: number, size: number): void {
   if (offset + size <= buffer.length) return;
   throw new RangeError(`headers or arguments take more than ${buffer.length} bytes`);
@@ -136,8 +134,6 @@ export function encodeTable(buffer: Buffer, table: object, offset: number): numb
   buffer.writeUInt32BE(end - offset - 4, offset);
   return end - offset;
 }
-
-// --- reading ----------------------------------------------------------------------------------
 
 const KEYS = new KnownKeys();
 

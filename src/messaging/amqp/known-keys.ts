@@ -12,10 +12,9 @@ interface Key {
 }
 
 export class KnownKeys {
-  /** By a few of their bytes; whoever comes later has the place. */
+  /** By a few of their bytes; whoever comes later has the place, so that ever new keys take no more memory. */
   readonly #slots: (Key | undefined)[] = new Array(SLOTS).fill(undefined);
 
-  /** The key that stands from `start` to `end`. */
   text(bytes: Buffer, start: number, end: number): string {
     const length = end - start;
     if (length === 0 || length > LONGEST) return bytes.toString('utf8', start, end);

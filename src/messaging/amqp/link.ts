@@ -61,7 +61,6 @@ export class Link {
     this.#watchdog = new Watchdog(hooks.unanswered, error => this.drop(error));
   }
 
-  /** The connection, if it is up. */
   get connection(): AmqpConnection | undefined {
     return this.#connection;
   }
@@ -71,12 +70,10 @@ export class Link {
     return this.#block !== undefined;
   }
 
-  /** What the broker says about that. */
   get blockedBecause(): string {
     return this.#block?.reason ?? '';
   }
 
-  /** Resolves when the connection is not blocked, or no more. */
   async unblocked(): Promise<void> {
     await this.#block?.over.promise;
   }
@@ -91,7 +88,10 @@ export class Link {
     return Number.parseInt(String(version), 10) || 0;
   }
 
-  /** One try of every URL, shared by all who ask meanwhile; rejects with OperationalError. */
+  /**
+   * One try of every URL, shared by all who ask meanwhile, lest each of them dial; rejects with
+   * OperationalError.
+   */
   connect(): Promise<AmqpConnection> {
     if (this.isClosed) return Promise.reject(closedByUs());
     if (this.#connection) return Promise.resolve(this.#connection);
@@ -101,7 +101,6 @@ export class Link {
     return this.#attempt;
   }
 
-  /** The connection is of no use any more. */
   drop(error: Error): void {
     const connection = this.#connection;
     if (!connection) return;
@@ -111,7 +110,6 @@ export class Link {
     this.#lost(connection);
   }
 
-  /** See to it that the connection comes up sooner or later. */
   heal(): void {
     if (this.#healing || this.#connection || this.isClosed) return;
     this.#healing = true;

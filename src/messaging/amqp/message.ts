@@ -1,11 +1,10 @@
-/** Our messages as AMQP has them, and back. Bodies are raw bytes, without base64. */
+/** Our messages as AMQP has them, and back. Bodies are raw bytes: base64 is only for envelopes of JSON. */
 import { isUtf8 } from 'node:buffer';
 import { DecodeError } from '../../wire/errors.ts';
 import type { Message, MessageProperties } from '../../wire/messages/message.ts';
 import type { AmqpMessage, PublishProperties } from './driver.ts';
 import { type FieldTable, UNREADABLE } from './field-table.ts';
 
-/** Names of the properties besides headers and content type: ours, amqplib's. */
 const PROPERTIES = [
   ['correlation_id', 'correlationId'],
   ['reply_to', 'replyTo'],
@@ -22,7 +21,7 @@ const PROPERTIES = [
 /** In ms; every version of RabbitMQ takes this much, and 3.x no more. */
 const LONGEST_EXPIRATION = 2 ** 32 - 1;
 
-/** What kombu assumes of a message that does not say. */
+/** What kombu assumes of a message that does not say, since other programs send such. */
 const DEFAULT_TYPE = 'application/data';
 const DEFAULT_ENCODING = 'binary';
 const UTF8 = /^utf-?8$/i;

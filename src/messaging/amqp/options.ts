@@ -19,7 +19,6 @@ const LOGIN_METHODS = ['PLAIN', 'AMQPLAIN', 'EXTERNAL'] as const;
 /** As py-amqp asks; the server may lower it. */
 const FRAME_MAX = 131_072;
 
-/** `broker_transport_options` that do something. */
 const USED = [
   'confirm_publish',
   'confirm_timeout',
@@ -102,8 +101,6 @@ function heartbeat(options: TransportOptions, url: ServerUrl): number {
   );
 }
 
-// --- TLS --------------------------------------------------------------------------------------
-
 /** TLS as `broker_use_ssl` and the URL's query have it, under kombu's names with and without `ssl_`. */
 function tls(url: ServerUrl, useSsl: TransportOptions['useSsl']): ConnectionOptions {
   const given: Record<string, unknown> = {
@@ -116,8 +113,6 @@ function tls(url: ServerUrl, useSsl: TransportOptions['useSsl']): ConnectionOpti
   if (typeof name === 'string') result.servername = name;
   return result;
 }
-
-// --- together ---------------------------------------------------------------------------------
 
 export interface ConnectArguments {
   readonly url: ConnectOptions;

@@ -17,30 +17,34 @@ import type { Publisher } from './publishing/publisher.ts';
 
 /** 24 days; RabbitMQ wants waiting times below 2^32 ms. */
 const TOP_LEVEL = 21;
-/** Seconds for which a parking queue outlives the last message that can be in it. */
+/**
+ * Seconds for which a parking queue outlives the last message that can be in it; RabbitMQ deletes
+ * an unused queue with what is in it.
+ */
 const SPARE = 86_400;
 /** Seconds after which a queue in use is declared again, which starts its life anew. */
 const RENEWAL = SPARE / 4;
 
-/** Most messages remembered whose copies are parked although they could not be acked. */
 const MOST_UNACKED = 10_000;
 
 /** Header that says where the message came from: RabbitMQ sends it back by another way. */
 export const PARKED = 'tscelery_parked';
 
-/** A message with the way it came. */
 export interface Arrival {
   readonly exchange: string;
   readonly routingKey: string;
   readonly message: Message;
 }
 
-/** Seconds in a parking queue for a message that has `seconds` to wait, 1 or more. */
+/**
+ * Seconds in a parking queue for a message that has `seconds` to wait, 1 or more; rounded down,
+ * since it may come back early but not late.
+ */
 export function parkingSeconds(seconds: number): number {
   return 2 ** Math.min(TOP_LEVEL, Math.floor(Math.log2(seconds)));
 }
 
-/** Durable, and as safe as the queue whose messages are parked. */
+/** Durable, and as safe as the queue whose messages are parked: waiting must not lose any. */
 export function parkingQueue(of: Queue, seconds: number): Queue {
   const isQuorum = of.queueArguments['x-queue-type'] === 'quorum';
   return queue(`tscelery.parked.${of.name}.${seconds}`, {
@@ -60,7 +64,10 @@ export function parkingQueue(of: Queue, seconds: number): Queue {
   });
 }
 
-/** Whether a message of the queue finds its queue again. */
+/**
+ * Whether a message of the queue finds its queue again: one that goes with its consumers may be
+ * gone by then.
+ */
 export function canPark({ durable, exclusive, autoDelete, noAck, queueArguments }: Queue): boolean {
   const isStream = queueArguments['x-queue-type'] === 'stream';
   return durable && !exclusive && !autoDelete && !noAck && !isStream;
@@ -97,14 +104,13 @@ export function unparked(arrival: Arrival): Arrival {
   };
 }
 
-/** A delivery that is to be parked. */
 export interface Parkable extends Arrival {
   readonly queue: string;
   readonly redelivered: boolean;
   ack(): Promise<void>;
 }
 
-/** Tells a message from others, also when it is delivered again. */
+/** Tells a message from others, also when it is delivered again; a retry has the id of its task. */
 function identity({ queue, message: { headers, properties } }: Parkable): string {
   const { id, retries } = headers;
   return JSON.stringify([queue, id ?? properties.correlation_id, retries]);

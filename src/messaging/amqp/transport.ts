@@ -39,12 +39,14 @@ export function createAmqpTransport(urls: Urls, options: TransportOptions): Amqp
   return new AmqpTransport(urls, options);
 }
 
-/** From this version on, prefetch counts are per consumer. */
+/** From this version on, RabbitMQ has no prefetch counts for channels. */
 const FIRST_WITHOUT_CHANNEL_QOS = 4;
 
-/** For the last confirmations. */
 const DRAIN_SECONDS = 2;
-/** For what is held to be put back, by a broker that answers. */
+/**
+ * For what is held to be put back, by a broker that answers; one that does not is given up by the
+ * watchdog after 14 s only.
+ */
 const GOODBYE_SECONDS = 2;
 
 interface Counted {
@@ -58,7 +60,7 @@ export class AmqpTransport implements Transport {
   readonly servesLargestPriorityFirst = true;
   readonly #urls: Urls;
   readonly #options: TransportOptions;
-  /** For everything but publishing next to consumers. */
+  /** For everything but publishing next to consumers, for which the broker may block a connection. */
   readonly #link: Link;
   readonly #publishLink: Link;
   readonly #admin: Admin;
@@ -120,7 +122,6 @@ export class AmqpTransport implements Transport {
     return () => this.#listeners.delete(listener);
   }
 
-  /** @throws ChannelError when the queue exists with other properties */
   declare(queue: Queue): Promise<void> {
     return this.#declarations.declare(queue);
   }
@@ -153,7 +154,6 @@ export class AmqpTransport implements Transport {
     );
   }
 
-  /** @throws ChannelError when something of these names is there that is different */
   setUpDelayedDelivery(queues: readonly Queue[], options: DelaySetup): Promise<void> {
     return this.#delayed.setUp(queues, options);
   }

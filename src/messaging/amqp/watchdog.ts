@@ -1,9 +1,9 @@
 import { type AmqpConnection, socketOf } from './driver.ts';
 
 const TICK_MS = 2000;
-/** Ticks without a byte after which the server is asked for one. */
+/** Ticks without a byte after which the server is asked for one, since heartbeats may be minutes apart. */
 const QUIET_TICKS = 4;
-/** Ticks more after which it is given up. */
+/** Ticks more after which it is given up: 14 s in all, long before heartbeats would tell. */
 const PATIENCE_TICKS = 3;
 /** For an answer of a server that says other things; a slow disk may take its time. */
 const ANSWER_MS = 60_000;

@@ -23,10 +23,8 @@ export interface Stored {
   redelivered: boolean;
 }
 
-/** Whoever takes messages when some arrive. */
 export interface Taker {
   readonly queues: readonly string[];
-  /** Take what there is room for and hand it on. */
   take(): void;
 }
 
@@ -129,7 +127,6 @@ export class MemoryBroker {
     this.wake();
   }
 
-  /** Puts a message back at the end with one more in `x-delivery-count`. */
   putBackCounted(stored: Stored): void {
     const { headers } = stored.message;
     const counted = { ...headers, [DELIVERY_COUNT]: deliveryCount(headers) + 1 };
@@ -158,7 +155,6 @@ export class MemoryBroker {
     return (this.#queues.get(queue) ?? []).reduce((sum, line) => sum + line.length, 0);
   }
 
-  /** Names of the queues that are there. */
   get names(): string[] {
     return [...this.#queues.keys()];
   }
@@ -223,7 +219,6 @@ const newLines = (): Lines => PRIORITY_STEPS.map(() => new Line());
 
 const brokers = new Map<string, MemoryBroker>();
 
-/** The broker of this name, made on first use. */
 export function memoryBroker(name: string): MemoryBroker {
   let broker = brokers.get(name);
   if (broker === undefined) {

@@ -7,7 +7,6 @@ export class MemoryConsumer implements Consumer {
   readonly #broker: MemoryBroker;
   readonly #options: ConsumeOptions;
   readonly #onClose: (consumer: MemoryConsumer) => void;
-  /** In the order in which they are served next. */
   readonly #queues: Queue[] = [];
   readonly #held = new Set<HeldDelivery<Stored>>();
   #prefetch: number;

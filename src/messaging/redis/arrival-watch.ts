@@ -24,7 +24,6 @@ export interface ArrivalWatchOptions {
   readonly onWake: (next?: string) => void;
 }
 
-/** The wait for one list. */
 class Wait {
   readonly #key: string;
   readonly #link: Link;
@@ -114,7 +113,6 @@ export class ArrivalWatch {
     this.#options = options;
   }
 
-  /** Wake me when one of these lists has something. */
   arm(keys: readonly string[]): void {
     if (this.#closed) return;
     const blocking = this.#pollOnly ? [] : keys.slice(0, MAX_CONNECTIONS);

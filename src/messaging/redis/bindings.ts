@@ -5,7 +5,10 @@ import type { Binding, RedisKeys } from './keys.ts';
 import type { Link } from './link.ts';
 import type { ScriptedRedis } from './scripts.ts';
 
-/** Seconds for which a binding that somebody else removed may still be used. */
+/**
+ * Seconds for which a binding that somebody else removed may still be used, as reading it for each
+ * message would cost a round trip.
+ */
 const TTL = 1;
 const MAX_CACHED = 1000;
 
@@ -58,7 +61,6 @@ export class Bindings {
   }
 }
 
-/** Every binding that somebody wrote down on this server. */
 export async function allBindings(client: ScriptedRedis, keys: RedisKeys): Promise<BindingRow[]> {
   const prefix = keys.bindings('');
   const found = new Set<string>();

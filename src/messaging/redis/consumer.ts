@@ -10,7 +10,6 @@ import { ServingOrder } from './intake/serving-order.ts';
 import type { RedisSession } from './server-session.ts';
 import type { OnMessages, Subscriber } from './subscriber.ts';
 
-/** What a consumer needs of its transport. */
 export interface ConsumerHost {
   readonly session: RedisSession;
   readonly subscriber: Subscriber;
@@ -126,13 +125,15 @@ export class RedisConsumer implements Consumer {
     return this.#closing;
   }
 
-  /** The connection is gone: take nothing until `recover`. */
   suspend(): void {
     this.#leased.suspend();
     this.#noAck.suspend();
   }
 
-  /** On a new connection: heartbeat first, then what was lost on the way, then new messages. */
+  /**
+   * On a new connection: heartbeat first, since nobody looks after the messages of a consumer
+   * without one, then what was lost on the way, then new messages.
+   */
   async recover(): Promise<void> {
     if (this.#registered) {
       await this.#leases.register();

@@ -53,7 +53,7 @@ export class RedisKeys {
     return this.#suffixes.map(suffix => this.#prefix + queue + suffix);
   }
 
-  /** The list for a message of this priority; what is no number counts as 0. */
+  /** The list for a message of this priority; what is no number counts as 0, as in kombu. */
   forMessage(queue: string, priority: unknown): string {
     const number = typeof priority === 'number' ? priority : Number(priority ?? 0);
     const index = Math.trunc(Math.min(MAX_PRIORITY, Math.max(0, number || 0)));

@@ -13,9 +13,8 @@ import type { ScriptedRedis } from './scripts.ts';
 
 export interface LinkOptions {
   readonly makeClient: () => ScriptedRedis;
-  /** Seconds for one whole attempt, handshake included. */
+  /** Seconds for one whole attempt, handshake included: the driver's own limit ends with the TCP connection. */
   readonly connectTimeout: number;
-  /** Any driver error as ours. */
   readonly toError: (error: unknown, doing: string) => Error;
   readonly needed: () => boolean;
   /** Servers to try before a connection counts as impossible; default 1. `makeClient` takes turns. */
@@ -24,7 +23,6 @@ export interface LinkOptions {
   readonly onServerFailed?: (error: Error, isLast: boolean) => void;
   readonly onUp?: (client: ScriptedRedis) => void;
   readonly onDown?: (error: Error) => void;
-  /** An attempt failed, the next one follows after `delay` seconds. */
   readonly onRetry?: (error: Error, delay: number, attempt: number) => void;
 }
 
@@ -47,12 +45,14 @@ export class Link {
     this.#options = options;
   }
 
-  /** The client, if it can be used right now. */
   get client(): ScriptedRedis | undefined {
     return this.#client?.status === 'ready' ? this.#client : undefined;
   }
 
-  /** One try with every server, shared by all who ask meanwhile; rejects with OperationalError. */
+  /**
+   * One try with every server, shared by all who ask meanwhile, lest each of them dial; rejects
+   * with OperationalError.
+   */
   connect(): Promise<ScriptedRedis> {
     if (this.#ending.signal.aborted) {
       return Promise.reject(new ConnectionClosed('The connection was closed.'));
@@ -65,7 +65,6 @@ export class Link {
     return this.#attempt;
   }
 
-  /** See to it that the connection comes up sooner or later. */
   heal(): void {
     if (this.#healing || this.client || this.#ending.signal.aborted) return;
     this.#healing = true;

@@ -20,7 +20,7 @@ export interface RedisOptions {
   readonly restoreEvery: number;
   readonly globalKeyprefix: string;
   readonly sep: string;
-  /** Ascending; the first is the step of the bare key. */
+  /** Ascending; the first is the step of the bare key, as in kombu. */
   readonly prioritySteps: readonly number[];
   readonly queueOrder: QueueOrder;
   readonly fanoutPrefix: boolean | string;
@@ -32,7 +32,6 @@ export interface RedisOptions {
   readonly clientName: string | undefined;
   readonly masterName: string | undefined;
   readonly sentinelKwargs: Readonly<Record<string, unknown>>;
-  /** Options that do nothing. */
   readonly warnings: readonly string[];
 }
 
@@ -42,7 +41,6 @@ export interface RedisOptions {
  */
 const DEFAULT_SOCKET_TIMEOUT = 8;
 
-/** Those that do something. */
 const USED = [
   'unacked_restore_interval',
   'unacked_restore_throttle',

@@ -30,7 +30,6 @@ interface Batch {
 
 export class Publisher {
   readonly #session: RedisSession;
-  /** The batch that a list's next message joins. */
   readonly #open = new Map<string, Batch>();
   #batches: Batch[] = [];
 
@@ -91,7 +90,6 @@ export class Publisher {
     });
   }
 
-  /** Resolves with the number of listeners. */
   #announce(channel: string, text: string): Promise<number> {
     return new Promise((resolve, reject) => {
       const waiting = [{ text, resolve, reject }];

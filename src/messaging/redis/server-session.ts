@@ -18,17 +18,15 @@ export type Urls = readonly [ServerUrl, ...ServerUrl[]];
 export class RedisSession {
   readonly options: RedisOptions;
   readonly keys: RedisKeys;
-  /** The connection for everything that does not block. */
+  /** The connection for everything that does not block: what does holds up all that follows on it. */
   readonly link: Link;
   readonly bindings: Bindings;
-  /** How connections that wait for lists are made. */
   readonly waitLink: Pick<LinkOptions, 'makeClient' | 'connectTimeout' | 'toError'>;
   readonly #urls: Urls;
   /** The servers that take turns; with sentinels there is nothing to choose. */
   readonly #servers: UrlCycle<ServerUrl>;
   readonly #hasSentinels: boolean;
   #isServerFailed = false;
-  /** All connections of this transport. */
   readonly #clients = new Set<ScriptedRedis>();
   readonly #transportOptions: TransportOptions;
   readonly #listeners = new Set<(event: TransportEvent) => void>();
@@ -58,12 +56,14 @@ export class RedisSession {
     for (const url of urls) this.#makeClient(this.options.socketTimeout, url);
   }
 
-  /** The server that is used, or tried, now. */
   get server(): ServerUrl {
     return this.#hasSentinels ? this.#urls[0] : this.#servers.current;
   }
 
-  /** Only the main connection moves on: all others follow it to its server. */
+  /**
+   * Only the main connection moves on, and all others follow it to its server: another one has
+   * other lists and channels.
+   */
   #makeNextClient(): ScriptedRedis {
     if (this.#isServerFailed && this.#urls.length > 1) this.#moveOn();
     this.#isServerFailed = false;
@@ -117,7 +117,7 @@ export class RedisSession {
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Tells the user once. */
+  /** Tells the user once: what is wrong with one command is wrong with each that follows. */
   warn(message: string): void {
     if (this.#warned.has(message)) return;
     if (this.#warned.size > 1000) this.#warned.clear();
@@ -125,7 +125,6 @@ export class RedisSession {
     this.emit({ type: 'warning', message });
   }
 
-  /** Acks came too late: somebody took the messages for abandoned. */
   tookBack(count: number, consumer: string): void {
     this.emit({
       type: 'warning',
@@ -133,7 +132,6 @@ export class RedisSession {
     });
   }
 
-  /** We were taken for dead. */
   lost(count: number, consumer: string): void {
     this.emit({
       type: 'warning',
@@ -141,7 +139,6 @@ export class RedisSession {
     });
   }
 
-  /** Any error of the driver or the server as ours: OperationalError if trying again may help. */
   toError(error: unknown, doing: string): OperationalError | ChannelError | ConnectionClosed {
     return redisError(error, this.#urls, doing);
   }
@@ -156,7 +153,7 @@ export class RedisSession {
     return true;
   }
 
-  /** Leaves a server that is only a replica now, or not yet ready. */
+  /** Leaves a server that is only a replica now, or not yet ready: neither can be written to. */
   dropIfWrong(error: unknown): boolean {
     if (!isWrongServer(error)) return false;
     this.link.drop(error as Error);

@@ -1,4 +1,7 @@
-/** The one connection of a transport that listens to fanout exchanges. */
+/**
+ * The one connection of a transport that listens to fanout exchanges: Redis takes hardly any other
+ * command on one that is subscribed.
+ */
 import { timerMs } from '../../base/time/seconds.ts';
 import { AccessRefused } from '../../drivers/errors.ts';
 import { isDenied } from '../../drivers/redis/replies.ts';
@@ -14,7 +17,7 @@ export class Subscriber {
   readonly #link: Link;
   readonly #handlers = new Map<string, Set<OnMessages>>();
   readonly #arrived = new Map<OnMessages, string[]>();
-  /** By pattern: what the server said to it on the present connection. */
+  /** By pattern: what the server said to it on the present connection, with which subscriptions end. */
   readonly #inForce = new Map<string, Promise<unknown>>();
   /** Channels that are heard by name, with the pattern that names them. */
   readonly #literals = new Map<string, string>();

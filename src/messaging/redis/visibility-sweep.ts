@@ -21,7 +21,6 @@ export class VisibilitySweep {
     this.#session = session;
   }
 
-  /** Sweeps now and then regularly. Idempotent. */
   start(): void {
     if (this.#timer) return;
     this.#timer = setInterval(() => this.#sweep(), timerMs(this.#session.options.restoreEvery));

@@ -53,7 +53,10 @@ export class Broadcasts {
     this.#statements.run(`DELETE FROM ${this.#names.subscriber} WHERE holder_id = ?`, [holder]);
   }
 
-  /** The id after which a new subscriber's broadcasts begin. Reads only. */
+  /**
+   * The id after which a new subscriber's broadcasts begin, since the older ones were for others.
+   * Reads only.
+   */
   last(): number {
     const sql = `SELECT coalesce(max(id), 0) AS id FROM ${this.#names.broadcast}`;
     return (this.#statements.get(sql) as { id: number }).id;

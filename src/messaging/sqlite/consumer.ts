@@ -44,14 +44,13 @@ export class SqliteConsumer implements Consumer, TurnMember {
   #tags = 0;
   #isStirred = true;
   #settled: Settled[] = [];
-  /** Of `#settled`, how many the running transaction has written. */
+  /** Of `#settled`, how many the running transaction has written: these are done when it is committed. */
   #written = 0;
   /** Settled in vain: we had been taken for dead, and somebody else has the message. */
   readonly #tooLate = new Set<number>();
-  /** The last broadcast heard. */
   #heard = 0;
   #broadcasts: Row[] = [];
-  /** Got in the running transaction: with a lease, and for good. */
+  /** Got in the running transaction, with a lease and for good; handed on when it is committed. */
   #claimed: ClaimedRow[] = [];
   #taken: ClaimedRow[] = [];
   #closing: Promise<number> | undefined;
@@ -266,7 +265,6 @@ export class SqliteConsumer implements Consumer, TurnMember {
     for (const id of wanted) if (!gone.has(id)) this.#tooLate.add(id);
   }
 
-  /** A delivery that needs no settling. */
   #give({ queue, payload }: Row): Held {
     return new HeldDelivery(this.#nextTag(), readEnvelope(queue, payload), 0);
   }

@@ -1,14 +1,12 @@
 import { patience, self } from './liveness.ts';
 import type { Holder, SqliteStore } from './store.ts';
 
-/** Seconds. */
 const TICK = 1;
 const BEAT_EVERY_TICKS = 3;
 const TIDY_EVERY_TICKS = 30;
 /** After a pause of this process (sleep, a blocked loop) others may have slept as well. */
 const LATE = 3;
 
-/** The part of a session that housekeeping needs. */
 export interface Household {
   readonly store: SqliteStore;
   readonly members: Iterable<{
@@ -27,7 +25,7 @@ export interface Household {
 export class Janitor {
   readonly #session: Household;
   readonly #timer: NodeJS.Timeout;
-  /** When each consumer of another process was seen to do something, by our own clock. */
+  /** When each consumer of another process was seen to do something, by our own clock: theirs may be wrong. */
   readonly #seen = new Map<number, { beat: number; at: number }>();
   #ticks = 0;
   #lastTick = performance.now() / 1000;

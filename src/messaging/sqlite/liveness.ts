@@ -6,7 +6,10 @@ export interface ProcessIdentity {
   /** Processes with the same text can see each other's process ids. */
   readonly host: string;
   readonly pid: number;
-  /** Tells a process from an earlier one with the same id; empty where nobody can say. */
+  /**
+   * Tells a process from an earlier one with the same id, as ids are used again; empty where nobody
+   * can say.
+   */
   readonly started: string;
 }
 

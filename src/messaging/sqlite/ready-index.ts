@@ -35,7 +35,7 @@ export class ReadyIndex {
     return queues.some(queue => this.#statements.get(ready, [queue]) !== undefined);
   }
 
-  /** Messages published since the last time, by whomever, get in line. */
+  /** Messages published since the last time get in line; Python's publishers do not know of it. */
   update(): void {
     const t = this.#names;
     const { up_to: from } = this.#statements.get(`SELECT up_to FROM ${t.ranked}`) as {
@@ -50,7 +50,6 @@ export class ReadyIndex {
     this.#statements.run(`UPDATE ${t.ranked} SET up_to = ?`, [to]);
   }
 
-  /** Messages get the places back that they had. */
   putBack(ids: readonly number[]): void {
     this.#rank('id IN (SELECT value FROM json_each(?))', [JSON.stringify(ids)]);
   }
@@ -85,7 +84,10 @@ export class ReadyIndex {
     this.#statements.run(`DELETE FROM ${this.#names.ready} WHERE ${this.#ofQueue}`, [queue]);
   }
 
-  /** Takes from the fronts what other consumers, Python's above all, took from queues of theirs. */
+  /**
+   * Takes from the fronts what other consumers, Python's above all, took from queues of theirs: it
+   * would stay in line until its turn.
+   */
   dropTaken(): void {
     const t = this.#names;
     for (const { id } of this.#statements.all(`SELECT id FROM ${t.queue}`) as { id: number }[]) {

@@ -10,16 +10,19 @@ import { ImproperlyConfigured } from '../../base/errors.ts';
 export interface TableNames {
   readonly queue: string;
   readonly message: string;
-  /** Which visible messages a queue has, in the order they are served. Written by consumers. */
+  /**
+   * Which visible messages a queue has, in the order they are served. Written by consumers, since
+   * publishers may be Python's.
+   */
   readonly ready: string;
   /** One row: up to which message id `ready` is complete. */
   readonly ranked: string;
-  /** Consumers: who they are and a counter that shows that they live. */
+  /** Consumers: who they are and a counter that shows that they live, whatever their clocks say. */
   readonly holder: string;
   /** Messages (then invisible to kombu) that a consumer holds. */
   readonly lease: string;
   readonly binding: string;
-  /** Messages to fanout exchanges, kept for a minute. */
+  /** Messages to fanout exchanges, kept for a minute: only those who listen already are to hear them. */
   readonly broadcast: string;
   readonly subscriber: string;
   /** When queues that expire were used last. */
@@ -37,7 +40,6 @@ function tableName(option: string, value: unknown, fallback: string): string {
   );
 }
 
-/** The `broker_transport_options` there are. */
 export const TABLE_OPTIONS = ['queue_tablename', 'message_tablename'];
 
 /** Names from `queue_tablename` and `message_tablename`, kombu's options. */
@@ -59,7 +61,7 @@ export function tableNames(options: Readonly<Record<string, unknown>>): TableNam
   };
 }
 
-/** As SQLAlchemy writes them for kombu 5. */
+/** As SQLAlchemy writes them for kombu 5, which leaves tables alone that are there. */
 const kombuTables = (t: TableNames) => `
 CREATE TABLE IF NOT EXISTS ${t.queue} (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
@@ -121,7 +123,6 @@ CREATE TABLE IF NOT EXISTS ${t.expiry} (
 ) WITHOUT ROWID;
 `;
 
-/** Statements that make what is missing and leave the rest alone. */
 export const schema = (t: TableNames): string => kombuTables(t) + ownTables(t);
 
 /** The last table that `schema` makes: where it is, all of them are. */

@@ -25,26 +25,29 @@ import { Janitor } from './janitor.ts';
 import type { TableNames } from './schema.ts';
 import { SqliteStore } from './store.ts';
 
-/** A consumer, as the session sees it. */
 export interface TurnMember {
   readonly holder: number;
-  /** Whether it could take something, should there be anything. */
+  /**
+   * Whether it could take something, should there be anything; while nobody can, changes are not
+   * looked for.
+   */
   readonly isWaiting: boolean;
   /** Queues that die of disuse unless somebody says that they are in use. */
   readonly expiring: readonly { readonly name: string; readonly seconds: number }[];
-  /** There may be something new. */
   wake(): void;
-  /** Reads only: note what was broadcast; returns whether `exchange` has something to do. */
+  /**
+   * Reads only, so that it waits for no writer: note what was broadcast. Returns whether a
+   * transaction is needed.
+   */
   prepare(store: SqliteStore): boolean;
   /** Within a transaction: write what was settled, claim what there is room for. */
   inTransaction(store: SqliteStore): void;
-  /** The transaction of `exchange` came to nothing. */
+  /** The transaction came to nothing: what was to be written in it is to be written again. */
   rolledBack(): void;
-  /** Hand on what `look` and `exchange` got. */
+  /** Hand on what `prepare` and `inTransaction` got; what is not in the file yet may still come to nothing. */
   afterCommit(): void;
 }
 
-/** What a session tells the transports that share it. */
 export interface SessionListener {
   restored(count: number, consumer: string): void;
   lost(error: CeleryError): void;
@@ -52,7 +55,10 @@ export interface SessionListener {
   recovered(): void;
 }
 
-/** A statement waits so long for a lock by itself; longer waits are left to timers. */
+/**
+ * A statement waits so long for a lock by itself, and blocks the event loop; longer waits are left
+ * to timers.
+ */
 const BLOCKING_WAIT_MS = 5;
 const LOCK_RETRY_MS = 2;
 /** Until consumers try again after the database failed. */
@@ -69,7 +75,6 @@ export class SqliteSession {
   readonly #file: FileIdentity;
   #isGone = false;
   #work: ((store: SqliteStore) => void)[] = [];
-  /** Settled when what is wanted now has been written. */
   #pending: Deferred<void> | undefined;
   #next: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -117,7 +122,6 @@ export class SqliteSession {
     return result;
   }
 
-  /** Like `write`, for what has no result. */
   enqueue(work: (store: SqliteStore) => void): Promise<void> {
     this.#work.push(work);
     return this.commit();
@@ -131,7 +135,10 @@ export class SqliteSession {
     return this.#pending.promise;
   }
 
-  /** See to work and members at the end of this turn of the event loop. */
+  /**
+   * See to work and members at the end of this turn of the event loop, so that all of it is one
+   * transaction.
+   */
   wake(): void {
     if (this.#retry !== undefined || this.#isClosed) return;
     this.#next ??= setImmediate(() => {

@@ -44,7 +44,6 @@ export class SqliteStore {
     this.broadcasts = new Broadcasts(this.#statements, names);
   }
 
-  /** Makes the tables that are missing. */
   createTables(): void {
     const exists = `SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?`;
     if (this.#get(exists, lastTable(this.#names)) === undefined) {
@@ -52,7 +51,7 @@ export class SqliteStore {
     }
   }
 
-  /** Puts a message at the end of a queue, which is made if necessary. */
+  /** Puts a message at the end of a queue, which is made if necessary, as kombu does. */
   append(queue: string, payload: string): void {
     const t = this.#names;
     const queueId = this.#queueId(queue) ?? this.createQueue(queue);
@@ -69,12 +68,15 @@ export class SqliteStore {
     return this.#queueId(queue)!;
   }
 
-  /** Whether `claim` or `take` might find something. Reads only. */
+  /** Whether `claim` might find something. Reads only, so that those who wait in vain lock nobody out. */
   hasWaiting(queues: readonly string[]): boolean {
     return this.#line.hasAny(queues);
   }
 
-  /** Takes up to `limit` messages, with a lease for `holder` or, without one, for good. */
+  /**
+   * Takes up to `limit` messages, with a lease for `holder` or, without one, for good, as `noAck`
+   * queues want.
+   */
   claim(order: string[], limit: number, holder: number | undefined): ClaimedRow[] {
     this.#line.update();
     const claimed: ClaimedRow[] = [];
@@ -141,7 +143,10 @@ export class SqliteStore {
     return (row as { count: number }).count;
   }
 
-  /** Deletes what waits, and what Python left behind; returns the number of the former. */
+  /**
+   * Deletes what waits, and what Python has consumed, which deletes nothing; returns the number of
+   * the former.
+   */
   purge(queue: string): number {
     const t = this.#names;
     const queueId = this.#queueId(queue);
@@ -175,7 +180,6 @@ export class SqliteStore {
     this.#run(`INSERT OR IGNORE INTO ${this.#names.binding} VALUES (?, ?, ?)`, ...values);
   }
 
-  /** All of them. Reads only. */
   allBindings(): readonly BindingRow[] {
     return this.#all(
       `SELECT queue, exchange, binding_key AS routingKey FROM ${this.#names.binding}`,
@@ -195,7 +199,6 @@ export class SqliteStore {
     this.#run(`INSERT OR REPLACE INTO ${this.#names.expiry} VALUES (?, ?, ?)`, queue, seconds, now);
   }
 
-  /** Deletes queues that nobody used for as long as they may be unused. */
   deleteExpiredQueues(now: number): void {
     const expired = this.#all(
       `SELECT queue FROM ${this.#names.expiry} WHERE used_at + seconds < ?`,
@@ -204,12 +207,10 @@ export class SqliteStore {
     for (const { queue } of expired) this.deleteQueue(queue);
   }
 
-  /** Takes out of line what other consumers, Python's above all, took from queues of theirs. */
   dropTaken(): void {
     this.#line.dropTaken();
   }
 
-  /** Ranks everything anew if messages wait that are not ranked: somebody made them visible by hand. */
   findLost(): void {
     if (this.#line.findLost()) this.hasNews = true;
   }
@@ -228,7 +229,6 @@ export class SqliteStore {
     this.#run(sql, ...values);
   }
 
-  /** A sign of life. */
   beat(id: number, identity: ProcessIdentity): void {
     this.enrol(id, identity);
     this.#run(`UPDATE ${this.#names.holder} SET beat = beat + 1 WHERE id = ?`, id);
@@ -240,8 +240,8 @@ export class SqliteStore {
   }
 
   /**
-   * Removes a consumer and puts back everything it holds, with one more in
-   * `x-delivery-count` when it `died`. Returns how much that is.
+   * Removes a consumer and puts back everything it holds, with one more in `x-delivery-count` when
+   * it `died`, perhaps of one of these. Returns how much that is.
    */
   removeHolder(id: number, died = false): number {
     const t = this.#names;

@@ -227,7 +227,6 @@ function refused(error: unknown, { headers }: Message): ChannelError {
   return new ChannelError(`SQLite refuses the ${what}: ${reason}.`, { cause: error });
 }
 
-/** Returns how many get the message. */
 function send(store: SqliteStore, raw: string, { exchange, routingKey }: Destination): number {
   if (exchange.name === '') {
     store.append(routingKey, raw);

@@ -5,14 +5,12 @@ import type { Delivery, RequeueOptions } from '../contract.ts';
 /** `recount` is `requeue` with one more in `x-delivery-count`, `putBack` with the first place in line. */
 export type Settlement = 'ack' | 'drop' | 'requeue' | 'recount' | 'putBack';
 
-/** What the arguments of `Delivery.reject` ask for. */
 export function rejection(requeue: boolean, options?: RequeueOptions): Settlement {
   if (!requeue) return 'drop';
   if (options?.first) return 'putBack';
   return options?.counted ? 'recount' : 'requeue';
 }
 
-/** What a delivery is made of, without the promises a consumer keeps about it. */
 export interface DeliveryContent {
   readonly queue: string;
   readonly exchange: string;

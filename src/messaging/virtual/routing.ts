@@ -6,7 +6,7 @@ import type { Exchange, ExchangeType, Queue, QueueBinding } from '../entities.ts
 /** kombu's default `priority_steps`: priorities 0-2, 3-5, 6-8 and 9 are each one class. */
 export const PRIORITY_STEPS = [0, 3, 6, 9] as const;
 
-/** The class a message is served in; lower is earlier. Anything but a number counts as 0. */
+/** The class a message is served in; lower is earlier. Anything but a number counts as 0, as in kombu. */
 export function priorityStep(priority: unknown): number {
   const number = typeof priority === 'number' || typeof priority === 'string' ? +priority : 0;
   const clamped = Math.min(9, Math.max(0, Math.trunc(number || 0)));
@@ -23,13 +23,12 @@ export function topicPattern(bindingKey: string): string {
   return `^${words.join('\\.')}$`;
 }
 
-/** Whether a message with `routingKey` goes to a queue bound with `bindingKey`. */
 export function bindingMatches(type: ExchangeType, bindingKey: string, routingKey: string) {
   if (type === 'fanout') return true;
   return type === 'topic' ? compiled(bindingKey).test(routingKey) : bindingKey === routingKey;
 }
 
-/** Every way into a queue but that of the nameless exchange. */
+/** Every way into a queue but that of the nameless exchange, which needs no binding. */
 export function bindingsOf({ exchange, routingKey, bindings = [] }: Queue): QueueBinding[] {
   return [{ exchange, routingKey }, ...bindings].filter(each => each.exchange.name !== '');
 }
@@ -56,7 +55,6 @@ export function refuseMixedFanout(queue: Queue, transport: string): void {
   );
 }
 
-/** No queue got a mandatory message. */
 export function unroutable({ name }: Exchange, routingKey: string): Unroutable {
   return new Unroutable(
     `No queue for a message to exchange ${JSON.stringify(name)} with routing key ${JSON.stringify(routingKey)}.`,

@@ -9,24 +9,28 @@ import { AmqpDelivery, type Source } from './delivery.ts';
 import { Settlements } from './settlements.ts';
 
 export interface IntakeHooks {
-  /** Everything that came in one turn of the event loop. */
   onDeliveries(deliveries: AmqpDelivery[]): void;
   /** The broker ended the subscription (its queue was deleted). */
   onCancelled(queue: string, tag: string): void;
-  /** A delivery was settled; only told with scope `consumer`. */
+  /** A delivery was settled, so that there is room for more; only told with scope `consumer`. */
   onSettled(intake: Intake): void;
   /** The channel is gone and so is everything it held. */
   onLost(intake: Intake, error: Error): void;
-  /** Puts the message back with one delivery more in its count; then it may be acked. */
+  /**
+   * Puts the message back with one delivery more in its count; only then may it be acked, or it
+   * could be lost.
+   */
   putBackCounted(delivery: AmqpDelivery): Promise<void>;
-  /** Has a copy kept that comes back later, and acks the message then. */
+  /** Has a copy kept that comes back later, and acks the message only then: it must always be somewhere. */
   park(delivery: AmqpDelivery, queue: Queue, seconds: number): Promise<void>;
 }
 
-/** How a prefetch count is meant. */
 export type QosScope = 'channel' | 'consumer';
 
-/** Seconds for copies to be confirmed when the consumer is closed. */
+/**
+ * Seconds for copies to be confirmed when the consumer is closed; then their messages go back all
+ * the same, since a task that runs twice is better than one that is lost.
+ */
 const LAST_CALL = 5;
 
 let channels = 0;
@@ -41,7 +45,7 @@ export class Intake implements Source {
   readonly #channel: AmqpChannel;
   readonly #hooks: IntakeHooks;
   readonly #held = new SequenceMap<AmqpDelivery>();
-  /** Copies on their way that take the place of a delivery. */
+  /** Copies on their way that take the place of a delivery, so that closing has to wait for them. */
   readonly #copies = new Set<Promise<unknown>>();
   readonly #settlements: Settlements;
   #arrived: AmqpDelivery[] = [];
@@ -83,7 +87,10 @@ export class Intake implements Source {
     return this.#askedAt === undefined ? 0 : performance.now() - this.#askedAt;
   }
 
-  /** Held deliveries of a queue: those that came by one of these subscriptions, and the others. */
+  /**
+   * Held deliveries of a queue: those that came by one of these subscriptions, which the broker
+   * counts, and the others.
+   */
   heldOf(queue: string, tags: ReadonlySet<string>): { live: number; orphans: number } {
     let [live, orphans] = [0, 0];
     for (const delivery of this.#held.values()) {
@@ -94,7 +101,7 @@ export class Intake implements Source {
     return { live, orphans };
   }
 
-  /** Nothing is settled with the broker until `release`. */
+  /** Nothing is settled with the broker until `release`: a new prefetch count must get there first. */
   holdBack(): void {
     this.#settlements.holdBack();
   }
@@ -110,7 +117,6 @@ export class Intake implements Source {
     );
   }
 
-  /** Resolves with the subscription's tag. */
   async subscribe(queue: Queue): Promise<string> {
     const { name, noAck, consumerArguments } = queue;
     let tag = '';
@@ -143,7 +149,10 @@ export class Intake implements Source {
     await this.#track(this.#hooks.park(delivery, queue, seconds));
   }
 
-  /** Puts back what is held and ends the channel. Subscriptions are ended before. */
+  /**
+   * Puts back what is held and ends the channel. Subscriptions are ended before, or it would all
+   * come here again.
+   */
   async close(): Promise<number> {
     await this.#copied();
     if (this.#isLost) return 0;

@@ -13,17 +13,14 @@ import { RESOURCE_LOCKED, replyCode } from '../errors.ts';
 import { Intake, type IntakeHooks, type QosScope } from './channel-intake.ts';
 import type { AmqpDelivery } from './delivery.ts';
 
-/** What a consumer needs of its transport. */
 export interface ConsumerHost {
   readonly isConnected: boolean;
   openChannel(): Promise<AmqpChannel>;
-  /** Whether the broker knows a prefetch count for a whole channel. */
+  /** Whether the broker knows a prefetch count for a whole channel, as RabbitMQ does before version 4. */
   readonly hasChannelQos: boolean;
   declare(queue: Queue): Promise<void>;
-  /** The queue is not there any more. */
   forget(queue: Queue): void;
   putBackCounted(delivery: AmqpDelivery): Promise<void>;
-  /** Has a copy of a message of the queue kept for some time, and acks it. */
   park(delivery: AmqpDelivery, queue: Queue, seconds: number): Promise<void>;
   toError(error: unknown, doing: string): Error;
   warn(message: string): void;
@@ -72,17 +69,20 @@ export class AmqpConsumer implements Consumer {
   readonly #entries = new Map<string, Entry>();
   readonly #ending = new AbortController();
   #prefetch: number;
-  /** As the broker knows it, with scope `channel`. */
+  /** As the broker knows it, with scope `channel`; saying it again would cost a round trip. */
   #qos: number | undefined;
   #intake: Intake | undefined;
   #needsConsumerQos = false;
-  /** There is more than one queue, or there will be. */
+  /** There is more than one queue, or there will be: these need one count for all of them. */
   #isShared: boolean;
-  /** With scope `consumer`: more could be taken than the subscriptions bring. */
+  /**
+   * With scope `consumer`: more could be taken than the subscriptions bring, which is looked at
+   * again when they have brought some.
+   */
   #hasSpareRoom = false;
   #isDirty = false;
   #loop: Promise<void> | undefined;
-  /** The channel was lost since all was well. */
+  /** The channel was lost since all was well, so that consuming again is news. */
   #isRecovering = false;
   /** Between two tries of something that failed, and how many there were in a row. */
   #isWaiting = false;
@@ -90,7 +90,6 @@ export class AmqpConsumer implements Consumer {
   #isCancelled = false;
   #closing: Promise<number> | undefined;
 
-  /** @param isShared several queues will be added */
   constructor(host: ConsumerHost, options: ConsumeOptions, isShared: boolean) {
     this.#host = host;
     this.#isShared = isShared;
@@ -116,12 +115,10 @@ export class AmqpConsumer implements Consumer {
     return this.#intake?.held ?? 0;
   }
 
-  /** Milliseconds for which the broker owes an answer. */
   get unanswered(): number {
     return this.#intake?.unanswered ?? 0;
   }
 
-  /** Its channel was lost, and it does not consume everything again yet. */
   get isRecovering(): boolean {
     return this.#isRecovering;
   }
@@ -189,7 +186,7 @@ export class AmqpConsumer implements Consumer {
     return this.#closing;
   }
 
-  /** A queue turned out to be one whose broker has no prefetch counts for channels. */
+  /** A queue turned out to be one without prefetch counts for channels, as quorum queues are. */
   countPerConsumer(): void {
     this.#needsConsumerQos = true;
   }
@@ -345,7 +342,7 @@ export class AmqpConsumer implements Consumer {
     entry.subscriptions.push({ tag, limit });
   }
 
-  /** With scope `consumer`: there may be room for more than the subscriptions bring. */
+  /** With scope `consumer`: what an ended subscription had brought took room that a new one may use now. */
   #settled(intake: Intake): void {
     if (intake !== this.#intake || this.#prefetch <= 0) return;
     const hasRoom = [...this.#entries.values()].some(({ queue, subscriptions }) => {

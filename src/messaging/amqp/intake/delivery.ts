@@ -24,9 +24,9 @@ export class AmqpDelivery implements Delivery {
   readonly redelivered: boolean;
   readonly message: Message;
   readonly problem: DecodeError | undefined;
-  /** Tag of the subscription that brought it. */
+  /** Tag of the subscription that brought it, whose prefetch count it takes from. */
   readonly subscription: string;
-  /** Counts the channel's deliveries from 1. */
+  /** Counts the channel's deliveries from 1: AMQP's delivery tag, which no other channel knows. */
   readonly number: number;
   readonly #source: Source;
   readonly #home: Queue;
@@ -59,7 +59,7 @@ export class AmqpDelivery implements Delivery {
     return this.#isSettled;
   }
 
-  /** Whatever its consumer does to it counts for nothing from now on. */
+  /** Whatever its consumer does to it counts for nothing from now on: the broker gets it back. */
   abandon(): void {
     this.#isSettled = true;
   }
@@ -72,7 +72,7 @@ export class AmqpDelivery implements Delivery {
     return this.#isSettled && this.#source.isLost;
   }
 
-  /** Whether the broker counts in `x-delivery-count` how often it was given back. */
+  /** Whether the broker counts in `x-delivery-count` how often it was given back, as only quorum queues do. */
   get isCountedByBroker(): boolean {
     return this.#home.queueArguments['x-queue-type'] === 'quorum';
   }
@@ -101,7 +101,7 @@ export class AmqpDelivery implements Delivery {
   }
 }
 
-/** Before it waited in the broker. */
+/** As it was before it waited in the broker: retries go where it was sent. */
 function asPublished(
   { exchange, routingKey }: AmqpMessage['fields'],
   message: Message,

@@ -4,9 +4,7 @@ import type { AmqpChannel, AmqpMessage, AmqpMessageFields } from '../driver.ts';
 
 /** What is left to know about deliveries to tell the broker of several at once. */
 export interface Ledger {
-  /** Whether the broker waits for this delivery to be settled. */
   isHeld(number: number): boolean;
-  /** The newest delivery of the channel. */
   readonly last: number;
 }
 
@@ -25,14 +23,13 @@ interface Rejection {
 export class Settlements {
   readonly #channel: AmqpChannel;
   readonly #ledger: Ledger;
-  /** Asks the broker anything. */
   readonly #fence: (answered: () => void) => void;
   #acks: number[] = [];
   #rejections: Rejection[] = [];
-  /** Everything below is settled. */
+  /** Everything below is settled, so that one ack may cover it. */
   #low = 1;
   #turn: Deferred<void> | undefined;
-  /** Written, and no fence sent since. */
+  /** Written, and no fence sent since, so that nobody knows yet whether the broker has them. */
   #written: Deferred<void>[] = [];
   #fenced: Deferred<void>[] | undefined;
   #isHeldBack = false;
@@ -53,7 +50,6 @@ export class Settlements {
     return this.#later();
   }
 
-  /** Until `release` nothing is written. */
   holdBack(): void {
     this.#isHeldBack = true;
   }

@@ -5,7 +5,6 @@ import { type AmqpConfirmChannel, type AmqpMessage, frameMaxOf } from '../driver
 import { encodeTable } from '../field-table.ts';
 import { amqpProperties } from '../message.ts';
 
-/** A message on its way. */
 export interface Sent {
   readonly message: Message;
   readonly destination: Destination;
@@ -32,10 +31,9 @@ export interface LaneHooks {
 
 /** All properties but the headers, with the frame around them: ten short strings and some numbers. */
 const OTHER_PROPERTIES_BYTES = 3000;
-/** amqplib writes no longer headers. */
+/** amqplib writes no longer headers: its buffer for them has that size. */
 const LONGEST_HEADERS = 65_536;
 
-/** How messages are called in errors. */
 export const nameOf = ({ headers }: Message): string =>
   headers.task === undefined ? 'message' : `task ${headers.task}`;
 
@@ -47,7 +45,10 @@ export class Lane {
   /** Bytes for headers, where that is less than there is anyway: they have to be in one frame. */
   readonly #headersRoom: number | undefined;
   #isClosed = false;
-  /** Since when the broker owes the answer for something that nobody waits for any more. */
+  /**
+   * Since when the broker owes the answer for something that nobody waits for any more: its silence
+   * counts all the same.
+   */
   #overdueSince: number | undefined;
 
   constructor(channel: AmqpConfirmChannel, hooks: LaneHooks) {
@@ -123,7 +124,7 @@ export class Lane {
     await new Promise<void>(resolve => this.#channel.waitForConfirms(() => resolve()));
   }
 
-  /** Only while it is idle. */
+  /** Only while it is idle: confirmations that are on their way are lost with the channel. */
   close(): void {
     this.#channel.close(() => {});
   }

@@ -11,7 +11,10 @@ import type { Urls } from '../options.ts';
 import { Lane, type LaneHooks, nameOf, type Sent } from './lane.ts';
 import { firstRefused, isSuspect } from './suspects.ts';
 
-/** Seconds for which a blocked connection is waited for, when nothing else was asked for. */
+/**
+ * Seconds for which a blocked connection is waited for, when nothing else was asked for: it may
+ * stay blocked for ever.
+ */
 const BLOCKED_SECONDS = 60;
 const TICK_MS = 500;
 /** A connection has some 2000 channels, and its other users want some too. */
@@ -31,13 +34,10 @@ export class Publisher {
   readonly #declarations: Declarations;
   readonly #urls: Urls;
   readonly #confirmTimeout: number | undefined;
-  /** By the name of the exchange. */
   readonly #lanes = new Map<string, Lane>();
   readonly #opening = new Map<string, Promise<void>>();
-  /** For one suspect at a time. */
   #single: Lane | undefined;
   #lastSuspect: Promise<void> = Promise.resolve();
-  /** What is being done about channels that were closed. */
   readonly #inquiries = new Set<Promise<void>>();
   #clock: NodeJS.Timeout | undefined;
   readonly #hooks: LaneHooks = {
@@ -74,7 +74,6 @@ export class Publisher {
     return longest;
   }
 
-  /** Resolves when nothing is on its way any more. */
   async drained(): Promise<void> {
     await Promise.all([this.#lastSuspect, ...this.#inquiries]);
     await Promise.all(this.#allLanes.map(lane => lane.drained()));
@@ -164,9 +163,6 @@ export class Publisher {
     again().then(resolve, reject);
   }
 
-  // --- channels -------------------------------------------------------------------------------
-
-  /** See to it that there is a channel to the exchange, and the exchange. */
   #open(exchange: Exchange): Promise<void> {
     const { name } = exchange;
     let opening = this.#opening.get(name);
@@ -224,8 +220,6 @@ export class Publisher {
         : new OperationalError(`The broker did not confirm the message within ${seconds} s.`);
     for (const lane of lanes) lane.expire(seconds * 1000, toError);
   }
-
-  // --- refusals -------------------------------------------------------------------------------
 
   #closed(lane: Lane, why: Error | undefined, sent: readonly Sent[]): void {
     if (this.#single === lane) this.#single = undefined;

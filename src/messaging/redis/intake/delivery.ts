@@ -4,7 +4,7 @@ import type { Message } from '../../../wire/messages/message.ts';
 import type { Delivery, RequeueOptions } from '../../contract.ts';
 import { rejection, type Settlement } from '../../virtual/held-delivery.ts';
 
-/** As `Settlement`; what is dropped is acked. */
+/** As `Settlement`; what is dropped is acked, since Redis itself keeps no dead letters. */
 export type Verdict = Exclude<Settlement, 'drop'>;
 
 /** Where settled deliveries go; without it (noAck) they are settled from the start. */
@@ -29,7 +29,6 @@ export interface Source {
 export class RedisDelivery implements Delivery {
   readonly tag: string;
   readonly queue: string;
-  /** As `Source.list`. */
   readonly list: string;
   readonly raw: string;
   readonly message: Message;
@@ -37,9 +36,8 @@ export class RedisDelivery implements Delivery {
   readonly routingKey: string;
   readonly redelivered: boolean;
   readonly problem: DecodeError | undefined;
-  /** Set when the consumer was taken for dead. */
   lost = false;
-  /** Where its consumer keeps it; -1 when it does not. */
+  /** Where its consumer keeps it, so that it is found without hashing its tag; -1 when it does not. */
   place = -1;
   readonly #settler: Settler | undefined;
   #settled: Promise<void> | undefined;
@@ -67,7 +65,6 @@ export class RedisDelivery implements Delivery {
     }
   }
 
-  /** Deliveries of one consumer count up. */
   get number(): number {
     return tagNumber(this.tag);
   }
@@ -93,7 +90,6 @@ export class RedisDelivery implements Delivery {
   }
 }
 
-/** The number of a tag `<consumer id>-<number>`. */
 export function tagNumber(tag: string): number {
   return Number(tag.slice(tag.lastIndexOf('-') + 1));
 }

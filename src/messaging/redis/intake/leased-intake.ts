@@ -25,14 +25,13 @@ import { Unsettled } from './unsettled.ts';
 
 /** Tags settled or messages claimed by one script call; Lua's `unpack` ends at about 8000. */
 const MAX_BATCH = 1000;
-/** A claim asks for fewer messages when they are large. */
+/** A claim asks for fewer messages when they are large: a thousand of 1 MB would come as one reply of 1 GB. */
 const MAX_CLAIM_CHARACTERS = 8_000_000;
 /** Seconds before a turn is tried again after the server refused it. */
 const REFUSED_PAUSE = 1;
 
-/** What an intake needs of its leases. */
 export interface LeaseKeeper {
-  /** Whether leases may have run out unseen. */
+  /** Whether leases may have run out unseen, as while the computer slept. */
   readonly overslept: boolean;
   renew(): Promise<void>;
 }
@@ -59,26 +58,25 @@ export class LeasedIntake implements Settler {
   readonly #unsettled = new Unsettled();
   readonly #unconfirmed = new Settlements();
   #prefetch: number;
-  /** Whether a list may have something for us. */
   #hungry = true;
   /** Claims are allowed: the connection is up and its orphans were put back. */
   #ready = false;
   #cancelled = false;
   #closing = false;
-  /** Somebody may have taken from us what we hold. */
+  /** Somebody may have taken from us what we hold: a renewal found too little of it. */
   #isSuspicious = false;
   #scheduled = false;
   #turn: Promise<void> | undefined;
   #puttingBack: Promise<unknown> = Promise.resolve();
   #pause: NodeJS.Timeout | undefined;
   #nextTag = 1;
-  /** The message that was next in its list when a wait ended. */
+  /** The message that was next in its list when a wait ended: it may be acknowledged by its claim. */
   #next: string | undefined;
   /** That message, which the claim that is on its way may bring. */
   #seen: RedisDelivery | undefined;
-  /** Acknowledged on arrival by a claim whose reply is not here. */
+  /** Acknowledged on arrival by a claim whose reply is not here; its tag in the held set will tell. */
   #unheardOf: RedisDelivery | undefined;
-  /** The first tag of a claim that is on its way. */
+  /** The first tag of a claim that is on its way: from there on, tags that nobody knows are no orphans yet. */
   #claiming = Number.POSITIVE_INFINITY;
   #averageLength = 1000;
 
@@ -99,7 +97,7 @@ export class LeasedIntake implements Settler {
     return this.#unsettled.size;
   }
 
-  /** Tags the server should have for us, as far as we know. */
+  /** Tags the server should have for us, as far as we know; when it has more there are orphans. */
   get expected(): number {
     return this.#unsettled.size + this.#unconfirmed.size;
   }
@@ -124,7 +122,6 @@ export class LeasedIntake implements Settler {
     this.#ready = false;
   }
 
-  /** After `reconcile` on a new connection: take messages again. */
   resume(): void {
     this.#ready = true;
     this.wake();
@@ -203,7 +200,6 @@ export class LeasedIntake implements Settler {
     await this.#puttingBack;
   }
 
-  /** Settles what is left and puts everything held back. */
   async close(): Promise<number> {
     this.#closing = true;
     await this.cancel();

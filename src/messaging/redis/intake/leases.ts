@@ -12,9 +12,11 @@ import { tagNumber } from './delivery.ts';
 import type { LeasedIntake } from './leased-intake.ts';
 import { readHeld, restoreTags } from './restore.ts';
 
-/** Seconds between heartbeats. */
 const BEAT_EVERY = 2;
-/** Seconds by the server's clock after which a heartbeat is overdue, and after which it is dead. */
+/**
+ * Seconds by the server's clock, on which all agree, after which a heartbeat is overdue, and after
+ * which it is dead.
+ */
 const OVERDUE_AFTER = 4;
 const DEAD_AFTER = 10;
 /**
@@ -24,7 +26,7 @@ const DEAD_AFTER = 10;
 const STANDSTILLS = 3;
 /** Seconds between two of our beats beyond which we were asleep ourselves and saw nothing. */
 const OVERSLEPT = 2 * BEAT_EVERY;
-/** Shortest pause between renewals, whatever the visibility timeout. */
+/** Shortest pause between renewals: a third of a tiny visibility timeout would keep the server busy. */
 const MIN_RENEW_EVERY = 0.1;
 const RENEW_CHUNK = 500;
 
@@ -70,7 +72,10 @@ export class Leases {
     ];
   }
 
-  /** Ends the heartbeat; call it after everything held was put back. */
+  /**
+   * Ends the heartbeat; call it after everything held was put back, since nobody looks after the
+   * messages of a consumer without one.
+   */
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers) clearInterval(timer);
@@ -139,7 +144,10 @@ export class Leases {
     ) as Promise<unknown[]>;
   }
 
-  /** Of the overdue (`[id, heartbeat, …]`) those that are dead; remembers what it sees for the next time. */
+  /**
+   * Of the overdue (`[id, heartbeat, …]`) those that are dead; remembers what it sees, since one
+   * look does not tell that a heartbeat stands still.
+   */
   #dead(now: number, beats: readonly string[]): [id: string, beat: string][] {
     const monotonic = performance.now() / 1000;
     if (monotonic - this.#lastBeat > OVERSLEPT) this.#observed.clear();

@@ -4,7 +4,6 @@ import type { ScriptedRedis } from '../scripts.ts';
 import type { RedisSession } from '../server-session.ts';
 import { redeliveredText } from './delivery.ts';
 
-/** A held message and where it goes. */
 export interface Restorable {
   readonly tag: string;
   readonly list: string;
@@ -12,7 +11,6 @@ export interface Restorable {
 }
 
 export interface StoredMessage {
-  /** The list item as it was. */
   readonly raw: string;
   readonly exchange: string;
   readonly routingKey: string;
@@ -78,11 +76,10 @@ export async function readHeld(
 }
 
 export interface RestoreOptions {
-  /** The held set that has the tags. */
   readonly heldKey: string;
-  /** `RPUSH` (the default) is served next, `LPUSH` last. */
+  /** `RPUSH` (the default) is served next, `LPUSH` last: consumers take from the right end. */
   readonly command?: 'RPUSH' | 'LPUSH';
-  /** Only while this consumer has not shown a new heartbeat. */
+  /** Only while this consumer has not shown a new heartbeat: it may live after all. */
   readonly deadConsumer?: { readonly id: string; readonly beat: string };
 }
 

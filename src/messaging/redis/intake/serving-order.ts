@@ -6,7 +6,10 @@ import type { QueueOrder } from '../options.ts';
 export interface Lists {
   readonly keys: readonly string[];
   readonly queues: readonly string[];
-  /** What ends a stored message of that list: the default exchange and the queue's name. */
+  /**
+   * What ends a stored message of that list: the default exchange and the queue's name. Scripts
+   * join it to the text, since none of them parses JSON.
+   */
   readonly endings: readonly string[];
 }
 
@@ -38,14 +41,14 @@ export class ServingOrder {
     this.#set(this.#names.filter(other => other !== name));
   }
 
-  /** These queues just gave something: in a round robin the others come first now. */
+  /** These queues just gave something: in a round robin the others come first now, as in kombu. */
   served(names: ReadonlySet<string>): void {
     if (this.#order !== 'round_robin' || this.#names.length < 2) return;
     const others = this.#names.filter(name => !names.has(name));
     this.#set([...others, ...this.#names.filter(name => names.has(name))]);
   }
 
-  /** Priority steps first, queues within a step: `[a, b, a·3, b·3, …]`. */
+  /** Priority steps first, queues within a step, as kombu asks for them: `[a, b, a·3, b·3, …]`. */
   get lists(): Lists {
     if (this.#lists) return this.#lists;
     const perQueue = this.#names.map(name => ({ name, keys: this.#keys.ofQueue(name) }));

@@ -6,18 +6,15 @@ import type { ServingOrder } from './serving-order.ts';
 
 export interface ClaimCall {
   readonly keys: RedisKeys;
-  /** The set of tags that the consumer holds. */
   readonly heldKey: string;
   readonly consumerId: string;
-  /** Tags to acknowledge. */
   readonly acks: readonly string[];
-  /** Most messages to claim. */
   readonly want: number;
   /** Number of the tag of the first message claimed. */
   readonly first: number;
   /** Where to claim from, in this order; undefined with `want` 0. */
   readonly lists: ServingOrder['lists'] | undefined;
-  /** Acknowledge the first message claimed if it is this one. */
+  /** Acknowledge the first message claimed if it is this one, which saves a round trip. */
   readonly prompt: string | undefined;
 }
 

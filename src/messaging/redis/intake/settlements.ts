@@ -9,7 +9,6 @@ export interface Settlement {
   readonly done: Deferred<void>;
   /** The server may know it already: it was sent before and the reply got lost, for example. */
   uncertain: boolean;
-  /** Confirmed, lost or given up. */
   isOver: boolean;
 }
 
@@ -30,7 +29,6 @@ export class Settlements {
     return this.#size;
   }
 
-  /** Of them, those that are in no turn. */
   get waiting(): number {
     return this.#acks.length + this.#requeues.length;
   }
@@ -59,7 +57,7 @@ export class Settlements {
     return this.#taken;
   }
 
-  /** The turn came to nothing, as far as we know. */
+  /** The turn came to nothing, as far as we know: its reply may only have been lost. */
   putBack({ acks, requeues }: SettlementBatch): void {
     this.#taken = NO_BATCH;
     for (const entry of [...acks, ...requeues]) {
@@ -105,7 +103,6 @@ export class Settlements {
     (entry.verdict === 'ack' ? this.#acks : this.#requeues).push(entry);
   }
 
-  /** Whether it was not over before. */
   #end(entry: Settlement): boolean {
     if (entry.isOver) return false;
     entry.isOver = true;
@@ -125,7 +122,6 @@ export class Settlements {
   }
 }
 
-/** For settling what somebody else has. */
 export function givenAway(): ChannelError {
   return new ChannelError(
     'The message had been given to others: this consumer was taken for dead.',

@@ -15,7 +15,6 @@ export class Unsettled {
     delivery.place = this.#items.push(delivery) - 1;
   }
 
-  /** Whether it was there. */
   delete(delivery: RedisDelivery): boolean {
     const { place } = delivery;
     if (place < 0) return false;
@@ -28,7 +27,7 @@ export class Unsettled {
     return true;
   }
 
-  /** Oldest first. */
+  /** Oldest first, although coming and going mixes them. */
   inOrder(): RedisDelivery[] {
     return [...this.#items].sort((a, b) => a.number - b.number);
   }
