@@ -6,12 +6,14 @@
 import type { LedgerMemory } from './ledger.ts';
 import type { Batch, FromChild, ToChild } from './messages.ts';
 
-/** One process or thread, from its start to its end. */
 export interface Carrier {
   /** Undefined when there is no process, not even a failed one. */
   readonly pid: number | undefined;
   readonly ledger: LedgerMemory;
-  /** Nothing happens when it is gone. @throws when something in the batch cannot be cloned */
+  /**
+   * Nothing happens when it is gone, which `onGone` tells. @throws when something in the batch
+   * cannot be cloned
+   */
   send(batch: Batch<ToChild>): void;
   /**
    * Send bytes as `part` messages, one parcel at a time. What is sent meanwhile does not wait behind
@@ -25,9 +27,8 @@ export interface Carrier {
 }
 
 export interface ParcelEvents {
-  /** The child takes it in. */
+  /** The child takes it in, so that it is not given up. */
   onMoved(): void;
-  /** The last part has left. */
   onSent(): void;
 }
 
@@ -51,13 +52,15 @@ export interface CarrierExit {
 
 export interface Launcher {
   readonly childKind: 'Process' | 'Thread';
-  /** First part of the children's names: `ForkPoolWorker`. */
+  /** First part of the children's names, as Celery's logs have them: `ForkPoolWorker`. */
   readonly childName: string;
   start(): void;
   /** @param ledgerSize numbers in its ledger @throws when nothing can be started */
   launch(ledgerSize: number, events: CarrierEvents): Carrier;
-  /** Those that are alive now; called after each change. */
+  /**
+   * Those that are alive now, for who has to kill them when the parent was killed; called after
+   * each change.
+   */
   noteAlive(carriers: readonly Carrier[]): void;
-  /** When all carriers are gone. */
   stop(): Promise<void>;
 }

@@ -25,7 +25,6 @@ export interface Job {
 export interface PoolEvents {
   /** The job's code is about to run in process `pid`. Reports of one turn come together. */
   onStarted(jobId: number, pid: number): void;
-  /** What the runner answered. */
   onDone(jobId: number, reply: unknown): void;
   /** The job got no answer: its process died (WorkerLostError), was killed for its hard limit (TimeLimitExceeded) or on request (Terminated). */
   onFailed(jobId: number, error: PoolError): void;
@@ -37,9 +36,7 @@ export interface PoolEvents {
   onWaits?(jobId: number, what: string | undefined): void;
   /** There is room again after `free` was 0. */
   onRoom(): void;
-  /** Something an operator should read. */
   onLog(level: 'debug' | 'info' | 'warning' | 'error' | 'critical', message: string): void;
-  /** A child is about to be started. */
   onLaunch?(slot: number): void;
   /** The pool cannot go on (children that never start, too many restarts). */
   onFatal(error: Error): void;
@@ -48,11 +45,10 @@ export interface PoolEvents {
 export interface Blockage {
   /** `ForkPoolWorker-2 pid:123`, `MainProcess` */
   readonly where: string;
-  /** How long so far. */
   readonly seconds: number;
   /** The loop turns again. Inside the worker's own loop nobody can tell before that. */
   readonly isOver: boolean;
-  /** One of these did it. */
+  /** One of these did it; which one cannot be seen from outside. */
   readonly jobs: readonly number[];
 }
 

@@ -27,7 +27,6 @@ class InProcessJob extends LoopJob implements LimitedJob {
   softAt = Number.POSITIVE_INFINITY;
   hardAt = Number.POSITIVE_INFINITY;
   takesRoom = true;
-  /** Its answer or failure was reported. */
   isClosed = false;
 
   constructor(ticket: number, job: Job) {
@@ -248,8 +247,6 @@ export class InProcessPool implements Pool {
     return false;
   }
 
-  // What the loop reports
-
   #onStarted(held: InProcessJob): void {
     this.#events.onStarted(held.job.id, process.pid);
     this.#limits.start(held);
@@ -300,8 +297,6 @@ export class InProcessPool implements Pool {
   #runningIds(): number[] {
     return [...this.#loop!.running].map(held => held.job.id);
   }
-
-  // Closing the books
 
   #fail(held: InProcessJob, error: PoolError): void {
     if (!this.#close(held)) return;

@@ -15,11 +15,9 @@ import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** An array of numbers in memory that parent and child share. */
 export interface LedgerMemory {
   read(place: number): number;
   write(place: number, value: number): void;
-  /** All numbers from `place` on. */
   readFrom(place: number): Iterable<number>;
   /** Parent only; idempotent. */
   close(): void;
@@ -29,12 +27,11 @@ const MARK = 0;
 const BEATS = 1;
 const FIRST_TICKET = 2;
 
-/** Numbers in a ledger with room for so many started jobs. */
 export function ledgerSize(entries: number): number {
   return FIRST_TICKET + entries;
 }
 
-/** The parent's side. Has to be closed. */
+/** The parent's side. Has to be closed, or else each child that is gone leaves a file open. */
 export class ParentLedger {
   readonly #memory: LedgerMemory;
 
@@ -47,7 +44,6 @@ export class ParentLedger {
     this.#memory.write(MARK, ticket);
   }
 
-  /** Tickets of the jobs that were started last. */
   started(): ReadonlySet<number> {
     return new Set(this.#memory.readFrom(FIRST_TICKET));
   }
@@ -62,7 +58,6 @@ export class ParentLedger {
   }
 }
 
-/** The child's side. */
 export class ChildLedger {
   readonly #memory: LedgerMemory;
   readonly #entries: number;
@@ -143,7 +138,6 @@ export class LedgerFile implements LedgerMemory {
   }
 }
 
-/** For threads. */
 export class LedgerBuffer implements LedgerMemory {
   readonly #cells: BigInt64Array<SharedArrayBuffer>;
 

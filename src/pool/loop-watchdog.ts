@@ -11,9 +11,8 @@ const DEFAULT_LIMIT = 1;
 const TICKS = 4;
 
 export interface WatchdogPorts {
-  /** When not, it goes to sleep until the next `start`. */
+  /** When not, it sleeps until the next `start`: an idle worker is not to wake up for it. */
   isNeeded(): boolean;
-  /** Jobs that may have blocked the loop. */
   suspects(): number[];
   onBlocked(seconds: number, jobs: number[]): void;
 }
@@ -35,7 +34,7 @@ export class LoopWatchdog {
     };
   }
 
-  /** Cheap when it runs already. */
+  /** Called for each job: cheap when it runs already. */
   start(): void {
     if (this.#timer !== undefined) return;
     this.#seenAt = systemClock.monotonic();

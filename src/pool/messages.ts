@@ -14,9 +14,7 @@ export interface ChildInit {
   readonly runnerConfig: unknown;
   readonly slot: number;
   readonly index: number;
-  /** `ForkPoolWorker-1`, `ThreadPoolWorker-1` */
   readonly name: string;
-  /** Jobs to run at once. */
   readonly slots: number;
   readonly ledgerEntries: number;
   readonly maxTasks: number | undefined;
@@ -50,7 +48,6 @@ export type ToChild =
   /** The job whose payload has come in parts. */
   | { readonly type: 'large-job'; readonly ticket: number; readonly careful: boolean }
   | { readonly type: 'soft-limit'; readonly ticket: number; readonly seconds: number }
-  /** As `JobRunner.hurry`. */
   | { readonly type: 'hurry' }
   /** Start nothing more, end what runs, stop the runner and exit 0. */
   | { readonly type: 'finish' }
@@ -58,10 +55,9 @@ export type ToChild =
   | { readonly type: 'die' }
   | { readonly type: 'ping' };
 
-/** What happened in a child during one turn. */
 export interface TurnMessage {
   readonly type: 'turn';
-  /** Started and still running. */
+  /** Started and still running; of others `done` says as much. */
   readonly started: readonly number[];
   readonly released: readonly number[];
   readonly done: readonly number[];
@@ -76,7 +72,6 @@ export type FromChild =
   | { readonly type: 'broken'; readonly message: string; readonly stack: string }
   | TurnMessage
   | { readonly type: 'threw'; readonly ticket: number; readonly error: string }
-  /** See `PoolEvents.onWaits`. */
   | { readonly type: 'waits'; readonly ticket: number; readonly what: string | undefined }
   /** Nothing more will be started here; the child exits after what it runs. */
   | { readonly type: 'leaving'; readonly note: string | undefined }
@@ -95,7 +90,6 @@ export function isBatch<M>(value: unknown): value is Batch<M> {
 
 /** Celery's EX_RECYCLE: the child did its share and wants to be replaced. */
 export const EXIT_RECYCLE = 0x9b;
-/** The parent is gone. */
 export const EXIT_ORPHANED = 70;
 /** The descriptor at which a child finds its ledger (0 to 2 stdio, 3 the channel). */
 export const LEDGER_FD = 4;

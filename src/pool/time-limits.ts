@@ -19,7 +19,6 @@ export interface TimeLimitsOptions {
   readonly enforcesHard: boolean;
 }
 
-/** What happens at a limit of so many seconds. */
 export interface TimeLimitsEvents<T> {
   onSoft(held: T, seconds: number): void;
   onHard(held: T, seconds: number): void;
@@ -48,7 +47,6 @@ export class TimeLimits<T extends LimitedJob> {
     return held.job.timeLimit ?? this.#options.timeLimit ?? 0;
   }
 
-  /** The job has started just now. */
   start(held: T): void {
     const soft = this.soft(held);
     const hard = this.hard(held);

@@ -17,7 +17,7 @@ export class Heartbeat {
     this.#isNeeded = isNeeded;
   }
 
-  /** Cheap when it beats already. */
+  /** Called for each job: cheap when it beats already. */
   start(): void {
     this.#timer ??= setInterval(() => this.#beat(), PERIOD_MS).unref();
   }

@@ -11,13 +11,14 @@ import { SoftTimeLimitExceeded } from '../errors.ts';
 import { queueMicrotask, setImmediate } from './own-timers.ts';
 
 export interface LoopPorts<J extends LoopJob> {
-  /** Last word before a job runs; false leaves it out. */
+  /** Last word before a job runs; false leaves it out, since the parent has taken it back. */
   claim(job: J): boolean;
   onStarted(job: J): void;
-  /** The job's code has come to its first pause, or its end. */
+  /**
+   * The job's code has paused for the first time, or ended: whether it blocked the loop is known.
+   */
   onPaused?(job: J): void;
   onReleased(job: J): void;
-  /** See `PoolEvents.onWaits`. */
   onWaits?(job: J, what: string | undefined): void;
   onDone(job: J, reply: unknown): void;
   /** The runner rejected, which it must not. */
@@ -26,12 +27,14 @@ export interface LoopPorts<J extends LoopJob> {
   onLate?(job: J): void;
 }
 
-/** Jobs whose place is free again although they have no reply yet. */
+/**
+ * Jobs whose place is free again although they have no reply yet: a result store that is slow would
+ * gather more and more.
+ */
 const MOST_RELEASED = 64;
 /** Jobs are started within one turn for this long; then I/O has its turn. */
 const TURN_MS = 1;
 
-/** What a job that runs tells its loop. */
 interface LoopEars {
   release(job: LoopJob): void;
   waits(job: LoopJob, what: string | undefined): void;
@@ -40,7 +43,7 @@ interface LoopEars {
 export class LoopJob implements JobControl {
   readonly ticket: number;
   readonly payload: unknown;
-  /** What was answered so far has to leave the process before this one starts. */
+  /** What was answered so far has to leave before this one starts, which may be killed with it. */
   readonly careful: boolean;
   state: 'waiting' | 'running' | 'released' | 'abandoned' | 'ended' = 'waiting';
   #loop: LoopEars | undefined;
@@ -91,7 +94,7 @@ export class JobLoop<J extends LoopJob = LoopJob> {
   readonly #runner: JobRunner;
   readonly #places: number;
   readonly #ports: LoopPorts<J>;
-  /** Also those released. */
+  /** Also those released: their replies are still to come, and are waited for. */
   readonly #running = new SequenceMap<J>(MOST_RELEASED);
   readonly #waiting = new Fifo<J>();
   #inUse = 0;
@@ -121,7 +124,6 @@ export class JobLoop<J extends LoopJob = LoopJob> {
     return this.#running.values();
   }
 
-  /** Whether anything does. */
   get runs(): boolean {
     return this.#running.size > 0;
   }
@@ -142,7 +144,10 @@ export class JobLoop<J extends LoopJob = LoopJob> {
     if (job?.state === 'running') job.abort(new SoftTimeLimitExceeded(seconds));
   }
 
-  /** Give the place of a running job to another one although its code still runs. */
+  /**
+   * Give the place of a running job to another one although its code still runs, since nothing here
+   * can kill it.
+   */
   abandon(job: J, reason: Error): void {
     if (job.state !== 'running') return;
     job.state = 'abandoned';
@@ -223,7 +228,7 @@ export class JobLoop<J extends LoopJob = LoopJob> {
     waits: (job, what) => this.#ports.onWaits?.(job as J, what),
   };
 
-  /** False when nobody wants to know. */
+  /** False when nobody wants to know, since it was abandoned. */
   #end(job: J): boolean {
     if (job.state === 'abandoned') {
       this.#ports.onLate?.(job);

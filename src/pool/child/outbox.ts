@@ -115,7 +115,10 @@ export class Outbox {
   }
 }
 
-/** The batch without the replies that cannot be sent; a report says which. */
+/**
+ * The batch without the replies that cannot be sent, since one of them keeps back all; a report
+ * says which.
+ */
 function cloneable(batch: Batch<FromChild>, error: unknown): Batch<FromChild> {
   const mended = openBatch<FromChild>();
   for (const message of batch) {

@@ -1,11 +1,9 @@
 import { deserialize } from 'node:v8';
 import type { PartMessage } from '../messages.ts';
 
-/** A large payload as it comes in, part by part. */
 export class Parcel {
   #bytes: Uint8Array | undefined;
   readonly #size: number;
-  /** Bytes that have come. */
   #received = 0;
 
   constructor(size: number) {

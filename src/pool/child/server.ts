@@ -21,7 +21,6 @@ import { JobLoop, LoopJob } from './job-loop.ts';
 import { Outbox } from './outbox.ts';
 import { Parcel } from './parcel.ts';
 
-/** What a child needs from what it lives in. */
 export interface ChildPort {
   /** `sent` is called when the batch is out, or cannot get out any more. */
   send(batch: Batch<FromChild>, sent: () => void): void;
@@ -59,7 +58,6 @@ export class ChildServer {
     this.#worker?.run();
   }
 
-  /** Everything said so far leaves now. */
   flush(): void {
     this.#outbox.flush();
   }
@@ -89,7 +87,6 @@ class Worker {
   readonly #ledger: ChildLedger;
   readonly #loop: JobLoop;
   readonly #heartbeat: Heartbeat;
-  /** What has come so far of a large payload. */
   #parcel: Parcel | undefined;
   #started = 0;
   #isLeaving = false;
@@ -212,7 +209,7 @@ class Worker {
   }
 }
 
-/** A large payload is read when its turn has come, and it is sure that it runs here. */
+/** A large payload is read when it is sure that its job runs here: often in vain otherwise. */
 function opening(runner: JobRunner): JobRunner {
   return {
     run: (payload, control) =>

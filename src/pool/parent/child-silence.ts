@@ -8,9 +8,7 @@ const LONGEST_GAP = 1;
 const FEWEST_BEATS = 2;
 
 export interface ChildSilencePorts {
-  /** Ask for a word. */
   ping(): void;
-  /** Turns of the child's event loop while jobs ran, counted in the ledger. */
   beats(): number;
 }
 
@@ -66,7 +64,10 @@ export class ChildSilence {
     return turns >= FEWEST_BEATS || !runsSomething() ? silence : undefined;
   }
 
-  /** Seconds of silence, when it has become long enough, then each time it has doubled. Called at each look. */
+  /**
+   * Seconds of silence, when it has become long enough, then each time it has doubled, so that a
+   * long one is told a few times only. Called at each look.
+   */
   blockedFor(now: number): number | undefined {
     const silence = now - this.#heardAt;
     if (this.#askedAt === undefined && silence >= this.#silence / 2) this.#ask(now);

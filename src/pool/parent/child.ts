@@ -35,22 +35,22 @@ export interface ChildEvents {
   onThrew(child: Child, ticket: number, error: string): void;
   onWaits(held: HeldJob<Child>, what: string | undefined): void;
   onLeaving(child: Child, note: string | undefined): void;
-  /** It has answered a question. */
   onAnswer(): void;
   onLog(level: 'warning' | 'error', message: string): void;
-  /** The child is gone and everything it said was heard. */
   onGone(child: Child, exit: ChildExit): void;
 }
 
 /** Released jobs that a child may have beside those it holds, and some room. */
 const LEDGER_ROOM = 192;
-/** A job is taken to last this long at most when the pace is measured. */
+/**
+ * A job is taken to last this long at most when the pace is measured: a longer one would be
+ * remembered through too many short ones.
+ */
 export const SLOWEST_PACE_MS = 100;
 /** Seconds for a child that is to go and holds nothing to say that it has heard. */
 const MUTE_TIMEOUT = 3;
 /** Seconds in which everything that has arrived is read. */
 const HEARING = 0.1;
-/** Weight of the latest turn in the pace. */
 const PACE_WEIGHT = 0.3;
 
 export class Child {
@@ -64,11 +64,10 @@ export class Child {
   readonly gone = deferred();
   /** leaving: ends what it runs and exits; dying: is being killed. */
   state: 'starting' | 'ready' | 'leaving' | 'dying' | 'gone' = 'starting';
-  /** Jobs of `held` whose place is free again. */
   releasedCount = 0;
   /** Jobs it may still be given before it is replaced. */
   quota: number;
-  /** Milliseconds per job lately. */
+  /** Milliseconds per job lately, since that decides how many it gets ahead. */
   paceMs = 0;
   wasReady = false;
   /** Whose place it took, while that one holds jobs. */
@@ -84,7 +83,6 @@ export class Child {
   #openJobs: JobsMessage | undefined;
   #lastTicket = 0;
   #busySince = 0;
-  /** A large job has ended since the pace was measured. */
   #hadLarge = false;
   #killTimer: Timer | undefined;
   #error: CarrierExit['error'];
@@ -115,7 +113,6 @@ export class Child {
     this.flush();
   }
 
-  /** Jobs that take up a place. */
   get load(): number {
     const isExpecting = this.#transfer === undefined ? 0 : 1;
     return this.held.size - this.releasedCount + isExpecting;
@@ -141,7 +138,10 @@ export class Child {
     return true;
   }
 
-  /** It gets jobs only when the other one, whose place it took, holds none any more. */
+  /**
+   * It gets jobs only when the other one, whose place it took, holds none any more: else more would
+   * run than there are places.
+   */
   takeOverFrom(predecessor: Child): void {
     this.#predecessor = predecessor;
   }
@@ -216,7 +216,10 @@ export class Child {
     return this.#ledger.started();
   }
 
-  /** Take back what it has not started; `onStarted` hears of those that it has. */
+  /**
+   * Take back what it has not started; `onStarted` hears of those that it has, whose news has not
+   * come yet.
+   */
   takeBack(onStarted: (held: HeldJob<Child>) => void): HeldJob<Child>[] {
     this.#ledger.takeBackUpTo(this.#lastTicket);
     const started = this.#ledger.started();
@@ -235,7 +238,6 @@ export class Child {
     return back;
   }
 
-  /** Break off what is on its way to it. */
   takeBackExpected(): HeldJob<Child>[] {
     const transfer = this.#transfer;
     if (transfer === undefined) return [];
@@ -321,12 +323,10 @@ export class Child {
     this.#silence.suspect(this.#clock.monotonic());
   }
 
-  /** Whether it can answer and does not, and for how many seconds. */
   deafFor(now: number): number | undefined {
     return this.#silence.deafFor(now, () => this.#runsSomething());
   }
 
-  /** Whether it is time to report that its event loop is blocked, and for how many seconds it is. */
   blockedFor(now: number): number | undefined {
     return this.#silence.blockedFor(now);
   }

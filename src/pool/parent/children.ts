@@ -27,7 +27,6 @@ interface Post {
 
 export interface ChildrenPorts {
   readonly children: ChildEvents;
-  /** Whether a lost child has to be replaced. */
   isNeeded(): boolean;
   onFatal(error: Error): void;
 }
@@ -41,7 +40,7 @@ export class Children {
   readonly #events: ChildEvents;
   readonly #startErrors: StartErrors;
   readonly #posts = new Map<number, Post>();
-  /** Every child that is not gone, also those without a post. */
+  /** Every child that is not gone, also those without a post, since they may still hold jobs. */
   readonly #all = new Set<Child>();
   /** New children that are to replace those that serve, until they are ready. */
   readonly #heirs = new Map<Child, Deferred<void>>();
@@ -79,12 +78,10 @@ export class Children {
     return this.#posts.size;
   }
 
-  /** Every child that may hold jobs. */
   get all(): ReadonlySet<Child> {
     return this.#all;
   }
 
-  /** The children in the posts. */
   get serving(): readonly Child[] {
     this.#serving ??= [...this.#posts.values()].flatMap(post => post.child ?? []);
     return this.#serving;
@@ -133,7 +130,6 @@ export class Children {
     this.#restarts.jobDone();
   }
 
-  /** All end what they run and exit. */
   async finish(): Promise<void> {
     this.#close();
     for (const child of this.#all) child.finish(FINISH_TIMEOUT);

@@ -1,17 +1,15 @@
 import type { Job } from '../contract.ts';
 import type { Limited } from '../deadlines.ts';
 
-/** Bytes. */
+/** Bytes: more may be on its way for longer than a child has to start a job. */
 const LARGE = 256 * 1024;
 
 /** A job between `submit` and its answer; `C` is what may hold it. */
 export class HeldJob<C = unknown> implements Limited {
   readonly job: Job;
-  /** About how many bytes its payload has. */
   readonly size: number;
   /** pending: no child has it; released: its place is free, its reply is not there yet. */
   state: 'pending' | 'sent' | 'started' | 'released' = 'pending';
-  /** Whether `onStarted` was called. */
   isAnnounced = false;
   child: C | undefined;
   /** Number of its last sending, see messages.ts. */
@@ -30,7 +28,6 @@ export class HeldJob<C = unknown> implements Limited {
     this.size = job.size ?? (typeof payload === 'string' ? payload.length : 0);
   }
 
-  /** Whether its payload travels by itself, as a parcel. */
   get isLarge(): boolean {
     return this.size >= LARGE;
   }

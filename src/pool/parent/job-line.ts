@@ -7,7 +7,10 @@ import type { Clock } from '../../base/time/clock.ts';
 import { type Child, SLOWEST_PACE_MS } from './child.ts';
 import type { HeldJob } from './held-job.ts';
 
-/** A child is given no more work ahead than it does in about this time. */
+/**
+ * A child is given no more work ahead than it does in about this time, or else priorities and other
+ * workers would not get their turn.
+ */
 const HORIZON_MS = 50;
 /** Seconds after which a job that its child has not started is taken back, for any child that is free. */
 export const PATIENCE = 0.05;
@@ -21,7 +24,6 @@ const MOST_RELEASED = 64;
 export interface JobLinePorts {
   children(): readonly Child[];
   hasHardLimit(held: HeldJob<Child>): boolean;
-  /** A child turned out to have started the job. */
   onStarted(held: HeldJob<Child>, child: Child): void;
 }
 
@@ -73,7 +75,6 @@ export class JobLine {
     if (jobs.length > 0) this.dispatchSoon();
   }
 
-  /** What the child has not started comes back. */
   takeBack(child: Child): number {
     const back = child.takeBack(held => this.#ports.onStarted(held, child));
     this.putBack(back);
@@ -128,7 +129,10 @@ export class JobLine {
     return best;
   }
 
-  /** What takes time to get there is sent only where it can start, and not all at once. */
+  /**
+   * What takes time to get there is sent only where it can start, and not all at once: it would be
+   * taken back on its way.
+   */
   #hasRoomFor(child: Child, held: HeldJob<Child>): boolean {
     if (held.isLarge) return child.load < this.#slots && child.expected === undefined;
     const bytes = child.unstartedBytes;

@@ -256,8 +256,6 @@ export class ChildrenPool implements Pool {
     return undefined;
   }
 
-  // What children report
-
   #onReady(child: Child): void {
     if (this.#isHurried) child.tell({ type: 'hurry' });
     this.#afterNews();
@@ -389,8 +387,6 @@ export class ChildrenPool implements Pool {
     this.#line.takeBack(child);
     if (child.state !== 'dying') child.dismiss(KILL_AFTER);
   }
-
-  // Closing the books
 
   #fail(held: HeldJob<Child>, error: PoolError): void {
     this.#close(held);

@@ -1,7 +1,10 @@
 import { serialize } from 'node:v8';
 import { type Batch, openBatch, type ToChild } from '../messages.ts';
 
-/** The batch without the payloads that cannot be sent; `onUnsendable` hears of each. */
+/**
+ * The batch without the payloads that cannot be sent, since one of them keeps back all;
+ * `onUnsendable` hears of each.
+ */
 export function sendable(
   batch: Batch<ToChild>,
   onUnsendable: (ticket: number, error: string) => void,

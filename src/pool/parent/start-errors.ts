@@ -16,10 +16,8 @@ const MISSING_PACKAGE = /Cannot find (?:package|module) '/;
 export class StartErrors {
   readonly #clock: Clock;
   readonly #log: (text: string) => void;
-  /** Since the last lines, in order. */
   #messages: string[] = [];
   #timer: Timer | undefined;
-  /** What was told last, and how often it came again. */
   #last: string | undefined;
   #repeats = 0;
   /** What was said of open files when one of them was for want of these. */

@@ -9,10 +9,8 @@ import type { Child } from './child.ts';
 import { type JobLine, PATIENCE } from './job-line.ts';
 
 export interface StuckCheckPorts {
-  /** Every child that may hold jobs. */
   children(): Iterable<Child>;
   onBlocked(blockage: Blockage): void;
-  /** It could answer and has not done so for many seconds. */
   onDeaf(child: Child, seconds: number): void;
 }
 

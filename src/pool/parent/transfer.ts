@@ -16,7 +16,7 @@ export class Transfer<C> {
   constructor(held: HeldJob<C>, carrier: Carrier, now: () => number, onSent: () => void) {
     this.held = held;
     this.#movedAt = now();
-    // a buffer of its own, with nothing else in it
+    // a buffer of its own, with nothing else in it: a thread gets it without a copy
     const bytes = serialize(held.job.payload) as Uint8Array<ArrayBuffer>;
     this.#parcel = carrier.sendParcel(bytes, {
       onMoved: () => {
@@ -30,7 +30,6 @@ export class Transfer<C> {
     return now - this.#movedAt > patienceWith(this.held);
   }
 
-  /** Nobody takes it in: the job is to be given to another child. */
   cancel(): void {
     this.#parcel.cancel();
   }

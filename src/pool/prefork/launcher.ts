@@ -1,5 +1,3 @@
-/** Starts the child processes of prefork and watches over their ends. */
-
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { extname } from 'node:path';
@@ -93,7 +91,6 @@ class ProcessCarrier implements Carrier {
   #exit: CarrierExit | undefined;
   #isDisconnected = false;
   #timer: Timer | undefined;
-  /** What it had started when it was told to end. */
   #offspring: readonly Offspring[] = [];
 
   constructor(child: ChildProcess, ledger: LedgerFile, events: CarrierEvents, clock: Clock) {

@@ -38,7 +38,7 @@ export function offspringOf(pid: number, freeze = false): Offspring[] {
   return family.slice(1);
 }
 
-/** Kill those that are still there. */
+/** Kill those that are still there: an id may be another process's by now. */
 export function killOffspring(offspring: readonly Offspring[]): void {
   for (const { pid, started } of offspring) {
     if (statOf(pid)?.started === started) send(pid, 'SIGKILL');

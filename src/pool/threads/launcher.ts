@@ -1,5 +1,3 @@
-/** Starts the threads of the `threads` pool. */
-
 import { extname } from 'node:path';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type {
@@ -20,7 +18,6 @@ const ENTRY = new URL(`../child/thread${extname(import.meta.url)}`, import.meta.
 /** What Node reports for a thread that was terminated. */
 const EXIT_TERMINATED = 1;
 
-/** What a thread is born with. */
 export interface ThreadData {
   readonly ledger: SharedArrayBuffer;
 }
