@@ -8,7 +8,6 @@ import type { PoolError } from '../pool/errors.ts';
 import type { TaskHeaders } from '../wire/messages/task-message.ts';
 import type { Request } from './request.ts';
 
-/** Why a request is not run, or not to its end. */
 export interface Revocation {
   readonly reason: 'expired' | 'revoked' | 'terminated';
   /** Of `terminated`: what its process was killed with. */
@@ -17,14 +16,11 @@ export interface Revocation {
 
 /** Each method is called in the worker's own process and must not throw. */
 export interface RequestListener {
-  /** Its message came. */
   received?(request: Request, queue: string): void;
   /** The task's code is about to run in process `pid`. */
   started?(request: Request, pid: number): void;
-  /** The task answered, in whatever way. */
   answered?(request: Request, reply: TaskReply): void;
   succeeded?(request: Request, reply: TaskReply): void;
-  /** Its code failed. */
   failed?(request: Request, reply: TaskReply): void;
   /** A time limit passed: the soft one (the task was told) or the hard one (it was killed). */
   timedOut?(request: Request, soft: boolean, seconds: number): void;
@@ -33,7 +29,6 @@ export interface RequestListener {
   /** Lost, and nobody wanted that or runs it again. */
   gaveUp?(request: Request, error: PoolError): void;
   revoked?(request: Request, revocation: Revocation): void;
-  /** A message for a task that this worker does not know. */
   unknown?(delivery: Delivery, headers: TaskHeaders, reason: Error): void;
   /** A message that is no request at all. */
   refused?(delivery: Delivery, reason: Error): void;

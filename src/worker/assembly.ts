@@ -34,7 +34,6 @@ import { MOST_AHEAD_PER_CHILD } from './running/run-times.ts';
 import type { Stopping } from './running/stopping.ts';
 import type { WorkerState } from './worker-state.ts';
 
-/** What is known of a worker before it has parts. */
 export interface Blueprint {
   readonly app: Celery;
   /** Full node name. */
@@ -52,7 +51,6 @@ export interface Blueprint {
   readonly mingles: boolean;
   readonly child: ChildConfig;
   readonly createRunner?: RunnerFactory | undefined;
-  /** The worker cannot go on. */
   onFatal(error: Error): void;
   /** Somebody asked it from afar to stop. */
   onShutdown(): void;
@@ -76,7 +74,6 @@ export interface WorkerParts extends Omit<Blueprint, 'pool'> {
   /** Undefined when they are off. */
   readonly rateLimits: RateLimits | undefined;
   readonly events: EventDispatcher;
-  /** That of the app. */
   readonly lamport: LamportClock;
 }
 
@@ -143,7 +140,6 @@ function createEvents({ app, hostname, logger }: Blueprint, transport: Transport
   });
 }
 
-/** What stands between the broker's deliveries and the pool. */
 function createIntake(
   blueprint: Told,
   execution: ExecutionPorts,

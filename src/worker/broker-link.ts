@@ -26,9 +26,8 @@ export interface BrokerLinkOptions {
   readonly retry: boolean;
   /** `broker_connection_max_retries`, at start and after each loss; null and 0 are for ever. */
   readonly maxRetries: number | null;
-  /** Both go to the transport as they are: a message does not pass through here. */
+  /** Both go to the transport as they are, which saves a layer for each message. */
   readonly onDeliveries: (deliveries: Delivery[]) => void;
-  /** As `ConsumeOptions.acksOnArrival`. */
   readonly acksOnArrival: (delivery: Delivery) => boolean;
   onLost(): void;
   /** The broker is gone for good. */
@@ -40,7 +39,7 @@ const STARTUP_INTERVALS = { intervalStart: 2, intervalStep: 2, intervalMax: 32 }
 
 export class BrokerLink {
   readonly #options: BrokerLinkOptions;
-  /** What is consumed, also while there is no connection. */
+  /** What is consumed, also while there is no connection, so that what is added then counts. */
   readonly #queues = new Map<string, Queue>();
   readonly #giveUp = new AbortController();
   #subscription: Subscription | undefined;
@@ -54,12 +53,10 @@ export class BrokerLink {
     for (const queue of options.queues) this.#queues.set(queue.name, queue);
   }
 
-  /** The queues that are consumed. */
   get queues(): Queue[] {
     return [...this.#queues.values()];
   }
 
-  /** As `ConsumeOptions.prefetch`. */
   get prefetch(): number {
     return this.#prefetch;
   }
@@ -77,7 +74,6 @@ export class BrokerLink {
     subscription.setPrefetch(this.#prefetch);
   }
 
-  /** Unsettled deliveries. */
   get held(): number {
     return this.#subscription?.held ?? 0;
   }
@@ -89,7 +85,6 @@ export class BrokerLink {
     this.#subscription?.setPrefetch(count);
   }
 
-  /** Consume from this queue too. */
   async addQueue(queue: Queue): Promise<void> {
     await this.#subscription?.addQueue(queue);
     this.#queues.set(queue.name, queue);
@@ -101,7 +96,6 @@ export class BrokerLink {
     await this.#subscription?.cancelQueue(name);
   }
 
-  /** Take nothing new. */
   async cancel(): Promise<void> {
     this.#giveUp.abort(new Error('the worker is stopping'));
     await this.#subscription?.cancel();
@@ -144,7 +138,8 @@ export class BrokerLink {
 
   /**
    * Does what follows the connection when the worker starts, and does it again, which connects
-   * anew, when the broker goes away meanwhile. Ends with `cancel`.
+   * anew, when the broker goes away meanwhile: a worker that is started while its broker is would
+   * end otherwise. Ends with `cancel`.
    */
   insist<T>(work: () => Promise<T>): Promise<T> {
     const { logger, clock, maxRetries, retry } = this.#options;

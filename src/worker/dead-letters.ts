@@ -16,18 +16,15 @@ import { buryMessage, type Death, type WorkerReason } from '../wire/messages/dea
 import { deliveryCount } from '../wire/messages/envelope.ts';
 import type { Message } from '../wire/messages/message.ts';
 
-/** Why a message is not wanted any more. */
 export interface Refusal {
   readonly reason: WorkerReason;
   readonly error: string;
 }
 
 export interface DeadLettersOptions {
-  /** The broker that the messages come from. */
   readonly transport: Transport;
   /** `worker_dead_letter_queue` */
   readonly name: string;
-  /** The declaration of a queue that the app knows. */
   declared(name: string): Queue | undefined;
   readonly hostname: string;
   readonly logger: Logger;
@@ -37,12 +34,14 @@ export interface DeadLettersOptions {
 /** Seconds between tries to publish a dead message: what cannot be kept is not given up. */
 const RETRY_AFTER = 1;
 const MOST_RETRY_AFTER = 30;
-/** Copies of acknowledged messages that are held while their queue does not take them. */
+/**
+ * Copies of messages that are held while their queue does not take them: these are acknowledged, so
+ * that no prefetch count bounds them.
+ */
 const MOST_COPIES = 1000;
 /** Seconds that a worker on its way out waits for copies that are being published. */
 const LAST_CALL = 5;
 
-/** Name of the queue for what died in `queue`. */
 export function deadLetterQueue(template: string, queue: string): string {
   return template.replaceAll('{queue}', queue);
 }

@@ -1,4 +1,3 @@
-/** Who listens to the announcer of every worker. */
 import type { Signals } from '../app/signals/signals.ts';
 import type { Logger } from '../base/logger.ts';
 import { exceptionRepr } from '../wire/results/exception.ts';

@@ -49,7 +49,6 @@ export class Requests implements Iterable<Request> {
 
 const MOST_NAMES = 1000;
 
-/** What a worker holds and has done. One instance per worker. */
 export class WorkerState {
   readonly requests = new Requests();
   /** Accepted by the pool so far, by the name shown: of those that callers made up, the first 1000. */

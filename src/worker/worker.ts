@@ -29,7 +29,6 @@ export interface WorkerOptions {
   /** Full node name. */
   readonly hostname: string;
   readonly logger: Logger;
-  /** Consume only these queues. */
   readonly queues?: readonly string[];
   readonly excludeQueues?: readonly string[];
   /** Seconds between two heartbeats in events, default 2; null for none. */
@@ -100,7 +99,6 @@ export class Worker {
     return this.#shutdown.promise;
   }
 
-  /** Consume from this queue too, until the worker stops. */
   async addQueue(queue: Queue): Promise<void> {
     await this.#parts?.link.addQueue(queue);
   }

@@ -34,9 +34,7 @@ export interface ChildConfig {
   readonly config: string | undefined;
   /** Modules of `-I`. */
   readonly include: readonly string[];
-  /** Settings given on the command line. */
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Node name of the worker. */
   readonly node: string;
   /** `%` letters in its file name are expanded by the child. */
   readonly log: LogConfig;

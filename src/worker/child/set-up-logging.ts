@@ -1,4 +1,3 @@
-/** The signals around the log of a worker process, and the log that comes out of them. */
 import type { Celery } from '../../app/app.ts';
 import type { LoggingEvent, LogSink } from '../../app/signals/signals.ts';
 import { type LogConfig, loggerTo, type ProcessLogger } from '../../process/log.ts';

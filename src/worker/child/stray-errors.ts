@@ -19,7 +19,6 @@ export interface StrayErrorEars {
 
 const ears = new Set<StrayErrorEars>();
 
-/** @returns ends it */
 export function watchStrayErrors(own: StrayErrorEars): () => void {
   if (ears.size === 0) process.on('uncaughtExceptionMonitor', look);
   ears.add(own);

@@ -23,19 +23,16 @@ import type { Refusals } from './refusals.ts';
 import type { SuccessfulTasks } from './successful-tasks.ts';
 import type { Unwanted } from './unwanted.ts';
 
-/** Where requests go that may run. */
 export interface Line {
   /** Whether a request that came now would start now. */
   readonly isReady: boolean;
   reserve(request: Request): void;
-  /** Start what can start. */
   pump(): void;
 }
 
 export interface AdmissionPorts {
   readonly tasks: ReadonlyMap<string, { readonly definition: TaskDefinition }>;
   readonly line: Line;
-  /** The number of requests that wait for their time has changed. */
   onScheduled(count: number): void;
   readonly announcer: Announcer;
 }
@@ -51,7 +48,10 @@ export class Admission {
   readonly #clock: Clock;
   readonly #timers = new Map<Request, Timer>();
   #isStopped = false;
-  /** What was read when a transport asked whether it may acknowledge on arrival. */
+  /**
+   * What was read when a transport asked whether it may acknowledge on arrival: the message itself
+   * comes next, and is not read again.
+   */
   #looked: { readonly delivery: Delivery; readonly headers: TaskHeaders } | undefined;
 
   constructor(
@@ -154,7 +154,6 @@ export class Admission {
     else this.#letIn(request, delivery);
   }
 
-  /** What a policy has against the message; undefined when none has anything. */
   #verdictOn(headers: TaskHeaders, delivery: Delivery, task: TaskDefinition): Verdict | undefined {
     for (const judge of this.#policies.judges) {
       const verdict = judge(headers, delivery, task);
@@ -168,7 +167,7 @@ export class Admission {
     this.#keep(request, delivery);
   }
 
-  /** What is not to run at all is not parked either. */
+  /** What is not to run at all is not parked: whoever waits for it hears so now. */
   #parks(request: Request, delivery: Delivery): boolean {
     const { parking } = this.#policies;
     if (!parking || this.#unwanted.has(request)) return false;

@@ -13,7 +13,7 @@ export interface ParkingOptions {
   readonly zone?: TimeZone | undefined;
 }
 
-/** Seconds until it is tried again to park messages of a queue where that failed. */
+/** Seconds until it is tried again to park messages of a queue, as most would be tried in vain. */
 const PAUSE = 60;
 /** No broker parks for less than a second. */
 const LEAST = 1;

@@ -5,7 +5,6 @@ import type { WorkerReason } from '../../wire/messages/dead-letter.ts';
 import type { TaskHeaders } from '../../wire/messages/task-message.ts';
 
 export interface Verdict {
-  /** As dead letters tell it. */
   readonly reason: WorkerReason;
   /** The failure that is stored. */
   readonly error: Error;

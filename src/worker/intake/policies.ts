@@ -1,5 +1,3 @@
-/** The policies of a worker's intake that its settings ask for. */
-
 import type { Celery } from '../../app/app.ts';
 import { INTERNALS } from '../../app/app-internals.ts';
 import type { Settings } from '../../app/settings/settings.ts';
@@ -17,7 +15,6 @@ import { RateLimits } from './rate-limits.ts';
 import { SuccessfulTasks } from './successful-tasks.ts';
 import { UnknownTasks } from './unknown-tasks.ts';
 
-/** What a worker may do besides, each when its setting asks for it. */
 export interface IntakePolicies {
   readonly rateLimits?: RateLimits | undefined;
   readonly successful?: SuccessfulTasks | undefined;
@@ -27,9 +24,7 @@ export interface IntakePolicies {
   readonly deadLetters?: DeadLetters | undefined;
   /** Has messages that are due much later kept by the broker. */
   readonly parking?: EtaParking | undefined;
-  /** Runs that ended without the broker's knowing. */
   readonly lostAcks: LostAcks;
-  /** Tasks that are not to run. */
   readonly revoked: RevokedTasks;
   /** Those that are not to run as the result store says. */
   readonly storedRevokes?: StoredRevokes | undefined;
@@ -42,7 +37,6 @@ export interface PolicyPorts {
   readonly revoked: RevokedTasks;
   readonly lostAcks: LostAcks;
   readonly deadLetters: DeadLetters | undefined;
-  /** The number of messages of unknown tasks that are held has changed. */
   onUnknown(count: number): void;
   /** The rate limit of the request's task lets it go on. `isLate`: from a timer. */
   release(request: Request, isLate: boolean): void;

@@ -62,7 +62,6 @@ export class RateBucket<T> {
     return this.#waiting.extract(isMeant);
   }
 
-  /** Forget what waits; returns it. */
   clear(): T[] {
     this.#timer?.cancel();
     this.#timer = undefined;

@@ -60,12 +60,10 @@ export class RateLimits {
     return override === undefined ? resolved.rateLimit : override;
   }
 
-  /** Forget those meant of all that wait; returns them. */
   withdraw(isMeant: (request: Request) => boolean): Request[] {
     return [...this.#buckets.values()].flatMap(bucket => bucket.withdraw(isMeant));
   }
 
-  /** Forget all that wait; returns them. */
   clear(): Request[] {
     return [...this.#buckets.values()].flatMap(bucket => bucket.clear());
   }

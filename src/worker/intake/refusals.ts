@@ -25,7 +25,6 @@ import type { UnknownTasks } from './unknown-tasks.ts';
 /** Longest part of a body that is quoted in the log, as in Celery. */
 const LOGGED_BODY_BYTES = 1024;
 
-/** Who may want messages that are not run here. */
 export interface Keepers {
   /** Keeps messages for tasks that are unknown here; without it they are given up. */
   readonly unknown?: UnknownTasks | undefined;
@@ -58,7 +57,6 @@ export class Refusals {
     else throw error;
   }
 
-  /** A policy refuses it. */
   judged(request: Request, { reason, error }: Verdict): void {
     const { delivery, id, label, task } = request;
     this.#logger.error(`Giving up ${label}: ${printable(error.message)}`, { task_id: id });

@@ -8,7 +8,7 @@ import type { Delivery } from '../../messaging/contract.ts';
 
 /** Seconds until such messages go back. */
 export const REQUEUE_AFTER = 5;
-/** More of them are not made up for by a larger prefetch count. */
+/** More of them are not made up for by a larger prefetch count: senders of them have no limit. */
 const MOST_HELD = 1000;
 
 export class UnknownTasks {

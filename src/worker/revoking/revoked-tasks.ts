@@ -43,7 +43,6 @@ export class RevokedTasks {
     this.#stamps.add(stampKey(header, value));
   }
 
-  /** Whether the task is revoked, in whichever way. */
   covers(task: Stamped): boolean {
     return this.#ids.has(task.id) || (this.#stamps.size > 0 && this.#coversStamps(task));
   }
@@ -56,7 +55,6 @@ export class RevokedTasks {
     return this.#ids.keys();
   }
 
-  /** Everything that is known, with its age. */
   record(): RevokedRecord {
     return { ids: this.#ids.ages(), stamps: this.#stamps.ages() };
   }

@@ -26,7 +26,10 @@ export class StateFile {
   readonly #lock: Pidfile;
   readonly #parts: StateFileParts;
   #writing: Promise<void> | undefined;
-  /** The write that begins when the one under way has ended; all who wait share it. */
+  /**
+   * The write that begins when the one under way has ended: all who wait share it, since it knows
+   * what any of them wants kept.
+   */
   #next: Promise<void> | undefined;
   #isLoaded = false;
 
@@ -157,7 +160,6 @@ export class StateFile {
   }
 }
 
-/** Ages as they are now. */
 function aged(ages: unknown, passed: number): Record<string, number> {
   if (!isPlainRecord(ages)) return {};
   return Object.fromEntries(
