@@ -15,7 +15,6 @@ export interface Continuation {
   readonly chain: readonly SignatureData[];
 }
 
-/** One run of one task, filled in by the steps. */
 export interface Execution {
   readonly task: RunnableTask;
   readonly source: TaskSource;
@@ -34,13 +33,12 @@ export interface Execution {
   wasCutShort?: boolean;
 }
 
-/** The message to run and where it came from. */
 export interface TaskSource {
   readonly message: Message;
   readonly exchange: string;
   readonly routingKey: string;
   readonly redelivered: boolean;
-  /** Those of the message, when they have been read before. */
+  /** Those of the message, when they have been read before, which saves reading them again. */
   readonly headers?: TaskHeaders;
   /** The reply is to hold what events need of it (`TaskReply.texts`). */
   readonly wantsTexts?: boolean;

@@ -1,5 +1,3 @@
-/** From what a task's code threw to the outcome of the run. */
-
 import { isError } from '../base/kind-of.ts';
 import { errorText } from '../base/text/error-text.ts';
 import { saferepr, textOf } from '../base/text/saferepr.ts';

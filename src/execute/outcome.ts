@@ -1,7 +1,6 @@
 import type { WireException } from '../wire/result-shapes.ts';
 import type { Retry } from './errors.ts';
 
-/** How one run of a task ended. */
 export type Outcome =
   | { readonly kind: 'success'; readonly value: unknown }
   | FailureOutcome
@@ -27,7 +26,7 @@ export interface TaskReply {
   readonly requeue?: boolean;
   /** Only for `failure` and `reject`: what went wrong, shortened. */
   readonly error?: string;
-  /** Only for a worker that sends events. */
+  /** Only for a worker that sends events, so that others do not pay for texts. */
   readonly texts?: ReplyTexts;
   /** Only for `failure`: the message itself cannot be read, the task's code was not called. */
   readonly problem?: 'undecodable' | 'invalid' | 'disallowed';

@@ -31,7 +31,6 @@ export interface ExecutionPorts {
   readonly logger: Logger;
   /** For what tasks log; undefined: the log of the process. */
   readonly taskLog?: Logger | undefined;
-  /** Node name of the worker. */
   readonly hostname: string;
   /** False when there is no result backend: nothing is stored. */
   readonly storesResults: boolean;
@@ -45,7 +44,6 @@ export interface ExecutionPorts {
   readonly signals?: ExecutionSignals | undefined;
 }
 
-/** A task as the pipeline sees it. */
 export interface RunnableTask {
   readonly name: string;
   readonly maxRetries: number | null;
@@ -66,7 +64,6 @@ export interface RunnableTask {
   readonly autoRetry?: AutoRetry | undefined;
   /** Whether the error is one that the task announced (`throws`): logged without fuss. */
   isExpected(error: Error): boolean;
-  /** Bind the arguments to the function's parameters and call it. */
   invoke(
     context: TaskContext,
     args: readonly unknown[],

@@ -53,7 +53,6 @@ export interface TaskRequest {
   readonly children: unknown[];
 }
 
-/** Where the message of a request came from. */
 export interface RequestOrigin {
   readonly message: Message;
   readonly exchange: string;
@@ -193,7 +192,6 @@ export function requestFromMessage(
   return new MessageRequest(origin, headers, body, node);
 }
 
-/** The request of a task that is called like a function. */
 export function directRequest(
   task: string,
   id: string,

@@ -1,7 +1,6 @@
 /** When a task tries again by itself, and after how long. Celery: `autoretry_for` and its kin. */
 
 export interface AutoRetry {
-  /** Whether the error is one to try again after. */
   readonly matches: (error: Error) => boolean;
   /** Seconds for the first retry, doubled each time; null leaves it to `countdown`. */
   readonly backoff: number | null;

@@ -17,7 +17,6 @@ import type { TaskRequest } from './request.ts';
 import { checkRetryOptions, type RetryOptions } from './retry-options.ts';
 import { checkStateUpdate, type StateUpdate } from './state-update.ts';
 
-/** What a context needs from whoever runs the task. */
 export interface ContextHost {
   readonly clock: Clock;
   /** Of times without offset; undefined is UTC. */
@@ -40,7 +39,10 @@ export interface ContextHost {
 /** Whether an error came while its run could still fail with it. */
 export type Blame = 'failed' | 'ended';
 
-/** Seconds for which a task may wait for another one's result before the worker hears of it. */
+/**
+ * Seconds for which a task may wait for another one's result before the worker hears of it: a
+ * shorter wait costs a timer only.
+ */
 const LONG_WAIT = 5;
 
 const storage = processWide('current-task', () => new AsyncLocalStorage<TaskContext>());

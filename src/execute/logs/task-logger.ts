@@ -11,7 +11,6 @@ export type LogFields = Readonly<Record<string, unknown>>;
 /** Celery's name of the logger that those of tasks descend from. */
 const DEFAULT_NAME = 'celery.task';
 
-/** Where records of tasks go in this process. */
 const sink = processWide('task-log', () => ({ logger: undefined as Logger | undefined }));
 
 /** From now on records of tasks go to `logger`; undefined: warnings and worse to stderr. */
@@ -74,7 +73,7 @@ export class TaskLogger implements Logger {
     this.log('warning', message, ...more);
   }
 
-  /** The same as `warning`. */
+  /** The same as `warning`, under the name that `console` has for it. */
   warn(message: unknown, ...more: readonly unknown[]): void {
     this.log('warning', message, ...more);
   }
