@@ -7,7 +7,6 @@ import { flag, seconds, text, type WordKind, wholeNumber } from './words.ts';
 
 export interface ControlArgument {
   readonly kind: WordKind;
-  /** Whether there is no command without it. */
   readonly required?: boolean;
 }
 
@@ -24,9 +23,12 @@ export interface ControlCommand {
   readonly help: string;
   /** Sent between nodes: not offered at the command line. */
   readonly isHidden?: boolean;
-  /** Other names that nodes hear. */
+  /** Other names that nodes hear, since older programs send them. */
   readonly aliases?: readonly string[];
-  /** Arguments that only programs send, besides those above; `*` stands for any. */
+  /**
+   * Arguments that only programs send, besides those above; `*` stands for any, as `**kwargs` of
+   * Celery's function does.
+   */
   readonly more?: readonly string[];
   /** Nobody answers: the node is gone then. */
   readonly isSilent?: boolean;

@@ -12,7 +12,7 @@ import type {
   WorkerStats,
 } from './replies.ts';
 
-/** Name of the warning about nodes with one name. */
+/** Celery's name of the warning about nodes that share theirs. */
 export const DUPLICATE_NODENAME = 'DuplicateNodenameWarning';
 
 /**

@@ -67,7 +67,7 @@ export class Mailbox {
     const transport = await this.#transport();
     const replies: ControlReply[] = [];
     const complete = deferred();
-    complete.promise.catch(() => {}); // it is awaited later
+    complete.promise.catch(() => {}); // awaited later, and unhandled until then otherwise
     const closing = this.#options.closing();
     const clock = this.#options.clock ?? systemClock;
     let timer = clock.after(timeout, complete.resolve);

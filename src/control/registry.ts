@@ -22,12 +22,10 @@ export class CommandRegistry {
     this.#own.set(row.name, { row, run });
   }
 
-  /** The command of that name, or with that alias. */
   find(name: string): ControlCommand | undefined {
     return BUILT_IN.get(name) ?? this.#own.get(name)?.row;
   }
 
-  /** What runs a command of the app's own. */
   handlerOf(name: string): OwnHandler | undefined {
     return this.#own.get(name)?.run;
   }

@@ -17,7 +17,7 @@ import { Outbox } from './outbox.ts';
 
 /** Events of one list. Celery has 24: each message costs as much as ten of the events in it. */
 const MOST_IN_BATCH = 128;
-/** Seconds for which the offset of the time zone counts as known. */
+/** Seconds for which the time zone's offset counts as known: it changes with summer time only. */
 const OFFSET_AGE = 60;
 /** Seconds for the last events when a dispatcher is closed. */
 const LAST_EVENTS = 1;

@@ -12,33 +12,34 @@ const MOST_EVENTS = 10_000;
 const MOST_CHARACTERS = 16 * 1024 ** 2;
 /** Messages on their way at once. */
 const MOST_ON_THE_WAY = 100;
-/** Seconds until the next attempt after the broker could not be reached, and after it refused. */
+/**
+ * Seconds until the next attempt after the broker could not be reached, and after it refused, as it
+ * would again.
+ */
 const PAUSE = 1;
 const REFUSED_PAUSE = 30;
-/** Seconds between two lines about lost events. */
+/** Seconds between two lines about lost events, or else they would fill the log. */
 const TELL_EVERY = 60;
 
 export interface OutboxPorts {
   readonly clock: Clock;
   /** Rejects with a `recoverable` error when it may be tried again. */
   publish(message: Message, routingKey: string): Promise<void>;
-  /** Something an operator should read. */
   warn(text: string): void;
 }
 
 interface Parcel {
   readonly message: Message;
   readonly routingKey: string;
-  /** How many events are in it. */
   readonly count: number;
-  /** Tells what was put before all was forgotten. */
+  /** Tells what was put before all was forgotten: it must not be taken off the counts again. */
   readonly era: number;
 }
 
 export class Outbox {
   readonly #ports: OutboxPorts;
   readonly #waiting = new Fifo<Parcel>();
-  /** Could not be sent, and go first. */
+  /** Could not be sent, and go first, since they are older. */
   #again: Parcel[] = [];
   #onTheWay = 0;
   #events = 0;
@@ -89,7 +90,6 @@ export class Outbox {
     this.#empty = undefined;
   }
 
-  /** Forget what waits, and take nothing any more. */
   close(): void {
     this.#isClosed = true;
     this.#pause?.cancel();

@@ -42,7 +42,6 @@ export interface CaptureOptions extends Bounds {
   readonly wakeup?: boolean;
 }
 
-/** What a receiver needs of its app. */
 export interface ReceiverHost {
   /** `event_exchange` */
   readonly exchange: string;
@@ -53,7 +52,6 @@ export interface ReceiverHost {
   readonly clock: Clock;
   /** A connection of its own, not connected yet. */
   open(): Promise<Transport>;
-  /** Asks all workers for a heartbeat. */
   wakeWorkers(): Promise<void>;
   /** For those who wait: hears of the app's next `close`. */
   closing(): Closing;

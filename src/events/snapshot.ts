@@ -24,7 +24,6 @@ export interface SnapshotOptions {
 /** Seconds, as in Celery. */
 const CLEANUP_EVERY = 3600;
 
-/** Has a camera take its snapshots. */
 export class Snapshots {
   readonly #camera: Camera;
   readonly #state: EventState;

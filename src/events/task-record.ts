@@ -1,4 +1,3 @@
-/** What events say of one task. */
 import type { Event } from '../wire/messages/event.ts';
 import { precedence, READY_STATES } from '../wire/results/states.ts';
 
@@ -100,7 +99,7 @@ export class EventTask {
     this.cost = BASE_COST + 2 * this.#characters;
   }
 
-  /** What is the same before and after. */
+  /** What never changes: an event that comes late may still bring it. */
   #mergeCall(event: Event): void {
     this.name = text(event.name, this.name);
     this.args = text(event.args, this.args);

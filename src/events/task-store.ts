@@ -9,7 +9,9 @@ import type { EventTask } from './task-record.ts';
 const LANES = ['succeeded', 'given up', 'failed', 'unfinished'] as const;
 type Lane = (typeof LANES)[number];
 
-/** Largest shares of all tasks, when there is not enough room. */
+/**
+ * Largest shares of all tasks when there is no room, or else a flood of one kind hides the rest.
+ */
 const SHARES: readonly (readonly [Lane, number])[] = [
   ['failed', 0.25],
   ['unfinished', 0.4],
@@ -25,7 +27,7 @@ const LANE_OF: Readonly<Record<string, Lane>> = {
 interface Entry {
   readonly task: EventTask;
   lane: Lane;
-  /** As it is counted. */
+  /** As it is counted: the task's own has changed when its next event is. */
   cost: number;
 }
 
@@ -38,10 +40,9 @@ export class TaskStore {
   readonly #bounds: TaskBounds;
   readonly #tasks = new Map<string, EventTask>();
   readonly #entries = new Map<string, Entry>();
-  /** The one with the oldest event is the first. */
+  /** The one with the oldest event is the first, since a map keeps the order of insertion. */
   readonly #lanes = new Map<Lane, Map<string, Entry>>(LANES.map(lane => [lane, new Map()]));
   #bytes = 0;
-  /** Tasks that had to go so far. */
   evicted = 0;
 
   constructor(bounds: TaskBounds) {
@@ -52,12 +53,10 @@ export class TaskStore {
     return this.#tasks;
   }
 
-  /** About how many bytes the tasks take. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** The task has had an event. */
   touch(task: EventTask): void {
     const { uuid } = task;
     const lane = LANE_OF[task.state] ?? 'unfinished';

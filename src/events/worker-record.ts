@@ -1,4 +1,3 @@
-/** What events say of one worker. */
 import type { ReceivedEvent } from './receiver.ts';
 
 const MOST_HEARTBEATS = 4;
