@@ -70,7 +70,7 @@ export class Recorder {
   readonly #listeners = new Set<(run: TaskRun) => void>();
   readonly #undo: (() => void)[] = [];
   sent: SentTask[] = [];
-  /** Messages between the signals before and after sending. */
+  /** Messages between the signals before and after sending: no queue has them yet. */
   sending = 0;
 
   constructor(app: Celery) {

@@ -30,7 +30,6 @@ export interface LogLine {
   readonly message: string;
 }
 
-/** What a worker needs of its test app. */
 export interface TestWorkerHost {
   readonly app: Celery;
   readonly sent: readonly SentTask[];
@@ -44,13 +43,11 @@ export interface TestWorkerHost {
   stop(): Promise<void>;
 }
 
-/** A task with this result. */
 interface TaskOf<R> {
   readonly name: string;
   delay(...args: never[]): Promise<AsyncResult<R>>;
 }
 
-/** What `delay` and `applyAsync` give. */
 interface CallOf<R> {
   readonly id: string;
   get?(): Promise<R>;
@@ -235,7 +232,6 @@ export class TestWorker {
     );
   }
 
-  /** Whether the request waits for a moment that has not come. */
   #isLater({ state, headers }: Request): boolean {
     const { clock } = this.app;
     if (state === 'scheduled') return (headers.eta ?? 0) > clock.now();
