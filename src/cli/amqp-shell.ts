@@ -28,7 +28,6 @@ type Values = Readonly<Record<string, string | boolean>>;
 interface ShellCommand {
   readonly parameters: readonly Parameter[];
   readonly help: string;
-  /** Resolves with what is printed. */
   run(shell: AmqpShell, values: Values): Promise<string | undefined>;
 }
 
@@ -112,7 +111,6 @@ export function signature(name: string): string {
   return [name, ...words].join(' ');
 }
 
-/** What is to be run, checked. */
 export interface ShellCall {
   readonly name: string;
   readonly values: Values;
@@ -159,7 +157,6 @@ function usage(message: string, name?: string): UsageError {
   });
 }
 
-/** One connection, and what was taken over it. */
 export class AmqpShell {
   readonly transport: Transport;
   admin: BrokerAdmin;

@@ -69,7 +69,6 @@ function readWord(row: ControlCommand, name: string, { kind }: ControlArgument, 
 /** Wider than that, and the help goes below. */
 const WIDEST_TERM = 30;
 
-/** Two columns: what is typed, and what it does. */
 export function commandList(commands: CommandRegistry, kind: CommandKind): string {
   const rows = commands
     .offered(kind)

@@ -7,7 +7,6 @@ import { type DeadLetter, publishedHeaders, readDeadLetter } from '../wire/messa
 import { bodyBytes, type Message } from '../wire/messages/message.ts';
 import { readTaskHeaders } from '../wire/messages/task-message.ts';
 
-/** One message of a dead-letter queue. */
 export interface Found {
   readonly delivery: Delivery;
   /** Undefined for a message that nobody gave up: it was sent here. */
@@ -34,7 +33,7 @@ export function found(delivery: Delivery): Found {
   };
 }
 
-/** Of protocol 1 messages the body is read, when it is JSON. */
+/** The body of protocol 1 is read, when it is JSON, since its headers do not name the task. */
 function subject(message: Message): Pick<Found, 'task' | 'id' | 'args' | 'kwargs'> {
   try {
     const { task, id, argsrepr, kwargsrepr } = readTaskHeaders(message);

@@ -6,7 +6,6 @@ import { findApp } from '../app/loading/find-app.ts';
 import { UsageError } from './parsing/command-error.ts';
 import type { GlobalValues } from './parsing/global-options.ts';
 
-/** How another process finds the same app. */
 export interface AppSource {
   /** What followed `-A`. */
   readonly app: string | undefined;

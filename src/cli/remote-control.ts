@@ -26,7 +26,6 @@ interface Question {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** `inspect COMMAND …` and `control COMMAND …`. */
 export async function runControlCommand(
   kind: ControlCommand['kind'],
   invocation: Invocation<typeof COMMAND_OPTIONS>,
@@ -93,7 +92,7 @@ export async function askNodes(
   return print(`\n${count} ${count === 1 ? 'node' : 'nodes'} online.\n`);
 }
 
-/** One that is named twice answers once. */
+/** One that is named twice answers once, and the second answer would be waited for. */
 function nodesIn(destination: readonly string[] | undefined): readonly string[] | undefined {
   return destination && [...new Set(destination)];
 }

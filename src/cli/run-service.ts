@@ -13,7 +13,6 @@ import { startedBy } from '../process/started-by.ts';
 import { setProcessTitle } from '../process/title.ts';
 import { logFatal, watchStrayErrors } from '../worker/child/stray-errors.ts';
 
-/** What a command runs until it is told to stop. */
 export interface CommandService {
   /** In what the terminal sees, for example `worker`. */
   readonly name: string;

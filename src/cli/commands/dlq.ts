@@ -31,7 +31,6 @@ import { interruption } from '../terminal/interrupt.ts';
 
 type DlqValues = Values<typeof DLQ_OPTIONS>;
 
-/** What an action works with. */
 interface Errand {
   readonly app: Celery;
   readonly transport: Transport;
@@ -109,7 +108,6 @@ function usage(message: string): UsageError {
   return new UsageError(message, { command: 'dlq' });
 }
 
-/** The dead-letter queues that are meant. */
 function queueNames(app: Celery, values: DlqValues): string[] {
   if (values.queue) return [...new Set(values.queue)];
   const template = app.conf.get('worker_dead_letter_queue');
@@ -152,7 +150,7 @@ async function forEach(
   note(`Looked at ${visited} of the ${waiting} messages in ${name}; ${why}.`);
 }
 
-/** A queue that the app does not declare is taken as it is. */
+/** A queue that the app does not declare is taken as it is: RabbitMQ refuses another form of it. */
 function entity(app: Celery, name: string): Queue {
   if (app.queues.has(name)) return app.queues.get(name);
   return queue(name, { exchange: DEFAULT_EXCHANGE, noDeclare: true });

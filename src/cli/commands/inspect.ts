@@ -2,7 +2,6 @@ import type { COMMAND_OPTIONS } from '../declarations/inspect.ts';
 import type { Invocation } from '../parsing/command.ts';
 import { runControlCommand } from '../remote-control.ts';
 
-/** Asks the nodes, and prints their replies as they come. */
 export function run(invocation: Invocation<typeof COMMAND_OPTIONS>): Promise<number> {
   return runControlCommand('inspect', invocation);
 }

@@ -10,7 +10,6 @@ import { loadApp } from '../load-app.ts';
 import type { Invocation } from '../parsing/command.ts';
 import { CommandError } from '../parsing/command-error.ts';
 
-/** Waits for a result and prints it, or what the task failed with. */
 export async function run(invocation: Invocation<typeof RESULT_OPTIONS>): Promise<number> {
   const { globals, values, words } = invocation;
   const { app } = await loadApp(globals);

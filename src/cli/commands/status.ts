@@ -3,7 +3,6 @@ import { loadApp } from '../load-app.ts';
 import type { Invocation } from '../parsing/command.ts';
 import { askNodes } from '../remote-control.ts';
 
-/** Prints one line for each node that answers. */
 export async function run(invocation: Invocation<typeof NODE_OPTIONS>): Promise<number> {
   const { app } = await loadApp(invocation.globals);
   try {

@@ -15,7 +15,6 @@ export const COMMAND_OPTIONS = {
   },
 } as const satisfies Options;
 
-/** What follows `inspect` and `control`. */
 export function commandArguments(kind: ControlCommand['kind']): readonly Argument[] {
   const names = CONTROL_COMMANDS.filter(row => row.kind === kind && !row.isHidden);
   return [

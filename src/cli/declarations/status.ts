@@ -2,7 +2,6 @@ import type { Declaration } from '../parsing/command.ts';
 import type { Options } from '../parsing/option.ts';
 import { flag, list, seconds } from '../parsing/value-type.ts';
 
-/** Of every command that asks nodes. */
 export const NODE_OPTIONS = {
   timeout: {
     flags: ['-t', '--timeout'],

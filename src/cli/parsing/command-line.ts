@@ -17,7 +17,6 @@ const HELP_COLUMNS = 100;
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** What was asked for. */
 export type Request =
   | { readonly kind: 'version' }
   | { readonly kind: 'help'; readonly text: string }
@@ -47,7 +46,6 @@ export function readCommandLine(
 interface Subcommand {
   readonly command: Command;
   readonly parser: Commander;
-  /** What was given before its name. */
   readonly globals: Invocation['globals'];
 }
 

@@ -14,7 +14,6 @@ export interface Invocation<O extends Options = Options> {
   readonly command: string;
   readonly globals: GlobalValues;
   readonly values: Values<O>;
-  /** Positional words, in order. */
   readonly words: readonly string[];
 }
 

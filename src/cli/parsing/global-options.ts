@@ -1,4 +1,3 @@
-/** Options that go before the sub-command. */
 import type { Options, Values } from './option.ts';
 import { flag, path, text, url } from './value-type.ts';
 

@@ -22,7 +22,6 @@ const OPTIONS: ReadonlyMap<string | undefined, readonly string[]> = new Map([
   ['shell', ['-I', '--ipython', '-B', '--bpython', '--python', '--eventlet', '--gevent']],
 ]);
 
-/** Whether Celery has this command and we do not. */
 export function isCommandNotYet(name: string): boolean {
   return COMMANDS.includes(name);
 }

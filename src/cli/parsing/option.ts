@@ -8,12 +8,11 @@ export interface Option<T = unknown> {
   /** As typed: `-c`, `--concurrency`; the first long name gives the environment names. */
   readonly flags: readonly string[];
   readonly type: ValueType<T>;
-  /** Heading in the help text. */
   readonly section: string;
   readonly help: string;
   /** The setting that the option overrides. */
   readonly setting?: string;
-  /** Environment names besides the derived ones. */
+  /** Environment names besides the derived ones, as Celery has them. */
   readonly env?: readonly string[];
   /** Asks for something that the command does without its arguments: none of them are missed. */
   readonly eager?: boolean;

@@ -62,7 +62,6 @@ export function float(least = Number.NEGATIVE_INFINITY): ValueType<number> {
   };
 }
 
-/** A duration in seconds. */
 export function seconds(least = Number.NEGATIVE_INFINITY): ValueType<number> {
   const { metavar, parse } = float(least);
   return {

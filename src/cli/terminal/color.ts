@@ -13,7 +13,6 @@ export function refusesColor(globals: GlobalValues): boolean {
   return globals.noColor ?? noColorVariable();
 }
 
-/** Whether text for stdout may be coloured. */
 export function wantsColor(globals: GlobalValues): boolean {
   return !refusesColor(globals) && process.stdout.isTTY === true;
 }

@@ -9,7 +9,7 @@ const HUMAN_TYPES: Readonly<Record<string, string>> = {
   'worker-online': 'started',
   'worker-heartbeat': 'heartbeat',
 };
-/** Tasks whose names and arguments are remembered for their later events. */
+/** Tasks whose names and arguments are remembered for their later events: as many as in Celery. */
 const MOST_TASKS = 4095;
 const HEAD: ReadonlySet<string> = new Set(['type', 'hostname', 'timestamp']);
 const CALL: ReadonlySet<string> = new Set(['name', 'args', 'kwargs']);

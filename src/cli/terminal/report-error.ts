@@ -7,7 +7,6 @@ import { type Command, usageOf } from '../parsing/command.ts';
 import { CommandError, UsageError } from '../parsing/command-error.ts';
 
 export interface ErrorReport {
-  /** For stderr. */
   readonly text: string;
   readonly exitCode: number;
 }
