@@ -64,7 +64,6 @@ export class AppInternals {
   readonly #origin: AppInternals | undefined;
   readonly #clock: () => Clock;
   readonly #dispatchers = new Set<EventDispatcher>();
-  /** Those of our own, by node name. */
   readonly #ownDispatchers = new Map<string, EventDispatcher>();
   #queues: Queues | undefined;
 
@@ -174,7 +173,6 @@ export class AppInternals {
     return this.#queues;
   }
 
-  /** Make the queues from the settings again when they are next asked for. */
   resetQueues(): void {
     this.#queues = undefined;
   }
@@ -209,7 +207,6 @@ export class AppInternals {
     return this.errors.decode(data, traceback);
   }
 
-  /** What running tasks needs of this app. */
   executionPorts(node: WorkerNode): Promise<ExecutionPorts> {
     return this.apply.ports.ofWorker(node);
   }

@@ -1,4 +1,3 @@
-/** What the methods of an app take besides tasks and calls, by name and kind. */
 import { isClass, isErrorClass, isMap, isRecord } from '../base/kind-of.ts';
 import {
   any,

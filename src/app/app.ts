@@ -274,7 +274,10 @@ export class Celery {
     return this[INTERNALS].apply.result(id);
   }
 
-  /** Teach the app to make errors of this class again when a result holds one. */
+  /**
+   * Teach the app to make errors of this class again when a result holds one, which is a
+   * RemoteTaskError otherwise.
+   */
   registerError(Class: ErrorClass & { readonly excModule?: string }): void {
     checkErrorClass(Class);
     this[INTERNALS].errors.add(Class);
@@ -422,7 +425,10 @@ export class Celery {
   }
 }
 
-/** The same tasks, signals and time, with settings, queues and connections of its own. */
+/**
+ * The same tasks, signals and time, with settings, queues and connections of its own, so that
+ * several workers of one app do not disturb each other.
+ */
 export function deriveApp(app: Celery, settings: CeleryConfig): Celery {
   const derived = new Celery(app.main, settings, app);
   for (const name of app.queues.names) derived.queues.add(app.queues.get(name));

@@ -27,7 +27,6 @@ function schemeOf(url: string): string {
   return /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? '';
 }
 
-/** npm package behind each transport scheme. */
 const DRIVERS: readonly (readonly [RegExp, string])[] = [
   [/^(redis|rediss|sentinel|valkey)/, 'ioredis'],
   [/^(amqps?|pyamqp)/, 'amqplib'],

@@ -21,7 +21,6 @@ export interface ApplyHost extends ExecutionPortsHost, Omit<ResultHost, 'result'
 }
 
 export class Apply implements TaskHost {
-  /** For runs of the tasks in this process. */
   readonly ports: AppExecutionPorts;
   readonly #host: ApplyHost;
   readonly #results: ResultHost;
@@ -32,7 +31,6 @@ export class Apply implements TaskHost {
     this.#results = { ...host, result: id => this.result(id) };
   }
 
-  /** The handle of a task that was sent. */
   result<R>(id: string, ignored = false): AsyncResult<R> {
     return new AsyncResult<R>(id, this.#results, { ignored });
   }

@@ -14,7 +14,6 @@ import * as states from '../../wire/results/states.ts';
 import type { EagerOutcome } from '../results/eager-result.ts';
 import type { TaskDefinition } from '../tasks/definition.ts';
 
-/** How a run ends that leaves no result. */
 const STATE_OF = { retry: 'RETRY', ignore: 'IGNORED', reject: 'REJECTED' } as const;
 
 /** Runs the call and, at once, every retry it asks for. */

@@ -29,13 +29,10 @@ export interface ExecutionPortsHost {
   clock(): Clock;
   readonly localTime: LocalTime;
   backend(): Promise<ResultBackend>;
-  /** For events of this node. */
   events(hostname: string): EventDispatcher;
-  /** The task of that name, if it is known here. */
   definition(name: string): TaskDefinition | undefined;
 }
 
-/** The worker that runs the tasks. */
 export interface WorkerNode {
   readonly hostname: string;
   readonly logger: Logger;
@@ -103,7 +100,6 @@ export class AppExecutionPorts {
     await runEagerly(definition, call, await this.ofEagerRun());
   }
 
-  /** The task as an errback that is called with the error here, if it is one. */
   #errback(name: string): Errback | undefined {
     const definition = this.#host.definition(name);
     if (!definition?.takesError) return undefined;

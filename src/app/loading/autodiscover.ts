@@ -1,4 +1,3 @@
-/** Finding the task modules of a project's packages. */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ModuleLoadError } from './errors.ts';

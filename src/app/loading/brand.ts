@@ -8,12 +8,10 @@ function has(value: unknown, brand: symbol): boolean {
   return (value as Record<symbol, unknown>)[brand] === true;
 }
 
-/** Whether `value` is a Celery app (of any copy of the library). */
 export function isApp(value: unknown): value is object {
   return has(value, APP_BRAND);
 }
 
-/** Whether `value` is a task object (of any copy of the library). */
 export function isTask(value: unknown): value is object {
   return has(value, TASK_BRAND);
 }

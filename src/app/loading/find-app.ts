@@ -1,5 +1,3 @@
-/** Finds the app that `-A` names. */
-
 import { basename, dirname, join } from 'node:path';
 import { didYouMean } from '../../base/text/nearest.ts';
 import { isApp } from './brand.ts';
@@ -8,7 +6,7 @@ import { loadFile, type ModuleExports, moduleMissing, resolveModule } from './lo
 import { findFile } from './module-files.ts';
 
 const UNABLE = 'Unable to load celery application.';
-/** A folder may hold its app in one of these. */
+/** A folder may hold its app in one of these; the second is Celery's. */
 const STEMS = ['index', 'celery'];
 
 export interface FindAppOptions {

@@ -1,4 +1,3 @@
-/** What to show of an error that loading a module of the user's caused. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';

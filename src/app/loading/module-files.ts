@@ -1,4 +1,3 @@
-/** Which file a name without extension means. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 

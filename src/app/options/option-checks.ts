@@ -42,7 +42,6 @@ const exchange: Kind = {
   words: 'an exchange or its name',
   accepts: value => text.accepts(value) || isMap(value),
 };
-/** As the setting of the same meaning has it. */
 function asSetting(kind: Pick<settingKinds.Kind<unknown>, 'expects' | 'read' | 'hint'>): Kind {
   return {
     words: kind.expects,
@@ -190,7 +189,6 @@ function isBackoff(value: unknown): boolean {
 
 const ARGUMENTS = 'The arguments of a call';
 
-/** What is asked of a task whose call is looked at. */
 interface Callee {
   hasParameter(name: string): boolean;
 }
@@ -204,7 +202,6 @@ export function checkCall(args: unknown, options: ApplyOptions, task: Callee | u
   checkOptions(options, CALL, 'a call', kwargsHint(task));
 }
 
-/** The same for a call that runs here. */
 export function checkEagerCall(args: unknown, options: EagerOptions, task: Callee): void {
   checkArgument(args, list, ARGUMENTS);
   checkOptions(options, EAGER, 'a call', kwargsHint(task));
@@ -218,7 +215,7 @@ function kwargsHint(task: Callee | undefined): Instead {
   };
 }
 
-/** Both spellings of what a route may set. */
+/** Both spellings of what a route may set, since config files may be shared with Python. */
 export const ROUTE_OPTIONS: ReadonlyMap<string, keyof ApplyOptions> = new Map(
   (Object.keys(CALL) as (keyof ApplyOptions)[])
     .filter(option => option !== 'kwargs')
@@ -268,7 +265,6 @@ function otherLimit(option: string): string {
   return LIMITS.has(option) ? ' Tries after the first are "max".' : '';
 }
 
-/** The same for the declaration of a task. */
 export function checkTaskOptions(options: TaskOptions): void {
   checkOptions(options, TASK, 'a task');
   if (options.retry) checkOptions(options.retry, RETRY, "a task's retry", otherLimit);
@@ -276,7 +272,6 @@ export function checkTaskOptions(options: TaskOptions): void {
 
 export const TASK_OPTION_NAMES = Object.keys(TASK) as readonly (keyof TaskOptions)[];
 
-/** Whether a value could be that option's. */
 export function acceptsTaskOption(option: keyof TaskOptions, value: unknown): boolean {
   return TASK[option] !== any && TASK[option].accepts(value);
 }

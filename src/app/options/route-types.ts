@@ -1,4 +1,3 @@
-/** What `task_routes` may hold. */
 import type { ApplyOptions } from './task-options.ts';
 
 type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };

@@ -132,7 +132,7 @@ export const strings = kind<readonly string[] | string, readonly string[]>(
   text => text.split(','),
 );
 
-/** Broker URLs: kept as one string with `;` between them. */
+/** Broker URLs: kept as one string with `;` between them, as kombu has them. */
 export const urls = kind<readonly string[] | string, string>(
   'URL or list of URLs',
   'a URL, or a list of URLs',
@@ -275,7 +275,6 @@ export const rate = kind<string | number>(
   },
 );
 
-/** One of a few words. */
 function oneOf<Word extends string>(...words: readonly Word[]): Kind<Word> {
   const quoted = words.map(word => JSON.stringify(word));
   return {
@@ -288,7 +287,6 @@ function oneOf<Word extends string>(...words: readonly Word[]): Kind<Word> {
   };
 }
 
-/** What a worker does with messages for tasks that it does not know. */
 export const unknownTask = oneOf('discard', 'requeue');
 export const delayQueueType = oneOf('quorum', 'classic');
 export const queueType: Kind<string> = oneOf('classic', 'quorum', 'stream');
@@ -313,7 +311,6 @@ export const logLevel: Kind<string> = {
   hint: value => (isString(value) ? didYouMean(value, LEVELS) : ''),
 };
 
-/** A function, or one of a few words. */
 export function codeOr(...words: readonly string[]): Kind<ClassPath> {
   const word = oneOf(...words);
   return {

@@ -19,7 +19,6 @@ import type { SignatureData } from '../../canvas/signature.ts';
 
 const linked = (value: unknown) => (Array.isArray(value) ? value : [value]) as readonly unknown[];
 
-/** One call or several. */
 export const calls: Kind = {
   words: 'a call ({ task: … }) or a list of calls',
   accepts: value =>

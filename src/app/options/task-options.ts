@@ -29,15 +29,27 @@ export interface TaskOptions extends RetryDeclaration, TaskBehaviour {
   readonly params?: readonly string[];
   /** Check arguments when the task is called. Default true. */
   readonly typing?: boolean;
-  /** Acknowledge the message after the run instead of before. `task_acks_late` */
+  /**
+   * Acknowledge the message after the run instead of before: no task is lost with its worker, but
+   * one may run twice. `task_acks_late`
+   */
   readonly acksLate?: boolean;
-  /** With late acks: also acknowledge when the task failed. `task_acks_on_failure` */
+  /**
+   * With late acks: also acknowledge when the task failed, or else the broker drops or dead-letters
+   * it. `task_acks_on_failure`
+   */
   readonly acksOnFailure?: boolean;
-  /** With late acks: also acknowledge when the hard limit passed. `task_acks_on_timeout` */
+  /**
+   * With late acks: also acknowledge when the hard limit passed, or else the task comes again.
+   * `task_acks_on_timeout`
+   */
   readonly acksOnTimeout?: boolean;
   /** Both at once. `task_acks_on_failure_or_timeout` */
   readonly acksOnFailureOrTimeout?: boolean;
-  /** With late acks: requeue when the child process died. `task_reject_on_worker_lost` */
+  /**
+   * With late acks: requeue when the child process died, which a task that kills it may repeat up
+   * to `worker_max_deliveries`. `task_reject_on_worker_lost`
+   */
   readonly rejectOnWorkerLost?: boolean;
   /** Tries after the first; null is for ever. Default 3. */
   readonly maxRetries?: number | null;
@@ -47,11 +59,14 @@ export interface TaskOptions extends RetryDeclaration, TaskBehaviour {
   readonly ignoreResult?: boolean;
   /** Keep errors all the same. `task_store_errors_even_if_ignored` */
   readonly storeErrorsEvenIfIgnored?: boolean;
-  /** Store state STARTED. `task_track_started` */
+  /** Store state STARTED, which costs a write for each run. `task_track_started` */
   readonly trackStarted?: boolean;
   /** Kill the child after so many seconds. `task_time_limit` */
   readonly timeLimit?: number;
-  /** Abort `self.signal` after so many seconds. `task_soft_time_limit` */
+  /**
+   * Abort `self.signal` after so many seconds, so that the task can still tidy up.
+   * `task_soft_time_limit`
+   */
   readonly softTimeLimit?: number;
   /** Starts per time and worker: `10/s`, `10/m`, `10/h`, or a number per second. `task_default_rate_limit` */
   readonly rateLimit?: string | number;
@@ -69,7 +84,7 @@ export interface TaskOptions extends RetryDeclaration, TaskBehaviour {
   readonly priority?: Priority;
   /** 1 transient, 2 persistent. `task_default_delivery_mode` */
   readonly deliveryMode?: DeliveryMode;
-  /** Fail when no queue gets a call. Default false. */
+  /** Fail when no queue gets a call, which would be lost without a word. Default false. */
   readonly mandatory?: boolean;
   /** Seconds after which calls expire. */
   readonly expires?: number;
@@ -143,7 +158,10 @@ export interface RetryDeclaration {
   readonly retryBackoff?: boolean | number;
   /** Longest wait in seconds, default 600. Celery: `retry_backoff_max` */
   readonly retryBackoffMax?: number;
-  /** Wait a random part of that; default true. Celery: `retry_jitter` */
+  /**
+   * Wait a random part of that, so that tasks that failed together do not come together again;
+   * default true. Celery: `retry_jitter`
+   */
   readonly retryJitter?: boolean;
   /** All of it in one word; wins over the options above. */
   readonly retry?: RetryShorthand;
@@ -223,7 +241,7 @@ export interface ApplyOptions {
    * `(request, error, traceback)`; any other one by a message, with the failed task's id.
    */
   readonly linkError?: LinkedCall | readonly LinkedCall[];
-  /** What monitors show as arguments. */
+  /** What monitors show as arguments, for example to keep secrets out of them. */
   readonly argsrepr?: string;
   readonly kwargsrepr?: string;
   readonly rootId?: string;

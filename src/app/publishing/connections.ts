@@ -8,7 +8,6 @@ import type { Transport } from '../../messaging/contract.ts';
 import { openTransport } from '../../messaging/open.ts';
 import type { Settings } from '../settings/settings.ts';
 
-/** Whom replies are for, should the result backend send them over the broker. */
 export interface ReplyHost {
   /** Names the queue of replies. */
   oid(): string;
@@ -23,7 +22,9 @@ export class Connections {
   #revision = -1;
   #transport: Promise<Transport> | undefined;
   #backend: Promise<ResultBackend> | undefined;
-  /** A `close` that has not ended. */
+  /**
+   * A `close` that has not ended: another one waits for it, or what is on its way could be lost.
+   */
   #ending: Promise<void> | undefined;
 
   constructor(conf: Settings, replies: ReplyHost) {
@@ -36,7 +37,6 @@ export class Connections {
     return this.#closing;
   }
 
-  /** The shared connection for publishing. */
   transport(): Promise<Transport> {
     if (!this.#transport) {
       const opening = this.#openForPublishing();

@@ -18,7 +18,6 @@ export interface NativeDelaysHost {
   warn(message: string): void;
 }
 
-/** Different warnings remembered. */
 const MOST_WARNINGS = 1000;
 
 const isQuorum = ({ queueArguments }: Queue) => queueArguments['x-queue-type'] === 'quorum';
@@ -46,8 +45,9 @@ export class NativeDelays {
   }
 
   /**
-   * Whole seconds for which the broker is to keep a message with this ETA (seconds since 1970, or
-   * ISO 8601); undefined when it goes to its queue at once.
+   * Seconds for which the broker is to keep a message with this ETA (seconds since 1970, or ISO
+   * 8601): whole ones, as each queue that delays is a bit of them. Undefined when it goes to its
+   * queue at once.
    */
   async delay(
     transport: Transport,

@@ -24,7 +24,6 @@ export interface PublisherHost extends SenderHost, TaskCallsHost {
   closing(): Closing;
 }
 
-/** What was sent. */
 export interface Published {
   readonly id: string;
   readonly ignoreResult: boolean;
@@ -102,7 +101,7 @@ export class Publisher {
     );
   }
 
-  /** Undefined before the first call and when a setting has changed. */
+  /** Undefined before the first call and when a setting has changed, which may change routes. */
   get #currentRouter(): Router | undefined {
     return this.#routerRevision === this.#host.conf.revision ? this.#router : undefined;
   }

@@ -1,4 +1,3 @@
-/** Sends calls that are complete: message, signals, connection, queue, retry policy. */
 import { arm } from '../../backends/bounded.ts';
 import type { Closing } from '../../base/closing.ts';
 import { type RetryPolicy, sleep, withRetries } from '../../base/time/backoff.ts';
@@ -21,7 +20,6 @@ import type { UnrankedCall } from './task-calls.ts';
 export interface SenderHost extends NativeDelaysHost {
   readonly signals: Signals;
   transport(): Promise<Transport>;
-  /** For events of this process. */
   events(): EventDispatcher;
   /** Be ready for the result of a task; undefined when nothing has to be waited for. */
   expectReply(): Promise<unknown> | undefined;
@@ -29,7 +27,6 @@ export interface SenderHost extends NativeDelaysHost {
 
 type SendOptions = Pick<ApplyOptions, 'retry' | 'retryPolicy' | 'mandatory' | 'signal'>;
 
-/** A message on its way. */
 interface Outgoing {
   readonly message: Message;
   readonly route: Route;

@@ -45,7 +45,7 @@ const DECLARED_OPTIONS = [
   'softTimeLimit',
 ] as const satisfies readonly (keyof TaskOptions)[];
 
-/** What holds for every call of a task until a setting changes. */
+/** What holds for every call of a task until a setting changes: kept, as there are many calls. */
 interface Defaults {
   readonly revision: number;
   readonly declared: ApplyOptions | undefined;
@@ -144,7 +144,6 @@ export class TaskCalls {
     return currentTask()?.request.deliveryInfo.priority ?? undefined;
   }
 
-  /** What options and defaults say of any call, whoever makes it. */
   #general(options: ApplyOptions, definition: TaskDefinition | undefined) {
     const defaults = this.#defaultsOf(definition);
     const { timeLimit, softTimeLimit, deliveryMode } = options;
@@ -206,7 +205,7 @@ export class TaskCalls {
     return this.#written(keptText(expires, moment, zone));
   }
 
-  /** Moments are written as clocks of the app's time zone show them. */
+  /** Moments are written as clocks of the app's time zone show them, as in Celery. */
   #written<T extends number | string | null | undefined>(moment: T): T | string {
     if (typeof moment !== 'number') return moment;
     const { zone } = this.#host.localTime;

@@ -20,14 +20,12 @@ import {
   type ResultBounds,
 } from './result-options.ts';
 
-/** What a result needs from its app. */
 export interface ResultHost {
   backend(): Promise<ResultBackend>;
   /** For those who wait: hears of the app's next `close`. */
   closing(): Closing;
   decodeError(data: unknown, traceback: string | null): Error;
   readonly control: Control;
-  /** The handle of another task. */
   result(id: string): AsyncResult;
 }
 
@@ -40,7 +38,9 @@ export interface ResultHost {
  */
 export class AsyncResult<R = unknown> {
   readonly id: string;
-  /** The task was sent with `ignoreResult`: `get` gives undefined at once. */
+  /**
+   * The task was sent with `ignoreResult`: `get` gives undefined at once, as no result will come.
+   */
   readonly ignored: boolean;
   readonly #host: ResultHost;
   #final: ResultMeta | undefined;
@@ -136,7 +136,7 @@ export class AsyncResult<R = unknown> {
       .catch(error => process.emitWarning(error as Error));
   }
 
-  /** The state now; PENDING also for ids that nobody knows. */
+  /** The state now; PENDING also for ids that nobody knows, since nothing is stored of either. */
   async state(options: ResultBounds = {}): Promise<string> {
     return (await this.#meta(options))?.status ?? states.PENDING;
   }
@@ -230,12 +230,11 @@ export class AsyncResult<R = unknown> {
   }
 }
 
-/** A task that waits long is known to its worker. */
+/** A task that waits long is known to its worker, since it keeps its place. */
 function noted<T>(taskId: string, waiting: Promise<T>): Promise<T> {
   return currentTask()?.waitFor(taskId, waiting) ?? waiting;
 }
 
-/** Ids of the tasks that a stored document names as its children. */
 export function childIds(children: readonly unknown[] | null | undefined): string[] {
   return (children ?? []).flatMap(idOfTuple);
 }

@@ -11,7 +11,6 @@ import {
   type ResultBounds,
 } from './result-options.ts';
 
-/** How a run that is over ended. */
 export interface EagerOutcome {
   readonly id: string;
   readonly state: string;
@@ -21,7 +20,6 @@ export interface EagerOutcome {
   readonly meta: ResultMeta;
 }
 
-/** What AsyncResult can do, without its private parts. */
 type ResultMethods<R> = { readonly [Name in keyof AsyncResult<R>]: AsyncResult<R>[Name] };
 
 /** The result of a task that ran here. Has what AsyncResult has, and is ready. Celery: `EagerResult`. */

@@ -1,4 +1,3 @@
-/** The options of a result's methods, by name and kind. */
 import {
   abortSignal,
   checkArgument,

@@ -1,5 +1,3 @@
-/** The queues an app knows, and those of them a worker consumes. */
-
 import { RecentMap } from '../../base/collections/recent-map.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { isMap } from '../../base/kind-of.ts';
@@ -48,7 +46,6 @@ export type TaskQueues =
   | readonly (Queue | string | (QueueDeclaration & { readonly name: string }))[]
   | Readonly<Record<string, QueueDeclaration>>;
 
-/** The settings that queues are made from. */
 export interface QueueSettings {
   readonly task_queues: TaskQueues | null;
   readonly task_default_queue: string;
@@ -125,7 +122,6 @@ const aQueue: Kind = {
 };
 const queueNames: Kind = { ...texts, words: 'a list of names of queues' };
 
-/** Queues that nobody declared, remembered at most. */
 const MOST_CREATED = 10_000;
 
 export class Queues {
@@ -147,7 +143,6 @@ export class Queues {
     return this.#known.has(name) || this.#aliases.has(name) || this.#created.has(name);
   }
 
-  /** What all queues known so far are called. */
   get names(): string[] {
     return [...this.#all()].map(({ name, alias }) => alias ?? name);
   }
@@ -224,7 +219,7 @@ export class Queues {
     this.#consumed = new Map(selected.map(each => [each.name, each]));
   }
 
-  /** Do not consume these (`-X`); names that nobody knows are ignored. */
+  /** Do not consume these (`-X`); names that nobody knows are ignored, as in Celery. */
   deselect(names: readonly string[]): void {
     const excluded = new Set(names);
     this.#consumed = new Map(
@@ -241,7 +236,7 @@ export class Queues {
     return added;
   }
 
-  /** Like `get`, and not to be forgotten. */
+  /** Like `get`, and not to be forgotten, as what `get` creates may be. */
   #keep(name: string): Queue {
     const found = this.get(name);
     return this.#created.has(name) ? this.add(found) : found;

@@ -41,7 +41,7 @@ export interface Route {
    * and for broadcasts, whose queues belong to their workers.
    */
   readonly queue: Queue | undefined;
-  /** Exchange to publish to; the nameless one for queues with a direct exchange. */
+  /** Exchange to publish to; for queues with a direct exchange the nameless one, as in Celery. */
   readonly exchange: Exchange;
   readonly routingKey: string;
   /** Options of the call with those of the route under them, in option spelling; without the address. */
@@ -125,7 +125,6 @@ function isElsewhere(given: string | Exchange, { exchange }: Queue): boolean {
   return name !== '' && name !== exchange.name;
 }
 
-/** What a call and its route say about where it goes. */
 interface Address {
   readonly queue: string | Queue | null | undefined;
   /** `''` for none. */
@@ -283,7 +282,7 @@ function hasMethod(router: RouterObject): boolean {
   return typeof (router.routeForTask ?? router.route_for_task) === 'function';
 }
 
-/** An exact name first, then patterns in the order they were written. */
+/** An exact name first, then patterns in the order they were written, as in Celery. */
 function mapLookup(pairs: readonly RoutePair[], checkQueue: QueueCheck): Lookup {
   const exact = new Map<string, Options>();
   const patterns: (readonly [RegExp, Options])[] = [];

@@ -1,4 +1,3 @@
-/** Settings that are members: of an object, or of a class, static or not. */
 import { ImproperlyConfigured } from '../../base/errors.ts';
 
 type Values = Record<string, unknown>;

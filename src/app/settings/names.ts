@@ -152,7 +152,7 @@ function withoutNamespace({ values, origin }: SettingsSource): Written[] {
   return oneStyle(written);
 }
 
-/** Leaves the majority's spelling where a setting is given in both. */
+/** Leaves the majority's spelling where a setting is given in both, as Celery does. */
 function oneStyle(written: readonly Written[]): Written[] {
   const old = written.filter(({ key }) => OLD_NAMES.has(key));
   const current = written.filter(({ key }) => !OLD_NAMES.has(key));

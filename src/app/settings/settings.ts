@@ -230,7 +230,6 @@ class SettingsBase {
     return this.table();
   }
 
-  /** Highest first. */
   #layers(): CheckedSettings[] {
     return [...this.#overrides, this.#changes, ...this.#added, this.#source];
   }

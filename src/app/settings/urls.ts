@@ -7,7 +7,6 @@ export const EMBEDDED_BACKEND = 'db+sqlite:///celery.sqlite';
 /** Celery's default when results are configured and the broker is not. */
 const DEFAULT_BROKER = 'amqp://';
 
-/** The settings that say where messages and results are. */
 export interface UrlSettings {
   readonly broker_url: string | null;
   readonly broker_read_url: string | null;

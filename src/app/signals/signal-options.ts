@@ -1,4 +1,3 @@
-/** What connects to a signal, by name and kind. */
 import { isMap } from '../../base/kind-of.ts';
 import {
   checkArgument,

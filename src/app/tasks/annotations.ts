@@ -55,7 +55,6 @@ const HANDLER_OF: Readonly<Record<string, keyof TaskHandlers>> = {
 
 type Attributes = Readonly<Record<string, unknown>>;
 
-/** What an entry of the list form may be. */
 interface Annotator {
   annotate(task: { readonly name: string }): Attributes | undefined;
 }

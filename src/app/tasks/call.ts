@@ -3,7 +3,6 @@ import type { ApplyOptions } from '../options/task-options.ts';
 import type { TaskDefinition } from './definition.ts';
 
 export interface Call {
-  /** Name of the task. */
   readonly task: string;
   readonly args: readonly unknown[];
   readonly options: ApplyOptions;

@@ -26,7 +26,6 @@ type Kwargs = Readonly<Record<string, unknown>>;
 /** What a task's function looks like; bound tasks get their context first. */
 export type TaskFunction = (...args: never[]) => unknown;
 
-/** Options of a task with the settings filled in. */
 export interface ResolvedTaskOptions {
   readonly acksLate: boolean;
   readonly acksOnFailure: boolean;
@@ -74,7 +73,9 @@ export class TaskDefinition implements RunnableTask {
   readonly #parameters: ParameterList | undefined;
   readonly #settings: () => Settings;
   #derived: Derived | undefined;
-  /** Set while the program runs. */
+  /**
+   * What `time_limit` said: kept apart, since what is derived is made anew when a setting changes.
+   */
   #limits: Partial<Pick<ResolvedTaskOptions, 'timeLimit' | 'softTimeLimit'>> = {};
 
   constructor(declaration: Declaration, settings: () => Settings) {

@@ -14,11 +14,9 @@ export interface Parameter {
 }
 
 export interface Parameters {
-  /** What errors call the function. */
   readonly functionName: string;
   /** Those that take one positional argument each, without the trailing two kinds below. */
   readonly positional: readonly Parameter[];
-  /** There is a `...rest` parameter. */
   readonly rest: boolean;
   /** Keys of a trailing `{ a, b }` parameter; `others` when it has a rest (`{ a, ...others }`). */
   readonly keywords: KeywordObject | undefined;
@@ -220,7 +218,6 @@ function rejectMissing(
   );
 }
 
-/** `'a'`, `'a' and 'b'`, `'a', 'b', and 'c'`. */
 function enumerate(names: readonly string[]): string {
   if (names.length <= 2) return names.join(' and ');
   return `${names.slice(0, -1).join(', ')}, and ${names.at(-1)}`;

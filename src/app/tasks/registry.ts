@@ -1,4 +1,3 @@
-/** The tasks of one app by name. */
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import { saferepr } from '../../base/text/saferepr.ts';

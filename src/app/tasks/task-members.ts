@@ -78,7 +78,7 @@ function namesOf(instance: object): Map<string, object> {
   return names;
 }
 
-/** Without running a getter. */
+/** Without running a getter, which is code of others. */
 function plainValue(name: string, owner: object): unknown {
   return Object.getOwnPropertyDescriptor(owner, name)?.value;
 }

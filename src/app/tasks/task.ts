@@ -47,7 +47,6 @@ export type AnyTask = Task<any, any>;
 /** A call of a task that is known here. */
 export type KnownCall = Call & { readonly definition: TaskDefinition };
 
-/** How a task object reaches its app. */
 export interface TaskHost {
   applyHere(
     definition: TaskDefinition,
@@ -58,7 +57,6 @@ export interface TaskHost {
   apply(call: KnownCall): Promise<AsyncResult<unknown>>;
 }
 
-/** The callable object that users get from `app.task`. */
 export function createTask(definition: TaskDefinition, host: TaskHost): AnyTask {
   const callable = (...args: unknown[]) => host.callDirectly(definition, args);
   const text = `<@task: ${definition.name}>`;

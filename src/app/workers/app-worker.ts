@@ -15,7 +15,6 @@ import {
   type WorkerOptions,
 } from './worker-options.ts';
 
-/** A worker that was made and not started. */
 export interface WorkerEngine {
   readonly hostname: string;
   /** Resolves when the worker cannot go on by itself. */
@@ -29,7 +28,7 @@ type MakeEngine = (app: object, options: WorkerOptions) => Promise<WorkerEngine>
 
 let loadMaker: (() => Promise<MakeEngine>) | undefined;
 
-/** Where workers come from. */
+/** Where workers come from, since the app must not import what is above it. */
 export function provideWorkers(load: () => Promise<MakeEngine>): void {
   loadMaker = load;
 }

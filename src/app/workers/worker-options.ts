@@ -109,7 +109,6 @@ export function checkWorkerOptions(options: WorkerOptions): void {
   checkOptions(options, WORKER, 'a worker');
 }
 
-/** The settings that the options stand for. */
 export function workerSettings(options: WorkerOptions): Record<string, unknown> {
   const given = Object.entries(WORKER_SETTINGS).map(
     ([name, setting]) => [setting, options[name as keyof SettingOptions]] as const,
@@ -117,7 +116,6 @@ export function workerSettings(options: WorkerOptions): Record<string, unknown> 
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
-/** How often the worker tells of itself. */
 export function heartbeat({
   heartbeatInterval,
   withoutHeartbeat,

@@ -1,5 +1,3 @@
-/** Settings of the broker connection. */
-
 import {
   bool,
   codeOr,

@@ -1,5 +1,3 @@
-/** Settings of results and of the backends that are built in. */
-
 import {
   any,
   bool,

@@ -1,5 +1,3 @@
-/** Settings of beat, events, remote control and signed messages. */
-
 import {
   any,
   bool,

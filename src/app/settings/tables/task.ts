@@ -1,5 +1,3 @@
-/** Settings of tasks, queues and the app itself. */
-
 import type { TaskRoutes } from '../../options/route-types.ts';
 import {
   any,

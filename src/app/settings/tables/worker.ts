@@ -1,5 +1,3 @@
-/** Settings of the worker. */
-
 import {
   bool,
   classPath,
