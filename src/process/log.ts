@@ -58,7 +58,7 @@ const FILE_MODE = 0o640;
 const STDERR = 2;
 /** Characters: one print or one error's message must not fill the disk. */
 const LONGEST_RECORD = 65_536;
-/** How often a log file is checked for having been moved away (logrotate). */
+/** How often a log file is checked for having been moved away (logrotate), as each look costs. */
 const MOVED_CHECK_MS = 1000;
 
 function cut(message: string): string {

@@ -35,7 +35,6 @@ function requireUnix(): void {
   throw new ImproperlyConfigured('--uid and --gid do not exist on this operating system.');
 }
 
-/** Whether the user has changed. */
 function become(uid: number | null, gid: number | null): boolean {
   if (gid !== null && gid !== process.getgid!()) process.setgid!(gid);
   if (uid === null || uid === process.getuid!()) return false;

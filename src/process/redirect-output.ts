@@ -15,7 +15,7 @@ export interface RedirectOptions {
 
 /** As in Celery, so that such records can be told from others. */
 export const PRINTS = 'celery.redirected';
-/** Characters; a longer line becomes several records. */
+/** Characters, as a record is cut there; a longer line becomes several records. */
 const LONGEST_LINE = 65_536;
 
 type Write = NodeJS.WriteStream['write'];

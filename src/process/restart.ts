@@ -1,4 +1,3 @@
-/** Starting the program over, as HUP asks for. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { EXIT } from './exit-codes.ts';

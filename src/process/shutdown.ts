@@ -12,9 +12,7 @@ export interface ShutdownPorts {
    * `onKill` is to be called when running tasks are about to be killed.
    */
   stop(how: 'warm' | 'cold' | 'now', onKill?: () => void): Promise<void>;
-  /** Write a line for the person at the terminal. */
   say(line: string): void;
-  /** Leave at once. */
   exit(code: number): void;
 }
 

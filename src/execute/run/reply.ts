@@ -1,4 +1,3 @@
-/** What the worker is told of a run. */
 import { isCeleryError } from '../../base/errors.ts';
 import { saferepr } from '../../base/text/saferepr.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';

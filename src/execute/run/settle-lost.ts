@@ -1,5 +1,3 @@
-/** The end of tasks that cannot end themselves. */
-
 import { readTaskHeaders } from '../../wire/messages/task-message.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
 import type { Execution, TaskSource } from '../execution.ts';

@@ -1,4 +1,3 @@
-/** Running a command again whenever source files change: `worker --watch`. */
 import { EXIT } from '../exit-codes.ts';
 import { Successor } from '../restart.ts';
 import { installSignals } from '../signals.ts';

@@ -1,4 +1,3 @@
-/** Commands that change which queues are consumed. */
 import { printable } from '../../base/text/printable.ts';
 import { refuseOwnDeadLetters } from '../dead-letters.ts';
 import { type Handler, ok } from './handler.ts';

@@ -1,4 +1,3 @@
-/** Commands about the events that the worker sends. */
 import { SOFTWARE } from '../events/heart.ts';
 import { type Handler, ok } from './handler.ts';
 

@@ -8,7 +8,7 @@ export type Handler = (worker: WorkerParts, args: Arguments) => unknown;
 export const ok = (text: string) => ({ ok: text });
 export const refused = (text: string) => ({ error: text });
 
-/** What a message has where a list of texts is meant: one text is a list of one. */
+/** What a message has where a list of texts is meant: one text is a list of one, as in Celery. */
 export function texts(value: unknown): string[] {
   if (value === undefined || value === null) return [];
   return Array.isArray(value) ? value.map(String) : [String(value)];

@@ -1,4 +1,3 @@
-/** Commands that look at tasks, queues and settings, and change nothing. */
 import type { TaskDefinition } from '../../app/tasks/definition.ts';
 import { camelCase } from '../../base/text/case.ts';
 import { saferepr } from '../../base/text/saferepr.ts';

@@ -1,4 +1,3 @@
-/** Commands about the node itself. */
 import { printable } from '../../base/text/printable.ts';
 import { agesOf, onTheWire } from '../revoking/neighbours.ts';
 import type { Handler } from './handler.ts';

@@ -1,4 +1,3 @@
-/** Commands that change the pool. */
 import { setImmediate } from 'node:timers/promises';
 import type { WorkerParts } from '../assembly.ts';
 import { type Handler, numberOr, ok } from './handler.ts';

@@ -40,7 +40,7 @@ export const PROCESS_HANDLERS = {
     return `- rss (sample):\n${lines}- rss (end): ${takeSample()}.\n`;
   },
 
-  /** A heap snapshot for the debugger of a browser: no graph of one type, but everything there is. */
+  /** A heap snapshot for a browser's debugger: V8 tells all there is, not the graph of one type. */
   objgraph() {
     // it holds passwords: the folder is for this user alone
     const folder = mkdtempSync(join(tmpdir(), `tscelery-${process.pid}-`));

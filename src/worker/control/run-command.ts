@@ -1,4 +1,3 @@
-/** Runs the command that a message names. */
 import type { Celery } from '../../app/app.ts';
 import { INTERNALS } from '../../app/app-internals.ts';
 import { printable } from '../../base/text/printable.ts';

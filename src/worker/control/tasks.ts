@@ -1,5 +1,3 @@
-/** Commands that change what becomes of tasks. */
-
 import { isPlainRecord } from '../../base/kind-of.ts';
 import { signalNamed } from '../../base/signal-names.ts';
 import { printable } from '../../base/text/printable.ts';

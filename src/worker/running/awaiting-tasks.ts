@@ -2,15 +2,12 @@ import type { Logger } from '../../base/logger.ts';
 import type { Request } from '../request.ts';
 
 export interface AwaitingTasksPorts {
-  /** How many tasks the pool runs at once. */
   places(): number;
-  /** The request of a job that is with the pool. */
   request(jobId: number): Request | undefined;
   /** Whether a task of this id is held here and has not started. */
   isStuckHere(taskId: string): boolean;
 }
 
-/** Tasks shown in a warning. */
 const MOST_SHOWN = 5;
 
 /**

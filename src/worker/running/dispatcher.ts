@@ -23,7 +23,6 @@ import { RunTimes } from './run-times.ts';
 
 /** Seconds for the broker to confirm the last early acks when the worker stops. */
 const LAST_ACKS = 5;
-/** Names shown of tasks that may be blocking an event loop. */
 const MOST_SUSPECTS = 5;
 /** A request that would start if a place were free. */
 const STUCK: ReadonlySet<RequestState | undefined> = new Set(['reserved', 'starting', 'submitted']);
@@ -32,16 +31,13 @@ const TOO_LATE = new Error('the broker confirmed it when the pool had stopped');
 
 export interface DispatcherPorts {
   readonly unwanted: {
-    /** Whether the request expired or was revoked; then it is settled. */
     discard(request: Request): boolean;
   };
   /** Whether somebody listens to what comes out of it, and needs texts of that. */
   tells?(request: Request): boolean;
-  /** `onTheWay` has changed. */
   onPace?(): void;
   /** Requests that may wait here when tasks are not short. */
   readonly mostWaiting: () => number;
-  /** After every change of how many places are taken. */
   onLoad?(): void;
 }
 
@@ -67,7 +63,6 @@ export class Dispatcher {
   #starting = 0;
   /** Of the submitted, those with late acks. */
   #late = 0;
-  /** Resolved when none is. */
   #allStarted: Deferred<void> | undefined;
   #idle: Deferred<void> | undefined;
   readonly #runTimes: RunTimes;
@@ -100,7 +95,6 @@ export class Dispatcher {
     this.#pool = pool;
   }
 
-  /** Requests that the pool has not taken yet. */
   get waiting(): number {
     return this.#waiting.length;
   }
@@ -114,12 +108,13 @@ export class Dispatcher {
     return Math.max(0, this.#pool.size - this.#submitted.size - this.#starting);
   }
 
-  /** As `RunTimes.onTheWay`. */
   get onTheWay(): number {
     return this.#options.fair ? 0 : this.#runTimes.onTheWay;
   }
 
-  /** Tasks with the pool whose messages are not acknowledged yet. */
+  /**
+   * Tasks with the pool whose messages are not acknowledged yet, so that the broker counts them.
+   */
   get lateRunning(): number {
     return this.#late;
   }
@@ -136,12 +131,10 @@ export class Dispatcher {
     if (this.#runTimes.noteMessage(request.headers.task)) this.#ports.onPace?.();
   }
 
-  /** Whether a request that came now would start now. */
   get isReady(): boolean {
     return !this.#closed && this.#waiting.length === 0 && this.free > 0;
   }
 
-  /** Give the pool as much as it takes. */
   pump(): void {
     while (this.#canStart(this.#waiting.first)) {
       const request = this.#waiting.shift()!;

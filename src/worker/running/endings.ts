@@ -9,7 +9,6 @@ import type { Announcer } from '../announcer.ts';
 import type { Request } from '../request.ts';
 
 export interface EndingsPorts {
-  /** The process that ran the request was killed on request. */
   terminated(request: Request, signal: string): Promise<void>;
   /** A run ended, and the broker may not know. */
   onAckLost(request: Request, reply: TaskReply): void;
@@ -34,7 +33,6 @@ export class Endings {
     if (settled) this.tell(settled, request, reply);
   }
 
-  /** What ran it ended without an answer. */
   lost(request: Request, error: PoolError): void {
     this.#announcer.lost(request, error);
     this.tell(this.#settleLost(request, error), request, replyFor(request, error));

@@ -3,7 +3,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import { within } from '../../base/time/within.ts';
 
-/** Seconds for a broker that still owes an answer. */
+/** Seconds for a broker that still owes an answer, and is not likely to give another. */
 const UNANSWERED_SECONDS = 0.5;
 
 export class Farewell {

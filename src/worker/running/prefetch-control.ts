@@ -1,7 +1,6 @@
 /** Tells the broker how many messages the worker may hold, whenever that changes. */
 import { mostWaiting, type PrefetchOptions, prefetchCount } from './prefetch.ts';
 
-/** What the count depends on, and who has to know it. */
 export interface PrefetchPorts {
   readonly pool: { readonly size: number };
   readonly dispatcher: {
@@ -29,13 +28,11 @@ export class PrefetchControl {
     this.adjust();
   }
 
-  /** Requests that wait for their time. */
   set scheduled(count: number) {
     this.#scheduled = count;
     this.adjust();
   }
 
-  /** Messages of unknown tasks that are kept for a while. */
   set unknown(count: number) {
     this.#unknown = count;
     this.adjust();
@@ -47,7 +44,6 @@ export class PrefetchControl {
     this.adjust();
   }
 
-  /** Requests that may wait here when tasks are not short. */
   get mostWaiting(): number {
     return mostWaiting(this.options, this.#ports?.pool.size ?? 0);
   }

@@ -10,13 +10,10 @@ export interface PrefetchOptions {
   readonly onlyFree: boolean;
 }
 
-/** What the count depends on. */
 export interface Load {
-  /** Places of the pool. */
   readonly size: number;
-  /** Places that nothing runs in. */
   readonly free: number;
-  /** Running tasks whose messages are still held: those with late acks. */
+  /** Running tasks whose messages are still held (late acks), so that the broker counts them. */
   readonly lateRunning: number;
   /** Messages that wait for their time; they must not starve the pool. */
   readonly scheduled: number;

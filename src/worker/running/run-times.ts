@@ -55,7 +55,6 @@ export class RunTimes {
     return fitting(mean);
   }
 
-  /** Whether a task has proved to be short. */
   isShort(task: string): boolean {
     const mean = this.#means.get(task);
     return mean !== undefined && mean < AHEAD_SECONDS;

@@ -18,10 +18,9 @@ import { Farewell } from './farewell.ts';
 /** How a worker is stopped, from patient to not at all. */
 export type StopMode = 'warm' | 'cold' | 'now';
 
-/** Seconds for storing that tasks were killed. */
+/** Seconds for storing that tasks were killed, as the store may be silent. */
 const LAST_FAILURES = 5;
 
-/** Where tasks run, and what is needed to store how those ended that were killed. */
 export interface RunningTasks {
   readonly pool: Pool;
   readonly dispatcher: Dispatcher;
@@ -31,7 +30,6 @@ export interface RunningTasks {
 export class Stopping {
   readonly #app: Celery;
   readonly #logger: Logger;
-  /** What the broker is told meanwhile. */
   readonly farewell: Farewell;
   #isCold = false;
   readonly #coldRequested = deferred();

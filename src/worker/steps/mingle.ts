@@ -9,7 +9,7 @@ import type { WorkerParts } from '../assembly.ts';
 import { agesOf, onTheWire } from '../revoking/neighbours.ts';
 import { NOTHING } from './step.ts';
 
-/** Seconds without an answer after which nobody more is waited for. */
+/** Seconds without an answer after which nobody more is waited for, as in Celery. */
 const PATIENCE = 1;
 
 /** Undefined when it is not wanted, or the broker has no broadcasts. */

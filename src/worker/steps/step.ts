@@ -1,7 +1,6 @@
 import type { Service } from '../../base/service.ts';
 import type { WorkerParts } from '../assembly.ts';
 
-/** One thing that a worker does from its start to its end. */
 export interface Step extends Service {
   readonly name: string;
   /** What has to run before this starts, and until this has stopped. */
