@@ -7,7 +7,9 @@ import type { ExecutionPorts, RunnableTask } from './ports.ts';
 import type { TaskRequest } from './request.ts';
 import type { TaskContext } from './task-context.ts';
 
-/** What follows a run, read and checked before it starts. */
+/**
+ * What follows a run: read before it starts, since a task that cannot be continued must not run.
+ */
 export interface Continuation {
   readonly callbacks: readonly SignatureData[];
   readonly errbacks: readonly SignatureData[];

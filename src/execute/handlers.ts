@@ -7,9 +7,9 @@ type Awaitable<T> = T | Promise<T>;
 export interface TaskHandlers {
   /** Before the task's code runs. */
   beforeStart?(request: TaskRequest): Awaitable<void>;
-  /** After the result was stored. */
+  /** After the result was stored, so that it can be read by then. */
   onSuccess?(result: unknown, request: TaskRequest): Awaitable<void>;
-  /** After the failure was stored. */
+  /** After the failure was stored, so that it can be read by then. */
   onFailure?(error: Error, request: TaskRequest, traceback: string): Awaitable<void>;
   /** After the next try was published. `error` is what made the task try again. */
   onRetry?(error: unknown, request: TaskRequest, traceback: string): Awaitable<void>;

@@ -29,10 +29,13 @@ export interface ExecutionPorts {
   /** In which times are written, and those without offset are read; undefined is UTC. */
   readonly zone?: TimeZone | undefined;
   readonly logger: Logger;
-  /** For what tasks log; undefined: the log of the process. */
+  /**
+   * For what tasks log, since workers of one program have logs of their own; undefined: the log of
+   * the process.
+   */
   readonly taskLog?: Logger | undefined;
   readonly hostname: string;
-  /** False when there is no result backend: nothing is stored. */
+  /** False when there is no result backend, so that nothing is stored. */
   readonly storesResults: boolean;
   /** `result_extended`. */
   readonly extended: boolean;
@@ -40,7 +43,7 @@ export interface ExecutionPorts {
   readonly accept: ReadonlySet<string>;
   /** The task of that name when it is an errback that is called here, with the error. */
   errback?(name: string): Errback | undefined;
-  /** Undefined when nobody listens to any signal of a run. */
+  /** Undefined when nobody listens to any signal of a run, which then costs nothing. */
   readonly signals?: ExecutionSignals | undefined;
 }
 

@@ -43,7 +43,7 @@ export interface TaskRequest {
   readonly callbacks: readonly unknown[] | null;
   /** The same for when the task fails. */
   readonly errbacks: readonly unknown[] | null;
-  /** Remaining steps of a chain, the next one last; null outside chains. */
+  /** Remaining steps of a chain, the next one last, as on the wire; null outside chains. */
   readonly chain: readonly unknown[] | null;
   /** True when the function was called as a function, without a message. */
   readonly calledDirectly: boolean;

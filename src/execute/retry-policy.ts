@@ -6,7 +6,9 @@ export interface AutoRetry {
   readonly backoff: number | null;
   /** Longest wait, seconds. */
   readonly backoffMax: number;
-  /** Wait a random time between 0 and that. */
+  /**
+   * Wait a random time between 0 and that, so that what failed together does not return together.
+   */
   readonly jitter: boolean;
   /** Fixed wait in seconds; undefined is the task's `defaultRetryDelay`. */
   readonly countdown: number | undefined;

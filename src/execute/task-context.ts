@@ -120,7 +120,9 @@ export class TaskContext {
     );
   }
 
-  /** Aborts with SoftTimeLimitExceeded when the soft time limit passes. */
+  /**
+   * Aborts with SoftTimeLimitExceeded when the soft limit passes, since no code can be interrupted.
+   */
   get signal(): AbortSignal {
     return this.#host.signal;
   }

@@ -7,7 +7,7 @@
 import type { Service } from '../base/service.ts';
 import type { PoolError } from './errors.ts';
 
-/** Structured-clonable; the pool does not look into `payload`. */
+/** Structured-clonable, since it may leave the process; the pool does not look into `payload`. */
 export interface Job {
   readonly id: number;
   readonly payload: unknown;
@@ -23,12 +23,11 @@ export interface Job {
  * `onFailed` is called, `onStarted` at most once and before it.
  */
 export interface PoolEvents {
-  /** The job's code is about to run in process `pid`. Reports of one turn come together. */
+  /** The job's code is about to run in process `pid`. One message has the reports of one turn. */
   onStarted(jobId: number, pid: number): void;
   onDone(jobId: number, reply: unknown): void;
   /** The job got no answer: its process died (WorkerLostError), was killed for its hard limit (TimeLimitExceeded) or on request (Terminated). */
   onFailed(jobId: number, error: PoolError): void;
-  /** The soft limit passed; the job was told. */
   onSoftTimeout(jobId: number, seconds: number): void;
   /** An event loop that runs jobs does not turn: one of them computes without a pause. */
   onBlocked(blockage: Blockage): void;
@@ -98,12 +97,14 @@ export interface JobRunner {
   run(payload: unknown, control: JobControl): Promise<unknown>;
   /** The pool is about to stop: what follows a job's own code must not take long any more. */
   hurry?(): void;
-  /** Called once before the child exits. */
+  /** Called once before the child exits, to close what it has opened. */
   stop(): Promise<void>;
 }
 
 export interface JobControl {
-  /** Aborts with SoftTimeLimitExceeded when the soft limit passes. */
+  /**
+   * Aborts with SoftTimeLimitExceeded when the soft limit passes, since no code can be interrupted.
+   */
   readonly signal: AbortSignal;
   /**
    * The job was reported as failed although its code still runs, because nothing can kill it:

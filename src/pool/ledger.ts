@@ -48,7 +48,9 @@ export class ParentLedger {
     return new Set(this.#memory.readFrom(FIRST_TICKET));
   }
 
-  /** How often the child's event loop was seen to turn while jobs ran. */
+  /**
+   * How often the child's event loop was seen to turn while jobs ran: then it could answer, too.
+   */
   get beats(): number {
     return this.#memory.read(BEATS);
   }

@@ -45,7 +45,6 @@ export type ToChild =
   | PartMessage
   /** The parts that have come so far are of no use any more. */
   | { readonly type: 'no-parcel' }
-  /** The job whose payload has come in parts. */
   | { readonly type: 'large-job'; readonly ticket: number; readonly careful: boolean }
   | { readonly type: 'soft-limit'; readonly ticket: number; readonly seconds: number }
   | { readonly type: 'hurry' }

@@ -16,7 +16,7 @@ export interface PoolOptions {
   readonly runnerUrl: URL;
   /** What that module would give, for pools inside the worker's process. */
   readonly createRunner?: RunnerFactory | undefined;
-  /** Given to `createRunner`; structured-clonable. */
+  /** Given to `createRunner`; structured-clonable, since it goes to each child. */
   readonly runnerConfig: unknown;
   /** Seconds, for jobs that bring no limit of their own; 0 is none (default). */
   readonly softTimeLimit?: number | undefined;

@@ -30,7 +30,6 @@ export interface RequestListener {
   gaveUp?(request: Request, error: PoolError): void;
   revoked?(request: Request, revocation: Revocation): void;
   unknown?(delivery: Delivery, headers: TaskHeaders, reason: Error): void;
-  /** A message that is no request at all. */
   refused?(delivery: Delivery, reason: Error): void;
 }
 

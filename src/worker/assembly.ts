@@ -1,4 +1,3 @@
-/** A worker's parts, made and joined; nothing runs yet. */
 import { extname } from 'node:path';
 import type { Celery } from '../app/app.ts';
 import { INTERNALS } from '../app/app-internals.ts';

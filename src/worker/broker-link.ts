@@ -24,7 +24,10 @@ export interface BrokerLinkOptions {
   readonly retryOnStartup: boolean;
   /** Connect again after a loss (`broker_connection_retry`). */
   readonly retry: boolean;
-  /** `broker_connection_max_retries`, at start and after each loss; null and 0 are for ever. */
+  /**
+   * `broker_connection_max_retries`, at start and after each loss; null and 0 are for ever, as in
+   * Celery.
+   */
   readonly maxRetries: number | null;
   /** Both go to the transport as they are, which saves a layer for each message. */
   readonly onDeliveries: (deliveries: Delivery[]) => void;
@@ -78,7 +81,6 @@ export class BrokerLink {
     return this.#subscription?.held ?? 0;
   }
 
-  /** @param count as `ConsumeOptions.prefetch` */
   setPrefetch(count: number): void {
     if (count === this.#prefetch) return;
     this.#prefetch = count;
@@ -90,7 +92,7 @@ export class BrokerLink {
     this.#queues.set(queue.name, queue);
   }
 
-  /** Take nothing more from this queue; what came from it stays. */
+  /** Take nothing more from this queue; what came from it stays, since it may run. */
   async cancelQueue(name: string): Promise<void> {
     this.#queues.delete(name);
     await this.#subscription?.cancelQueue(name);

@@ -39,7 +39,7 @@ const MOST_RETRY_AFTER = 30;
  * that no prefetch count bounds them.
  */
 const MOST_COPIES = 1000;
-/** Seconds that a worker on its way out waits for copies that are being published. */
+/** Seconds for what is being published when the worker stops: some copies are nowhere else. */
 const LAST_CALL = 5;
 
 export function deadLetterQueue(template: string, queue: string): string {

@@ -119,7 +119,7 @@ export class Request {
     return { message, exchange, routingKey, redelivered, wantsTexts };
   }
 
-  /** About how many bytes `payload` has. */
+  /** About how many bytes `payload` has, since large ones travel apart from others. */
   get size(): number {
     const { raw, message } = this.#delivery;
     return (raw ?? message.body).length;
@@ -131,7 +131,9 @@ export class Request {
     return { message, exchange, routingKey, redelivered, headers: this.headers, wantsTexts };
   }
 
-  /** The same message was delivered again: it is settled together with this. */
+  /**
+   * The same message was delivered again: it is settled together with this, as its task runs once.
+   */
   join(delivery: Delivery): void {
     this.#olderDeliveries ??= [];
     this.#olderDeliveries.push(this.#delivery);
@@ -173,14 +175,12 @@ export class Request {
     return this.acksLate && this.task.resolved.rejectOnWorkerLost;
   }
 
-  /** Settle after the child that ran it died. */
   settleLost(error: string): Promise<void> | undefined {
     this.state = 'done';
     if (!this.acksLate) return undefined;
     return this.requeuesWhenLost ? this.requeue({ counted: true }) : this.#settleFailure(error);
   }
 
-  /** Settle after the hard time limit. */
   settleTimeout(): Promise<void> | undefined {
     this.state = 'done';
     if (!this.acksLate) return undefined;

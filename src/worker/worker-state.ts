@@ -51,7 +51,10 @@ const MOST_NAMES = 1000;
 
 export class WorkerState {
   readonly requests = new Requests();
-  /** Accepted by the pool so far, by the name shown: of those that callers made up, the first 1000. */
+  /**
+   * Accepted by the pool so far, by the name shown; of those that callers make up the first 1000,
+   * as there is no end of them.
+   */
   readonly totals = new Map<string, number>();
   total = 0;
 

@@ -119,7 +119,7 @@ export class JobLoop<J extends LoopJob = LoopJob> {
     return this.#waiting.length;
   }
 
-  /** Those that have started and not ended; abandoned ones are forgotten. */
+  /** Those that have started and not ended; not abandoned ones, since nobody waits for them. */
   get running(): Iterable<J> {
     return this.#running.values();
   }

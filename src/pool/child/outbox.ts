@@ -11,7 +11,7 @@ const WARY_MS = 1000;
 
 const nothing = () => {};
 
-/** What a child has to tell its parent; one write per event-loop turn. */
+/** What a child has to tell its parent: one write per event-loop turn, as each is a system call. */
 export class Outbox {
   readonly #send: (batch: Batch<FromChild>, sent: () => void) => void;
   #started: LoopJob[] = [];

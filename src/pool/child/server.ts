@@ -25,9 +25,10 @@ export interface ChildPort {
   /** `sent` is called when the batch is out, or cannot get out any more. */
   send(batch: Batch<FromChild>, sent: () => void): void;
   ledger(numbers: number): LedgerMemory;
-  /** Everything is loaded, and the parent knows. */
   onReady?(): void;
-  /** It could not be loaded; the child exits when this is resolved. */
+  /**
+   * It could not be loaded; the child exits when this is resolved, as a thread has to close files.
+   */
   onBroken?(): Promise<void>;
   /** KiB that this child uses. */
   memory(): number;

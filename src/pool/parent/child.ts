@@ -25,7 +25,7 @@ import { sendable } from './sendable.ts';
 import { patienceWith, Transfer } from './transfer.ts';
 
 export interface ChildExit extends CarrierExit {
-  /** The parent asked for it, or the child had announced it. */
+  /** The parent asked for it, or the child had announced it, so that it counts as no loss. */
   readonly isExpected: boolean;
 }
 
@@ -47,9 +47,9 @@ const LEDGER_ROOM = 192;
  * remembered through too many short ones.
  */
 export const SLOWEST_PACE_MS = 100;
-/** Seconds for a child that is to go and holds nothing to say that it has heard. */
+/** Seconds for a child that is to go to say that it has heard, or else it is deaf and is killed. */
 const MUTE_TIMEOUT = 3;
-/** Seconds in which everything that has arrived is read. */
+/** Seconds in which everything that has arrived is read: our own timers may be ahead of it. */
 const HEARING = 0.1;
 const PACE_WEIGHT = 0.3;
 
@@ -211,7 +211,7 @@ export class Child {
     this.held.delete(held.ticket);
   }
 
-  /** Tickets of jobs it has started, whether it said so or not. */
+  /** Tickets of jobs it has started, whether it said so or not, which a blocked child cannot. */
   startedTickets(): ReadonlySet<number> {
     return this.#ledger.started();
   }

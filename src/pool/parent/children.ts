@@ -13,9 +13,9 @@ import { Restarts } from './restarts.ts';
 import { type StartError, StartErrors } from './start-errors.ts';
 
 const DEFAULT_PROC_ALIVE_TIMEOUT = 15;
-/** Seconds a child may take for its last steps when it is asked to go. */
+/** Seconds a child that is asked to go may take for its last steps, such as closing connections. */
 const FINISH_TIMEOUT = 10;
-/** Seconds between SIGTERM and SIGKILL when the pool is stopped. */
+/** Seconds between SIGTERM and SIGKILL when the pool is stopped, since no task is spared then. */
 const STOP_TIMEOUT = 0.1;
 
 interface Post {

@@ -16,7 +16,7 @@ const HORIZON_MS = 50;
 export const PATIENCE = 0.05;
 /** Bytes of a payload that take no time worth mentioning. */
 const LIGHT = 4096;
-/** Bytes that a child may have before it has started the jobs they belong to. */
+/** Bytes that a child may have of jobs it has not started: the others stay free for any child. */
 const MOST_BYTES_AHEAD = 512 * 1024;
 /** Released jobs without a reply at which a child gets nothing more; its own limit is the same. */
 const MOST_RELEASED = 64;
@@ -89,7 +89,7 @@ export class JobLine {
     child.suspect();
   }
 
-  /** Jobs of one turn go out together. */
+  /** Jobs of one turn go out together, as one message costs less than many. */
   dispatchSoon(): void {
     if (this.#isDue || this.#line.length === 0) return;
     this.#isDue = true;
@@ -139,7 +139,9 @@ export class JobLine {
     return bytes === 0 || bytes + held.size <= MOST_BYTES_AHEAD;
   }
 
-  /** How many jobs the child may hold: more than it runs only when they are short. */
+  /**
+   * How many jobs the child may hold: more than it runs only when they will not wait long there.
+   */
   #window(child: Child): number {
     if (child.releasedCount >= MOST_RELEASED) return 0;
     // what is sent now would overtake a payload that is on its way

@@ -8,7 +8,6 @@ const RESTART_PERIOD = 1;
 const FIRST_PAUSE = 0.25;
 const LONGEST_PAUSE = 5;
 
-/** Decides when a lost child is replaced, and when replacing is pointless. */
 export class Restarts {
   #losses: number[] = [];
   #failedStarts = 0;

@@ -28,7 +28,9 @@ export class StartErrors {
     this.#log = log;
   }
 
-  /** Whether the last one was for want of open files, as far as is known. */
+  /**
+   * Whether the last one was for want of open files, as far as is known: Node may say otherwise.
+   */
   areOfOpenFiles = false;
 
   /** Returns the reason in the words of the log. */

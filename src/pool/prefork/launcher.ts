@@ -18,7 +18,7 @@ import { Guardian } from './guardian.ts';
 import { killOffspring, type Offspring, offspringOf } from './offspring.ts';
 import { ParcelInParts } from './parcel.ts';
 
-/** The entry keeps the extension it has here: `.ts` under tsx, `.js` in dist. */
+/** Sources have another extension than what is built of them: `.ts` under tsx, `.js` in dist. */
 const ENTRY = new URL(`../child/main${extname(import.meta.url)}`, import.meta.url);
 /**
  * Seconds: the channel closes with the process; this is for one that a grandchild keeps open, and

@@ -13,7 +13,7 @@ import type { Batch, FromChild, PartMessage, ToChild } from '../messages.ts';
 import { isBatch, openBatch } from '../messages.ts';
 import type { PoolOptions } from '../options.ts';
 
-/** The entry keeps the extension it has here: `.ts` under tsx, `.js` in dist. */
+/** Sources have another extension than what is built of them: `.ts` under tsx, `.js` in dist. */
 const ENTRY = new URL(`../child/thread${extname(import.meta.url)}`, import.meta.url);
 /** What Node reports for a thread that was terminated. */
 const EXIT_TERMINATED = 1;

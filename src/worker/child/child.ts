@@ -1,7 +1,3 @@
-/**
- * Entry of a pool child: loads the user's app once and runs its tasks.
- */
-
 import { isMainThread } from 'node:worker_threads';
 import { Celery } from '../../app/app.ts';
 import { INTERNALS } from '../../app/app-internals.ts';
@@ -36,7 +32,7 @@ export interface ChildConfig {
   readonly include: readonly string[];
   readonly settings: Readonly<Record<string, unknown>>;
   readonly node: string;
-  /** `%` letters in its file name are expanded by the child. */
+  /** `%` letters in its file name are expanded by the child, which knows its slot. */
   readonly log: LogConfig;
 }
 

@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { EventDispatcher } from '../../events/dispatcher.ts';
 import type { WorkerState } from '../worker-state.ts';
 
-/** What sends events, in each event of a worker. */
+/** What sends events, in each event of a worker: monitors show it. Celery: `SOFTWARE_INFO`. */
 export const SOFTWARE = {
   sw_ident: 'tscelery',
   sw_ver: ownVersion(),
@@ -17,7 +17,6 @@ export interface HeartOptions {
   readonly events: EventDispatcher;
   readonly state: WorkerState;
   readonly clock: Clock;
-  /** Seconds between two beats. */
   readonly interval: number;
 }
 
@@ -36,7 +35,7 @@ export class Heart implements Service {
     this.#timer ??= clock.every(interval, () => this.#send('worker-heartbeat'), { unref: true });
   }
 
-  /** The worker is there, or there again. */
+  /** The worker is there, or there again: nobody heard its heartbeats while the broker was away. */
   online(): void {
     this.#send('worker-online');
   }

@@ -120,7 +120,9 @@ export class Admission {
     return [...withdrawn, ...(this.#policies.rateLimits?.withdraw(isMeant) ?? [])];
   }
 
-  /** Forget what waits for its time; the messages stay with the broker. */
+  /**
+   * Forget what waits for its time; the messages stay with the broker, which gives them to others.
+   */
   cancelScheduled(): void {
     this.#isStopped = true;
     for (const [request, timer] of this.#timers) {
@@ -188,7 +190,7 @@ export class Admission {
     }
   }
 
-  /** A message that was delivered before may be here still, or have ended here. */
+  /** A message that was delivered before may be here still, or have ended here: it runs once. */
   #isKnown(request: Request, delivery: Delivery): boolean {
     const twin = this.#state.requests.twinOf(request);
     if (twin && twin.headers.task === request.headers.task) {
@@ -207,7 +209,7 @@ export class Admission {
     return false;
   }
 
-  /** The broker gave the message to us once more while we still have it. */
+  /** The broker gave us the message once more while we have it, since it took us for gone. */
   #join(request: Request, delivery: Delivery): void {
     this.#logger.info(`Task ${request.label} received again; it is not started twice`, {
       task_id: request.id,

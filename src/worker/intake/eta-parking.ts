@@ -24,7 +24,7 @@ const LEAST = 1;
  */
 export class EtaParking {
   readonly #options: ParkingOptions;
-  /** Until when (by the monotonic clock) a queue is left alone. */
+  /** Until when a queue is left alone, by the monotonic clock, which nobody sets. */
   readonly #paused = new Map<string, number>();
 
   constructor(options: ParkingOptions) {

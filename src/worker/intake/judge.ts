@@ -6,7 +6,6 @@ import type { TaskHeaders } from '../../wire/messages/task-message.ts';
 
 export interface Verdict {
   readonly reason: WorkerReason;
-  /** The failure that is stored. */
   readonly error: Error;
 }
 

@@ -20,7 +20,7 @@ interface Ending {
 
 export class LostAcks {
   readonly #clock: Clock;
-  /** Oldest first. */
+  /** Oldest first, since a map keeps the order of insertion. */
   readonly #endings = new Map<string, Ending>();
 
   constructor(clock: Clock) {

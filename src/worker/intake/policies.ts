@@ -18,11 +18,8 @@ import { UnknownTasks } from './unknown-tasks.ts';
 export interface IntakePolicies {
   readonly rateLimits?: RateLimits | undefined;
   readonly successful?: SuccessfulTasks | undefined;
-  /** Keeps messages for tasks that are unknown here; without it they are given up. */
   readonly unknown?: UnknownTasks | undefined;
-  /** Keeps messages that are given up. */
   readonly deadLetters?: DeadLetters | undefined;
-  /** Has messages that are due much later kept by the broker. */
   readonly parking?: EtaParking | undefined;
   readonly lostAcks: LostAcks;
   readonly revoked: RevokedTasks;

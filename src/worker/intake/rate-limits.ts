@@ -3,12 +3,11 @@ import type { Clock } from '../../base/time/clock.ts';
 import type { Request } from '../request.ts';
 import { perSecond, RateBucket } from './rate-bucket.ts';
 
-/** The rate limits of one worker: a bucket for each task that has one. */
 export class RateLimits {
   readonly #clock: Clock;
   readonly #release: (request: Request, isLate: boolean) => void;
   readonly #buckets = new Map<string, RateBucket<Request>>();
-  /** As remote control said it; null is no limit. */
+  /** As remote control said it, since it is shown so; null is no limit. */
   readonly #overrides = new Map<string, string | number | null>();
 
   constructor(clock: Clock, release: (request: Request, isLate: boolean) => void) {

@@ -5,7 +5,9 @@ import type { TaskHeaders } from '../../wire/messages/task-headers.ts';
 const MOST = Number(process.env.CELERY_WORKER_REVOKES_MAX || 50_000);
 export const KEPT_SECONDS = Number(process.env.CELERY_WORKER_REVOKE_EXPIRES || 10_800);
 
-/** What is known of revoked tasks, with the age of each in seconds: for a file, or for another node. */
+/**
+ * What is known of revoked tasks, with ages in seconds, since a file or a node has other clocks.
+ */
 export interface RevokedRecord {
   readonly ids: Readonly<Record<string, number>>;
   /** By header and value, as `stampKey` writes them. */

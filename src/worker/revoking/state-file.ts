@@ -128,7 +128,6 @@ export class StateFile {
     }
   }
 
-  /** @throws the errors of the file system */
   async #replace(): Promise<void> {
     const { clock, lamport, revoked } = this.#parts;
     const { ids, stamps } = revoked.record();
