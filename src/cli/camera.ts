@@ -11,7 +11,6 @@ import { UsageError } from './parsing/command-error.ts';
 export interface CameraOptions {
   /** `module:Class` */
   readonly name: string;
-  /** Seconds. */
   readonly frequency: number;
   readonly maxrate: string | undefined;
 }

@@ -13,7 +13,7 @@ export type DaemonName = 'worker' | 'beat';
 type Part = 'executable' | 'gid' | 'logfile' | 'pidfile' | 'uid' | 'umask';
 
 export class Daemon {
-  /** For `%n` and `%h` in the names of files. */
+  /** For `%n` and `%h` in the names of files, so that nodes of one host have their own. */
   readonly node: string;
   readonly #conf: Settings;
   readonly #name: DaemonName;

@@ -1,5 +1,3 @@
-/** Dead letters as a person sees them: which ones are meant, and how they are shown. */
-
 import { printable, printableJson, printableLines } from '../base/text/printable.ts';
 import type { Delivery } from '../messaging/contract.ts';
 import { toIso } from '../wire/dates.ts';
@@ -116,7 +114,6 @@ export function details(queue: string, each: Found): string {
   return [printable(head), ...more, ''].join('\n');
 }
 
-/** Further lines stand below the first one. */
 function indented(value: string): string {
   return printableLines(value).replaceAll('\n', `\n${' '.repeat(16)}`);
 }
@@ -158,7 +155,6 @@ function body(message: Message): string {
   return plainText(message) ?? `base64:${bodyBytes(message).toString('base64')}`;
 }
 
-/** The body, if it is text. */
 function plainText(message: Message): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bodyBytes(message));

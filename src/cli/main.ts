@@ -14,7 +14,6 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.exit(code);
 }
 
-/** Whether what runs goes on until somebody stops it. */
 let isService = false;
 
 async function run(words: readonly string[]): Promise<number> {

@@ -32,7 +32,7 @@ export interface CommandService {
 
 /** In one word, where it may be the value of an option; a password may have spaces. */
 const URLS = /[a-z][a-z0-9+.-]*:\/\/[\s\S]+/i;
-/** Seconds that the launcher of a detached service waits for it. */
+/** Seconds that the launcher of a detached service waits for it, which may wait for its broker. */
 const LAUNCH_PATIENCE = 10;
 
 /** Resolves with the exit code. */

@@ -26,9 +26,11 @@ export interface RequestOptions {
 }
 
 export interface CallOptions extends RequestOptions {
-  /** Seconds to wait for the next reply, default 1. */
+  /** Seconds to wait for the next reply, default 1, as in Celery. */
   readonly timeout?: number;
-  /** Replies after which not to wait for more; default the number of destinations. */
+  /**
+   * Replies after which not to wait for more; default one for each destination, as each has one.
+   */
   readonly limit?: number;
   /** Called with each reply as it comes. What it throws ends the wait. Celery: `callback` */
   readonly onReply?: (reply: ControlReply) => void;

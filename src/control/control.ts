@@ -177,13 +177,13 @@ export class Control {
     return this.#send('disable_events', {}, options);
   }
 
-  /** Have workers send a heartbeat event now. */
+  /** Have workers send a heartbeat event now, so that monitors know at once who is there. */
   async heartbeat(options: SendOptions = {}): Promise<ControlReply[]> {
     checkSend('heartbeat', {}, options);
     return this.#send('heartbeat', {}, options);
   }
 
-  /** Stop the workers, when what runs has ended. Nobody answers. */
+  /** Stop the workers, when what runs has ended. Nobody answers, since the nodes are gone then. */
   async shutdown(options: RequestOptions = {}): Promise<void> {
     return this.broadcast('shutdown', {}, options);
   }

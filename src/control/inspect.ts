@@ -121,7 +121,10 @@ export class Inspect {
     return this.call('memdump', { samples });
   }
 
-  /** Has each node write what is in its memory to a file of its own, and tell its name. */
+  /**
+   * Has each node write what is in its memory to a file there, as it holds secrets, and tell its
+   * name.
+   */
   objgraph(): Promise<Replies<{ filename: string }>> {
     return this.call('objgraph');
   }

@@ -29,7 +29,7 @@ export interface MailboxOptions {
   readonly accept: ReadonlySet<string>;
   readonly lamport: LamportClock;
   transport(): Promise<Transport>;
-  /** For those who wait: hears of the app's next `close`. */
+  /** For those who wait, and would for ever otherwise: hears of the app's next `close`. */
   closing(): Closing;
   readonly clock?: Clock;
 }

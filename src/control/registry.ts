@@ -1,4 +1,3 @@
-/** The commands that an app knows: Celery's, and the app's own. */
 import { didYouMean } from '../base/text/nearest.ts';
 import { CONTROL_COMMANDS, type ControlCommand } from './commands.ts';
 

@@ -22,7 +22,7 @@ export interface WaitingHost {
   transport(): Promise<Transport>;
   /** Names of the queues that the app knows, once its settings are loaded. */
   queueNames(): readonly string[];
-  /** For those who wait: hears of the app's next `close`. */
+  /** For those who wait, and would for ever otherwise: hears of the app's next `close`. */
   closing(): Closing;
 }
 

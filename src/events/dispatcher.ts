@@ -19,7 +19,7 @@ import { Outbox } from './outbox.ts';
 const MOST_IN_BATCH = 128;
 /** Seconds for which the time zone's offset counts as known: it changes with summer time only. */
 const OFFSET_AGE = 60;
-/** Seconds for the last events when a dispatcher is closed. */
+/** Seconds for the last events when a dispatcher is closed, since nobody is to wait for events. */
 const LAST_EVENTS = 1;
 
 export interface EventDispatcherOptions {

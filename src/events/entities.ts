@@ -1,4 +1,3 @@
-/** The exchange of events, and the queues of those who listen. */
 import { randomUUID } from 'node:crypto';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { type Exchange, exchange, type Queue, queue } from '../messaging/entities.ts';

@@ -53,7 +53,7 @@ export interface ReceiverHost {
   /** A connection of its own, not connected yet. */
   open(): Promise<Transport>;
   wakeWorkers(): Promise<void>;
-  /** For those who wait: hears of the app's next `close`. */
+  /** For those who wait, and would for ever otherwise: hears of the app's next `close`. */
   closing(): Closing;
   warn(text: string): void;
 }
@@ -180,7 +180,7 @@ export class EventReceiver {
     if (this.#received >= until) done?.resolve();
   }
 
-  /** What fails, now or later, is only told. */
+  /** What fails, now or later, is only told, so that the other events are heard. */
   async #call(event: ReceivedEvent): Promise<void> {
     const own = Object.hasOwn(this.#handlers, event.type) ? this.#handlers[event.type] : undefined;
     const handler = own ?? this.#handlers['*'];

@@ -46,7 +46,7 @@ export class Snapshots {
     ];
   }
 
-  /** Takes the last one, whatever the limit. */
+  /** Takes the last one, whatever the limit, or else what came since would be missing. */
   async stop(): Promise<void> {
     for (const timer of this.#timers) timer.cancel();
     this.#timers = [];

@@ -15,7 +15,7 @@ export interface StateOptions {
   readonly maxWorkers?: number;
   /** Tasks that are kept; default 10 000. Celery: `max_tasks_in_memory` */
   readonly maxTasks?: number;
-  /** About how many bytes tasks may take; default 64 MiB. */
+  /** About how many bytes tasks may take, since senders have no limits; default 64 MiB. */
   readonly maxBytes?: number;
   /** A worker is there that was not, or starts again. */
   readonly onNodeJoin?: (worker: EventWorker) => void;
@@ -167,7 +167,7 @@ export class EventState {
     this.#tasks.touch(task);
   }
 
-  /** The worker, as the one with the newest event. */
+  /** The worker, as the one with the newest event, since those with older ones go first. */
   #worker(hostname: string): EventWorker {
     const worker = this.#workers.get(hostname) ?? new EventWorker(hostname);
     this.#workers.delete(hostname);

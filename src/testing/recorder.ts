@@ -60,7 +60,7 @@ interface Entry {
   readonly run: Mutable<TaskRun> & { states: string[] };
   /** Its code or its handlers run at this moment. */
   isActive: boolean;
-  /** A final state that was stored while it was active. */
+  /** A final state that was stored while it was active: its handlers come before it counts. */
   stored: ResultMeta | undefined;
 }
 

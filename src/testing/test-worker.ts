@@ -54,11 +54,11 @@ interface CallOf<R> {
 }
 
 const DEFAULT_TIMEOUT = 10;
-/** Seconds that running tasks are waited for when the worker stops. */
+/** Seconds that running tasks are waited for when the worker stops, so that none hangs the test. */
 const WARM_SECONDS = 5;
 /** Turns of the event loop after which a task that waits for the clock has done what it can. */
 const SETTLED_TURNS = 20;
-/** Turns that are waited for without a pause. */
+/** Turns that are waited for without a pause; a longer wait must not keep a processor busy. */
 const QUICK_TURNS = 200;
 
 export class TestWorker {
@@ -201,7 +201,7 @@ export class TestWorker {
     await serve();
   }
 
-  /** Consume from queues that messages wait in although the app did not declare them. */
+  /** Consume from queues that messages wait in, as a test need not declare what it sends to. */
   async #serveAll(): Promise<void> {
     const { broker } = this.#host;
     for (const name of broker.names) {
@@ -258,7 +258,7 @@ export class TestWorker {
     }, options);
   }
 
-  /** True in two turns of the event loop that follow each other. */
+  /** True in two turns of the event loop in a row, since once may be a moment between two steps. */
   async #until(isTrue: () => boolean, { timeout = DEFAULT_TIMEOUT }: WaitOptions): Promise<void> {
     const deadline = performance.now() + timeout * 1000;
     for (let turn = 0, inARow = 0; ; turn++) {

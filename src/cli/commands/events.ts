@@ -1,5 +1,3 @@
-/** `tscelery events`: what workers tell, as it comes. */
-
 import type { Celery } from '../../app/app.ts';
 import { maskUrl } from '../../base/text/mask-url.ts';
 import { printable, printableJson } from '../../base/text/printable.ts';

@@ -1,4 +1,3 @@
-/** `tscelery shell`: a prompt with the app and its tasks. */
 import { once } from 'node:events';
 import { start } from 'node:repl';
 import { inspect } from 'node:util';

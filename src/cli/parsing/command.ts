@@ -28,7 +28,7 @@ export interface Declaration<O extends Options = Options> {
   readonly summary: string;
   readonly arguments: readonly Argument[];
   readonly options: O;
-  /** Goes on until somebody stops it. */
+  /** Goes on until somebody stops it, and does not wait for readers of its output then. */
   readonly isService?: boolean;
 }
 

@@ -28,7 +28,7 @@ function notEmpty(given: string): string {
 const TRUE_WORDS = new Set(['1', 'true', 't', 'yes', 'y', 'on']);
 const FALSE_WORDS = new Set(['0', 'false', 'f', 'no', 'n', 'off', '']);
 
-/** No value on the command line; a boolean word in the environment. */
+/** No value on the command line; a boolean word in the environment, where it needs some value. */
 export const flag: ValueType<boolean> = {
   metavar: '',
   parse: given => {
@@ -84,7 +84,7 @@ function inRange(value: number, least: number): number {
   return value;
 }
 
-/** Split at commas, nothing trimmed. */
+/** Split at commas, nothing trimmed, as in Celery. */
 export const list: ValueType<string[]> = {
   metavar: 'LIST',
   parse: given => {

@@ -11,7 +11,6 @@ export interface BannerFacts {
   readonly app: string;
   readonly brokerUrl: string;
   readonly resultBackend: string | null;
-  /** Neither broker nor results are configured. */
   readonly embedded: boolean;
   readonly concurrency: number;
   readonly slots: number;
