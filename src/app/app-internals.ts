@@ -202,7 +202,6 @@ export class AppInternals {
     closing.throwIfClosed();
   }
 
-  /** The error that a stored failure stands for, with the remote stack in its own. */
   errorOf(data: unknown, traceback: string | null = null): Error {
     return this.errors.decode(data, traceback);
   }

@@ -7,7 +7,6 @@ import { ownVersion } from '../base/packages/own-version.ts';
 import { maskUrl } from '../base/text/mask-url.ts';
 import type { Celery } from './app.ts';
 
-/** @param loader what followed `-A` */
 export function bugReport(app: Celery, loader?: string): string {
   const transport = schemeOf(app.conf.broker_url);
   const results = app.conf.result_backend;

@@ -1,4 +1,3 @@
-/** What `app.events` gives. */
 import { checkOptions, type Kinds, names, name as nonEmpty } from '../base/option-kinds.ts';
 import type { EventDispatcher } from '../events/dispatcher.ts';
 import {

@@ -16,7 +16,9 @@ import { runEagerly } from './eager.ts';
 import { AppExecutionPorts, type ExecutionPortsHost } from './execution-ports.ts';
 
 export interface ApplyHost extends ExecutionPortsHost, Omit<ResultHost, 'result'> {
-  /** Reads the settings when that was not done; undefined when there is nothing to wait for. */
+  /**
+   * Reads the settings when that was not done; undefined otherwise, which saves calls a promise.
+   */
   loading(): Promise<void> | undefined;
 }
 

@@ -73,7 +73,9 @@ function namedApp(exports: ModuleExports, spec: string, module: string, attribut
   );
 }
 
-/** `proj.app` is the attribute `app` of `proj`, if there are such a module and such an app. */
+/**
+ * `proj.app` is the attribute `app` of `proj`, as in Python, if there are such a module and app.
+ */
 async function dottedApp(spec: string, cwd: string): Promise<object | undefined> {
   const match = /^([\w$-]+(?:\.[\w$-]+)*)\.([\w$]+)$/.exec(spec);
   if (!match || (await resolveModule(spec, cwd, STEMS))) return undefined;
@@ -109,7 +111,7 @@ async function moduleApp(spec: string, cwd: string): Promise<object> {
   );
 }
 
-/** The file in the same folder that most likely makes the app, if it does. */
+/** The file in the same folder that most likely makes the app, if it does: the error names it. */
 async function appBeside(path: string): Promise<string | undefined> {
   for (const stem of ['celery', 'app', 'index']) {
     const file = findFile(join(dirname(path), stem), []);

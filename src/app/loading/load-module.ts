@@ -159,7 +159,7 @@ function folderOf(specifier: string, cwd: string): string | undefined {
     .find(path => statSync(path, { throwIfNoEntry: false })?.isDirectory());
 }
 
-/** Looks where the name points and, for bare names, also in `src`. */
+/** Looks where the name points and, for bare names, also in `src`, where projects keep code. */
 function similarFile(specifier: string, cwd: string): string | undefined {
   const wanted = resolve(cwd, specifier);
   const folders = isPath(specifier) ? [dirname(wanted)] : [dirname(wanted), join(cwd, 'src')];
@@ -179,7 +179,7 @@ function stemOf(file: string): string {
     : file;
 }
 
-/** The name under which a file or folder could be loaded, or undefined. */
+/** The name under which a file or folder could be loaded, so that it can be meant; or undefined. */
 function moduleStem(folder: string, file: string): string | undefined {
   if (file.startsWith('.') || file === 'node_modules' || file.endsWith('.d.ts')) return undefined;
   const stem = stemOf(file);

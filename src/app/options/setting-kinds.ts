@@ -100,7 +100,6 @@ export const int = wholeNumber('a whole number', Number.NEGATIVE_INFINITY);
 export const count = wholeNumber('a whole number, 0 or more', 0);
 export const positive = wholeNumber('a whole number, 1 or more', 1);
 export const priority = wholeNumber('a whole number from 0 to 255', 0, 255);
-/** A priority, or a name that means the same on every broker. */
 export const priorityOrName: Kind<Priority> = {
   ...kind<Priority>(
     'int or string',

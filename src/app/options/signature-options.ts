@@ -31,7 +31,7 @@ export const calls: Kind = {
   hint: value => firstSlip(linked(value), SIGNATURE, SIGNATURE_EXTRAS),
 };
 
-/** What the node that sends the call reads: this library or Celery. */
+/** What the node that sends the call reads, this library or Celery, so that neither's is a slip. */
 export const SIGNATURE_OPTIONS: Readonly<Record<string, Kind>> = {
   task_id: name,
   root_id: name,

@@ -20,14 +20,19 @@ export const RETRY_DEFAULTS = { maxRetries: 3, defaultRetryDelay: 180 } as const
  * setting named in the comment. Durations are seconds.
  */
 export interface TaskOptions extends RetryDeclaration, TaskBehaviour {
-  /** Give the function the task's context as its first argument. Default false. */
+  /**
+   * Give the function the task's context as its first argument, as `self` is in Python. Default
+   * false.
+   */
   readonly bind?: boolean;
   /**
    * Names of the parameters, when the source does not show them (minified code). `name?` is
    * optional, `*rest` takes further arguments, `**options` an object of all other keywords.
    */
   readonly params?: readonly string[];
-  /** Check arguments when the task is called. Default true. */
+  /**
+   * Check arguments when the task is called, so that slips are found where they are. Default true.
+   */
   readonly typing?: boolean;
   /**
    * Acknowledge the message after the run instead of before: no task is lost with its worker, but
@@ -51,17 +56,19 @@ export interface TaskOptions extends RetryDeclaration, TaskBehaviour {
    * to `worker_max_deliveries`. `task_reject_on_worker_lost`
    */
   readonly rejectOnWorkerLost?: boolean;
-  /** Tries after the first; null is for ever. Default 3. */
+  /** Tries after the first; null is for ever. Default 3, as in Celery. */
   readonly maxRetries?: number | null;
-  /** Seconds before a retry. Default 180. */
+  /** Seconds before a retry. Default 180, as in Celery. */
   readonly defaultRetryDelay?: number;
-  /** Keep no result. `task_ignore_result` */
+  /** Keep no result, which saves a write where nobody asks for it. `task_ignore_result` */
   readonly ignoreResult?: boolean;
-  /** Keep errors all the same. `task_store_errors_even_if_ignored` */
+  /** Keep errors all the same, so that failures are seen. `task_store_errors_even_if_ignored` */
   readonly storeErrorsEvenIfIgnored?: boolean;
   /** Store state STARTED, which costs a write for each run. `task_track_started` */
   readonly trackStarted?: boolean;
-  /** Kill the child after so many seconds. `task_time_limit` */
+  /**
+   * Kill the child after so many seconds, for tasks that do not end when told to. `task_time_limit`
+   */
   readonly timeLimit?: number;
   /**
    * Abort `self.signal` after so many seconds, so that the task can still tidy up.
@@ -76,7 +83,9 @@ export interface TaskOptions extends RetryDeclaration, TaskBehaviour {
   readonly serializer?: string;
   /** `task_compression` */
   readonly compression?: string;
-  /** Default queue of calls; `task_routes` is the better place. */
+  /**
+   * Default queue of calls; `task_routes` is the better place, since it changes without the code.
+   */
   readonly queue?: string;
   readonly exchange?: string;
   readonly routingKey?: string;
@@ -86,13 +95,18 @@ export interface TaskOptions extends RetryDeclaration, TaskBehaviour {
   readonly deliveryMode?: DeliveryMode;
   /** Fail when no queue gets a call, which would be lost without a word. Default false. */
   readonly mandatory?: boolean;
-  /** Seconds after which calls expire. */
+  /** Seconds after which calls expire, for work that is of no use later. */
   readonly expires?: number;
-  /** Keep a list of the calls that the task makes (`result.children()`). Default true. */
+  /**
+   * Keep a list of the calls that the task makes (`result.children()`), with which results grow.
+   * Default true.
+   */
   readonly trail?: boolean;
   /** Whether workers tell of the task's runs in events, when they send events at all. Default true. */
   readonly sendEvents?: boolean;
-  /** Longest text of a result in logs and events. Default 1024. */
+  /**
+   * Longest text of a result in logs and events, since results may be of any size. Default 1024.
+   */
   readonly resultReprMaxsize?: number;
   /** Class (`extends Request`) that workers make of the task's messages. Celery: `Request` */
   readonly Request?: new (
@@ -190,7 +204,7 @@ export type LinkedCall = Pick<SignatureData, 'task'> & Partial<SignatureData>;
 
 /** Options of one call. Durations are seconds. Celery: options of `apply_async`. */
 export interface ApplyOptions {
-  /** Keyword arguments, by parameter name. */
+  /** Keyword arguments, by parameter name, since JavaScript has none of its own. */
   readonly kwargs?: Readonly<Record<string, unknown>>;
   /** Start no earlier than in so many seconds. */
   readonly countdown?: number;
@@ -198,7 +212,7 @@ export interface ApplyOptions {
   readonly eta?: Date | string | number;
   /** Drop the call if it has not started by then: seconds from now, a Date, or ISO 8601 text. */
   readonly expires?: number | Date | string;
-  /** A queue or its name. `task_routes` is the better place. */
+  /** A queue or its name. `task_routes` is the better place, since it changes without the code. */
   readonly queue?: string | Queue;
   readonly exchange?: string | Exchange;
   /** Type of an exchange given by name, when no queue of the app tells it. */
@@ -255,7 +269,7 @@ export interface ApplyOptions {
 /** Options of a call that runs here. */
 export interface EagerOptions
   extends Pick<ApplyOptions, 'kwargs' | 'taskId' | 'headers' | 'link' | 'linkError'> {
-  /** Throw the task's error instead of keeping it in the result. `task_eager_propagates` */
+  /** Throw the task's error instead of keeping it, as a call would. `task_eager_propagates` */
   readonly throw?: boolean;
   /** Retries so far, for a run that should think it is not the first. Default 0. */
   readonly retries?: number;

@@ -9,7 +9,6 @@ import { openTransport } from '../../messaging/open.ts';
 import type { Settings } from '../settings/settings.ts';
 
 export interface ReplyHost {
-  /** Names the queue of replies. */
   oid(): string;
   warn(message: string): void;
 }
@@ -32,7 +31,7 @@ export class Connections {
     this.#replies = replies;
   }
 
-  /** For those who wait: hears of the next `close`. */
+  /** For those who wait, and would for ever otherwise: hears of the next `close`. */
   get closing(): Closing {
     return this.#closing;
   }

@@ -20,7 +20,7 @@ import { TaskCalls, type TaskCallsHost, type UnrankedCall } from './task-calls.t
 export interface PublisherHost extends SenderHost, TaskCallsHost {
   readonly main: string;
   readonly queues: () => Queues;
-  /** For those who wait: hears of the app's next `close`. */
+  /** For those who wait, and would for ever otherwise: hears of the app's next `close`. */
   closing(): Closing;
 }
 

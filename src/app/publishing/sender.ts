@@ -42,7 +42,6 @@ export class Sender {
   readonly #replyTo: string;
   readonly #delays: NativeDelays;
 
-  /** @param replyTo the queue for replies of this process */
   constructor(host: SenderHost, replyTo: string) {
     this.#host = host;
     this.#replyTo = replyTo;

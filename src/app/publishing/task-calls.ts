@@ -64,7 +64,6 @@ export class TaskCalls {
   readonly #replyTo: string;
   readonly #defaults = new WeakMap<object, Defaults>();
 
-  /** @param replyTo the queue for replies of this process */
   constructor(host: TaskCallsHost, replyTo: string) {
     this.#host = host;
     this.#replyTo = replyTo;

@@ -22,7 +22,7 @@ import {
 
 export interface ResultHost {
   backend(): Promise<ResultBackend>;
-  /** For those who wait: hears of the app's next `close`. */
+  /** For those who wait, and would for ever otherwise: hears of the app's next `close`. */
   closing(): Closing;
   decodeError(data: unknown, traceback: string | null): Error;
   readonly control: Control;

@@ -30,7 +30,6 @@ export class EagerResult<R = unknown> implements ResultMethods<R> {
   readonly #outcome: EagerOutcome;
   readonly #result: (id: string) => AsyncResult;
 
-  /** @param result gives the handle of another task */
   constructor(name: string, outcome: EagerOutcome, result: (id: string) => AsyncResult) {
     this.id = outcome.id;
     this.name = name;

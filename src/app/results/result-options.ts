@@ -49,7 +49,6 @@ export function checkGetOptions(options: GetOptions): void {
   checkOptions(options, GET, 'get');
 }
 
-/** @param method whose options they are */
 export function checkBounds(options: ResultBounds, method: string): void {
   checkOptions(options, BOUNDS, method);
 }

@@ -161,7 +161,10 @@ export class Queues {
     return [...(this.#consumed?.values() ?? this.#all())];
   }
 
-  /** The queue of that name; an unknown one is created. @throws QueueNotFound when that is not allowed */
+  /**
+   * The queue of that name; an unknown one is created, as in Celery. @throws QueueNotFound when
+   * that is not allowed
+   */
   get(name: string): Queue {
     const known = this.#known.get(name) ?? this.#aliases.get(name) ?? this.#created.get(name);
     if (known) return known;

@@ -199,7 +199,6 @@ export function mergeOptions(given: Readonly<Options>, route: Readonly<Options>)
   return merged;
 }
 
-/** @param whose the task or the pattern, for errors */
 function toOptions(target: RouteTarget, whose: string): Options {
   if (typeof target === 'string') return { queue: target };
   if (typeof target !== 'object' || target === null || Array.isArray(target)) {
@@ -224,7 +223,7 @@ function isPair(value: unknown): value is RoutePair {
   return typeof value[0] === 'string' || value[0] instanceof RegExp;
 }
 
-/** Neighbouring pairs of a list of routers are one router. */
+/** Neighbouring pairs of a list of routers are one router, as a list of pairs is in Celery. */
 function groupPairs(routes: readonly unknown[]): unknown[] {
   const groups: unknown[] = [];
   let pairs: RoutePair[] | undefined;
@@ -266,7 +265,7 @@ function functionLookup(route: RouteFunction): Lookup {
   };
 }
 
-/** The method of a router object; of a class an object is made. */
+/** The method of a router object; of a class an object is made, as in Celery. */
 function routingMethod(router: unknown): RouteFunction | undefined {
   if (typeof router === 'function') {
     const { prototype } = router as { prototype?: RouterObject };

@@ -90,7 +90,10 @@ export async function readConfig(
   return toSource(exports, module, attribute);
 }
 
-/** `proj.config.celery` is the attribute `celery` of `proj.config` when that is the module. */
+/**
+ * `proj.config.celery` is the attribute `celery` of `proj.config` when that is the module, as in
+ * Python.
+ */
 async function splitName(
   name: string,
   cwd: string,

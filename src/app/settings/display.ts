@@ -8,7 +8,7 @@ const MASK = '********';
 /** Celery's list of what a name of a secret looks like. */
 const SECRET = /API|TOKEN|KEY|SECRET|PASS|PROFANITIES_LIST|SIGNATURE|DATABASE|BEAT_DBURI/i;
 
-/** A copy in which secrets are stars, however deep they sit. */
+/** A copy in which secrets are stars, however deep they sit, since reports are made public. */
 export function censor(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const censored = Object.entries(settings).map(([key, value]) => [key, censorValue(key, value)]);
   return Object.fromEntries(censored);

@@ -16,7 +16,7 @@ export class LocalTime {
     return this.#conf.timezone ?? (this.#conf.enable_utc ? 'UTC' : localZoneName());
   }
 
-  /** Undefined when it is UTC. */
+  /** Undefined when it is UTC, which needs no conversion. */
   get zone(): TimeZone | undefined {
     if (this.#revision !== this.#conf.revision) this.#look();
     return this.#zone;

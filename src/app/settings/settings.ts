@@ -173,7 +173,10 @@ class SettingsBase {
     };
   }
 
-  /** A copy with these changes over those there are; neither hears of later changes of the other. */
+  /**
+   * A copy with these changes over those there are, for a worker with settings of its own; neither
+   * hears of later changes of the other.
+   */
   derive(changes: CeleryConfig, origin?: string): Settings {
     const copy = new SettingsBase({}, { env: this.#env });
     copy.#source = this.#source;
@@ -217,7 +220,7 @@ class SettingsBase {
     return options.censored === false ? values : censor(values);
   }
 
-  /** The settings that were given, one a line, without secrets: the end of `report`. */
+  /** The settings that were given, one a line, without secrets, as `report` ends with them. */
   humanize(): string {
     return humanize(this.table());
   }

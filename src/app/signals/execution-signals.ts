@@ -1,4 +1,3 @@
-/** The signals of a run, as the pipeline calls them. */
 import type { ExecutionSignals } from '../../execute/handlers.ts';
 import type { TaskRequest } from '../../execute/request.ts';
 import type { Signals, TaskEvent } from './signals.ts';

@@ -14,7 +14,7 @@ export type Sender = string | { readonly name: string };
 export interface ConnectOptions {
   /** Only events of this sender. */
   readonly sender?: Sender;
-  /** Connecting again under the same id replaces nothing and adds nothing. */
+  /** Connecting again under the same id does nothing, so that a module may be loaded twice. */
   readonly dispatchUid?: string;
 }
 

@@ -15,7 +15,6 @@ interface Connection<Event> {
   readonly uid: string | undefined;
 }
 
-/** Told what a receiver threw. */
 export type ReceiverFailed = (signal: string, error: unknown) => void;
 
 export class Signal<Event> {
@@ -28,7 +27,10 @@ export class Signal<Event> {
     this.#failed = failed;
   }
 
-  /** The same receiver connects once for a sender. @returns the function that disconnects it */
+  /**
+   * The same receiver connects once for a sender, as in Celery. @returns the function that
+   * disconnects it
+   */
   connect(receiver: Receiver<Event>, options: ConnectOptions = {}): () => void {
     checkConnection(receiver, options, { signal: this.name, method: 'connect' });
     const isSame = sameAs(receiver, options);
@@ -49,7 +51,7 @@ export class Signal<Event> {
     return this.#connections.some(each => isFor(each, sender));
   }
 
-  /** Resolves when every receiver is done; undefined at once when there is none. */
+  /** Resolves when every receiver is done; undefined when there is none, which saves a promise. */
   send(sender: string | undefined, event: Event): Promise<void> | undefined {
     if (this.#connections.length === 0) return undefined;
     return this.#call(

@@ -123,7 +123,6 @@ function read(attribute: string, given: unknown, name: string): Read {
   };
 }
 
-/** @param name of the task, for errors */
 function fitting(value: unknown, kind: Kind, attribute: string, name: string): unknown {
   if (value === null || value === undefined || kind.accepts(value)) return value;
   throw new ImproperlyConfigured(

@@ -54,14 +54,14 @@ interface Derived {
   readonly autoRetry: AutoRetry | undefined;
 }
 
-/** What the program says of a task, once for all settings. */
+/** What the program says of a task, once: workers may have it under settings of their own. */
 export interface Declaration {
   readonly name: string;
   /** Complete, with what the base class says. */
   readonly options: TaskOptions;
   /** Undefined for a task whose code is elsewhere (`remoteTask`). */
   readonly run: TaskFunction | undefined;
-  /** The function whose source shows the parameters, when it is not `run`. */
+  /** The function whose source shows the parameters, when `run` does not, as of class tasks. */
   readonly declaredAs?: TaskFunction | undefined;
 }
 
@@ -94,7 +94,7 @@ export class TaskDefinition implements RunnableTask {
       });
   }
 
-  /** The same task under other settings. */
+  /** The same task under other settings, as a worker in a program has them. */
   under(settings: () => Settings): TaskDefinition {
     return new TaskDefinition(this.#declaration, settings);
   }

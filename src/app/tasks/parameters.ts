@@ -20,7 +20,7 @@ export interface Parameters {
   readonly rest: boolean;
   /** Keys of a trailing `{ a, b }` parameter; `others` when it has a rest (`{ a, ...others }`). */
   readonly keywords: KeywordObject | undefined;
-  /** False when the source does not show the parameters (a bound or native function). */
+  /** False when the source does not show the parameters, as of bound and native functions. */
   readonly known: boolean;
 }
 
@@ -223,7 +223,6 @@ function enumerate(names: readonly string[]): string {
   return `${names.slice(0, -1).join(', ')}, and ${names.at(-1)}`;
 }
 
-/** Puts leftover keyword arguments into the trailing object parameter. */
 function bindObject(
   keywords: KeywordObject,
   parameters: Parameters,

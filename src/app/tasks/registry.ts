@@ -18,7 +18,6 @@ export class Registry {
   readonly #base: TaskBaseClass | undefined;
   readonly #derived = new Set<Registry>();
 
-  /** @param base of tasks that name none */
   constructor(conf: Settings, host: TaskHost, base?: TaskBaseClass) {
     this.#conf = conf;
     this.#host = host;
@@ -59,7 +58,10 @@ export class Registry {
     return handlers ? { ...declared, handlers } : declared;
   }
 
-  /** The same tasks, also those declared later, under other settings; until `forget`. */
+  /**
+   * The same tasks, also those declared later, for a worker with settings of its own; until
+   * `forget`.
+   */
   derive(conf: Settings, host: TaskHost): Registry {
     const derived = new Registry(conf, host, this.#base);
     for (const { definition } of this.tasks.values()) derived.#adopt(definition);

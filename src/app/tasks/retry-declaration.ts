@@ -1,4 +1,3 @@
-/** From the options of a declaration to the policy that the pipeline follows. */
 import { isErrorClass, isInstanceOf } from '../../base/kind-of.ts';
 import type { AutoRetry } from '../../execute/retry-policy.ts';
 import type {

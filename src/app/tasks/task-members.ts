@@ -83,7 +83,7 @@ function plainValue(name: string, owner: object): unknown {
   return Object.getOwnPropertyDescriptor(owner, name)?.value;
 }
 
-/** A method such as `shadowName() {}`, as opposed to a field that holds a class. */
+/** A method such as `shadowName() {}`, which is bound, as opposed to a field that holds a class. */
 function isMethod(name: string, owner: object): boolean {
   const descriptor = Object.getOwnPropertyDescriptor(owner, name);
   return descriptor?.enumerable === false && typeof descriptor.value === 'function';

@@ -44,7 +44,6 @@ export interface Task<A extends Args = Args, R = unknown> {
 // biome-ignore lint/suspicious/noExplicitAny: any task, whatever its types
 export type AnyTask = Task<any, any>;
 
-/** A call of a task that is known here. */
 export type KnownCall = Call & { readonly definition: TaskDefinition };
 
 export interface TaskHost {

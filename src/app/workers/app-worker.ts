@@ -35,7 +35,7 @@ export function provideWorkers(load: () => Promise<MakeEngine>): void {
 
 const place = processWide('pool-child', () => ({ isChild: false }));
 
-/** This process, or thread, was started by a pool. */
+/** This process, or thread, was started by a pool, and must not start a worker of its own. */
 export function markPoolChild(): void {
   place.isChild = true;
 }

@@ -47,7 +47,7 @@ export interface WorkerOptions extends SettingOptions {
   /** Node name. Default `celery@<host>`, and `celery2@<host>` for the second of a process. */
   readonly hostname?: string;
   readonly optimization?: 'default' | 'fair';
-  /** Do not ask other workers at start which tasks are revoked. */
+  /** Do not ask other workers at start which tasks are revoked, which may take a second. */
   readonly withoutMingle?: boolean;
   /** Seconds between two heartbeats in events, 0.1 or more; default 2. */
   readonly heartbeatInterval?: number;
