@@ -177,19 +177,16 @@ export class AppInternals {
     this.#queues = undefined;
   }
 
-  /** The app's connection for publishing; opened when first asked for. */
   async transport(): Promise<Transport> {
     if (!this.configuration.isLoaded) await this.#loadUnlessClosed();
     return this.#connections.transport();
   }
 
-  /** A connection of its own, for example for a consumer. Not connected yet. */
   async openTransport(use: 'read' | 'write'): Promise<Transport> {
     await this.configuration.load({});
     return this.#connections.open(use);
   }
 
-  /** The app's result backend; opened when first asked for. */
   async backend(): Promise<ResultBackend> {
     if (!this.configuration.isLoaded) await this.#loadUnlessClosed();
     return this.#connections.backend();

@@ -9,7 +9,6 @@ import { perSecond } from '../worker/intake/rate-bucket.ts';
 import { UsageError } from './parsing/command-error.ts';
 
 export interface CameraOptions {
-  /** `module:Class` */
   readonly name: string;
   readonly frequency: number;
   readonly maxrate: string | undefined;

@@ -10,7 +10,6 @@ export interface ReplyStyle {
   readonly color: boolean;
   /** No arrow before the node (`-q`). */
   readonly quiet: boolean;
-  /** Only the line with the node. */
   readonly headOnly?: boolean;
 }
 

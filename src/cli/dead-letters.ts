@@ -86,7 +86,7 @@ export function listLine({ letter, task, id }: Found): string {
   );
 }
 
-/** In UTC, to the second. */
+/** In UTC, since workers may be in several zones, to the second. */
 function moment(letter: DeadLetter | undefined): string {
   return letter?.diedAt === undefined ? '-' : `${toIso(letter.diedAt).slice(0, 19)}Z`;
 }

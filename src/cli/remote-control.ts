@@ -60,7 +60,6 @@ async function tellNodes(
   return print(globals.quiet ? '' : `Sent ${command}; nodes do not answer it.\n`);
 }
 
-/** Prints the replies: as they come, or together as JSON. */
 export async function askNodes(
   app: Celery,
   program: 'inspect' | 'control' | 'status',

@@ -18,7 +18,6 @@ export interface ControlCommand {
   readonly args: Readonly<Record<string, ControlArgument>>;
   /** Name of the argument that takes all words that are left, as a list. */
   readonly rest?: string | undefined;
-  /** The arguments as people read them. */
   readonly signature: string;
   readonly help: string;
   /** Sent between nodes: not offered at the command line. */

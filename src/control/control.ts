@@ -37,7 +37,9 @@ export class Control {
     this.#keepRevoked = keepRevoked;
   }
 
-  /** Any command, without waiting for replies. Arguments keep Celery's spelling. */
+  /**
+   * Any command, without waiting for replies. Arguments keep Celery's spelling for Python workers.
+   */
   async broadcast(
     command: string,
     args?: Readonly<Record<string, unknown>>,

@@ -29,7 +29,10 @@ export class Inspect {
     this.#options = options;
   }
 
-  /** Any command that only looks, also one of the app's own. Arguments keep Celery's spelling. */
+  /**
+   * Any command that only looks, also an app's own. Arguments keep Celery's spelling for Python
+   * workers.
+   */
   async call<T = unknown>(
     command: string,
     args: Readonly<Record<string, unknown>> = {},

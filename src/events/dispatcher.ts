@@ -23,7 +23,6 @@ const OFFSET_AGE = 60;
 const LAST_EVENTS = 1;
 
 export interface EventDispatcherOptions {
-  /** Node name of who tells. */
   readonly hostname: string;
   /** Groups that are sent: `worker`, `task` or others; undefined is all. */
   readonly groups?: readonly string[] | undefined;
@@ -50,7 +49,6 @@ export class EventDispatcher {
   readonly hostname: string;
   readonly #options: EventDispatcherOptions;
   readonly #outbox: Outbox;
-  /** Undefined is all. */
   readonly #groups: Set<string> | undefined;
   #batch: Event[] = [];
   #isFlushDue = false;

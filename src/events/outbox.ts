@@ -57,7 +57,6 @@ export class Outbox {
     this.#ports = ports;
   }
 
-  /** @param count events in the message */
   put(message: Message, routingKey: string, count: number): void {
     if (this.#isClosed) return;
     const size = message.body.length;

@@ -46,7 +46,6 @@ export interface ReceiverHost {
   /** `event_exchange` */
   readonly exchange: string;
   readonly queue: EventQueueOptions;
-  /** Content types that may be decoded. */
   readonly accept: ReadonlySet<string>;
   readonly lamport: LamportClock;
   readonly clock: Clock;

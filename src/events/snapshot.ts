@@ -17,7 +17,6 @@ export interface SnapshotOptions {
   /** Seconds that must have gone by since the last one in any case; 0 is no limit. */
   readonly pause: number;
   readonly clock: Clock;
-  /** Told what the camera failed with; it goes on. */
   warn(text: string): void;
 }
 

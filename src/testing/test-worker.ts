@@ -238,7 +238,6 @@ export class TestWorker {
     return state === 'limited' && clock instanceof FakeClock;
   }
 
-  /** Running tasks whose code waits for the fake clock. */
   #sleepers(): string[] {
     const { clock } = this.app;
     if (!(clock instanceof FakeClock)) return [];

@@ -16,7 +16,6 @@ import type { TaskDefinition } from '../tasks/definition.ts';
 
 const STATE_OF = { retry: 'RETRY', ignore: 'IGNORED', reject: 'REJECTED' } as const;
 
-/** Runs the call and, at once, every retry it asks for. */
 export async function runEagerly(
   definition: TaskDefinition,
   call: TaskCall,

@@ -68,7 +68,6 @@ export class AppExecutionPorts {
     return { ...ports, publish: (call, route) => this.#publishNext(call, route) };
   }
 
-  /** For a run that stores and publishes nothing. */
   #local(): ExecutionPorts {
     const { conf, signals } = this.#host;
     return {

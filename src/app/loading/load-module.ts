@@ -130,7 +130,6 @@ async function jitiImport(path: string): Promise<ModuleExports> {
   return (await jiti(!path.startsWith(OWN_FOLDER))).import<ModuleExports>(path);
 }
 
-/** The error for a name that means no module, with the file that was probably meant. */
 export function moduleMissing(
   specifier: string,
   cwd: string,

@@ -38,7 +38,6 @@ type WordValue<T> = T extends StringConstructor
     : boolean;
 
 export type CommandWords = Readonly<Record<string, WordType>>;
-/** A command without arguments. */
 export type NoWords = Readonly<Record<never, WordType>>;
 
 /** Any of them may be missing: who sends a command need not know it. */

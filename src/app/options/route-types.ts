@@ -9,8 +9,8 @@ type InDataSpelling<T> = { readonly [K in keyof T as Snake<K & string>]: T[K] };
 type Routable = Omit<ApplyOptions, 'kwargs'>;
 
 /**
- * What a route may set: where to, and every other option of a call. Data spelling
- * (`routing_key`) and option spelling (`routingKey`) both count.
+ * What a route may set: where to, and every other option of a call. Data spelling (`routing_key`)
+ * counts too, since config files may be shared with Python.
  */
 export type RouteOptions = Nullable<Routable> & Nullable<InDataSpelling<Routable>>;
 

@@ -13,7 +13,6 @@ export const UNREADABLE: unique symbol = Symbol('unreadable');
 
 /** `Given` is what a config file may say, `Kept` what a reader of `app.conf` gets. */
 export interface Kind<Given, Kept = Given> {
-  /** Name in the docs. */
   readonly name: string;
   /** Completes "must be …". */
   readonly expects: string;
@@ -291,7 +290,6 @@ export const delayQueueType = oneOf('quorum', 'classic');
 export const queueType: Kind<string> = oneOf('classic', 'quorum', 'stream');
 export const exchangeType: Kind<string> = oneOf('direct', 'topic', 'fanout', 'headers');
 
-/** Name of a queue, in which `{queue}` stands for that of another. */
 export const queueTemplate = kind<string>(
   'string',
   'the name of a queue, in which {queue} may stand for another (as "{queue}.dead")',
@@ -320,7 +318,6 @@ export function codeOr(...words: readonly string[]): Kind<ClassPath> {
   };
 }
 
-/** One of a few words, written in any case. */
 export function wordInAnyCase(...words: readonly string[]): Kind<string> {
   const word = oneOf(...words);
   return {

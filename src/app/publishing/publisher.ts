@@ -78,7 +78,9 @@ export class Publisher {
     return { id: sent.id, ignoreResult: sent.ignoreResult ?? false };
   }
 
-  /** Publish a call that stands already, as a retry or a step of a workflow does. */
+  /**
+   * Publish a call that stands already, as a retry or a step of a workflow does: it keeps its id.
+   */
   async publishCall(
     call: TaskCall,
     address: SignatureRoute,

@@ -32,7 +32,6 @@ interface Outgoing {
   readonly route: Route;
   readonly options: SendOptions;
   readonly eta: TaskCall['eta'];
-  /** Whether the result comes to this process. */
   readonly isAnswered: boolean;
   readonly closing: Closing;
 }

@@ -14,7 +14,6 @@ import {
 export interface EagerOutcome {
   readonly id: string;
   readonly state: string;
-  /** What the task returned or threw. */
   readonly value: unknown;
   /** The document that a worker would have stored. */
   readonly meta: ResultMeta;
@@ -22,7 +21,10 @@ export interface EagerOutcome {
 
 type ResultMethods<R> = { readonly [Name in keyof AsyncResult<R>]: AsyncResult<R>[Name] };
 
-/** The result of a task that ran here. Has what AsyncResult has, and is ready. Celery: `EagerResult`. */
+/**
+ * The result of a task that ran here, and so is ready. Has what AsyncResult has. Celery:
+ * `EagerResult`.
+ */
 export class EagerResult<R = unknown> implements ResultMethods<R> {
   readonly id: string;
   readonly name: string;

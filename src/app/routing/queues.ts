@@ -232,7 +232,6 @@ export class Queues {
     );
   }
 
-  /** Consume from one more queue. */
   selectAdd(each: Queue | string): Queue {
     const added = typeof each === 'string' ? this.#keep(each) : this.add(each);
     this.#consumed?.set(added.name, added);

@@ -129,7 +129,6 @@ interface Address {
   readonly queue: string | Queue | null | undefined;
   /** `''` for none. */
   readonly exchange: string | Exchange;
-  /** The exchange of that name, if a queue declares it. */
   readonly declared: Exchange | undefined;
   readonly type: ExchangeType | undefined;
   readonly routingKey: string;
@@ -147,7 +146,6 @@ function explicit({
   return { queue: undefined, exchange: to, routingKey };
 }
 
-/** A call for a queue, straight into it or by way of an exchange. */
 function toQueue(address: Address, target: Queue): Omit<Route, 'options'> {
   const { exchange: given, declared, routingKey } = address;
   const isExplicit = given !== '' && routingKey !== '';

@@ -39,7 +39,7 @@ export class Configuration {
     this.#signals = signals;
   }
 
-  /** Whether the settings are complete: no config file is looked for any more. */
+  /** Whether the settings are complete, so that no config file is looked for any more. */
   get isLoaded(): boolean {
     return this.#isLoaded && !this.#given.isOpen;
   }

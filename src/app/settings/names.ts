@@ -38,7 +38,6 @@ export function isSettingName(key: string): key is SettingName {
   return Object.hasOwn(SETTINGS, key);
 }
 
-/** The canonical name for any accepted spelling. */
 export function settingName(key: string): SettingName | undefined {
   return isSettingName(key) ? key : (OLD_NAMES.get(key) ?? CAMEL_NAMES.get(key));
 }

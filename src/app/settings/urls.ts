@@ -22,7 +22,6 @@ export interface UrlSettings {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Whether nothing says where messages and results go. */
 export function isEmbedded(settings: UrlSettings, env: Environment): boolean {
   return !(
     env.CELERY_BROKER_URL ||

@@ -45,7 +45,6 @@ export interface ResolvedTaskOptions {
   readonly Request: TaskOptions['Request'];
 }
 
-/** What follows from the declaration and the settings of one moment. */
 interface Derived {
   readonly revision: number;
   readonly options: TaskOptions;
@@ -57,7 +56,6 @@ interface Derived {
 /** What the program says of a task, once: workers may have it under settings of their own. */
 export interface Declaration {
   readonly name: string;
-  /** Complete, with what the base class says. */
   readonly options: TaskOptions;
   /** Undefined for a task whose code is elsewhere (`remoteTask`). */
   readonly run: TaskFunction | undefined;

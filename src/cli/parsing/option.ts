@@ -29,7 +29,6 @@ export function isFlag(option: Option): boolean {
   return option.type.metavar === '';
 }
 
-/** As help shows it: `-c, --concurrency INTEGER`. */
 export function optionTerm(option: Option): string {
   return `${option.flags.join(', ')} ${option.type.metavar}`.trimEnd();
 }
