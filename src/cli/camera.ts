@@ -46,7 +46,6 @@ function pauseOf(maxrate: string): number {
   }
 }
 
-/** A class, of which one is made, or a camera that stands already. */
 async function loadCamera(name: string): Promise<Camera> {
   const colon = name.lastIndexOf(':');
   const [module, attribute] = colon > 0 ? [name.slice(0, colon), name.slice(colon + 1)] : [name];

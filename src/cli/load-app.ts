@@ -1,4 +1,3 @@
-/** The app that a command works with: found, configured, with what the command line says on top. */
 import { statSync } from 'node:fs';
 import { Celery } from '../app/app.ts';
 import { AppNotFound } from '../app/loading/errors.ts';

@@ -35,7 +35,6 @@ const URLS = /[a-z][a-z0-9+.-]*:\/\/[\s\S]+/i;
 /** Seconds that the launcher of a detached service waits for it, which may wait for its broker. */
 const LAUNCH_PATIENCE = 10;
 
-/** Resolves with the exit code. */
 export async function runService(service: CommandService, logger: ProcessLogger): Promise<number> {
   // taken now: pools in this process redirect later prints to the log
   const print = process.stdout.write.bind(process.stdout);

@@ -42,7 +42,6 @@ export interface TaskSource {
   readonly redelivered: boolean;
   /** Those of the message, when they have been read before, which saves reading them again. */
   readonly headers?: TaskHeaders;
-  /** The reply is to hold what events need of it (`TaskReply.texts`). */
   readonly wantsTexts?: boolean;
   /** The call runs where it was made. */
   readonly isEager?: boolean;

@@ -17,7 +17,10 @@ export interface FailureOutcome {
   readonly internal: boolean;
 }
 
-/** What the worker needs to know of an outcome, to settle the message. Crosses processes. */
+/**
+ * What the worker needs to know of an outcome, to settle the message. Crosses processes, so it is
+ * short.
+ */
 export interface TaskReply {
   readonly kind: Outcome['kind'];
   /** Seconds that the task's code took. */

@@ -58,7 +58,6 @@ export function isFinal(state: string): boolean {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 interface Entry {
   readonly run: Mutable<TaskRun> & { states: string[] };
-  /** Its code or its handlers run at this moment. */
   isActive: boolean;
   /** A final state that was stored while it was active: its handlers come before it counts. */
   stored: ResultMeta | undefined;

@@ -17,7 +17,6 @@ export interface Revocation {
 /** Each method is called in the worker's own process and must not throw. */
 export interface RequestListener {
   received?(request: Request, queue: string): void;
-  /** The task's code is about to run in process `pid`. */
   started?(request: Request, pid: number): void;
   answered?(request: Request, reply: TaskReply): void;
   succeeded?(request: Request, reply: TaskReply): void;

@@ -51,7 +51,6 @@ export interface Blueprint {
   readonly child: ChildConfig;
   readonly createRunner?: RunnerFactory | undefined;
   onFatal(error: Error): void;
-  /** Somebody asked it from afar to stop. */
   onShutdown(): void;
 }
 

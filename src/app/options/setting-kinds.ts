@@ -1,5 +1,3 @@
-/** The types a setting may have: what is accepted, what is kept, how text is read. */
-
 import { levelNamed } from '../../base/logger.ts';
 import { snakeCase } from '../../base/text/case.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
@@ -372,7 +370,6 @@ function typeOf(value: unknown): string {
   return Array.isArray(value) ? 'a list' : `of type ${typeof value}`;
 }
 
-/** A user, group or umask: a name or a number. */
 export const id = kind<string | number>(
   'string or int',
   'a name or a number',

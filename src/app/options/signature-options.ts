@@ -1,4 +1,6 @@
-/** Calls that are given as data (`link`, `linkError`), by name and kind, in Celery's spelling. */
+/**
+ * Calls that are given as data (`link`, `linkError`), in Celery's spelling, since they travel so.
+ */
 import { isMap } from '../../base/kind-of.ts';
 import {
   any,

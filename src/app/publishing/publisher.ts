@@ -94,7 +94,6 @@ export class Publisher {
     await this.#sender.send(completed, route, closing);
   }
 
-  /** The call as it would be sent, without a route: for a run in this process. */
   unsent(call: Call): UnrankedCall {
     const declared = this.#calls.declared(call.definition);
     return this.#calls.ofOptions(

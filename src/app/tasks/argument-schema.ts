@@ -1,4 +1,3 @@
-/** Checking arguments with a Standard Schema, on both ends. */
 import { isThenable } from '../../base/kind-of.ts';
 import type { SchemaIssue, StandardSchema } from '../options/task-options.ts';
 

@@ -103,7 +103,6 @@ export class TaskDefinition implements RunnableTask {
     this.#derived = undefined;
   }
 
-  /** The declaration with `task_annotations` over it. */
   get options(): TaskOptions {
     return this.#current.options;
   }

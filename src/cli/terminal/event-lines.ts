@@ -18,7 +18,7 @@ const UNLIMITED = { maxLength: Number.POSITIVE_INFINITY, maxDepth: Number.POSITI
 export class EventLines {
   readonly #tasks = new RecentMap<string, string>(2 * MOST_TASKS);
 
-  /** One line, whatever is in the event. */
+  /** One line, whatever is in the event, or else others could be forged. */
   line(event: ReceivedEvent): string {
     const type = event.type.toLowerCase();
     const about = type.startsWith('task-') ? this.#about(type, event) : undefined;

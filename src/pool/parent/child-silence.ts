@@ -22,7 +22,7 @@ export class ChildSilence {
   #looks = 0;
   #lookedAt = 0;
   #nextReport: number;
-  /** It did not do what it was given, and has said nothing since. */
+  /** It did not do what it was given, and has said nothing since, so that it gets nothing more. */
   isSuspect = false;
 
   constructor(ports: ChildSilencePorts, now: number, silence = DEFAULT_SILENCE) {

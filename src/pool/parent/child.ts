@@ -249,7 +249,6 @@ export class Child {
     return [transfer.held];
   }
 
-  /** Whether it has something that it should have started, or taken in, long ago. */
   isOverdue(now: number, patience: number): boolean {
     if (this.#transfer?.isStalled(now)) return true;
     for (const held of this.held.values()) {

@@ -18,7 +18,7 @@ export const PATIENCE = 0.05;
 const LIGHT = 4096;
 /** Bytes that a child may have of jobs it has not started: the others stay free for any child. */
 const MOST_BYTES_AHEAD = 512 * 1024;
-/** Released jobs without a reply at which a child gets nothing more; its own limit is the same. */
+/** Released jobs without a reply at which a child gets nothing more, as it would not start it. */
 const MOST_RELEASED = 64;
 
 export interface JobLinePorts {

@@ -33,7 +33,6 @@ export class StartErrors {
    */
   areOfOpenFiles = false;
 
-  /** Returns the reason in the words of the log. */
   note(error: StartError): string {
     this.#openFiles ??= openFilesText(error.message);
     this.#messages.push(error.message);

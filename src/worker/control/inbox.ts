@@ -28,7 +28,9 @@ export interface PidboxOptions {
 export class Pidbox {
   readonly #options: PidboxOptions;
   #consumer: Consumer | undefined;
-  /** Why there is no remote control; it is tried again on every new connection. */
+  /**
+   * Why there is no remote control; tried again on every new connection, as refusals may be lifted.
+   */
   #refusal: string | undefined;
   #stopListening: (() => void) | undefined;
   #startingAgain: Promise<void> = Promise.resolve();

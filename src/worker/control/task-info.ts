@@ -1,4 +1,3 @@
-/** A request as remote control and `inspect` show it. */
 import type { TaskInfo } from '../../control/replies.ts';
 import { readTaskBody } from '../../wire/messages/task-body.ts';
 import type { Request, RequestState } from '../request.ts';

@@ -271,7 +271,7 @@ export class Admission {
     this.#ports.onScheduled(this.#timers.size);
   }
 
-  /** The broker would not keep the message when it came. */
+  /** The broker would not keep the message when it came, and may be able to by now. */
   #parkLate(request: Request, eta: number): void {
     const isTried = this.#policies.parking?.take(request, isOver => {
       if (isOver) this.#state.requests.delete(request);

@@ -51,7 +51,6 @@ export class RateBucket<T> {
     this.#drain(true);
   }
 
-  /** `isLate` is handed on when the item need not wait. */
   add(item: T, isLate = false): void {
     this.#waiting.push(item);
     if (!this.#timer) this.#drain(isLate);

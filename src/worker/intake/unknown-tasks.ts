@@ -6,7 +6,6 @@
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { Delivery } from '../../messaging/contract.ts';
 
-/** Seconds until such messages go back. */
 export const REQUEUE_AFTER = 5;
 /** More of them are not made up for by a larger prefetch count: senders of them have no limit. */
 const MOST_HELD = 1000;

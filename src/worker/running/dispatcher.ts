@@ -33,10 +33,9 @@ export interface DispatcherPorts {
   readonly unwanted: {
     discard(request: Request): boolean;
   };
-  /** Whether somebody listens to what comes out of it, and needs texts of that. */
+  /** Whether somebody listens to what comes out of it, since only then its texts are made. */
   tells?(request: Request): boolean;
   onPace?(): void;
-  /** Requests that may wait here when tasks are not short. */
   readonly mostWaiting: () => number;
   onLoad?(): void;
 }
