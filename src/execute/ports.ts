@@ -18,6 +18,8 @@ export type Errback = (
 export interface ExecutionPorts {
   /** Keep a result document, or send it to who asked for it (`reply_to`). Resolves when it is safe. */
   store(meta: ResultMeta, replyTo?: string | null): Promise<void>;
+  /** What is stored of a task; missing where results cannot be read here. */
+  fetch?(taskId: string): Promise<ResultMeta | undefined>;
   /** The worker stops: a store that cannot be reached is not waited for much longer. */
   hurry?(): void;
   /** Publish a message: a retry, a callback, the next step of a chain. Resolves when the broker has it. */

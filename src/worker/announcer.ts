@@ -27,6 +27,8 @@ export interface RequestListener {
   lost?(request: Request, error: PoolError): void;
   /** Lost, and nobody wanted that or runs it again. */
   gaveUp?(request: Request, error: PoolError): void;
+  /** Lost, and put back for another run (`rejectOnWorkerLost`). */
+  putBack?(request: Request, error: PoolError): void;
   revoked?(request: Request, revocation: Revocation): void;
   unknown?(delivery: Delivery, headers: TaskHeaders, reason: Error): void;
   refused?(delivery: Delivery, reason: Error): void;
@@ -84,6 +86,10 @@ export class Announcer implements Required<RequestListener> {
 
   gaveUp(request: Request, error: PoolError): void {
     for (const listener of this.#listeners) listener.gaveUp?.(request, error);
+  }
+
+  putBack(request: Request, error: PoolError): void {
+    for (const listener of this.#listeners) listener.putBack?.(request, error);
   }
 
   revoked(request: Request, revocation: Revocation): void {

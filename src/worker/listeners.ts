@@ -1,11 +1,16 @@
 import type { Signals } from '../app/signals/signals.ts';
 import type { Logger } from '../base/logger.ts';
+import type { PoolError } from '../pool/errors.ts';
 import { exceptionRepr } from '../wire/results/exception.ts';
 import type { RequestListener } from './announcer.ts';
 import { Request } from './request.ts';
 import type { WorkerState } from './worker-state.ts';
 
 export function logListener(logger: Logger): RequestListener {
+  function raised({ headers: { task, id } }: Request, error: PoolError): void {
+    const fields = { task, task_id: id };
+    logger.error(`Task handler raised error: ${exceptionRepr(error)}`, fields);
+  }
   return {
     // a label is made when it is read
     received(request) {
@@ -17,10 +22,8 @@ export function logListener(logger: Logger): RequestListener {
       if (!logger.isEnabledFor('debug')) return;
       logger.debug(`Task accepted: ${request.label} pid:${pid}`);
     },
-    gaveUp({ headers: { task, id } }, error) {
-      const fields = { task, task_id: id };
-      logger.error(`Task handler raised error: ${exceptionRepr(error)}`, fields);
-    },
+    gaveUp: raised,
+    putBack: raised,
     timedOut({ label, headers: { task, id } }, soft, seconds) {
       const fields = { task, task_id: id };
       if (soft) logger.warning(`Soft time limit (${seconds}s) exceeded for ${label}`, fields);

@@ -49,6 +49,7 @@ export class AppExecutionPorts {
 
   async ofWorker(node: WorkerNode): Promise<ExecutionPorts> {
     const backend = await this.#host.backend();
+    const storesResults = backend.name !== 'disabled';
     const store = (meta: ResultMeta, replyTo?: string | null) => backend.store(meta, replyTo);
     const results = new LastStores(store, this.#host.clock());
     return {
@@ -56,9 +57,10 @@ export class AppExecutionPorts {
       ...node,
       store: results.store,
       hurry: () => results.hurry(),
+      ...(storesResults && !backend.onlyForSender && { fetch: (id: string) => backend.fetch(id) }),
       publish: (call, route) => this.#publish(call, route),
       sendEvent: (type, fields) => this.#host.events(node.hostname).send(type, fields),
-      storesResults: backend.name !== 'disabled',
+      storesResults,
     };
   }
 

@@ -3,6 +3,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { TaskReply } from '../../execute/outcome.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
 import { cancelTask, failTask } from '../../execute/run/settle-lost.ts';
+import { storedReply } from '../../execute/run/stored-reply.ts';
 import { type PoolError, Terminated, TimeLimitExceeded } from '../../pool/errors.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
 import type { Announcer } from '../announcer.ts';
@@ -33,7 +34,23 @@ export class Endings {
     if (settled) this.tell(settled, request, reply);
   }
 
+  /** What ran it ended without an answer, which may be in the store all the same. */
   lost(request: Request, error: PoolError): void {
+    const { clock, fetch } = this.#execution;
+    if (!fetch || !request.startedAt || error instanceof Terminated) {
+      return this.#unanswered(request, error);
+    }
+    const run = { id: request.id, since: request.startedAt };
+    void storedReply(request.task, run, { clock, fetch }).then(reply => {
+      if (!reply) return this.#unanswered(request, error);
+      this.#logger.info(`Task ${request.label} had ended before its process did`, {
+        task_id: request.id,
+      });
+      this.answered(request, reply);
+    });
+  }
+
+  #unanswered(request: Request, error: PoolError): void {
     this.#announcer.lost(request, error);
     this.tell(this.#settleLost(request, error), request, replyFor(request, error));
   }
@@ -72,9 +89,11 @@ export class Endings {
 
   async #fail(request: Request, error: PoolError): Promise<void> {
     const timedOut = error instanceof TimeLimitExceeded;
-    this.#announcer.gaveUp(request, error);
+    const isPutBack = request.requeuesWhenLost && !timedOut;
+    if (isPutBack) this.#announcer.putBack(request, error);
+    else this.#announcer.gaveUp(request, error);
     if (timedOut) this.#announcer.timedOut(request, false, error.limit);
-    if (timedOut || !request.requeuesWhenLost) {
+    if (!isPutBack) {
       await failTask(request.task, request.delivery, this.#execution, error);
     }
     await (timedOut ? request.settleTimeout() : request.settleLost(exceptionRepr(error)));

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import type { TaskOptions } from '../../../../src/app/options/task-options.ts';
 import type { TaskReply } from '../../../../src/execute/outcome.ts';
 import { Terminated, TimeLimitExceeded, WorkerLostError } from '../../../../src/pool/errors.ts';
+import type { ResultMeta } from '../../../../src/wire/results/result-meta.ts';
 import { Announcer } from '../../../../src/worker/announcer.ts';
 import { Endings } from '../../../../src/worker/running/endings.ts';
 import { type Made, notedExecution, requestFor, turn } from '../made-requests.ts';
@@ -15,8 +16,12 @@ const SLOW = new TimeLimitExceeded(30);
 const KILLED = new Terminated('killed');
 
 /** A request that runs. */
-function setup(options: TaskOptions = LATE, made: Made = {}) {
-  const { execution, lines, statuses } = notedExecution();
+function setup(
+  options: TaskOptions = LATE,
+  made: Made = {},
+  ports: Parameters<typeof notedExecution>[0] = {},
+) {
+  const { execution, clock, lines, statuses } = notedExecution(ports);
   const heard: string[] = [];
   const lostAcks: string[] = [];
   const announcer = new Announcer([
@@ -24,6 +29,7 @@ function setup(options: TaskOptions = LATE, made: Made = {}) {
       answered: (_, { kind }) => void heard.push(`answered ${kind}`),
       lost: (_, { name }) => void heard.push(`lost: ${name}`),
       gaveUp: () => void heard.push('gave up'),
+      putBack: () => void heard.push('put back'),
       timedOut: (_, soft, seconds) => void heard.push(`${soft ? 'soft' : 'hard'} ${seconds}`),
     },
   ]);
@@ -33,7 +39,7 @@ function setup(options: TaskOptions = LATE, made: Made = {}) {
   });
   const { request, delivery } = requestFor({}, options, made);
   request.state = 'active';
-  return { endings, request, delivery, heard, lostAcks, lines, statuses };
+  return { endings, request, delivery, clock, heard, lostAcks, lines, statuses };
 }
 
 function failing(): Promise<never> {
@@ -104,12 +110,93 @@ describe('a task whose process died', () => {
   });
 
   test('is put back and counted instead when it wants that', async () => {
-    const { endings, request, delivery, statuses } = setup(PUT_BACK);
+    const { endings, request, delivery, statuses, heard } = setup(PUT_BACK);
 
     endings.lost(request, DIED);
     await turn();
 
     assert.deepEqual([statuses(), delivery.notes], [[], ['requeue, counted']]);
+    assert.deepEqual(heard, ['lost: WorkerLostError', 'put back']);
+  });
+});
+
+describe('a task whose process died after its result was stored', () => {
+  const date_done = '2026-01-01T00:00:00+00:00';
+  const stored = {
+    task_id: '1',
+    status: 'SUCCESS',
+    result: 3,
+    traceback: null,
+    children: [],
+    date_done,
+  };
+  const started = (options: TaskOptions, fetch: () => Promise<ResultMeta | undefined>) => {
+    const made = setup(options, {}, { fetch });
+    made.clock.advance(10);
+    made.request.startedAt = 8;
+    return made;
+  };
+
+  test('has succeeded, and is not run again', async () => {
+    const { endings, request, delivery, heard, statuses, lines } = started(
+      PUT_BACK,
+      async () => stored as ResultMeta,
+    );
+
+    endings.lost(request, DIED);
+    await turn();
+
+    assert.deepEqual([statuses(), delivery.notes], [[], ['ack']]);
+    assert.deepEqual(heard, ['answered success']);
+    assert.match(lines[0]!, /had ended before its process did/);
+  });
+
+  test('has succeeded too when it was killed for its time limit at that moment', async () => {
+    const { endings, request, heard } = started(LATE, async () => stored as ResultMeta);
+
+    endings.lost(request, SLOW);
+    await turn();
+
+    assert.deepEqual(heard, ['answered success']);
+  });
+
+  test('fails when what is stored is another state, or cannot be read', async () => {
+    for (const fetch of [
+      async () => ({ ...stored, status: 'RETRY' }) as ResultMeta,
+      async () => undefined,
+      () => Promise.reject(new Error('gone')),
+    ]) {
+      const { endings, request, delivery, heard } = started(LATE, fetch);
+
+      endings.lost(request, DIED);
+      await turn();
+
+      assert.deepEqual(delivery.notes, ['ack']);
+      assert.deepEqual(heard, ['lost: WorkerLostError', 'gave up']);
+    }
+  });
+
+  test('fails when the store says nothing for five seconds', async () => {
+    const { endings, request, clock, heard } = started(LATE, () => new Promise(() => {}));
+
+    endings.lost(request, DIED);
+    await turn();
+    assert.deepEqual(heard, []);
+    clock.advance(5);
+    await turn();
+
+    assert.deepEqual(heard, ['lost: WorkerLostError', 'gave up']);
+    assert.equal(clock.pending, 0);
+  });
+
+  test('is not asked for when it was killed on request', async () => {
+    const { endings, request, heard } = started(LATE, async () => stored as ResultMeta);
+    request.terminatedBy = 'SIGKILL';
+
+    endings.lost(request, KILLED);
+    await turn();
+
+    assert.deepEqual(heard, ['lost: Terminated', 'terminated by SIGKILL']);
   });
 });
 
