@@ -3,7 +3,7 @@
  * `tscelery inspect` and `control`, their help and docs/control.md are all made from, or checked
  * against, these rows. Names, arguments and texts of replies are Celery's.
  */
-import { flag, seconds, text, type WordKind, wholeNumber } from './words.ts';
+import { flag, seconds, signal, text, type WordKind, wholeNumber } from './words.ts';
 
 export interface ControlArgument {
   readonly kind: WordKind;
@@ -111,7 +111,7 @@ const CONTROL: Readonly<Record<string, Row>> = {
     more: ['terminate', 'signal', '*'],
   },
   terminate: {
-    args: { signal: must(text) },
+    args: { signal: must(signal) },
     rest: 'task_id',
     signature: `<signal> ${IDS}`,
     help: 'Do not run these tasks, and kill what runs them.',

@@ -1,5 +1,4 @@
 /** The options of remote control, by name and kind. */
-import { constants } from 'node:os';
 import {
   checkArgument,
   checkOptions,
@@ -14,6 +13,7 @@ import {
   oneOf,
   wait,
 } from '../base/option-kinds.ts';
+import { signalName } from '../base/signal-names.ts';
 import type { ControlReply } from '../wire/messages/control.ts';
 import { CONTROL_COMMANDS } from './commands.ts';
 
@@ -41,12 +41,22 @@ export interface SendOptions extends CallOptions {
   readonly reply?: boolean;
 }
 
+type ShortSignal<S = NodeJS.Signals> = S extends `SIG${infer Short}` ? Short : never;
+
+/** A signal in one of its spellings. */
+export type SignalName =
+  | NodeJS.Signals
+  | ShortSignal
+  | Lowercase<NodeJS.Signals>
+  | Lowercase<ShortSignal>
+  | number;
+
 /** How a task is revoked. */
 export interface RevokeTarget extends RequestOptions {
   /** Also kill the process that runs the task. */
   readonly terminate?: boolean;
-  /** How, default SIGTERM. */
-  readonly signal?: NodeJS.Signals;
+  /** How, default SIGTERM: a name in any case, with or without `SIG`, or a number. */
+  readonly signal?: SignalName;
 }
 
 export interface RevokeOptions extends RevokeTarget, SendOptions {}
@@ -58,11 +68,6 @@ export const REQUEST: Kinds<RequestOptions> = {
 };
 
 export const CALL: Kinds<CallOptions> = { ...REQUEST, timeout: wait, limit: count, onReply: code };
-
-const signalName: Kind = {
-  ...oneOf(...Object.keys(constants.signals)),
-  words: 'the name of a signal, such as "SIGTERM"',
-};
 
 export const SEND: Kinds<SendOptions> = { ...CALL, reply: flag };
 

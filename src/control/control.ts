@@ -1,5 +1,6 @@
 import type { Bounds } from '../backends/bounded.ts';
 import { checkOptions } from '../base/option-kinds.ts';
+import { signalNamed } from '../base/signal-names.ts';
 import type { ControlReply } from '../wire/messages/control.ts';
 import {
   CALL,
@@ -90,7 +91,8 @@ export class Control {
     checkRevoke(taskIds, options);
     const { terminate = false, signal = 'SIGTERM', ...send } = options;
     await this.#keepRevoked([taskIds].flat());
-    return this.#send('revoke', { task_id: taskIds, terminate, signal }, send);
+    const args = { task_id: taskIds, terminate, signal: signalNamed(signal) };
+    return this.#send('revoke', args, send);
   }
 
   /** Revoke, and kill what runs. */

@@ -6,6 +6,7 @@ import {
   name,
   seconds as secondsKind,
 } from '../base/option-kinds.ts';
+import { signalName, signalNamed } from '../base/signal-names.ts';
 
 export interface WordKind<T = unknown> extends Kind {
   /** @throws RangeError with a sentence about a word that cannot be read */
@@ -40,6 +41,15 @@ export const flag: WordKind<boolean> = {
     if (!TRUE.has(lower) && !FALSE.has(lower))
       throw new RangeError(`'${word}' is not true or false.`);
     return TRUE.has(lower);
+  },
+};
+
+/** Python workers know only the full name. */
+export const signal: WordKind<NodeJS.Signals> = {
+  ...signalName,
+  fromWord(word) {
+    if (signalName.accepts(word)) return signalNamed(word);
+    throw new RangeError(`'${word}' is no signal.${signalName.hint?.(word) ?? ''}`);
   },
 };
 

@@ -11,15 +11,22 @@ function distance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** The candidate closest to `word`, or undefined when none is close (more than 40 % differs). */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+/**
+ * The candidate closest to `word`, or undefined when none is close.
+ *
+ * @param limit letters that may differ, default 40 %, and two of a short word
+ */
+export function nearest(
+  word: string,
+  candidates: Iterable<string>,
+  limit: number = Math.max(2, Math.floor(word.length * 0.4)),
+): string | undefined {
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
     const d = distance(word.toLowerCase(), candidate.toLowerCase());
     if (d < bestDistance) [best, bestDistance] = [candidate, d];
   }
-  const limit = Math.max(2, Math.floor(word.length * 0.4));
   return bestDistance <= limit ? best : undefined;
 }
 

@@ -21,11 +21,11 @@ export const TASK_HANDLERS = {
     for (const [header, values] of Object.entries(wanted)) {
       for (const value of [values].flat()) worker.revoked.addStamp(header, value);
     }
+    worker.logger.info(`Tasks with the stamps ${shown} flagged as revoked`);
     const isMeant = ({ headers: task }: Request) => worker.revoked.covers(task);
     const waiting = discard(worker, isMeant);
     const running = signal ? terminate(worker, isMeant, signal) : [];
     await worker.stateFile?.save();
-    worker.logger.info(`Tasks with the stamps ${shown} flagged as revoked`);
     if (!signal) return ok(`headers ${shown} flagged as revoked, but not terminated`);
     const isAny = waiting.length + running.length > 0;
     return ok(`headers ${shown} ${isAny ? 'revoked' : 'were not terminated'}`);
@@ -73,12 +73,13 @@ async function revoke(worker: WorkerParts, args: Arguments, terminates: boolean)
   const ids = new Set(idsOf(args.task_id));
   const signal = terminates ? signalOf(args.signal) : undefined;
   for (const id of ids) worker.revoked.add(id);
+  // what follows from it is logged after it
+  if (signal === undefined) worker.logger.info(`Tasks flagged as revoked: ${listed([...ids])}`);
   const waiting = discard(worker, request => ids.has(request.id));
   const running = signal ? terminate(worker, request => ids.has(request.id), signal) : [];
   // who hears the answer may rely on it
   await Promise.all([worker.stateFile?.save(), worker.storedRevokes?.keep([...ids])]);
   if (signal === undefined) {
-    worker.logger.info(`Tasks flagged as revoked: ${listed([...ids])}`);
     return ok(`tasks ${listed([...ids])} flagged as revoked`);
   }
   const found = [...waiting, ...running];

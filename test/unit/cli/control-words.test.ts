@@ -49,7 +49,7 @@ describe('words of inspect and control', () => {
   it('that are left over are a list, also when there are none', () => {
     assert.deepEqual(args('control', 'revoke'), { task_id: [] });
     assert.deepEqual(args('control', 'terminate', 'KILL', 'a', 'b'), {
-      signal: 'KILL',
+      signal: 'SIGKILL',
       task_id: ['a', 'b'],
     });
     assert.deepEqual(args('inspect', 'greet', 'bob', '2', 'off', 'ann'), {
