@@ -96,6 +96,21 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
       });
     });
 
+    it('takes a signal in every spelling', async () => {
+      await withWorker(surroundings, {}, async ({ app, file, lines, worker }) => {
+        for (const signal of ['kill', 'KILL', 'SIGKILL', 9] as const) {
+          const notes = file();
+          const result = await app.sendTask('w.work', [notes, 'long', 60]);
+          await eventually(async () => (await lines(notes)).length === 1);
+
+          await result.revoke({ terminate: true, signal });
+
+          await worker.sees(new RegExp(`Terminating ${result.id} \\(SIGKILL\\)`));
+          await assert.rejects(result.get({ timeout: 10 }), TaskRevokedError);
+        }
+      });
+    });
+
     it('takes the number of a signal, as Python sends it', async () => {
       await withWorker(surroundings, {}, async ({ app, file, lines, worker }) => {
         const notes = file();

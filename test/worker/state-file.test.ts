@@ -35,6 +35,19 @@ for (const { broker, surround } of [
       });
     });
 
+    it('are not told to a namesake, and both workers warn', async () => {
+      await withWorker(surroundings, { args: ['-P', 'solo'] }, async ({ worker, another }) => {
+        await worker.sees(/mingle: all alone/);
+
+        const second = await another(['-P', 'solo', '-n', 'w1@test']);
+
+        const warning = /WARNING\/MainProcess\] DuplicateNodenameWarning: .* name w1@test, too\./;
+        await second.sees(warning);
+        await worker.sees(warning);
+        await second.sees(/mingle: all alone/);
+      });
+    });
+
     it('are told to a worker that starts', async () => {
       await withWorker(surroundings, { args: ['-P', 'solo'] }, async bench => {
         const { app, worker, another } = bench;

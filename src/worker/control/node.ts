@@ -1,5 +1,5 @@
 import { printable } from '../../base/text/printable.ts';
-import { agesOf, onTheWire } from '../revoking/neighbours.ts';
+import { agesOf, onTheWire, sharedName } from '../revoking/neighbours.ts';
 import type { Handler } from './handler.ts';
 
 export const NODE_HANDLERS = {
@@ -8,7 +8,11 @@ export const NODE_HANDLERS = {
     { hostname, lamport, logger, revoked, stateFile },
     { from_node: from, revoked: theirs },
   ) {
-    if (from === hostname) return null;
+    if (from === hostname) {
+      // its answer tells the other one the same
+      logger.warning(sharedName(hostname));
+      return null;
+    }
     logger.info(`sync with ${printable(String(from))}`);
     revoked.merge({ ids: agesOf(theirs), stamps: {} });
     await stateFile?.save();

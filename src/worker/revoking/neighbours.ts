@@ -30,3 +30,8 @@ export function agesOf(told: unknown, now: number = machineTime()): Record<strin
     }),
   );
 }
+
+/** As Celery's callers say when two replies bear one name: commands and replies go astray. */
+export function sharedName(node: string): string {
+  return `DuplicateNodenameWarning: Another worker has the node name ${node}, too. Give each a name of its own (worker -n).`;
+}

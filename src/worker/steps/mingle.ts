@@ -6,7 +6,7 @@ import { isPlainRecord } from '../../base/kind-of.ts';
 import type { Service } from '../../base/service.ts';
 import type { ControlReply } from '../../wire/messages/control.ts';
 import type { WorkerParts } from '../assembly.ts';
-import { agesOf, onTheWire } from '../revoking/neighbours.ts';
+import { agesOf, onTheWire, sharedName } from '../revoking/neighbours.ts';
 import { NOTHING } from './step.ts';
 
 /** Seconds without an answer after which nobody more is waited for, as in Celery. */
@@ -32,6 +32,8 @@ async function mingle(parts: WorkerParts): Promise<void> {
     logger.warning(`mingle: the neighbors could not be asked: ${(error as Error).message}`);
     return;
   }
+  // our own inbox is not open yet
+  if (replies.some(({ node }) => node === hostname)) logger.warning(sharedName(hostname));
   const told = replies.filter(({ node, value }) => node !== hostname && isPlainRecord(value));
   if (told.length === 0) return logger.info('mingle: all alone');
   logger.info(`mingle: sync with ${told.length} nodes`);

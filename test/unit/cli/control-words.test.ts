@@ -52,6 +52,10 @@ describe('words of inspect and control', () => {
       signal: 'SIGKILL',
       task_id: ['a', 'b'],
     });
+    for (const word of ['kill', 'SIGKILL', '9', 'sigkill']) {
+      const { signal } = args('control', 'terminate', word, 'a') as { signal: string };
+      assert.equal(signal, 'SIGKILL');
+    }
     assert.deepEqual(args('inspect', 'greet', 'bob', '2', 'off', 'ann'), {
       name: 'bob',
       times: 2,

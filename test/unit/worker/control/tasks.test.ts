@@ -13,6 +13,8 @@ function setup({ waiting = [] as string[], running = [] as string[] } = {}) {
   const { logger, lines } = notedLog();
   const revoked = new RevokedTasks(new FakeClock(0));
   const killed: string[] = [];
+  /** What was logged when the first waiting task was discarded. */
+  const linesBefore: string[] = [];
   const requests = (ids: string[], isMeant: (request: Request) => boolean) =>
     ids.map(id => requestFor({ id }).request).filter(isMeant);
   const worker = {
@@ -27,13 +29,13 @@ function setup({ waiting = [] as string[], running = [] as string[] } = {}) {
         return found;
       },
     },
-    unwanted: { revoked() {} },
+    unwanted: { revoked: () => void linesBefore.push(...lines) },
   } as unknown as WorkerParts;
   const send = async (
     name: keyof typeof HANDLERS,
     args: Record<string, unknown> = {},
   ): Promise<unknown> => HANDLERS[name](worker, args);
-  return { send, revoked, killed, lines };
+  return { send, revoked, killed, lines, linesBefore };
 }
 
 const HANDLERS = { ...TASK_HANDLERS, revoked: INSPECT_HANDLERS.revoked };
@@ -54,6 +56,24 @@ describe('the control command', () => {
     assert.deepEqual([revoked.ids(), killed], [['1'], []]);
     assert.deepEqual(lines, ['info: Tasks flagged as revoked: 1']);
   });
+
+  test('what follows from a revoke is logged after it', async () => {
+    const { send, linesBefore } = setup({ waiting: ['1'] });
+
+    await send('revoke', { task_id: '1' });
+
+    assert.deepEqual(linesBefore, ['info: Tasks flagged as revoked: 1']);
+  });
+
+  for (const signal of ['kill', 'KILL', 'SIGKILL', 'sigkill', '9', 9]) {
+    test(`terminate takes ${JSON.stringify(signal)} for SIGKILL`, async () => {
+      const { send, killed } = setup({ running: ['1'] });
+
+      await send('terminate', { task_id: '1', signal });
+
+      assert.deepEqual(killed, ['1 SIGKILL']);
+    });
+  }
 
   test('revoke names a hundred ids of many', async () => {
     const { send, revoked } = setup();
