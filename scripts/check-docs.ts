@@ -10,6 +10,7 @@ import ts from 'typescript';
 import type { Setting } from '../src/app/settings/tables/setting.ts';
 import { SETTING_AREAS, SETTING_NAMES, SETTINGS } from '../src/app/settings/tables/table.ts';
 import { CONTROL_COMMANDS, type ControlCommand } from '../src/control/commands.ts';
+import { SIGNAL_TABLE } from '../src/process/signals/table.ts';
 import { WORKER_REASONS } from '../src/wire/messages/dead-letter.ts';
 import { levelsTables } from './check-imports.ts';
 
@@ -268,6 +269,15 @@ function withPart(file: string, name: string, content: string): string {
   return `${page.slice(0, start)}\n${content}\n${page.slice(end)}`;
 }
 
+function signalsTable(): string {
+  const rows = SIGNAL_TABLE.map(({ signal, help, exitCode = '' }) => [
+    signal.replace('SIG', ''),
+    help,
+    exitCode,
+  ]);
+  return table(['Signal', 'What happens', 'Exit code'], rows);
+}
+
 function commandTables(): string {
   return [commandTable('inspect'), commandTable('control')].join('\n');
 }
@@ -285,6 +295,7 @@ function main(write: boolean): string[] {
     'docs/settings.md': settingsPage(),
     'docs/errors.md': errorsPage(errors),
     'docs/internals.md': withPart('docs/internals.md', 'levels', levelsTables()),
+    'docs/worker.md': withPart('docs/worker.md', 'signals', `${signalsTable()}\n`),
     'docs/control.md': withPart('docs/control.md', 'commands', commandTables()),
   };
   const problems = [

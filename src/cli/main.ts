@@ -28,11 +28,20 @@ async function run(words: readonly string[]): Promise<number> {
     if (request.kind === 'version') return print(versionLine());
     if (request.kind === 'help') return print(request.text.trimEnd());
     isService = request.command.isService ?? false;
+    if (request.command.heedsSignals) await beginToHeedSignals();
     const { run: runCommand } = await request.command.load();
     return await runCommand(request.invocation);
   } catch (error) {
     return await tell(error);
   }
+}
+
+/** @throws ImproperlyConfigured for a `REMAP_SIGTERM` that is none */
+async function beginToHeedSignals(): Promise<void> {
+  const { holdSignals } = await import('../process/signals/early.ts');
+  const { remappedTerm } = await import('../process/signals/install.ts');
+  holdSignals(process.stdout.isTTY);
+  remappedTerm();
 }
 
 async function tell(error: unknown): Promise<number> {

@@ -1,14 +1,15 @@
 /** A service from its start until it is told to stop: signals, the end of the process, restarts. */
 import { CeleryError } from '../base/errors.ts';
 import { maskUrl } from '../base/text/mask-url.ts';
-import { openDebugger } from '../process/debugger.ts';
 import { reportToLauncher } from '../process/detach.ts';
-import { diagnostics } from '../process/diagnostics.ts';
 import { EXIT } from '../process/exit-codes.ts';
 import type { ProcessLogger } from '../process/log.ts';
 import { runAgain } from '../process/restart.ts';
-import { Shutdown } from '../process/shutdown.ts';
-import { installSignals, remapTerm } from '../process/signals.ts';
+import { toggleDebugger } from '../process/signals/debugger.ts';
+import { diagnostics } from '../process/signals/diagnostics.ts';
+import { installHeld } from '../process/signals/early.ts';
+import { handlersOf, remapTerm } from '../process/signals/install.ts';
+import { Shutdown } from '../process/signals/shutdown.ts';
 import { startedBy } from '../process/started-by.ts';
 import { setProcessTitle } from '../process/title.ts';
 import { logFatal, watchStrayErrors } from '../worker/child/stray-errors.ts';
@@ -26,8 +27,10 @@ export interface CommandService {
   readonly shutdownRequested: Promise<void>;
   start(): Promise<void>;
   stop(how: 'warm' | 'cold' | 'now', onKill?: () => void): Promise<void>;
-  /** What it does now, by headline, for the dump that USR1 asks for. */
-  activity(): Record<string, string[]>;
+  /** What it does now, by headline, for the report that USR1 asks for. Resolves soon, whoever is blocked. */
+  activity(): Promise<Readonly<Record<string, readonly string[]>>>;
+  /** Make the pool larger or smaller by one, and log what became of it; undefined when there is none. */
+  resize?(by: 1 | -1): void;
 }
 
 /** In one word, where it may be the value of an option; a password may have spaces. */
@@ -38,7 +41,6 @@ const LAUNCH_PATIENCE = 10;
 export async function runService(service: CommandService, logger: ProcessLogger): Promise<number> {
   // taken now: pools in this process redirect later prints to the log
   const print = process.stdout.write.bind(process.stdout);
-  const printError = process.stderr.write.bind(process.stderr);
   const say = (line: string) => void print(`${line}\n`);
   const shutdown = new Shutdown(service.name, {
     stop: (how, onKill) => service.stop(how, onKill),
@@ -49,25 +51,32 @@ export async function runService(service: CommandService, logger: ProcessLogger)
   watchStrayErrors({ onUnknown: error => logFatal(logger, error) });
   let isRestart = false;
   const restart = () => {
+    // what was told to stop is not to come back
+    if (shutdown.requested) return;
     say(`Restarting celery ${service.name} (${commandWords()})`);
     isRestart = true;
     shutdown.warm(EXIT.ok);
   };
-  const dump = () => void printError(diagnostics('MainProcess', service.activity()));
-  const uninstall = installSignals(
-    remapTerm({
-      ...shutdown.signals(),
-      SIGUSR1: dump,
-      SIGUSR2: () => logger.warning(openDebugger()),
-      // On a terminal HUP means that it was closed; a watcher starts us again itself.
-      ...(!process.stdout.isTTY && !startedBy?.watched && { SIGHUP: restart }),
-    }),
-  );
+  const stay = () => {
+    isRestart = false;
+  };
+  const actions = {
+    ...shutdown.actions(stay),
+    report: () => void report(service, logger),
+    debugger: () => logger.warning(toggleDebugger()),
+    // a watcher starts us again itself
+    ...(!startedBy?.watched && { restart }),
+    ...(service.resize && { grow: () => service.resize!(1), shrink: () => service.resize!(-1) }),
+  };
+  const isOnTerminal = process.stdout.isTTY;
+  const uninstall = installHeld(remapTerm(handlersOf(actions, isOnTerminal)));
   void service.shutdownRequested.then(() => shutdown.warm(EXIT.ok));
   const code = await Promise.race([started(service), failed(service, logger), shutdown.done]);
-  if (!isRestart) return code;
-  uninstall();
-  return await runAgain();
+  return isRestart ? await runAgain(uninstall) : code;
+}
+
+async function report(service: CommandService, logger: ProcessLogger): Promise<void> {
+  logger.warning(diagnostics('MainProcess', await service.activity()));
 }
 
 /** Settles only when the worker cannot start. */

@@ -10,18 +10,7 @@ export function workerService(worker: Worker): CommandService {
     shutdownRequested: worker.shutdownRequested,
     start: () => worker.start(),
     stop: (how, onKill) => worker.stop(how, onKill),
-    activity: () => activeTasks(worker),
-  };
-}
-
-function activeTasks({ state }: Worker): Record<string, string[]> {
-  const requests = [...state.requests];
-  return {
-    'ACTIVE TASKS': requests
-      .filter(request => request.state === 'active')
-      .map(request => `${request.label} pid:${request.pid ?? '?'}`),
-    'WAITING TASKS': requests
-      .filter(request => request.state !== 'active')
-      .map(request => `${request.label} ${request.state}`),
+    activity: () => worker.activity(),
+    resize: by => void worker.resizePool(by),
   };
 }

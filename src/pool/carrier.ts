@@ -22,6 +22,11 @@ export interface Carrier {
    * @param bytes not to be used afterwards
    */
   sendParcel(bytes: Uint8Array<ArrayBuffer>, events: ParcelEvents): Parcel;
+  /**
+   * What its main thread executes now, the innermost call first; undefined when that is no JavaScript.
+   * Missing where nobody can tell.
+   */
+  stack?(): Promise<readonly string[] | undefined>;
   /** A thread knows no signals: whichever it is, the thread ends. */
   kill(signal: NodeJS.Signals): void;
 }

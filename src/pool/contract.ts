@@ -51,6 +51,14 @@ export interface Blockage {
   readonly jobs: readonly number[];
 }
 
+/** For an operator. */
+export interface ChildReport {
+  /** `ForkPoolWorker-2` */
+  readonly name: string;
+  readonly pid: number | undefined;
+  readonly lines: readonly string[];
+}
+
 export interface Pool extends Service {
   /** `prefork`, `solo`, … as in the banner. */
   readonly name: string;
@@ -87,6 +95,8 @@ export interface Pool extends Service {
   drain(): Promise<void>;
   /** Stop now: running jobs are killed and nothing is called for them. */
   stop(): Promise<void>;
+  /** What each child says of itself, also the stack of one that is blocked. Resolves within a few seconds. */
+  reports(): Promise<readonly ChildReport[]>;
   /** For `inspect stats`. */
   info(): Record<string, unknown>;
 }

@@ -8,7 +8,7 @@ import { type Deferred, deferred } from '../base/deferred.ts';
 import { signalNamed } from '../base/signal-names.ts';
 import { type Clock, systemClock } from '../base/time/clock.ts';
 import { JobLoop, LoopJob } from './child/job-loop.ts';
-import type { Job, JobRunner, Pool, PoolEvents, RunnerFactory } from './contract.ts';
+import type { ChildReport, Job, JobRunner, Pool, PoolEvents, RunnerFactory } from './contract.ts';
 import {
   type PoolError,
   PoolFailure,
@@ -172,6 +172,11 @@ export class InProcessPool implements Pool {
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
+  }
+
+  /** There are none: the worker speaks for itself. */
+  async reports(): Promise<readonly ChildReport[]> {
+    return [];
   }
 
   info(): Record<string, unknown> {

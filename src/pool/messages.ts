@@ -20,6 +20,8 @@ export interface ChildInit {
   readonly maxTasks: number | undefined;
   /** KiB */
   readonly maxMemory: number | undefined;
+  /** There is a `STACK_FD`. */
+  readonly watchesStack: boolean;
 }
 
 /** Jobs with the tickets `first`, `first + 1`, … */
@@ -52,7 +54,8 @@ export type ToChild =
   | { readonly type: 'finish' }
   /** Say what there is to say and die at once. */
   | { readonly type: 'die' }
-  | { readonly type: 'ping' };
+  /** With what there is to say of itself, when an operator asked. */
+  | { readonly type: 'ping'; readonly wantsReport: boolean };
 
 export interface TurnMessage {
   readonly type: 'turn';
@@ -75,7 +78,7 @@ export type FromChild =
   /** Nothing more will be started here; the child exits after what it runs. */
   | { readonly type: 'leaving'; readonly note: string | undefined }
   | { readonly type: 'log'; readonly level: 'warning' | 'error'; readonly message: string }
-  | { readonly type: 'pong' };
+  | { readonly type: 'pong'; readonly report: readonly string[] | undefined };
 
 export type Batch<M> = [typeof MARK, ...M[]];
 
@@ -92,3 +95,5 @@ export const EXIT_RECYCLE = 0x9b;
 export const EXIT_ORPHANED = 70;
 /** The descriptor at which a child finds its ledger (0 to 2 stdio, 3 the channel). */
 export const LEDGER_FD = 4;
+/** The same of the line on which it is asked for its stack; only when that is wanted. */
+export const STACK_FD = 5;

@@ -37,6 +37,8 @@ export interface PoolOptions {
   readonly execArgv?: readonly string[] | undefined;
   /** Memory limits of each thread; by default those of the process. */
   readonly resourceLimits?: ResourceLimits | undefined;
+  /** Each child process has a thread that tells its stack while it is blocked; default false. */
+  readonly watchesStacks?: boolean | undefined;
   readonly stdout?: ChildOutput | undefined;
   readonly stderr?: ChildOutput | undefined;
   readonly events: PoolEvents;

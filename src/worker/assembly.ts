@@ -284,6 +284,7 @@ function poolOptions(blueprint: Blueprint, dispatcher: Dispatcher) {
     maxMemoryPerChild: conf.get('worker_max_memory_per_child') ?? undefined,
     prefetchPerChild: MOST_AHEAD_PER_CHILD,
     procAliveTimeout: conf.get('worker_proc_alive_timeout'),
+    watchesStacks: conf.get('worker_stack_watch'),
     events: {
       ...dispatcher.events,
       onLog: (level: 'debug' | 'info' | 'warning' | 'error' | 'critical', message: string) =>

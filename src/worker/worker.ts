@@ -13,6 +13,7 @@ import { type Queue, workerDirect } from '../messaging/entities.ts';
 import type { RunnerFactory } from '../pool/contract.ts';
 import { assemble, type WorkerParts } from './assembly.ts';
 import type { ChildConfig } from './child/child.ts';
+import { activityOf, resizeByOne } from './control/by-signal.ts';
 import { refuseOwnDeadLetters } from './dead-letters.ts';
 import { type StopMode, Stopping } from './running/stopping.ts';
 import { checkApp } from './steps/check-app.ts';
@@ -143,6 +144,17 @@ export class Worker {
     this.#stopping.request(how, onKill);
     this.#ending ??= this.#shutDown();
     await this.#ending;
+  }
+
+  /** One place of the pool more, or fewer; what became of it is logged. */
+  async resizePool(by: 1 | -1): Promise<void> {
+    if (this.#parts) await resizeByOne(this.#parts, by);
+    else this.#logger.error('The pool is not there yet: its size is as it was.');
+  }
+
+  /** What it runs and waits for, by headline, and what its children say of themselves. */
+  async activity(): Promise<Readonly<Record<string, readonly string[]>>> {
+    return await activityOf(this.state, this.#parts?.pool);
   }
 
   async #prepare(): Promise<void> {

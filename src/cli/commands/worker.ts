@@ -7,6 +7,7 @@ import { heartbeat } from '../../app/workers/worker-options.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { expandHostName, expandNodePath, nodeName } from '../../base/node-name.ts';
 import { createLogger, type LogConfig } from '../../process/log.ts';
+import { leaveOnSignals } from '../../process/signals/early.ts';
 import { startedBy } from '../../process/started-by.ts';
 import { runWatching } from '../../process/watching/watch.ts';
 import { setUpLogging } from '../../worker/child/set-up-logging.ts';
@@ -74,6 +75,7 @@ async function work(
       log,
     },
   });
+  leaveOnSignals();
   const pidfile = daemon.takePidfile();
   try {
     if (values.purge) await purge(worker);

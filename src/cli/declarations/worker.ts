@@ -221,6 +221,7 @@ export const WORKER_OPTIONS = {
 export const WORKER: Declaration<typeof WORKER_OPTIONS> = {
   name: 'worker',
   isService: true,
+  heedsSignals: true,
   summary: 'Start a worker.',
   arguments: [
     { name: 'SETTING=VALUE', help: 'Settings, for example worker.concurrency=3.', rest: true },

@@ -30,6 +30,8 @@ export interface Declaration<O extends Options = Options> {
   readonly options: O;
   /** Goes on until somebody stops it, and does not wait for readers of its output then. */
   readonly isService?: boolean;
+  /** Ruled by the signals of `process/signals/table.ts` from its first moment on. */
+  readonly heedsSignals?: boolean;
 }
 
 export interface Command<O extends Options = Options> extends Declaration<O> {

@@ -20,7 +20,10 @@ const server = new ChildServer({
     send?.(batch, undefined, undefined, sent);
   },
   ledger: numbers => new LedgerFile(numbers, LEDGER_FD),
-  onReady: releaseYoungHeap,
+  onReady({ watchesStack }) {
+    releaseYoungHeap();
+    if (watchesStack) void import('./stack-watch.ts').then(watch => watch.startStackWatch());
+  },
   memory: () => Math.floor(process.memoryUsage.rss() / 1024),
   exit,
   die: () => {
@@ -38,11 +41,18 @@ const LISTENERS: Readonly<Record<string, (batch: unknown) => void>> = {
   },
   // a task that calls process.exit must not take the replies of earlier ones along
   exit: () => server.flush(),
-  // Ctrl+C reaches the whole process group; the parent decides what becomes of the children
-  SIGINT: () => {},
-  // without a listener Node would open its debugger to whoever connects
-  SIGUSR1: () => {},
+  ...ignoredSignals(),
 };
+
+/**
+ * A terminal, and `kill` of a process group, reach the children too; the parent decides what becomes of
+ * them. Without a listener USR1 would open Node's debugger to whoever connects, TTIN stop the process
+ * for good, and the others end it.
+ */
+function ignoredSignals(): Record<string, () => void> {
+  const signals = ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'];
+  return Object.fromEntries(signals.map(signal => [signal, () => {}]));
+}
 
 /** A task may have removed them with all others, and with them what keeps the channel open. */
 function listen(): void {

@@ -5,6 +5,7 @@
 
 import { inspect } from 'node:util';
 import { isError } from '../../base/kind-of.ts';
+import { heldResources, memoryInUse } from '../../base/process-facts.ts';
 import type { JobRunner, RunnerFactory } from '../contract.ts';
 import { ChildLedger, type LedgerMemory, ledgerSize } from '../ledger.ts';
 import type {
@@ -25,10 +26,9 @@ export interface ChildPort {
   /** `sent` is called when the batch is out, or cannot get out any more. */
   send(batch: Batch<FromChild>, sent: () => void): void;
   ledger(numbers: number): LedgerMemory;
-  onReady?(): void;
-  /**
-   * It could not be loaded; the child exits when this is resolved, as a thread has to close files.
-   */
+  /** Everything is loaded, and the parent knows. */
+  onReady?(init: ChildInit): void;
+  /** It could not be loaded; the child exits when this is resolved. */
   onBroken?(): Promise<void>;
   /** KiB that this child uses. */
   memory(): number;
@@ -75,7 +75,7 @@ export class ChildServer {
     this.#outbox.add(answer);
     this.#outbox.flush(() => {
       if (answer.type === 'broken') this.#port.exit(1);
-      else this.#port.onReady?.();
+      else this.#port.onReady?.(init);
     });
   }
 }
@@ -148,7 +148,7 @@ class Worker {
         this.#outbox.flush(() => this.#port.die());
         break;
       case 'ping':
-        this.#outbox.add({ type: 'pong' });
+        this.#outbox.add(pong(message.wantsReport));
         break;
       case 'init':
         throw new Error('a child is told only once what to load');
@@ -217,6 +217,12 @@ function opening(runner: JobRunner): JobRunner {
       runner.run(payload instanceof Parcel ? payload.open() : payload, control),
     stop: () => runner.stop(),
   };
+}
+
+function pong(wantsReport: boolean): FromChild {
+  if (!wantsReport) return { type: 'pong', report: undefined };
+  const report = [`active handles: ${heldResources()}`, `memory: ${memoryInUse()}`];
+  return { type: 'pong', report };
 }
 
 function describe(error: unknown): { message: string; stack: string } {

@@ -35,7 +35,8 @@ export interface ChildEvents {
   onThrew(child: Child, ticket: number, error: string): void;
   onWaits(held: HeldJob<Child>, what: string | undefined): void;
   onLeaving(child: Child, note: string | undefined): void;
-  onAnswer(): void;
+  /** It has answered a question, perhaps with what there is to say of itself. */
+  onAnswer(child: Child, report: readonly string[] | undefined): void;
   onLog(level: 'warning' | 'error', message: string): void;
   onGone(child: Child, exit: ChildExit): void;
 }
@@ -107,7 +108,10 @@ export class Child {
     });
     this.pid = this.carrier.pid;
     this.#ledger = new ParentLedger(this.carrier.ledger);
-    const ears = { ping: () => this.tell({ type: 'ping' }), beats: () => this.#ledger.beats };
+    const ears = {
+      ping: () => this.tell({ type: 'ping', wantsReport: false }),
+      beats: () => this.#ledger.beats,
+    };
     this.#silence = new ChildSilence(ears, this.#clock.monotonic(), options.blockedAfter);
     this.#post(this.#init(options, entries));
     this.flush();
@@ -396,7 +400,7 @@ export class Child {
         this.#events.onLog(message.level, message.message);
         break;
       case 'pong':
-        this.#events.onAnswer();
+        this.#events.onAnswer(this, message.report);
         break;
     }
   }
@@ -427,6 +431,7 @@ export class Child {
       ledgerEntries,
       maxTasks: options.maxTasksPerChild,
       maxMemory: options.maxMemoryPerChild,
+      watchesStack: options.watchesStacks ?? false,
     };
   }
 }

@@ -10,12 +10,13 @@ import { type Deferred, deferred } from '../../base/deferred.ts';
 import { signalNamed } from '../../base/signal-names.ts';
 import { type Clock, systemClock } from '../../base/time/clock.ts';
 import type { Launcher } from '../carrier.ts';
-import type { Job, Pool, PoolEvents } from '../contract.ts';
+import type { ChildReport, Job, Pool, PoolEvents } from '../contract.ts';
 import { type PoolError, Terminated, TimeLimitExceeded, WorkerLostError } from '../errors.ts';
 import type { TurnMessage } from '../messages.ts';
 import { checkOptions, type PoolOptions } from '../options.ts';
 import { TimeLimits } from '../time-limits.ts';
 import { type Child, type ChildExit, exitText } from './child.ts';
+import { ChildReports } from './child-reports.ts';
 import { Children } from './children.ts';
 import { HeldJob } from './held-job.ts';
 import { JobLine } from './job-line.ts';
@@ -39,6 +40,7 @@ export class ChildrenPool implements Pool {
   readonly #children: Children;
   readonly #line: JobLine;
   readonly #stuckCheck: StuckCheck;
+  readonly #reports = new ChildReports();
   /** Jobs that take up room: those not released and not answered. */
   #load = 0;
   #wasFull = false;
@@ -73,7 +75,7 @@ export class ChildrenPool implements Pool {
         onThrew: (child, ticket, error) => this.#onThrew(child, ticket, error),
         onWaits: (held, what) => this.#events.onWaits?.(held.job.id, what),
         onLeaving: (child, note) => this.#onLeaving(child, note),
-        onAnswer: () => this.#afterNews(),
+        onAnswer: (child, report) => this.#onAnswer(child, report),
         onLog: (level, message) => this.#events.onLog(level, message),
         onGone: (child, exit) => this.#onGone(child, exit),
       },
@@ -213,6 +215,10 @@ export class ChildrenPool implements Pool {
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
+  }
+
+  reports(): Promise<readonly ChildReport[]> {
+    return this.#reports.of(this.#children.all, this.#clock);
   }
 
   info(): Record<string, unknown> {
@@ -358,6 +364,11 @@ export class ChildrenPool implements Pool {
       }
     }
     this.#line.putBack(back);
+    this.#afterNews();
+  }
+
+  #onAnswer(child: Child, report: readonly string[] | undefined): void {
+    if (report !== undefined) this.#reports.heard(child, report);
     this.#afterNews();
   }
 

@@ -1,5 +1,6 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { fork } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { extname } from 'node:path';
 import { type Clock, systemClock, type Timer } from '../../base/time/clock.ts';
 import type {
@@ -12,11 +13,12 @@ import type {
 } from '../carrier.ts';
 import { LedgerFile } from '../ledger.ts';
 import type { Batch, FromChild, ToChild } from '../messages.ts';
-import { isBatch } from '../messages.ts';
+import { isBatch, STACK_FD } from '../messages.ts';
 import type { PoolOptions } from '../options.ts';
 import { Guardian } from './guardian.ts';
 import { killOffspring, type Offspring, offspringOf } from './offspring.ts';
 import { ParcelInParts } from './parcel.ts';
+import { StackLine } from './stack-line.ts';
 
 /** Sources have another extension than what is built of them: `.ts` under tsx, `.js` in dist. */
 const ENTRY = new URL(`../child/main${extname(import.meta.url)}`, import.meta.url);
@@ -67,6 +69,7 @@ function startProcess(options: PoolOptions, ledgerFd: number): ChildProcess {
     options.stderr ?? 'inherit',
     'ipc',
     ledgerFd,
+    ...(options.watchesStacks ? ['pipe' as const] : []),
   ];
   const execArgv = options.execArgv ?? process.execArgv.filter(arg => !isInspector(arg));
   return fork(ENTRY, [], {
@@ -85,6 +88,7 @@ function isInspector(arg: string): boolean {
 class ProcessCarrier implements Carrier {
   readonly pid: number | undefined;
   readonly ledger: LedgerFile;
+  readonly stack?: NonNullable<Carrier['stack']>;
   readonly #process: ChildProcess;
   readonly #clock: Clock;
   readonly #onGone: (exit: CarrierExit) => void;
@@ -99,6 +103,11 @@ class ProcessCarrier implements Carrier {
     this.#process = child;
     this.#clock = clock;
     this.#onGone = exit => events.onGone(exit);
+    const line = (child.stdio as readonly unknown[])[STACK_FD] as Socket | undefined;
+    if (line) {
+      const asked = new StackLine(line);
+      this.stack = () => asked.ask();
+    }
     child.on('message', (batch: unknown) => {
       if (isBatch<FromChild>(batch)) events.onBatch(batch);
     });

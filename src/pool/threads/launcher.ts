@@ -12,6 +12,7 @@ import { LedgerBuffer } from '../ledger.ts';
 import type { Batch, FromChild, PartMessage, ToChild } from '../messages.ts';
 import { isBatch, openBatch } from '../messages.ts';
 import type { PoolOptions } from '../options.ts';
+import { stackOfThread } from '../stacks/stack-of-thread.ts';
 
 /** Sources have another extension than what is built of them: `.ts` under tsx, `.js` in dist. */
 const ENTRY = new URL(`../child/thread${extname(import.meta.url)}`, import.meta.url);
@@ -93,6 +94,10 @@ class ThreadCarrier implements Carrier {
         isCancelled = true;
       },
     };
+  }
+
+  stack(): Promise<readonly string[] | undefined> {
+    return stackOfThread(this.#thread.threadId);
   }
 
   kill(signal: NodeJS.Signals): void {

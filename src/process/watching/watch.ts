@@ -1,6 +1,6 @@
 import { EXIT } from '../exit-codes.ts';
-import { Successor } from '../restart.ts';
-import { installSignals } from '../signals.ts';
+import { passSignals, Successor } from '../restart.ts';
+import { installSignals } from '../signals/install.ts';
 import { SourceWatch } from './source-watch.ts';
 
 /**
@@ -16,6 +16,7 @@ export async function runWatching(
 ): Promise<number> {
   let current: Successor | undefined;
   let onChange = () => {};
+  const stopPassing = passSignals(() => current, process.stdin.isTTY);
   const watch = new SourceWatch(roots, file => {
     say(`${file} changed: starting again`);
     current?.replace();
@@ -38,6 +39,7 @@ export async function runWatching(
     }
   } finally {
     watch.close();
+    stopPassing();
   }
 }
 

@@ -3,6 +3,7 @@ import { INTERNALS } from '../../app/app-internals.ts';
 import { checkBackend } from './check-backend.ts';
 import { setUpDelays } from './delayed-delivery.ts';
 import { createEvents } from './events.ts';
+import { createMainWatch } from './main-watch.ts';
 import { createMingle } from './mingle.ts';
 import { createInbox } from './remote-control.ts';
 import { NOTHING, type StepRow } from './step.ts';
@@ -16,6 +17,7 @@ const RESTORE_SECONDS = 10;
 const GOODBYE_SECONDS = 5;
 
 export const STEPS: readonly StepRow[] = [
+  { name: 'main watch', requires: [], create: createMainWatch },
   {
     name: 'result backend',
     requires: [],

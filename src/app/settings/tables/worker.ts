@@ -188,6 +188,12 @@ export const WORKER_SETTINGS = {
     false,
     'Stop tasks with late acks when the broker connection is lost.',
   ),
+  worker_stack_watch: used(
+    null,
+    bool,
+    false,
+    'Give the worker, and each child process of its pool, a thread that sees the stack of code that blocks the process.',
+  ),
   worker_soft_shutdown_timeout: used(
     'CELERYD_SOFT_SHUTDOWN_TIMEOUT',
     duration,

@@ -29,6 +29,7 @@ async function partsOf(t: TestContext): Promise<WorkerParts> {
     result_backend: 'cache+memory://',
     worker_pool: 'async',
     worker_dead_letter_queue: 'dead',
+    worker_stack_watch: true,
     worker_state_db: join(temporaryProject(t, {}), 'state.json'),
   });
   t.after(() => app.close());

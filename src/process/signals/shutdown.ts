@@ -2,9 +2,8 @@
  * How a process that is told to stop goes down: Celery's ladder from warm over cold to at once.
  * Knows what was asked so far; what stopping means is up to the ports.
  */
-import { type Deferred, deferred } from '../base/deferred.ts';
-import { EXIT } from './exit-codes.ts';
-import type { SignalTable } from './signals.ts';
+import { type Deferred, deferred } from '../../base/deferred.ts';
+import { EXIT } from '../exit-codes.ts';
 
 export interface ShutdownPorts {
   /**
@@ -41,11 +40,18 @@ export class Shutdown {
     return this.#stage !== 'running';
   }
 
-  signals(): SignalTable {
+  /** `onSignal` is called first each time. */
+  actions(
+    onSignal: () => void = () => {},
+  ): Readonly<Record<'stop' | 'interrupt' | 'quit', () => void>> {
+    const after = (step: () => void) => () => {
+      onSignal();
+      step();
+    };
     return {
-      SIGTERM: () => this.warm(EXIT.ok),
-      SIGINT: () => this.#interrupt(),
-      SIGQUIT: () => this.#quit(),
+      stop: after(() => this.warm(EXIT.ok)),
+      interrupt: after(() => this.#interrupt()),
+      quit: after(() => this.#quit()),
     };
   }
 

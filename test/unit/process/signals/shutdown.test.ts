@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Shutdown } from '../../../src/process/shutdown.ts';
-import { type HandledSignal, remapTerm, type SignalTable } from '../../../src/process/signals.ts';
+import { handlersOf, remapTerm } from '../../../../src/process/signals/install.ts';
+import { Shutdown } from '../../../../src/process/signals/shutdown.ts';
+import type { HandledSignal } from '../../../../src/process/signals/table.ts';
 
 const WARM = '\nworker: Warm shutdown (MainProcess)';
 const COLD = '\nworker: Cold shutdown (MainProcess)';
@@ -10,7 +11,7 @@ const FIRST_INT =
 const SECOND_INT = '\nworker: Hitting Ctrl+C again will terminate all running tasks!';
 const WAITING = '\nWaiting gracefully for cold shutdown to complete...';
 
-function setup(remap?: string) {
+function setup(remap?: HandledSignal) {
   const said: string[] = [];
   const stops: string[] = [];
   const exits: number[] = [];
@@ -27,7 +28,7 @@ function setup(remap?: string) {
     say: line => said.push(line),
     exit: code => exits.push(code),
   });
-  const table: SignalTable = remapTerm(shutdown.signals(), remap);
+  const table = remapTerm(handlersOf(shutdown.actions()), remap);
   const receive = (...signals: HandledSignal[]) => {
     for (const signal of signals) table[signal]?.();
   };
@@ -102,7 +103,7 @@ describe('shutdown', () => {
       exit: () => {},
     });
 
-    shutdown.signals().SIGQUIT?.();
+    shutdown.actions().quit();
     assert.deepEqual(said, [SECOND_INT]);
     kill();
 
