@@ -341,6 +341,58 @@ export function poolContract(kind: string, capabilities: PoolCapabilities): void
         assert.equal(h.pool.size, 1);
       });
 
+      test('each child says of itself what it holds, to all who ask at the same time', async t => {
+        const h = newPool(t, kind, { concurrency: 2 });
+        assert.deepEqual(await h.pool.reports(), []);
+        await h.pool.start();
+        h.submit({ do: 'sleep', ms: 3000 });
+
+        const [reports, same] = await Promise.all([h.pool.reports(), h.pool.reports()]);
+
+        assert.deepEqual(
+          reports.map(({ name, lines }) => [
+            name.slice(-9),
+            ...lines.map(line => line.split(':')[0]),
+          ]),
+          [1, 2].map(n => [`lWorker-${n}`, 'active handles', 'memory']),
+        );
+        assert.deepEqual(
+          same.map(({ name }) => name),
+          reports.map(({ name }) => name),
+        );
+        await h.pool.stop();
+        assert.deepEqual(await h.pool.reports(), []);
+      });
+
+      test('what blocks a child is shown where that is watched, and goes on', async t => {
+        const h = await startedPool(t, kind, { watchesStacks: true });
+        const blocked = h.run({ do: 'block', ms: 8000, value: 'done' });
+        await eventually(() => h.started.length === 1);
+
+        const [first] = await h.pool.reports();
+        const [second] = await h.pool.reports();
+
+        for (const report of [first, second]) {
+          assert.match(
+            report!.lines.join('\n'),
+            /is blocked here:\n(.*\n){0,5}.*at block \(.*pool-runner/,
+          );
+        }
+        assert.equal((await blocked).error, undefined);
+        assert.match((await h.pool.reports())[0]!.lines[0]!, /^active handles: /);
+      });
+
+      test('a child that is blocked and killed meanwhile is gone', async t => {
+        const h = await startedPool(t, kind);
+        const id = h.submit({ do: 'block', ms: 20_000 });
+        await eventually(() => h.started.length === 1);
+
+        const reports = h.pool.reports();
+        h.pool.terminate(id, 'SIGKILL');
+
+        assert.deepEqual((await reports)[0]!.lines, ['is gone']);
+      });
+
       test('several slots let one child run several jobs at once', async t => {
         const h = await startedPool(t, kind, { slots: 3 });
         assert.equal(h.pool.size, 3);
@@ -417,6 +469,12 @@ export function poolContract(kind: string, capabilities: PoolCapabilities): void
         assert.equal(h.pool.free, 0);
       });
     } else {
+      test('there are no children that could say anything', async t => {
+        const h = await startedPool(t, kind);
+
+        assert.deepEqual(await h.pool.reports(), []);
+      });
+
       test('the pool refuses to grow, to shrink and to restart', async t => {
         const h = await startedPool(t, kind);
 

@@ -20,10 +20,10 @@ const server = new ChildServer({
     send?.(batch, undefined, undefined, sent);
   },
   ledger: numbers => new LedgerFile(numbers, LEDGER_FD),
-  onReady({ watchesStack }) {
-    releaseYoungHeap();
-    if (watchesStack) void import('./stack-watch.ts').then(watch => watch.startStackWatch());
+  async prepare({ watchesStack }) {
+    if (watchesStack) await (await import('./stack-watch.ts')).startStackWatch();
   },
+  onReady: releaseYoungHeap,
   memory: () => Math.floor(process.memoryUsage.rss() / 1024),
   exit,
   die: () => {

@@ -26,8 +26,10 @@ export interface ChildPort {
   /** `sent` is called when the batch is out, or cannot get out any more. */
   send(batch: Batch<FromChild>, sent: () => void): void;
   ledger(numbers: number): LedgerMemory;
+  /** What is to be there before the first job, which may block everything else. */
+  prepare?(init: ChildInit): Promise<void>;
   /** Everything is loaded, and the parent knows. */
-  onReady?(init: ChildInit): void;
+  onReady?(): void;
   /** It could not be loaded; the child exits when this is resolved. */
   onBroken?(): Promise<void>;
   /** KiB that this child uses. */
@@ -66,6 +68,7 @@ export class ChildServer {
   async #begin(init: ChildInit): Promise<void> {
     let answer: FromChild = { type: 'ready' };
     try {
+      await this.#port.prepare?.(init);
       const runner = await loadRunner(init, note => this.#worker?.retire(note));
       this.#worker = new Worker(init, runner, this.#port, this.#outbox);
     } catch (error) {
@@ -75,7 +78,7 @@ export class ChildServer {
     this.#outbox.add(answer);
     this.#outbox.flush(() => {
       if (answer.type === 'broken') this.#port.exit(1);
-      else this.#port.onReady?.(init);
+      else this.#port.onReady?.();
     });
   }
 }

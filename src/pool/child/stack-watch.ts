@@ -1,17 +1,21 @@
 /** A thread of a child that tells the stack of its main thread when the parent asks. */
 import { Socket } from 'node:net';
-import { isMainThread, Worker } from 'node:worker_threads';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { STACK_FD } from '../messages.ts';
 import { stackOfMain } from '../stacks/stack-of-main.ts';
 
 /** MiB: it runs next to nothing. */
 const LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32, stackSizeMb: 1 };
 
-/** Of the child, as soon as it is ready. */
-export function startStackWatch(): void {
-  const watch = new Worker(new URL(import.meta.url), { resourceLimits: LIMITS });
-  watch.on('error', () => {});
-  watch.unref();
+/** Resolves when it listens, or there is none: that is no reason not to work. */
+export function startStackWatch(): Promise<void> {
+  return new Promise(resolve => {
+    const watch = new Worker(new URL(import.meta.url), { resourceLimits: LIMITS });
+    watch.on('error', () => {});
+    watch.once('message', resolve);
+    watch.once('exit', () => resolve());
+    watch.unref();
+  });
 }
 
 /** Each byte is a question; the answers are lines of JSON. */
@@ -23,4 +27,7 @@ function answer(socket: Socket): void {
   });
 }
 
-if (!isMainThread) answer(new Socket({ fd: STACK_FD, readable: true, writable: true }));
+if (!isMainThread) {
+  answer(new Socket({ fd: STACK_FD, readable: true, writable: true }));
+  parentPort!.postMessage('listening');
+}
