@@ -164,6 +164,12 @@ const CONTROL: Readonly<Record<string, Row>> = {
     help: 'Take places from the pool.',
     more: ['*'],
   },
+  autoscale: {
+    args: { max: may(wholeNumber), min: may(wholeNumber) },
+    signature: '[max [min]]',
+    help: 'Let the pool of a node with --autoscale grow and shrink within these bounds.',
+    more: ['*'],
+  },
   pool_restart: {
     help: 'Replace the children of the pool, which load the code anew.',
     more: ['modules', 'reload', 'reloader', '*'],

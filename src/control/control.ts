@@ -163,6 +163,20 @@ export class Control {
     return this.#send('pool_shrink', { n }, options);
   }
 
+  /**
+   * Let the pools of workers that were started with `--autoscale` have so many children.
+   *
+   * @param range one of the bounds may be left out, and stays; `max` is at least 1 and not below `min`
+   */
+  async autoscale(
+    range: { readonly max?: number | null; readonly min?: number | null },
+    options: SendOptions = {},
+  ): Promise<ControlReply[]> {
+    const args = { max: range.max ?? null, min: range.min ?? null };
+    checkSend('autoscale', args, options);
+    return this.#send('autoscale', args, options);
+  }
+
   /** Replace the children of each pool, which load the code anew (setting `worker_pool_restarts`). */
   async poolRestart(options: SendOptions = {}): Promise<ControlReply[]> {
     checkSend('pool_restart', {}, options);

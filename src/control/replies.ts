@@ -90,5 +90,11 @@ export interface WorkerStats {
   readonly broker: Readonly<Record<string, unknown>>;
   readonly prefetch_count: number;
   readonly rusage: Readonly<Record<string, number>> | 'N/A';
-  readonly autoscaler?: Readonly<Record<string, unknown>>;
+  /** With `--autoscale`: its bounds, the children there are, and the tasks that run or wait for a place. */
+  readonly autoscaler?: {
+    readonly max: number;
+    readonly min: number;
+    readonly current: number;
+    readonly qty: number;
+  };
 }

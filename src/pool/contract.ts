@@ -33,7 +33,7 @@ export interface PoolEvents {
   onBlocked(blockage: Blockage): void;
   /** The job has done nothing for long but wait for `what`, and keeps its place; undefined: it goes on. */
   onWaits?(jobId: number, what: string | undefined): void;
-  /** There is room again after `free` was 0. */
+  /** There is room again after `free` was 0, or more of it than ever before. */
   onRoom(): void;
   onLog(level: 'debug' | 'info' | 'warning' | 'error' | 'critical', message: string): void;
   onLaunch?(slot: number): void;
@@ -81,6 +81,8 @@ export interface Pool extends Service {
   grow(n: number): Promise<void>;
   /** @throws RangeError when too few children are idle */
   shrink(n: number): Promise<void>;
+  /** Let those of `n` children go that are idle now, the last too. Returns how many. */
+  shrinkIdle(n: number): number;
   /**
    * Replace the children one by one, so that they load the code anew. The old ones end what
    * they run; no job is lost or run twice. Resolves when the new ones have taken over.

@@ -148,6 +148,10 @@ export class InProcessPool implements Pool {
     throw new RangeError(`The ${this.name} pool has no children: it cannot shrink.`);
   }
 
+  shrinkIdle(): number {
+    return 0;
+  }
+
   async restart(): Promise<void> {
     throw new RangeError(
       `The ${this.name} pool runs tasks inside the worker, which cannot load code twice: restart the worker.`,

@@ -26,6 +26,7 @@ import type { Request } from './request.ts';
 import { RevokedTasks } from './revoking/revoked-tasks.ts';
 import { StateFile } from './revoking/state-file.ts';
 import type { StoredRevokes } from './revoking/stored-revokes.ts';
+import { type AutoscaleRange, Autoscaler, keepalive } from './running/autoscaler.ts';
 import { Dispatcher } from './running/dispatcher.ts';
 import { Endings } from './running/endings.ts';
 import { PrefetchControl } from './running/prefetch-control.ts';
@@ -41,7 +42,13 @@ export interface Blueprint {
   readonly queues: readonly Queue[];
   readonly state: WorkerState;
   readonly stopping: Stopping;
-  readonly pool: { readonly name: string; readonly concurrency: number };
+  readonly pool: {
+    readonly name: string;
+    /** Children, or places, that it starts with. */
+    readonly concurrency: number;
+    /** Undefined without `--autoscale`. */
+    readonly autoscale?: AutoscaleRange | undefined;
+  };
   /** Seconds between two heartbeats; null for none. */
   readonly heartbeatInterval: number | null;
   /** `-O fair` */
@@ -65,6 +72,8 @@ export interface WorkerParts extends Omit<Blueprint, 'pool'> {
   readonly unwanted: Unwanted;
   readonly deadLetters: DeadLetters | undefined;
   readonly prefetch: PrefetchControl;
+  /** Undefined without `--autoscale`. */
+  readonly autoscaler: Autoscaler | undefined;
   /** Undefined without `worker_state_db`. */
   readonly stateFile: StateFile | undefined;
   /** Undefined without `task_durable_revokes`. */
@@ -105,13 +114,14 @@ export async function assemble(
     prefetch,
   );
   const pool = await createPool(blueprint.pool.name, poolOptions(blueprint, dispatcher));
-  dispatcher.attach(pool);
+  const autoscaler = createAutoscaler(blueprint, { pool, dispatcher, prefetch });
+  dispatcher.attach(pool, autoscaler);
   const link = createLink(blueprint, { transport, admission, dispatcher });
-  prefetch.attach({ pool, dispatcher, link });
+  prefetch.attach({ dispatcher, link });
   return {
     ...blueprint,
     ...{ execution, transport, link, admission, dispatcher, pool, revoked, unwanted, deadLetters },
-    ...{ events, prefetch },
+    ...{ autoscaler, events, prefetch },
     stateFile: createStateFile(blueprint, revoked),
     storedRevokes: policies.storedRevokes,
     rateLimits: policies.rateLimits,
@@ -169,6 +179,19 @@ function createIntake(
   const gates = { refusals, unwanted };
   const admission = new Admission({ state, execution }, admissionPorts, policies, gates);
   return { dispatcher, admission, unwanted };
+}
+
+function createAutoscaler(
+  { app, logger, pool: { autoscale } }: Blueprint,
+  { pool, dispatcher, prefetch }: Pick<WorkerParts, 'pool' | 'dispatcher' | 'prefetch'>,
+): Autoscaler | undefined {
+  if (autoscale === undefined) return undefined;
+  return new Autoscaler(autoscale, keepalive(), {
+    ...{ clock: app.clock, logger, pool },
+    slots: app.conf.get('worker_child_slots'),
+    reserved: () => dispatcher.reserved,
+    onMost: () => prefetch.adjust(),
+  });
 }
 
 function createStateFile(

@@ -3,7 +3,12 @@
 import { type Celery, deriveApp } from '../app/app.ts';
 import { INTERNALS } from '../app/app-internals.ts';
 import type { WorkerEngine } from '../app/workers/app-worker.ts';
-import { heartbeat, type WorkerOptions, workerSettings } from '../app/workers/worker-options.ts';
+import {
+  autoscale,
+  heartbeat,
+  type WorkerOptions,
+  workerSettings,
+} from '../app/workers/worker-options.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { levelNamed } from '../base/logger.ts';
 import { expandHostName, expandNodePath, nodeName } from '../base/node-name.ts';
@@ -39,6 +44,7 @@ export async function createWorker(origin: object, options: WorkerOptions): Prom
     fair: options.optimization === 'fair',
     mingles: !options.withoutMingle,
     ...heartbeat(options),
+    ...autoscale(options),
     ...(options.queues && { queues: options.queues }),
     ...(options.excludeQueues && { excludeQueues: options.excludeQueues }),
     child: {

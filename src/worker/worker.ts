@@ -15,8 +15,10 @@ import { assemble, type WorkerParts } from './assembly.ts';
 import type { ChildConfig } from './child/child.ts';
 import { activityOf, resizeByOne } from './control/by-signal.ts';
 import { refuseOwnDeadLetters } from './dead-letters.ts';
+import type { AutoscaleRange } from './running/autoscaler.ts';
 import { type StopMode, Stopping } from './running/stopping.ts';
 import { checkApp } from './steps/check-app.ts';
+import { refuseAutoscale } from './steps/check-autoscale.ts';
 import { refuseMemoryAcrossProcesses } from './steps/check-memory.ts';
 import { warnWithoutTasks } from './steps/check-tasks.ts';
 import { createSteps, StepOrder } from './steps/step-order.ts';
@@ -34,6 +36,8 @@ export interface WorkerOptions {
   readonly excludeQueues?: readonly string[];
   /** Seconds between two heartbeats in events, default 2; null for none. */
   readonly heartbeatInterval?: number | null;
+  /** Start with `min` children, one at least, and have as many as there is work for, up to `max`. */
+  readonly autoscale?: AutoscaleRange | undefined;
   /** `-O fair`: no job goes to a child that is not free, however short jobs are. */
   readonly fair?: boolean;
   /** Ask other workers at start what is revoked; default true. */
@@ -68,6 +72,7 @@ export class Worker {
     this.#stopping = new Stopping(app, options.logger);
     refusePickleAsRoot(app.conf.get('accept_content'));
     refuseMemoryAcrossProcesses(app, this.poolName);
+    if (options.autoscale) refuseAutoscale(app, options.autoscale);
     if (options.queues) app.queues.select(options.queues);
     if (options.excludeQueues) app.queues.deselect(options.excludeQueues);
     if (app.conf.get('worker_direct')) app.queues.selectAdd(workerDirect(this.hostname));
@@ -75,8 +80,17 @@ export class Worker {
     refuseOwnDeadLetters(this.queues, app.conf.get('worker_dead_letter_queue'));
   }
 
-  /** Children (or places) of the pool; `worker_concurrency`, by default one per processor. */
+  /** Bounds of the number of children, if it follows the work. */
+  get autoscale(): AutoscaleRange | undefined {
+    return this.#options.autoscale;
+  }
+
+  /**
+   * Children (or places) that the pool starts with; `worker_concurrency`, by default one per processor.
+   * With autoscaling one of them has to prove that the app loads, also when there may be none later.
+   */
   get concurrency(): number {
+    if (this.autoscale) return Math.max(this.autoscale.min, 1);
     if (this.poolName === 'solo') return 1;
     return this.app.conf.get('worker_concurrency') || availableParallelism();
   }
@@ -176,7 +190,7 @@ export class Worker {
     const blueprint = {
       ...{ app, hostname, logger, queues, state, fair, mingles, child, createRunner },
       ...{ heartbeatInterval, stopping: this.#stopping },
-      pool: { name: this.poolName, concurrency: this.concurrency },
+      pool: { name: this.poolName, concurrency: this.concurrency, autoscale: this.autoscale },
       onFatal: (error: Error) => this.#fatal.resolve(error),
       onShutdown: () => this.#shutdown.resolve(),
     };

@@ -2,11 +2,14 @@
  * The options of a worker: under these names in code, under the same ones with dashes on the
  * command line (`cli/declarations/worker.ts`).
  */
+import { isMap } from '../../base/kind-of.ts';
 import { type LogLevel, levelNamed } from '../../base/logger.ts';
 import {
   any,
   checkOptions,
   code,
+  count,
+  firstSlip,
   flag,
   type Kind,
   type Kinds,
@@ -14,6 +17,7 @@ import {
   names,
   oneOf,
   seconds,
+  slipIn,
   wait,
 } from '../../base/option-kinds.ts';
 import type { SettingName, SettingValues } from '../settings/tables/table.ts';
@@ -47,7 +51,12 @@ export interface WorkerOptions extends SettingOptions {
   /** Node name. Default `celery@<host>`, and `celery2@<host>` for the second of a process. */
   readonly hostname?: string;
   readonly optimization?: 'default' | 'fair';
-  /** Do not ask other workers at start which tasks are revoked, which may take a second. */
+  /**
+   * Have as many children as there is work for: `max` at most (1 or more), and at least `min`, default 0.
+   * Takes the place of `concurrency`. For the pools `prefork` and `threads`.
+   */
+  readonly autoscale?: { readonly max: number; readonly min?: number };
+  /** Do not ask other workers at start which tasks are revoked. */
   readonly withoutMingle?: boolean;
   /** Seconds between two heartbeats in events, 0.1 or more; default 2. */
   readonly heartbeatInterval?: number;
@@ -76,11 +85,25 @@ const interval: Kind = {
   accepts: value => seconds.accepts(value) && (value as number) >= 0.1,
 };
 
+const AUTOSCALE = { max: count, min: count };
+
+/** Which is the larger one can be told apart here: no swapping as on the command line. */
+const autoscaleRange: Kind = {
+  words: 'the bounds { max, min }, whole numbers with max at least 1 and not below min',
+  accepts(value) {
+    if (!isMap(value) || slipIn(value, AUTOSCALE) !== undefined) return false;
+    const { max = 0, min = 0 } = value as { max?: number; min?: number };
+    return max >= 1 && min <= max;
+  },
+  hint: value => firstSlip([value], AUTOSCALE),
+};
+
 const OTHERS: Kinds<Omit<WorkerOptions, keyof SettingOptions>> = {
   queues: names,
   excludeQueues: names,
   hostname: name,
   optimization: oneOf('default', 'fair'),
+  autoscale: autoscaleRange,
   withoutMingle: flag,
   heartbeatInterval: interval,
   withoutHeartbeat: flag,
@@ -116,6 +139,14 @@ export function workerSettings(options: WorkerOptions): Record<string, unknown> 
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
+/** Without the one that is given as nothing. */
+export function autoscale({ autoscale: range }: Pick<WorkerOptions, 'autoscale'>): {
+  autoscale?: { max: number; min: number };
+} {
+  return range ? { autoscale: { max: range.max, min: range.min ?? 0 } } : {};
+}
+
+/** How often the worker tells of itself. */
 export function heartbeat({
   heartbeatInterval,
   withoutHeartbeat,

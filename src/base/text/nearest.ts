@@ -1,5 +1,3 @@
-/** Finding what somebody probably meant, for error messages. */
-
 /** Letters that differ; two that changed places count once. */
 function distance(a: string, b: string): number {
   let before: readonly number[] = [];

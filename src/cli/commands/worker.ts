@@ -3,7 +3,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { Chalk } from 'chalk';
 import type { Celery } from '../../app/app.ts';
 import { parseCommandLineSetting } from '../../app/settings/names.ts';
-import { heartbeat } from '../../app/workers/worker-options.ts';
+import { autoscale, heartbeat } from '../../app/workers/worker-options.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { expandHostName, expandNodePath, nodeName } from '../../base/node-name.ts';
 import { createLogger, type LogConfig } from '../../process/log.ts';
@@ -65,6 +65,7 @@ async function work(
     fair: values.optimization === 'fair',
     mingles: !values.withoutMingle,
     ...heartbeat(values),
+    ...autoscale(values),
     ...(values.queues && { queues: values.queues }),
     ...(values.excludeQueues && { excludeQueues: values.excludeQueues }),
     child: {
@@ -164,6 +165,7 @@ function bannerFacts(worker: Worker, source: AppSource, { values }: WorkerInvoca
     resultBackend: conf.result_backend,
     embedded: conf.usesEmbeddedDefault,
     concurrency: worker.concurrency,
+    autoscale: worker.autoscale,
     slots: conf.worker_child_slots,
     pool: worker.poolName,
     sendsEvents: conf.worker_send_task_events,

@@ -2,6 +2,7 @@ import { WORKER_SETTINGS } from '../../app/workers/worker-options.ts';
 import type { Declaration } from '../parsing/command.ts';
 import type { Options } from '../parsing/option.ts';
 import {
+  bounds,
   choice,
   flag,
   integer,
@@ -84,6 +85,12 @@ export const WORKER_OPTIONS = {
     section: 'Pool Options',
     setting: WORKER_SETTINGS.concurrency,
     help: 'Number of children; 0 is one for each processor.',
+  },
+  autoscale: {
+    flags: ['--autoscale'],
+    type: bounds,
+    section: 'Pool Options',
+    help: 'As many children as there is work for, instead of -c: at most MAX, at least MIN (default 0).',
   },
   pool: {
     flags: ['-P', '--pool'],

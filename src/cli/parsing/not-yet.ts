@@ -8,10 +8,7 @@ const COMMANDS: readonly string[] = ['beat', 'flower', 'graph', 'logtool', 'mult
 /** By command; `undefined` stands for the options before it. */
 const OPTIONS: ReadonlyMap<string | undefined, readonly string[]> = new Map([
   [undefined, ['--loader', '--skip-checks']],
-  [
-    'worker',
-    ['--autoscale', ...['-B', '--beat', '-s', '--schedule-filename', '--schedule', '--scheduler']],
-  ],
+  ['worker', ['-B', '--beat', '-s', '--schedule-filename', '--schedule', '--scheduler']],
   [
     'events',
     [

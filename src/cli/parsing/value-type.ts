@@ -51,6 +51,34 @@ export function integer(least = Number.NEGATIVE_INFINITY): ValueType<number> {
   };
 }
 
+/** Two bounds in any order, or the upper one alone: 0 is the lower one then. */
+export const bounds: ValueType<{ readonly max: number; readonly min: number }> = {
+  metavar: 'MAX,MIN',
+  parse: given => {
+    const words = given.split(',');
+    if (words.length > 2) {
+      throw new RangeError(
+        `${quoted(given)}: Expected two comma separated integers or one integer. Got ${words.length} instead.`,
+      );
+    }
+    const [first, second = 0] = words.map(word => wholeNumber(word, given));
+    const [max, min] = [Math.max(first!, second), Math.min(first!, second)];
+    if (max < 1)
+      throw new RangeError(`${quoted(given)} allows no children: MAX must be at least 1.`);
+    return { max, min };
+  },
+};
+
+function wholeNumber(word: string, given: string): number {
+  const value = /^\s*[+-]?\d+\s*$/.test(word) ? Number(word) : undefined;
+  if (value === undefined) {
+    const expected = word === given ? 'an integer' : 'two comma separated integers';
+    throw new RangeError(`${quoted(given)}: Expected ${expected}. Got ${quoted(word)} instead.`);
+  }
+  if (value < 0) throw new RangeError(`${quoted(given)}: ${value} is not in the range x>=0.`);
+  return value;
+}
+
 export function float(least = Number.NEGATIVE_INFINITY): ValueType<number> {
   return {
     metavar: 'FLOAT',

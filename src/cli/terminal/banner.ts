@@ -13,6 +13,8 @@ export interface BannerFacts {
   readonly resultBackend: string | null;
   readonly embedded: boolean;
   readonly concurrency: number;
+  /** Bounds instead of that. */
+  readonly autoscale?: { readonly min: number; readonly max: number } | undefined;
   readonly slots: number;
   readonly pool: string;
   readonly sendsEvents: boolean;
@@ -72,8 +74,9 @@ function configLines(facts: BannerFacts): string[] {
   ];
 }
 
-function poolText({ concurrency, slots, pool }: BannerFacts): string {
-  return slots === 1 ? `${concurrency} (${pool})` : `${concurrency} x ${slots} slots (${pool})`;
+function poolText({ concurrency, autoscale, slots, pool }: BannerFacts): string {
+  const children = autoscale ? `{min=${autoscale.min}, max=${autoscale.max}}` : concurrency;
+  return slots === 1 ? `${children} (${pool})` : `${children} x ${slots} slots (${pool})`;
 }
 
 function queueLines({ queues }: BannerFacts): string[] {

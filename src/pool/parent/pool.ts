@@ -169,6 +169,8 @@ export class ChildrenPool implements Pool {
     checkCount(n);
     if (!this.#isUp) throw new Error(`A pool that is ${this.#state} cannot grow`);
     const grown = this.#children.grow(n);
+    // whoever has work that waits does not look again by itself
+    this.#wasFull = true;
     this.#afterNews();
     await grown;
   }
@@ -178,14 +180,29 @@ export class ChildrenPool implements Pool {
     if (n >= this.#children.size) {
       throw new RangeError(`Can't shrink pool by ${n}: it has ${this.#children.size} of them.`);
     }
-    const idle: Child[] = [];
-    for (const child of [...this.#children.serving].reverse()) {
-      if (child.state !== 'ready') continue;
-      this.#line.takeBack(child);
-      if (child.held.size === 0 && idle.length < n) idle.push(child);
-    }
+    const idle = this.#idleChildren(n);
     if (idle.length < n) throw new RangeError("Can't shrink pool. All processes busy!");
     await this.#children.dismiss(idle);
+  }
+
+  shrinkIdle(n: number): number {
+    if (!this.#isUp) return 0;
+    const idle = this.#idleChildren(n);
+    // nobody waits for them: a pool that stops does
+    void this.#children.dismiss(idle);
+    return idle.length;
+  }
+
+  /** At most `n`, the youngest places first; what children have not started yet goes back to the line. */
+  #idleChildren(n: number): Child[] {
+    const idle: Child[] = [];
+    for (const child of [...this.#children.serving].reverse()) {
+      if (idle.length === n) break;
+      if (child.state !== 'ready') continue;
+      this.#line.takeBack(child);
+      if (child.held.size === 0) idle.push(child);
+    }
+    return idle;
   }
 
   restart(): Promise<void> {

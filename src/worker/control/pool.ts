@@ -1,14 +1,22 @@
 import { setImmediate } from 'node:timers/promises';
 import type { WorkerParts } from '../assembly.ts';
-import { type Handler, numberOr, ok } from './handler.ts';
+import { type Handler, numberOr, ok, refused } from './handler.ts';
 
 /** Of one command: each place may be a process, and one digit too many would take the machine down. */
 const MOST_PLACES = 1000;
 
 export const POOL_HANDLERS = {
-  pool_grow: (worker, { n }) => resize(worker, 'grow', places(n)),
+  pool_grow: (worker, { n }) => resize(worker, 'grow', places(n, 1, 'n')),
 
-  pool_shrink: (worker, { n }) => resize(worker, 'shrink', places(n)),
+  pool_shrink: (worker, { n }) => resize(worker, 'shrink', places(n, 1, 'n')),
+
+  autoscale({ autoscaler }, { max, min }) {
+    if (autoscaler === undefined) return refused("ValueError('Autoscale not enabled')");
+    const { max: oldMax, min: oldMin } = autoscaler.info();
+    const given = { max: places(max, oldMax, 'max'), min: places(min, oldMin, 'min') };
+    const now = autoscaler.update(given);
+    return ok(`autoscale now max=${now.max} min=${now.min}`);
+  },
 
   /** Children load their modules anew in any case, so that nothing need be named or reloaded. */
   pool_restart({ app, logger, pool }) {
@@ -21,18 +29,21 @@ export const POOL_HANDLERS = {
 } satisfies Record<string, Handler>;
 
 /** @throws TypeError for what is no number, RangeError for one that is too large */
-function places(given: unknown): number {
-  const n = numberOr(given, 1, 'n');
-  if (n <= MOST_PLACES) return n;
-  throw new RangeError(`n must be at most ${MOST_PLACES}, got ${n}`);
+function places(given: unknown, fallback: number, name: string): number {
+  const n = numberOr(given, fallback, name);
+  if (n <= MOST_PLACES || n === fallback) return n;
+  throw new RangeError(`${name} must be at most ${MOST_PLACES}, got ${n}`);
 }
 
 /** What cannot be is refused at once; children take longer to start than anybody waits for a reply. */
 async function resize(
-  { logger, pool, prefetch }: WorkerParts,
+  { autoscaler, logger, pool, prefetch }: WorkerParts,
   how: 'grow' | 'shrink',
   n: number,
 ): Promise<unknown> {
+  if (autoscaler !== undefined) {
+    return refused(`pool_${how} is not supported with autoscale. Adjust autoscale range instead.`);
+  }
   let isAnswered = false;
   const done = pool[how](n).then(() => prefetch.adjust());
   done.catch((error: Error) => {

@@ -24,6 +24,7 @@ export const PROCESS_HANDLERS = {
     clock: String(worker.lamport.value),
     uptime: Math.round(process.uptime()),
     pool: worker.pool.info(),
+    ...(worker.autoscaler && { autoscaler: worker.autoscaler.info() }),
     broker: brokerInfo(worker),
     prefetch_count: worker.link.prefetch,
     rusage: resourceUsage(),

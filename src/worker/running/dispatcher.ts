@@ -17,6 +17,7 @@ import type { PoolError } from '../../pool/errors.ts';
 import type { Announcer } from '../announcer.ts';
 import type { Request, RequestState } from '../request.ts';
 import type { WorkerState } from '../worker-state.ts';
+import type { Autoscaler } from './autoscaler.ts';
 import { AwaitingTasks } from './awaiting-tasks.ts';
 import type { Endings } from './endings.ts';
 import { RunTimes } from './run-times.ts';
@@ -55,6 +56,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #awaiting: AwaitingTasks;
   #pool!: Pool;
+  #scaler: Pick<Autoscaler, 'mostPlaces' | 'noteWaiting'> | undefined;
   readonly #waiting = new Fifo<Request>();
   readonly #submitted = new SequenceMap<Request>();
   #lastJobId = 0;
@@ -84,14 +86,15 @@ export class Dispatcher {
     this.#options = options;
     this.#runTimes = new RunTimes(execution.clock);
     this.#awaiting = new AwaitingTasks(execution.logger, {
-      places: () => this.#pool.size,
+      places: () => this.mostPlaces,
       request: jobId => this.#submitted.get(jobId),
       isStuckHere: taskId => STUCK.has(state.requests.withId(taskId)?.state),
     });
   }
 
-  attach(pool: Pool): void {
+  attach(pool: Pool, scaler?: Pick<Autoscaler, 'mostPlaces' | 'noteWaiting'>): void {
     this.#pool = pool;
+    this.#scaler = scaler;
   }
 
   get waiting(): number {
@@ -102,9 +105,29 @@ export class Dispatcher {
     return this.#submitted.size;
   }
 
-  /** Places that nothing was given to. */
+  /** Requests that have a place or wait for one. Celery: `len(state.reserved_requests)`. */
+  get reserved(): number {
+    return this.#waiting.length + this.#taken;
+  }
+
+  /** Places of the pool, those that it gets only when there is work included. */
+  get mostPlaces(): number {
+    return this.#scaler === undefined ? this.#pool.size : this.#scaler.mostPlaces;
+  }
+
+  /** Those of them that nothing was given to. */
   get free(): number {
-    return Math.max(0, this.#pool.size - this.#submitted.size - this.#starting);
+    return Math.max(0, this.mostPlaces - this.#taken);
+  }
+
+  get #taken(): number {
+    return this.#submitted.size + this.#starting;
+  }
+
+  /** Places that there are; after the most was lowered some may have to go yet, and get nothing more. */
+  get #places(): number {
+    const { size } = this.#pool;
+    return this.#scaler === undefined ? size : Math.min(size, this.#scaler.mostPlaces);
   }
 
   get onTheWay(): number {
@@ -131,10 +154,11 @@ export class Dispatcher {
   }
 
   get isReady(): boolean {
-    return !this.#closed && this.#waiting.length === 0 && this.free > 0;
+    return !this.#closed && this.#waiting.length === 0 && this.#taken < this.#places;
   }
 
   pump(): void {
+    if (this.#waiting.length > 0) this.#scaler?.noteWaiting();
     while (this.#canStart(this.#waiting.first)) {
       const request = this.#waiting.shift()!;
       if (request.delivery.lost) this.#forgetLost(request);
@@ -221,7 +245,7 @@ export class Dispatcher {
     if (!request || this.#pool.free <= this.#starting) return false;
     // jobs that may wait in each child beside the one that runs
     const ahead = this.#options.fair ? 0 : this.#runTimes.ahead(request.headers.task);
-    return this.#submitted.size + this.#starting < this.#pool.size * (1 + ahead);
+    return this.#taken < this.#places * (1 + ahead);
   }
 
   /** What came because tasks were short is for other workers too when they are not. */
@@ -375,7 +399,6 @@ export class Dispatcher {
   }
 
   #checkIdle(): void {
-    const count = this.#waiting.length + this.#submitted.size + this.#starting;
-    if (this.#idle && count === 0) this.#idle.resolve();
+    if (this.#idle && this.reserved === 0) this.#idle.resolve();
   }
 }

@@ -2,8 +2,8 @@
 import { mostWaiting, type PrefetchOptions, prefetchCount } from './prefetch.ts';
 
 export interface PrefetchPorts {
-  readonly pool: { readonly size: number };
   readonly dispatcher: {
+    readonly mostPlaces: number;
     readonly free: number;
     readonly lateRunning: number;
     readonly onTheWay: number;
@@ -45,16 +45,14 @@ export class PrefetchControl {
   }
 
   get mostWaiting(): number {
-    return mostWaiting(this.options, this.#ports?.pool.size ?? 0);
+    return mostWaiting(this.options, this.#ports?.dispatcher.mostPlaces ?? 0);
   }
 
   adjust(): void {
     if (!this.#ports) return;
-    const { pool, dispatcher, link } = this.#ports;
-    const { free, lateRunning, onTheWay } = dispatcher;
+    const { dispatcher, link } = this.#ports;
+    const { mostPlaces: size, free, lateRunning, onTheWay } = dispatcher;
     const scheduled = this.#scheduled + this.#unknown + this.#more;
-    link.setPrefetch(
-      prefetchCount(this.options, { size: pool.size, free, lateRunning, scheduled, onTheWay }),
-    );
+    link.setPrefetch(prefetchCount(this.options, { size, free, lateRunning, scheduled, onTheWay }));
   }
 }

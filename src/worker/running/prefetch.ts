@@ -11,7 +11,9 @@ export interface PrefetchOptions {
 }
 
 export interface Load {
+  /** Places of the pool, with autoscaling as many as it may get. */
   readonly size: number;
+  /** Those of them that nothing runs in. */
   readonly free: number;
   /** Running tasks whose messages are still held (late acks), so that the broker counts them. */
   readonly lateRunning: number;

@@ -47,6 +47,7 @@ export const STEPS: readonly StepRow[] = [
     requires: [],
     create: ({ pool }) => ({ start: () => pool.start(), stop: () => pool.stop() }),
   },
+  { name: 'autoscaler', requires: ['pool'], create: ({ autoscaler }) => autoscaler },
   {
     name: 'dead letters',
     requires: ['connection'],
@@ -70,6 +71,7 @@ export const STEPS: readonly StepRow[] = [
       'result backend',
       'connection',
       'pool',
+      'autoscaler',
       'dead letters',
       'events',
       'remote control',

@@ -136,7 +136,7 @@ describe('wrong command line', () => {
   });
 
   const notYet: [string[], string][] = [
-    [['worker', '--autoscale=3,1'], '--autoscale'],
+    [['worker', '--scheduler=x'], '--scheduler'],
     [['worker', '-EB'], '-B'],
     [['events', '--detach'], '--detach'],
     [['--loader', 'x', 'worker'], '--loader'],

@@ -6,14 +6,13 @@ import { PrefetchControl } from '../../../../src/worker/running/prefetch-control
 /** A worker with two places and a link that notes the counts. */
 function setup(options: Partial<PrefetchOptions> = {}) {
   const counts: number[] = [];
-  const dispatcher = { free: 2, lateRunning: 0, onTheWay: 0 };
-  const pool = { size: 2 };
-  const ports = { pool, dispatcher, link: { setPrefetch: (n: number) => void counts.push(n) } };
+  const dispatcher = { mostPlaces: 2, free: 2, lateRunning: 0, onTheWay: 0 };
+  const ports = { dispatcher, link: { setPrefetch: (n: number) => void counts.push(n) } };
   const control = new PrefetchControl({
     ...{ multiplier: 4, etaLimit: null, onlyFree: false },
     ...options,
   });
-  return { control, counts, ports, pool, dispatcher };
+  return { control, counts, ports, dispatcher };
 }
 
 describe('the prefetch count of a worker', () => {
@@ -49,13 +48,12 @@ describe('the prefetch count of a worker', () => {
   });
 
   test('follows the pool and what it runs when it is adjusted', () => {
-    const { control, counts, ports, pool, dispatcher } = setup({ onlyFree: true });
+    const { control, counts, ports, dispatcher } = setup({ onlyFree: true });
     control.attach(ports);
 
     Object.assign(dispatcher, { free: 0, lateRunning: 1 });
     control.adjust();
-    Object.assign(pool, { size: 5 });
-    Object.assign(dispatcher, { free: 3 });
+    Object.assign(dispatcher, { mostPlaces: 5, free: 3 });
     control.adjust();
 
     assert.deepEqual(counts, [2, 1, 4]);

@@ -39,7 +39,7 @@ async function partsOf(t: TestContext): Promise<WorkerParts> {
     state: new WorkerState(),
     stopping: new Stopping(app, logger),
     heartbeatInterval: 2,
-    pool: { name: 'async', concurrency: 2 },
+    pool: { name: 'async', concurrency: 2, autoscale: { max: 3, min: 2 } },
     child: {
       app: undefined,
       cwd: '',

@@ -1,0 +1,149 @@
+/** How many children the pool has: as many as there is work for, within bounds. Celery: `Autoscaler`. */
+import { ImproperlyConfigured } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Service } from '../../base/service.ts';
+import type { Clock, Timer } from '../../base/time/clock.ts';
+import { isSeconds } from '../../base/time/seconds.ts';
+import type { Pool } from '../../pool/contract.ts';
+
+/** Numbers of children. */
+export interface AutoscaleRange {
+  readonly max: number;
+  readonly min: number;
+}
+
+export interface AutoscalerPorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly pool: Pick<Pool, 'size' | 'grow' | 'shrinkIdle'>;
+  /** Places of one child. */
+  readonly slots: number;
+  /** Requests that have a place or wait for one. */
+  reserved(): number;
+  /** There is another maximum. */
+  onMost(): void;
+}
+
+/** Seconds. */
+const KEEPALIVE = 30;
+
+/**
+ * Seconds for which children stay after the last time that there were more; `AUTOSCALE_KEEPALIVE`.
+ *
+ * @throws ImproperlyConfigured for what is no such number
+ */
+export function keepalive(env: NodeJS.ProcessEnv = process.env): number {
+  const text = env.AUTOSCALE_KEEPALIVE?.trim();
+  if (!text) return KEEPALIVE;
+  const seconds = Number(text);
+  if (isSeconds(seconds) && seconds > 0) return seconds;
+  throw new ImproperlyConfigured(
+    `The environment variable AUTOSCALE_KEEPALIVE must be a number of seconds above 0, not ${JSON.stringify(text)}.`,
+  );
+}
+
+export class Autoscaler implements Service {
+  readonly #ports: AutoscalerPorts;
+  readonly #keepalive: number;
+  #max: number;
+  #min: number;
+  /** When there were children more, by the monotonic clock. */
+  #grownAt: number;
+  #timer: Timer | undefined;
+
+  constructor({ max, min }: AutoscaleRange, keepalive: number, ports: AutoscalerPorts) {
+    this.#ports = ports;
+    this.#keepalive = keepalive;
+    this.#max = max;
+    this.#min = min;
+    this.#grownAt = ports.clock.monotonic();
+  }
+
+  async start(): Promise<void> {
+    const { clock } = this.#ports;
+    this.#grownAt = clock.monotonic();
+    this.#timer ??= clock.every(this.#keepalive, () => this.scale());
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Places that the pool may get to. */
+  get mostPlaces(): number {
+    return this.#max * this.#ports.slots;
+  }
+
+  /** Requests wait for a place: more children at once, and those beyond a lowered maximum go. */
+  noteWaiting(): void {
+    const children = this.#children;
+    if (children < this.#max) this.#growTo(this.#wanted, children);
+    else if (children > this.#max) this.#shrinkBy(children - this.#max);
+  }
+
+  /** As many children as are wanted now; fewer only when the last growth was long ago. */
+  scale(): void {
+    const children = this.#children;
+    const wanted = this.#wanted;
+    if (wanted >= children) {
+      this.#growTo(wanted, children);
+      return;
+    }
+    const hasWaited = this.#ports.clock.monotonic() - this.#grownAt > this.#keepalive;
+    if (!hasWaited && children <= this.#max) return;
+    const going = children - (hasWaited ? wanted : this.#max);
+    if (this.#shrinkBy(going) < going) {
+      this.#ports.logger.debug("Autoscaler won't scale down: all processes busy.");
+    }
+  }
+
+  /**
+   * Other bounds from now on; one that is left out stays.
+   *
+   * @throws RangeError for bounds between which there is nothing; nothing has changed then
+   */
+  update({ max = this.#max, min = this.#min }: Partial<AutoscaleRange>): AutoscaleRange {
+    if (max < 1) throw new RangeError(`max must be at least 1, got ${max}`);
+    if (min > max) throw new RangeError(`min must not be above max, got max=${max} min=${min}`);
+    this.#max = max;
+    this.#min = min;
+    this.#ports.onMost();
+    this.scale();
+    return { max, min };
+  }
+
+  /** For `inspect stats`. */
+  info(): { max: number; min: number; current: number; qty: number } {
+    const qty = this.#ports.reserved();
+    return { max: this.#max, min: this.#min, current: this.#children, qty };
+  }
+
+  get #children(): number {
+    return this.#ports.pool.size / this.#ports.slots;
+  }
+
+  get #wanted(): number {
+    const needed = Math.ceil(this.#ports.reserved() / this.#ports.slots);
+    return Math.min(Math.max(needed, this.#min), this.#max);
+  }
+
+  #growTo(wanted: number, children: number): void {
+    if (wanted <= children) return;
+    const { clock, logger, pool } = this.#ports;
+    this.#grownAt = clock.monotonic();
+    pool.grow(wanted - children).catch((error: Error) => {
+      logger.debug(`Autoscaler: scale_up: ${error.message}`);
+    });
+    if (this.#children > children) {
+      logger.info(`Scaling up ${this.#children - children} processes.`);
+    }
+  }
+
+  /** Returns how many go. */
+  #shrinkBy(n: number): number {
+    const going = this.#ports.pool.shrinkIdle(n);
+    if (going > 0) this.#ports.logger.info(`Scaling down ${going} processes.`);
+    return going;
+  }
+}
