@@ -81,8 +81,11 @@ export interface Pool extends Service {
   grow(n: number): Promise<void>;
   /** @throws RangeError when too few children are idle */
   shrink(n: number): Promise<void>;
-  /** Let those of `n` children go that are idle now, the last too. Returns how many. */
-  shrinkIdle(n: number): number;
+  /**
+   * Let `n` children go, the last too: those that are idle now, with `busy` others as well, which end
+   * what they run before. Returns how many.
+   */
+  letGo(n: number, busy?: boolean): number;
   /**
    * Replace the children one by one, so that they load the code anew. The old ones end what
    * they run; no job is lost or run twice. Resolves when the new ones have taken over.

@@ -148,7 +148,7 @@ export class InProcessPool implements Pool {
     throw new RangeError(`The ${this.name} pool has no children: it cannot shrink.`);
   }
 
-  shrinkIdle(): number {
+  letGo(): number {
     return 0;
   }
 

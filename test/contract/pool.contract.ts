@@ -341,56 +341,91 @@ export function poolContract(kind: string, capabilities: PoolCapabilities): void
         assert.equal(h.pool.size, 1);
       });
 
-      test('each child says of itself what it holds, to all who ask at the same time', async t => {
-        const h = newPool(t, kind, { concurrency: 2 });
-        assert.deepEqual(await h.pool.reports(), []);
-        await h.pool.start();
-        h.submit({ do: 'sleep', ms: 3000 });
+      test('a pool that grows says that it has room, at once', async t => {
+        const h = await startedPool(t, kind, { prefetchPerChild: 0 });
+        h.submit({ do: 'sleep', ms: 60_000 });
+        const { rooms } = h;
 
-        const [reports, same] = await Promise.all([h.pool.reports(), h.pool.reports()]);
+        const grown = h.pool.grow(1);
 
-        assert.deepEqual(
-          reports.map(({ name, lines }) => [
-            name.slice(-9),
-            ...lines.map(line => line.split(':')[0]),
-          ]),
-          [1, 2].map(n => [`lWorker-${n}`, 'active handles', 'memory']),
-        );
-        assert.deepEqual(
-          same.map(({ name }) => name),
-          reports.map(({ name }) => name),
-        );
-        await h.pool.stop();
-        assert.deepEqual(await h.pool.reports(), []);
+        assert.equal(h.rooms, rooms + 1);
+        assert.equal(h.pool.free, 1);
+        await grown;
+        assert.equal((await h.run({ do: 'echo' })).error, undefined);
       });
 
-      test('what blocks a child is shown where that is watched, and goes on', async t => {
-        const h = await startedPool(t, kind, { watchesStacks: true });
-        const blocked = h.run({ do: 'block', ms: 8000, value: 'done' });
+      test('of the idle children as many go as are asked to, and busy ones stay', async t => {
+        const h = await startedPool(t, kind, { concurrency: 3 });
+        const gate = logFile(t);
+        const long = h.run({ do: 'untilFile', value: gate.path });
         await eventually(() => h.started.length === 1);
+        const { pid } = h.started[0]!;
 
-        const [first] = await h.pool.reports();
-        const [second] = await h.pool.reports();
+        assert.equal(h.pool.letGo(1), 1);
+        assert.equal(h.pool.size, 2);
+        assert.equal(h.pool.letGo(5), 1);
+        assert.equal(h.pool.size, 1);
+        assert.equal(h.pool.letGo(1), 0);
 
-        for (const report of [first, second]) {
-          assert.match(
-            report!.lines.join('\n'),
-            /is blocked here:\n(.*\n){0,5}.*at block \(.*pool-runner/,
-          );
+        assert.deepEqual(h.pool.pids, [pid]);
+        writeFileSync(gate.path, '');
+        assert.equal((await long).error, undefined);
+      });
+
+      test('a busy child may be let go, too, and ends what it runs before', async t => {
+        const h = await startedPool(t, kind, { concurrency: 2 });
+        const gate = logFile(t);
+        const long = [1, 2].map(() => h.run({ do: 'untilFile', value: gate.path }));
+        await eventually(() => h.started.length === 2);
+
+        assert.equal(h.pool.letGo(1), 0);
+        assert.equal(h.pool.letGo(1, true), 1);
+        assert.deepEqual([h.pool.size, h.pool.pids.length], [1, 1]);
+        const waits = h.run({ do: 'echo' });
+
+        writeFileSync(gate.path, '');
+        assert.ok((await Promise.all(long)).every(({ error }) => error === undefined));
+        await waits;
+        assert.equal(h.started.at(-1)!.pid, h.pool.pids[0]);
+        await h.pool.drain();
+      });
+
+      test('a pool may have no child for a while', async t => {
+        const h = await startedPool(t, kind, { concurrency: 2 });
+        assert.equal(h.pool.letGo(2), 2);
+        assert.deepEqual([h.pool.size, h.pool.free, h.pool.pids], [0, 0, []]);
+        assert.deepEqual(await h.pool.recall(), []);
+        await h.pool.restart();
+
+        const late = h.run({ do: 'echo' });
+        await h.pool.grow(1);
+
+        assert.equal((await late).error, undefined);
+        assert.equal(h.pool.size, 1);
+        assert.equal(h.pool.letGo(1), 1);
+        await h.pool.drain();
+      });
+
+      test('no job is lost while children come and go', async t => {
+        const h = await startedPool(t, kind, { concurrency: 2 });
+        const jobs = Array.from({ length: 300 }, (_, i) =>
+          h.run({ do: i % 10 === 0 ? 'sleep' : 'echo', ms: 5, value: i }),
+        );
+
+        for (let round = 0; round < 6; round++) {
+          const grown = h.pool.grow(2);
+          h.pool.letGo(1);
+          await grown;
+          h.pool.letGo(3);
         }
-        assert.equal((await blocked).error, undefined);
-        assert.match((await h.pool.reports())[0]!.lines[0]!, /^active handles: /);
-      });
 
-      test('a child that is blocked and killed meanwhile is gone', async t => {
-        const h = await startedPool(t, kind);
-        const id = h.submit({ do: 'block', ms: 20_000 });
-        await eventually(() => h.started.length === 1);
-
-        const reports = h.pool.reports();
-        h.pool.terminate(id, 'SIGKILL');
-
-        assert.deepEqual((await reports)[0]!.lines, ['is gone']);
+        const answers = await Promise.all(jobs);
+        assert.deepEqual(
+          answers.filter(({ error }) => error !== undefined),
+          [],
+        );
+        assert.equal(new Set(answers.map(({ id }) => id)).size, 300);
+        await h.pool.drain();
       });
 
       test('several slots let one child run several jobs at once', async t => {
@@ -480,6 +515,7 @@ export function poolContract(kind: string, capabilities: PoolCapabilities): void
 
         await assert.rejects(h.pool.grow(1), RangeError);
         await assert.rejects(h.pool.shrink(1), RangeError);
+        assert.equal(h.pool.letGo(1), 0);
         await assert.rejects(h.pool.restart(), RangeError);
       });
     }

@@ -71,6 +71,7 @@ describe('Python’s inspect, control and status', () => {
         revoke: `control revoke gone ${ask}`,
         poolGrow: `control pool_grow 1 ${ask}`,
         poolShrink: `control pool_shrink 1 ${ask}`,
+        autoscale: `control autoscale 3 1 ${ask}`,
         changed: `inspect registered rate_limit soft_time_limit ${ask}`,
       };
       const settings = { ...surroundings.settings, task_default_queue: queue };
@@ -100,8 +101,50 @@ describe('Python’s inspect, control and status', () => {
       assert.equal(answers.cancelConsumer, ok('w1@test', 'no longer consuming from more'));
       assert.equal(answers.revoke, ok('w1@test', 'tasks gone flagged as revoked'));
       assert.equal(answers.poolGrow, ok('w1@test', 'pool will grow'));
+      assert.equal(
+        answers.autoscale,
+        "->  w1@test: ERROR\n        ValueError('Autoscale not enabled')\n",
+      );
       assert.match(answers.poolShrink, /^-> {2}w1@test: (OK\n +pool will shrink|ERROR\n)/);
       assert.match(answers.changed, /c\.add \[rate_limit=10\/m soft_time_limit=5\]/);
+    });
+  });
+});
+
+describe('Python’s control of a pool that follows its work', () => {
+  it('gets the answers of a worker of Python', async t => {
+    if (!isThere) return t.skip('Python Celery is not installed here');
+    const options = { appFile: OURS, args: ['--autoscale=3,1'] };
+    await withWorker(surroundings, options, async ({ queue }) => {
+      const ask = '-t 10 -d w1@test';
+      const commands = [
+        `control autoscale 10 3 ${ask}`,
+        `inspect stats -j ${ask}`,
+        `control pool_grow ${ask}`,
+        `control pool_shrink 2 ${ask}`,
+        `control autoscale 2 30 ${ask}`,
+        `control autoscale 3 ${ask}`,
+        `control autoscale ${ask}`,
+      ];
+      const printed = await celery(
+        { ...surroundings.settings, task_default_queue: queue },
+        commands,
+      );
+      const [scaled, stats, grown, shrunk, wrong, lowered, asked] = printed.map(
+        ({ stdout }) => stdout,
+      );
+
+      const error = (text: string) => `->  w1@test: ERROR\n        ${text}\n`;
+      const instead = 'is not supported with autoscale. Adjust autoscale range instead.';
+      assert.equal(scaled, ok('w1@test', 'autoscale now max=10 min=3'));
+      const { autoscaler, prefetch_count: prefetch } = JSON.parse(stats!)['w1@test'];
+      assert.deepEqual(autoscaler, { max: 10, min: 3, current: 3, qty: 0 });
+      assert.equal(prefetch, 40);
+      assert.equal(grown, error(`pool_grow ${instead}`));
+      assert.equal(shrunk, error(`pool_shrink ${instead}`));
+      assert.equal(wrong, error("RangeError('min must not be above max, got max=2 min=30')"));
+      assert.equal(lowered, ok('w1@test', 'autoscale now max=3 min=3'));
+      assert.equal(asked, lowered);
     });
   });
 });
@@ -164,6 +207,10 @@ describe('our inspect, control and status', () => {
     assert.match(await control('revoke', 'gone'), /^-> {2}py@test: OK\n {8}tasks gone flagged/);
     assert.equal(await control('pool_grow'), ok('py@test', 'pool will grow'));
     assert.match(await control('pool_shrink'), /^-> {2}py@test: (OK\n +pool will shrink|ERROR\n)/);
+    assert.match(
+      await control('autoscale', '3', '1'),
+      /ERROR\n +ValueError\('Autoscale not enabled'\)/,
+    );
     const refused = await control('rate_limit', 'py.nobody', '1/s');
     assert.equal(refused, '->  py@test: ERROR\n        unknown task\n');
   });

@@ -64,6 +64,7 @@ export interface BenchOptions {
   readonly appFile?: string;
   readonly settings?: CeleryConfig;
   readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -88,6 +89,7 @@ export async function withWorker(
       settings,
       ['-n', `w${workers.length + 1}@test`, ...args],
       options.appFile,
+      options.env,
     );
     workers.push(worker);
     await worker.sees(/ ready\./);
@@ -114,10 +116,11 @@ export async function withWorker(
 export function startWorker(
   settings: CeleryConfig,
   args: readonly string[] = [],
-  appFile = WORKER_APP,
+  appFile = APP,
+  env: Readonly<Record<string, string>> = {},
 ): RunningCli {
   return startCli(['-A', `${appFile}:app`, 'worker', '-l', 'INFO', '-c', '2', ...args], {
-    env: { TEST_SETTINGS: JSON.stringify(settings) },
+    env: { TEST_SETTINGS: JSON.stringify(settings), ...env },
   });
 }
 

@@ -9,7 +9,13 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { WORKER_SETTINGS } from '../../src/app/workers/worker-options.ts';
 import { WORKER_OPTIONS } from '../../src/cli/declarations/worker.ts';
-import { Celery, type CeleryConfig, getTaskLogger, type WorkerOptions } from '../../src/index.ts';
+import {
+  Celery,
+  type CeleryConfig,
+  getTaskLogger,
+  type WorkerOptions,
+  type WorkerStats,
+} from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { program } from '../support/program.ts';
 import { resources } from '../support/resources.ts';
@@ -273,6 +279,39 @@ describe('a worker from code with children', () => {
 
     assert.equal(sum, 3);
     assert.notEqual(pid, process.pid);
+  });
+
+  it('has as many of them as there is work for', async t => {
+    const settings = {
+      ...{ broker_url: redis.url, result_backend: redis.url, task_default_queue: randomUUID() },
+    };
+    process.env.TEST_SETTINGS = JSON.stringify(settings);
+    t.after(() => delete process.env.TEST_SETTINGS);
+    const { app, lines, worker } = await setup(t, settings);
+    const add = app.task('c.add', (x: number, y: number) => x + y);
+    const options = { pool: 'prefork', concurrency: 7, module: FIXTURE } as const;
+    await worker({ ...options, autoscale: { max: 2 } }).start();
+    const scale = async () => {
+      const replies = await app.control.inspect({ limit: 1, timeout: 10 }).stats();
+      return (Object.values(replies)[0] as WorkerStats).autoscaler;
+    };
+    assert.deepEqual(await scale(), { max: 2, min: 0, current: 1, qty: 0 });
+
+    const sums = await Promise.all([1, 2, 3, 4].map(n => add.delay(n, n)));
+    await Promise.all(sums.map(sum => sum.get({ timeout: 20 })));
+
+    assert.ok(lines.includes('info Scaling up 1 processes.'), lines.join('\n'));
+    assert.equal((await scale())!.current, 2);
+  });
+
+  it('cannot have more of them than none', async t => {
+    const { worker } = await setup(t);
+
+    await assert.rejects(worker({ autoscale: { max: 3, min: 1 } }).start(), {
+      name: 'ImproperlyConfigured',
+      message:
+        /^autoscale \(max=3, min=1\) needs a pool with children, and the pool "async" has none/,
+    });
   });
 
   it('runs tasks in threads of its own process', async t => {

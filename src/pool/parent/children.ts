@@ -100,12 +100,13 @@ export class Children {
     await Promise.all(this.#addPosts(n).map(post => post.ready.promise));
   }
 
-  /** `children` must be among `serving`. */
+  /** `children` must be among `serving`; each ends what it runs. */
   async dismiss(children: readonly Child[]): Promise<void> {
     for (const child of children) {
       this.#setChild(this.#posts.get(child.slot)!, undefined);
       this.#posts.delete(child.slot);
-      child.finish(FINISH_TIMEOUT);
+      if (child.held.size === 0) child.finish(FINISH_TIMEOUT);
+      else child.finish();
     }
     await Promise.all(children.map(child => child.gone.promise));
   }

@@ -180,29 +180,30 @@ export class ChildrenPool implements Pool {
     if (n >= this.#children.size) {
       throw new RangeError(`Can't shrink pool by ${n}: it has ${this.#children.size} of them.`);
     }
-    const idle = this.#idleChildren(n);
+    const idle = this.#spare(n, false);
     if (idle.length < n) throw new RangeError("Can't shrink pool. All processes busy!");
     await this.#children.dismiss(idle);
   }
 
-  shrinkIdle(n: number): number {
+  letGo(n: number, busy = false): number {
     if (!this.#isUp) return 0;
-    const idle = this.#idleChildren(n);
-    // nobody waits for them: a pool that stops does
-    void this.#children.dismiss(idle);
-    return idle.length;
+    const spare = this.#spare(n, busy);
+    // nobody waits for them here: a pool that stops does
+    void this.#children.dismiss(spare);
+    return spare.length;
   }
 
-  /** At most `n`, the youngest places first; what children have not started yet goes back to the line. */
-  #idleChildren(n: number): Child[] {
+  /** At most `n`, idle ones and the youngest places first. What they have not started goes back to the line. */
+  #spare(n: number, busyToo: boolean): Child[] {
     const idle: Child[] = [];
+    const busy: Child[] = [];
     for (const child of [...this.#children.serving].reverse()) {
       if (idle.length === n) break;
       if (child.state !== 'ready') continue;
       this.#line.takeBack(child);
-      if (child.held.size === 0) idle.push(child);
+      (child.held.size === 0 ? idle : busy).push(child);
     }
-    return idle;
+    return busyToo ? [...idle, ...busy].slice(0, n) : idle;
   }
 
   restart(): Promise<void> {

@@ -15,7 +15,7 @@ export interface AutoscaleRange {
 export interface AutoscalerPorts {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly pool: Pick<Pool, 'size' | 'grow' | 'shrinkIdle'>;
+  readonly pool: Pick<Pool, 'size' | 'grow' | 'letGo'>;
   /** Places of one child. */
   readonly slots: number;
   /** Requests that have a place or wait for one. */
@@ -62,7 +62,7 @@ export class Autoscaler implements Service {
   async start(): Promise<void> {
     const { clock } = this.#ports;
     this.#grownAt = clock.monotonic();
-    this.#timer ??= clock.every(this.#keepalive, () => this.scale());
+    this.#timer ??= clock.every(this.#keepalive, () => this.scale(), { unref: true });
   }
 
   async stop(): Promise<void> {
@@ -75,14 +75,13 @@ export class Autoscaler implements Service {
     return this.#max * this.#ports.slots;
   }
 
-  /** Requests wait for a place: more children at once, and those beyond a lowered maximum go. */
+  /** Requests wait for a place: more children at once, if there may be more. */
   noteWaiting(): void {
     const children = this.#children;
     if (children < this.#max) this.#growTo(this.#wanted, children);
-    else if (children > this.#max) this.#shrinkBy(children - this.#max);
   }
 
-  /** As many children as are wanted now; fewer only when the last growth was long ago. */
+  /** As many children as are wanted now; fewer only when the last growth was long ago, or there are too many. */
   scale(): void {
     const children = this.#children;
     const wanted = this.#wanted;
@@ -90,12 +89,10 @@ export class Autoscaler implements Service {
       this.#growTo(wanted, children);
       return;
     }
-    const hasWaited = this.#ports.clock.monotonic() - this.#grownAt > this.#keepalive;
-    if (!hasWaited && children <= this.#max) return;
-    const going = children - (hasWaited ? wanted : this.#max);
-    if (this.#shrinkBy(going) < going) {
-      this.#ports.logger.debug("Autoscaler won't scale down: all processes busy.");
-    }
+    if (children > this.#max) this.#shrinkBy(children - this.#max, true);
+    const idle = this.#children - wanted;
+    const isLongAgo = this.#ports.clock.monotonic() - this.#grownAt > this.#keepalive;
+    if (idle > 0 && isLongAgo) this.#shrinkBy(idle, false);
   }
 
   /**
@@ -140,10 +137,10 @@ export class Autoscaler implements Service {
     }
   }
 
-  /** Returns how many go. */
-  #shrinkBy(n: number): number {
-    const going = this.#ports.pool.shrinkIdle(n);
-    if (going > 0) this.#ports.logger.info(`Scaling down ${going} processes.`);
-    return going;
+  #shrinkBy(n: number, busy: boolean): void {
+    const { logger, pool } = this.#ports;
+    const going = pool.letGo(n, busy);
+    if (going > 0) logger.info(`Scaling down ${going} processes.`);
+    if (going < n) logger.debug("Autoscaler won't scale down: all processes busy.");
   }
 }

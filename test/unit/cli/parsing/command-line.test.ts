@@ -69,6 +69,19 @@ describe('command line', () => {
     assert.deepEqual(words, ['a.b=1', '-x=2']);
   });
 
+  it('bounds are taken in any order, and the lower one is 0 when it is left out', () => {
+    const bounds = (given: string) => accepts(['worker', '--autoscale', given]).values;
+    const both = { autoscale: { max: 10, min: 3 } };
+    for (const given of ['10,3', '3,10', ' 10 , 3 ', '+10,3']) {
+      assert.deepEqual(bounds(given), both, given);
+    }
+    assert.deepEqual(bounds('4'), { autoscale: { max: 4, min: 0 } });
+    assert.deepEqual(bounds('4,4'), { autoscale: { max: 4, min: 4 } });
+    assert.deepEqual(accepts(['worker'], { CELERY_WORKER_AUTOSCALE: '1,2' }).values, {
+      autoscale: { max: 2, min: 1 },
+    });
+  });
+
   it('an option that was not given has no value', () => {
     assert.deepEqual(accepts(['worker']).values, {});
   });

@@ -19,7 +19,7 @@ function setup(t: { after(fn: () => void): void }, given: Given = {}) {
   const { max = 4, min = 1, slots = 1 } = given;
   const clock = new FakeClock(0);
   const lines: string[] = [];
-  const work = { reserved: 0, busy: 0, isUp: true };
+  const work = { reserved: 0, busy: 0, ending: 0, isUp: true };
   const pool = {
     size: (given.children ?? Math.max(min, 1)) * slots,
     async grow(n: number) {
@@ -29,8 +29,9 @@ function setup(t: { after(fn: () => void): void }, given: Given = {}) {
     async shrink() {
       assert.fail('children that are busy must not be asked');
     },
-    shrinkIdle(n: number): number {
-      const going = Math.min(n, pool.size / slots - work.busy);
+    letGo(n: number, busy = false): number {
+      const going = busy ? n : Math.min(n, pool.size / slots - work.busy);
+      work.ending += Math.max(0, work.busy - (pool.size / slots - going));
       pool.size -= going * slots;
       return going;
     },
@@ -201,21 +202,18 @@ describe('other bounds', () => {
     assert.deepEqual(most, [3]);
   });
 
-  test('below what is busy take each child when its task has ended, however much waits', async t => {
-    const { autoscaler, come, children, work } = setup(t, { max: 4 });
+  test('below what is busy let children go that end what they run, however much waits', async t => {
+    const { autoscaler, come, children, work, lines } = setup(t, { max: 4 });
     await autoscaler.start();
     come(50);
     work.busy = 4;
 
     autoscaler.update({ max: 2 });
-    assert.equal(children(), 4);
 
-    work.busy = 3;
-    assert.equal(come(49), 3);
-    work.busy = 2;
-    assert.equal(come(48), 2);
-    work.busy = 0;
-    assert.equal(come(48), 2);
+    assert.equal(children(), 2);
+    assert.equal(work.ending, 2);
+    assert.equal(lines.at(-1), 'Scaling down 2 processes.');
+    assert.equal(come(51), 2);
   });
 
   test('above what there is add what waits for children, and the minimum in any case', async t => {

@@ -302,3 +302,98 @@ describe('tasks that proved to be short', () => {
     assert.equal(worker.dispatcher.waiting, 2);
   });
 });
+
+describe('with a pool that follows its work', () => {
+  const autoscaled = () => dispatcherOf({ places: 1, mostPlaces: 3 });
+
+  test('what waits is told before it starts, and what has ended is not', () => {
+    const { dispatcher, reserve, done, heard } = autoscaled();
+    reserve('1', LATE);
+    reserve('2', LATE);
+    dispatcher.pump();
+    reserve('3', LATE);
+    dispatcher.pump();
+    done(1);
+    done(2);
+    done(3);
+    dispatcher.pump();
+
+    const told = heard.filter(text => text.endsWith('reserved'));
+    assert.deepEqual(told, ['2 reserved', '3 reserved', '2 reserved', '1 reserved']);
+    assert.equal(dispatcher.reserved, 0);
+  });
+
+  test('an acknowledgement that is on its way counts as reserved', async () => {
+    const { dispatcher, reserve } = autoscaled();
+    const { made, answer } = unconfirmed();
+    reserve('1', {}, made);
+    dispatcher.pump();
+    assert.equal(dispatcher.reserved, 1);
+
+    answer.resolve();
+    await turn();
+
+    assert.equal(dispatcher.reserved, 1);
+  });
+
+  test('places that may still come are free, and start nothing before they are there', () => {
+    const { dispatcher, reserve, submitted, pool } = autoscaled();
+    assert.equal(dispatcher.free, 3);
+    assert.equal(dispatcher.isReady, true);
+    for (const id of ['1', '2', '3', '4']) reserve(id, LATE);
+
+    dispatcher.pump();
+
+    assert.deepEqual(submitted(), [1]);
+    assert.deepEqual([dispatcher.free, dispatcher.isReady], [2, false]);
+    pool.size = 3;
+    dispatcher.pump();
+    assert.deepEqual(submitted(), [1, 2, 3]);
+    assert.equal(dispatcher.free, 0);
+  });
+
+  test('places above a lowered maximum get nothing more', () => {
+    const { dispatcher, reserve, submitted, done } = dispatcherOf({ places: 4, mostPlaces: 2 });
+    for (const id of ['1', '2', '3']) reserve(id, LATE);
+
+    dispatcher.pump();
+    assert.deepEqual(submitted(), [1, 2]);
+    assert.equal(dispatcher.isReady, false);
+    done(1);
+
+    assert.deepEqual(submitted(), [1, 2, 3]);
+  });
+
+  test('no child at all is nothing to start in', () => {
+    const { dispatcher, reserve, submitted, pool } = dispatcherOf({ places: 0, mostPlaces: 1 });
+    assert.equal(dispatcher.isReady, false);
+    reserve('1', LATE);
+    dispatcher.pump();
+    assert.deepEqual(submitted(), []);
+
+    pool.size = 1;
+    dispatcher.events.onRoom();
+
+    assert.deepEqual(submitted(), [1]);
+  });
+
+  test('tasks that wait for others are no reason to warn while there may be more places', () => {
+    const { dispatcher, reserve, lines, pool } = autoscaled();
+    const wait = (id: string, job: number) => {
+      reserve(id, LATE);
+      dispatcher.pump();
+      dispatcher.events.onWaits!(job, 'another');
+    };
+    wait('1', 1);
+    assert.deepEqual(lines, []);
+
+    pool.size = 3;
+    wait('2', 2);
+    wait('3', 3);
+
+    assert.match(
+      lines.join('\n'),
+      /Each of the 3 places of this worker is taken by a task that waits/,
+    );
+  });
+});

@@ -10,7 +10,7 @@ import { type Made, notedExecution, requestFor } from '../made-requests.ts';
 
 /** A pool with places that runs nothing by itself. */
 class IdlePool {
-  readonly size: number;
+  size: number;
   readonly isInProcess: boolean;
   readonly jobs: Job[] = [];
   readonly killed: string[] = [];
@@ -44,6 +44,8 @@ export interface Given {
   readonly fair?: boolean;
   readonly isInProcess?: boolean;
   readonly mostWaiting?: number;
+  /** What the pool may get to when requests wait. */
+  readonly mostPlaces?: number;
 }
 
 export function dispatcherOf({
@@ -51,6 +53,7 @@ export function dispatcherOf({
   fair = false,
   isInProcess = false,
   mostWaiting = 2,
+  mostPlaces,
 }: Given = {}) {
   const { execution, clock, lines, statuses } = notedExecution();
   const heard: string[] = [];
@@ -80,7 +83,11 @@ export function dispatcherOf({
     { fair },
   );
   const pool = new IdlePool(places, isInProcess);
-  dispatcher.attach(pool as unknown as Pool);
+  const scaler = {
+    mostPlaces: mostPlaces ?? 0,
+    noteWaiting: () => void heard.push(`${dispatcher.reserved} reserved`),
+  };
+  dispatcher.attach(pool as unknown as Pool, mostPlaces === undefined ? undefined : scaler);
   const reserve = (id: string, options: TaskOptions = {}, made: Made = {}, task = 't.add') => {
     const held = requestFor({ id, task }, options, made);
     state.requests.add(held.request);
