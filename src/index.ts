@@ -55,7 +55,7 @@ export type { TaskFunction } from './app/tasks/definition.ts';
 export { AlreadyRegistered, NotRegistered, TaskRevokedError } from './app/tasks/errors.ts';
 export type { AnyTask, Args, Task } from './app/tasks/task.ts';
 export { AppWorker } from './app/workers/app-worker.ts';
-export type { StopOptions, WorkerOptions } from './app/workers/worker-options.ts';
+export type { AutoscaleLoad, StopOptions, WorkerOptions } from './app/workers/worker-options.ts';
 export {
   BackendError,
   BackendGetMetaError,

@@ -27,6 +27,7 @@ import { RevokedTasks } from './revoking/revoked-tasks.ts';
 import { StateFile } from './revoking/state-file.ts';
 import type { StoredRevokes } from './revoking/stored-revokes.ts';
 import { type AutoscaleRange, Autoscaler, keepalive } from './running/autoscaler.ts';
+import { type AutoscaleRange, Autoscaler, decider, keepalive } from './running/autoscaler.ts';
 import { Dispatcher } from './running/dispatcher.ts';
 import { Endings } from './running/endings.ts';
 import { PrefetchControl } from './running/prefetch-control.ts';
@@ -191,6 +192,7 @@ function createAutoscaler(
     slots: app.conf.get('worker_child_slots'),
     reserved: () => dispatcher.reserved,
     onMost: () => prefetch.adjust(),
+    decide: decider(app.conf.get('worker_autoscaler')),
   });
 }
 

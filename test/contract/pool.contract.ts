@@ -342,14 +342,13 @@ export function poolContract(kind: string, capabilities: PoolCapabilities): void
       });
 
       test('a pool that grows says that it has room, at once', async t => {
-        const h = await startedPool(t, kind, { prefetchPerChild: 0 });
+        const h = await startedPool(t, kind);
         h.submit({ do: 'sleep', ms: 60_000 });
         const { rooms } = h;
 
         const grown = h.pool.grow(1);
 
         assert.equal(h.rooms, rooms + 1);
-        assert.equal(h.pool.free, 1);
         await grown;
         assert.equal((await h.run({ do: 'echo' })).error, undefined);
       });

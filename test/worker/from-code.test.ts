@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { WORKER_SETTINGS } from '../../src/app/workers/worker-options.ts';
 import { WORKER_OPTIONS } from '../../src/cli/declarations/worker.ts';
 import {
+  type AutoscaleLoad,
   Celery,
   type CeleryConfig,
   getTaskLogger,
@@ -302,6 +303,27 @@ describe('a worker from code with children', () => {
 
     assert.ok(lines.includes('info Scaling up 1 processes.'), lines.join('\n'));
     assert.equal((await scale())!.current, 2);
+  });
+
+  it('has as many of them as a function says', async t => {
+    const settings = { broker_url: redis.url, task_default_queue: randomUUID() };
+    process.env.TEST_SETTINGS = JSON.stringify({ ...settings, result_backend: redis.url });
+    t.after(() => delete process.env.TEST_SETTINGS);
+    const loads: AutoscaleLoad[] = [];
+    const { app, lines, worker } = await setup(t, {
+      ...settings,
+      worker_autoscaler(load: AutoscaleLoad) {
+        loads.push(load);
+        return 2;
+      },
+    });
+    const add = app.task('c.add', (x: number, y: number) => x + y);
+    await worker({ pool: 'prefork', module: FIXTURE, autoscale: { max: 5 } }).start();
+
+    await (await add.delay(1, 2)).get({ timeout: 20 });
+
+    assert.deepEqual(loads[0], { reserved: 1, children: 1, max: 5, min: 0 });
+    assert.ok(lines.includes('info Scaling up 1 processes.'), lines.join('\n'));
   });
 
   it('cannot have more of them than none', async t => {

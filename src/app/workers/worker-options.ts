@@ -132,6 +132,18 @@ export function checkWorkerOptions(options: WorkerOptions): void {
   checkOptions(options, WORKER, 'a worker');
 }
 
+/** What a function in the setting `worker_autoscaler` gets; it returns how many children there should be. */
+export interface AutoscaleLoad {
+  /** Tasks here that run or wait for a place. */
+  readonly reserved: number;
+  /** Children there are, those that are starting included. */
+  readonly children: number;
+  /** The bounds; what is returned is brought between them. */
+  readonly max: number;
+  readonly min: number;
+}
+
+/** The settings that the options stand for. */
 export function workerSettings(options: WorkerOptions): Record<string, unknown> {
   const given = Object.entries(WORKER_SETTINGS).map(
     ([name, setting]) => [setting, options[name as keyof SettingOptions]] as const,

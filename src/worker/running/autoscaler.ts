@@ -1,7 +1,10 @@
 /** How many children the pool has: as many as there is work for, within bounds. Celery: `Autoscaler`. */
+import type { AutoscaleLoad } from '../../app/workers/worker-options.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Service } from '../../base/service.ts';
+import { printable } from '../../base/text/printable.ts';
+import { saferepr } from '../../base/text/saferepr.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import { isSeconds } from '../../base/time/seconds.ts';
 import type { Pool } from '../../pool/contract.ts';
@@ -22,6 +25,8 @@ export interface AutoscalerPorts {
   reserved(): number;
   /** There is another maximum. */
   onMost(): void;
+  /** `worker_autoscaler`: how many children there should be, if somebody else is to say that. */
+  readonly decide?: ((load: AutoscaleLoad) => unknown) | undefined;
 }
 
 /** Seconds. */
@@ -42,6 +47,24 @@ export function keepalive(env: NodeJS.ProcessEnv = process.env): number {
   );
 }
 
+/** Celery's own, as a config file shared with Python may have it. */
+const BUILT_IN = 'celery.worker.autoscale:Autoscaler';
+
+/**
+ * What `worker_autoscaler` says; undefined when that is as always.
+ *
+ * @throws ImproperlyConfigured for a class, or a name of one
+ */
+export function decider(setting: unknown): AutoscalerPorts['decide'] {
+  if (setting === BUILT_IN || setting === null) return undefined;
+  const isClass = /^class\b/.test(String(setting));
+  if (typeof setting === 'function' && !isClass) return setting as AutoscalerPorts['decide'];
+  const shown = isClass ? `the class ${(setting as { name: string }).name}` : saferepr(setting);
+  throw new ImproperlyConfigured(
+    `worker_autoscaler must be a function ({ reserved, children, max, min }) => number, or ${BUILT_IN}, not ${shown}.`,
+  );
+}
+
 export class Autoscaler implements Service {
   readonly #ports: AutoscalerPorts;
   readonly #keepalive: number;
@@ -50,6 +73,8 @@ export class Autoscaler implements Service {
   /** When there were children more, by the monotonic clock. */
   #grownAt: number;
   #timer: Timer | undefined;
+  /** Why `decide` could not be used, the last time that it could not. */
+  #complaint: string | undefined;
 
   constructor({ max, min }: AutoscaleRange, keepalive: number, ports: AutoscalerPorts) {
     this.#ports = ports;
@@ -121,8 +146,27 @@ export class Autoscaler implements Service {
   }
 
   get #wanted(): number {
-    const needed = Math.ceil(this.#ports.reserved() / this.#ports.slots);
+    const { decide, slots } = this.#ports;
+    const reserved = this.#ports.reserved();
+    const needed = Math.ceil((decide && this.#ask(decide, reserved)) ?? reserved / slots);
     return Math.min(Math.max(needed, this.#min), this.#max);
+  }
+
+  /** Undefined when it fails, which is logged once for each reason. */
+  #ask(decide: (load: AutoscaleLoad) => unknown, reserved: number): number | undefined {
+    try {
+      const load = { reserved, children: this.#children, max: this.#max, min: this.#min };
+      const answer = decide(load);
+      if (typeof answer === 'number' && !Number.isNaN(answer)) return answer;
+      throw new TypeError(`it returned ${saferepr(answer)}, which is no number`);
+    } catch (error) {
+      const complaint = error instanceof Error ? error.message : saferepr(error);
+      if (complaint !== this.#complaint) {
+        this.#ports.logger.error(`worker_autoscaler is not heeded: ${printable(complaint)}`);
+      }
+      this.#complaint = complaint;
+      return undefined;
+    }
   }
 
   #growTo(wanted: number, children: number): void {

@@ -1,7 +1,7 @@
 import type { Celery } from '../../app/app.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { poolKind, runsInProcess } from '../../pool/open.ts';
-import { type AutoscaleRange, keepalive } from '../running/autoscaler.ts';
+import { type AutoscaleRange, decider, keepalive } from '../running/autoscaler.ts';
 
 /** @throws ImproperlyConfigured for a pool that cannot grow, and for what says how it grows */
 export function refuseAutoscale({ conf }: Celery, { max, min }: AutoscaleRange): void {
@@ -12,4 +12,5 @@ export function refuseAutoscale({ conf }: Celery, { max, min }: AutoscaleRange):
     );
   }
   keepalive();
+  decider(conf.get('worker_autoscaler'));
 }

@@ -124,11 +124,11 @@ export const WORKER_SETTINGS = {
     null,
     'Replace a child that uses more memory than this (KiB) when its task is done.',
   ),
-  worker_autoscaler: later(
+  worker_autoscaler: used(
     'CELERYD_AUTOSCALER',
     classPath,
     'celery.worker.autoscale:Autoscaler',
-    'Class that decides how many children there are.',
+    'With `--autoscale`: a function that says how many children there should be, `({ reserved, children, max, min }) => number` (Celery: a class).',
   ),
   worker_consumer: noEffect(
     'CELERYD_CONSUMER',

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { AutoscaleLoad } from '../../../../src/index.ts';
 import { FakeClock } from '../../../../src/testing/fake-clock.ts';
 import {
   type AutoscaleRange,
   Autoscaler,
+  decider,
   keepalive,
 } from '../../../../src/worker/running/autoscaler.ts';
 
@@ -12,6 +14,7 @@ const KEEPALIVE = 30;
 interface Given extends Partial<AutoscaleRange> {
   readonly slots?: number;
   readonly children?: number;
+  readonly decide?: (load: AutoscaleLoad) => unknown;
 }
 
 /** A pool of children that do nothing, some of which are said to be busy. */
@@ -45,11 +48,12 @@ function setup(t: { after(fn: () => void): void }, given: Given = {}) {
       debug: (text: string) => void lines.push(`debug: ${text}`),
       info: (text: string) => void lines.push(text),
       warning() {},
-      error() {},
+      error: (text: string) => void lines.push(`error: ${text}`),
       critical() {},
     },
     reserved: () => work.reserved,
     onMost: () => void most.push(autoscaler.mostPlaces),
+    decide: given.decide,
   });
   t.after(() => void autoscaler.stop());
   const children = () => pool.size / slots;
@@ -250,6 +254,64 @@ describe('other bounds', () => {
     const { max, min } = autoscaler.info();
     assert.deepEqual([max, min], [4, 2]);
     assert.deepEqual(most, []);
+  });
+});
+
+describe('worker_autoscaler', () => {
+  test('says how many children there are, within the bounds', async t => {
+    const seen: AutoscaleLoad[] = [];
+    const decide = (load: AutoscaleLoad) => {
+      seen.push(load);
+      return load.reserved / 2;
+    };
+    const { autoscaler, come, pass } = setup(t, { max: 4, min: 1, decide });
+    await autoscaler.start();
+
+    assert.deepEqual([1, 3, 4, 7, 100].map(come), [1, 2, 2, 4, 4]);
+    assert.deepEqual(seen[1], { reserved: 3, children: 1, max: 4, min: 1 });
+    assert.equal(pass(60, 3, 0), 2);
+    assert.equal(pass(60, 0, 0), 1);
+  });
+
+  test('may want as many as there may be', async t => {
+    const { autoscaler, come } = setup(t, { decide: () => Number.POSITIVE_INFINITY });
+    await autoscaler.start();
+
+    assert.equal(come(1), 4);
+  });
+
+  for (const [wrong, decide, text] of [
+    ['throws', () => assert.fail('no\u001b[31m idea'), 'no\\x1b[31m idea'],
+    ['returns no number', () => '3', "it returned '3', which is no number"],
+    ['returns nothing', () => {}, 'it returned None, which is no number'],
+    ['returns NaN', () => Number.NaN, 'it returned nan, which is no number'],
+  ] as const) {
+    test(`that ${wrong} is logged once, and the pool follows its work`, async t => {
+      const { autoscaler, come, lines } = setup(t, { decide });
+      await autoscaler.start();
+
+      assert.deepEqual([1, 2, 3].map(come), [1, 2, 3]);
+
+      const errors = lines.filter(line => line.startsWith('error'));
+      assert.deepEqual(errors, [`error: worker_autoscaler is not heeded: ${text}`]);
+    });
+  }
+
+  test('is Celery’s own or a function', () => {
+    const decide = () => 1;
+    assert.equal(decider('celery.worker.autoscale:Autoscaler'), undefined);
+    assert.equal(decider(null), undefined);
+    assert.equal(decider(decide), decide);
+    class Scaler {}
+    for (const [setting, shown] of [
+      ['proj.scale:Scaler', "'proj.scale:Scaler'"],
+      [Scaler, 'the class Scaler'],
+    ] as const) {
+      assert.throws(() => decider(setting), {
+        name: 'ImproperlyConfigured',
+        message: `worker_autoscaler must be a function ({ reserved, children, max, min }) => number, or celery.worker.autoscale:Autoscaler, not ${shown}.`,
+      });
+    }
   });
 });
 
