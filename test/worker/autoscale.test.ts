@@ -1,5 +1,6 @@
 /** Workers whose pools follow their work. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import type { AsyncResult } from '../../src/app/results/async-result.ts';
 import { type Celery, WorkerLostError, type WorkerStats } from '../../src/index.ts';
@@ -33,6 +34,20 @@ async function scale(app: Celery) {
 const until = (app: Celery, children: number) =>
   eventually(async () => assert.equal((await scale(app)).current, children), { seconds: 20 });
 
+/** So many tasks run. */
+const running = (app: Celery, count: number) =>
+  eventually(
+    async () => {
+      const { 'w1@test': active } = await app.control.inspect({ limit: 1, timeout: 10 }).active();
+      assert.equal((active as unknown[]).length, count);
+    },
+    { seconds: 20 },
+  );
+
+/** Tasks that run until the file `gate` is there. */
+const send = (app: Celery, count: number, gate: string) =>
+  Promise.all(Array.from({ length: count }, () => app.sendTask('w.waitsFor', [gate])));
+
 const all = (results: readonly AsyncResult<unknown>[]) =>
   Promise.all(results.map(result => result.get({ timeout: 60 })));
 
@@ -42,25 +57,24 @@ for (const pool of ['prefork', 'threads']) {
       await withWorker(
         surroundings,
         options('--autoscale=3,1', '-P', pool),
-        async ({ app, worker, file, lines }) => {
+        async ({ app, worker, file }) => {
           assert.match(
             worker.stdout,
             new RegExp(`concurrency: \\{min=1, max=3\\} \\(${pool}\\)\\n`),
           );
           assert.deepEqual(await scale(app), { max: 3, min: 1, current: 1, qty: 0 });
-          const started = file();
+          const gate = file();
 
-          const burst = Array.from({ length: 8 }, (_, i) =>
-            app.sendTask('w.work', [started, `${i}`, 0.5]),
-          );
+          const burst = await send(app, 6, gate);
           await worker.sees(/Scaling up \d processes\./);
           await until(app, 3);
-          await eventually(async () => assert.ok((await lines(started)).length >= 3));
+          await running(app, 3);
 
           const { pool: shown, prefetch_count: prefetch } = await stats(app);
           assert.equal(shown['max-concurrency'], 3);
           assert.equal(prefetch, 3 * 4);
-          assert.deepEqual(await all(await Promise.all(burst)), [...'01234567']);
+          await writeFile(gate, '');
+          await all(burst);
           await worker.sees(/Scaling down \d processes\./);
           await until(app, 1);
           const { pool: small, prefetch_count: same } = await stats(app);
@@ -75,17 +89,18 @@ for (const pool of ['prefork', 'threads']) {
         surroundings,
         options('--autoscale=3,1', '-P', pool),
         async ({ app, worker, file }) => {
-          // the first child gets the short ones, so that another than the last has to stay
-          const tasks = await Promise.all(
-            [0.1, 0.1, 3, 3, 0.1, 0.1].map(seconds =>
-              app.sendTask('w.work', [file(), `${seconds}`, seconds]),
-            ),
-          );
-          await worker.sees(/Scaling up/);
-          await worker.sees(/Scaling down/);
-          assert.ok((await scale(app)).current >= 2);
+          const gate = file();
+          const long = await send(app, 2, gate);
+          const short = await Promise.all([1, 2, 3, 4].map(n => app.sendTask('w.add', [n, n])));
+          await all(short);
+          await until(app, 2);
+          // meanwhile some keepalives go by
+          const { uptime } = await stats(app);
+          await eventually(async () => assert.ok((await stats(app)).uptime >= uptime + 2));
+          assert.deepEqual(await scale(app), { max: 3, min: 1, current: 2, qty: 2 });
 
-          assert.deepEqual(await all(tasks), ['0.1', '0.1', '3', '3', '0.1', '0.1']);
+          await writeFile(gate, '');
+          assert.deepEqual(await all(long), ['opened', 'opened']);
           await until(app, 1);
           assert.doesNotMatch(worker.stderr, /WorkerLost|exited with|ERROR/);
         },
@@ -144,7 +159,7 @@ describe('a worker that grows and shrinks all the time', () => {
           const results = await Promise.all(sent);
           for (const [i, result] of results.entries()) (i % 2 === 0 ? late : early).push(result);
           if (wave % 2 === 0) {
-            const max = 1 + (wave % 4);
+            const max = 2 + (wave % 3);
             await app.control.autoscale({ max, min: wave % 3 === 0 ? 0 : 1 });
           }
           const [victim] = (await stats(app)).pool.processes as number[];
@@ -189,22 +204,22 @@ describe('the command autoscale', () => {
   const value = async (asked: Promise<readonly { value: unknown }[]>) => (await asked)[0]!.value;
 
   it('changes the bounds: more children for what waits, and fewer when their tasks have ended', async () => {
-    await withWorker(surroundings, options('--autoscale=1,1'), async ({ app, file, lines }) => {
-      const started = file();
-      const tasks = await Promise.all(
-        Array.from({ length: 10 }, (_, i) => app.sendTask('w.work', [started, `${i}`, 0.7])),
-      );
-      await eventually(async () => assert.equal((await lines(started)).length, 1));
+    await withWorker(surroundings, options('--autoscale=1,1'), async ({ app, file }) => {
+      const gate = file();
+      const tasks = await send(app, 10, gate);
+      await running(app, 1);
 
       assert.deepEqual(await value(app.control.autoscale({ max: 4, min: 2 }, reply)), {
         ok: 'autoscale now max=4 min=2',
       });
       assert.equal((await scale(app)).current, 4);
-      await eventually(async () => assert.ok((await lines(started)).length >= 4));
+      await running(app, 4);
+      await eventually(async () => assert.equal((await scale(app)).qty, 10));
 
       await value(app.control.autoscale({ max: 2 }, reply));
-      await until(app, 2);
-      assert.ok((await scale(app)).qty > 0, 'while tasks wait');
+      assert.deepEqual(await scale(app), { max: 2, min: 2, current: 2, qty: 10 });
+      await running(app, 4);
+      await writeFile(gate, '');
       assert.equal((await all(tasks)).length, 10);
       assert.equal((await stats(app)).prefetch_count, 8);
 
