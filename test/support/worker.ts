@@ -116,7 +116,7 @@ export async function withWorker(
 export function startWorker(
   settings: CeleryConfig,
   args: readonly string[] = [],
-  appFile = APP,
+  appFile = WORKER_APP,
   env: Readonly<Record<string, string>> = {},
 ): RunningCli {
   return startCli(['-A', `${appFile}:app`, 'worker', '-l', 'INFO', '-c', '2', ...args], {
