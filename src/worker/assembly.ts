@@ -26,6 +26,7 @@ import type { Request } from './request.ts';
 import { RevokedTasks } from './revoking/revoked-tasks.ts';
 import { StateFile } from './revoking/state-file.ts';
 import type { StoredRevokes } from './revoking/stored-revokes.ts';
+import { type AutoscaleRange, Autoscaler, decider, keepalive } from './running/autoscaler.ts';
 import { Dispatcher } from './running/dispatcher.ts';
 import { Endings } from './running/endings.ts';
 import { PrefetchControl } from './running/prefetch-control.ts';

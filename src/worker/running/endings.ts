@@ -37,17 +37,25 @@ export class Endings {
   /** What ran it ended without an answer, which may be in the store all the same. */
   lost(request: Request, error: PoolError): void {
     const { clock, fetch } = this.#execution;
-    if (!fetch || !request.startedAt || error instanceof Terminated) {
-      return this.#unanswered(request, error);
+    const since = request.startedAt;
+    if (fetch && since && !(error instanceof Terminated)) {
+      void this.#answeredOrNot(request, error, { clock, fetch, since });
+    } else {
+      this.#unanswered(request, error);
     }
-    const run = { id: request.id, since: request.startedAt };
-    void storedReply(request.task, run, { clock, fetch }).then(reply => {
-      if (!reply) return this.#unanswered(request, error);
-      this.#logger.info(`Task ${request.label} had ended before its process did`, {
-        task_id: request.id,
-      });
-      this.answered(request, reply);
+  }
+
+  async #answeredOrNot(
+    request: Request,
+    error: PoolError,
+    { since, ...store }: Parameters<typeof storedReply>[2] & { since: number },
+  ): Promise<void> {
+    const reply = await storedReply(request.task, { id: request.id, since }, store);
+    if (!reply) return this.#unanswered(request, error);
+    this.#logger.info(`Task ${request.label} had ended before its process did`, {
+      task_id: request.id,
     });
+    this.answered(request, reply);
   }
 
   #unanswered(request: Request, error: PoolError): void {
