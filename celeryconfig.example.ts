@@ -45,6 +45,9 @@ export default {
   // worker_concurrency: 4,
   worker_child_slots: 1,
   worker_prefetch_multiplier: 4,
+  // /live and /ready for probes, /metrics for Prometheus; the ports may be the same.
+  // worker_health_port: 8080,
+  // worker_metrics_port: 8080,
 
   // timezone: 'Europe/Berlin',
 } satisfies CeleryConfig;

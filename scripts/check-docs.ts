@@ -229,6 +229,7 @@ const ENDS_A_COMMAND: ReadonlySet<string> = new Set([
 /** Errors that are never the failure of a task, or have a way of their own. */
 const NEVER_A_FAILURE: ReadonlySet<string> = new Set([
   ...ENDS_A_COMMAND,
+  'AddressInUse',
   'PoolFailure',
   'RemoteTaskError',
   'Retry',

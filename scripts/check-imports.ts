@@ -20,7 +20,7 @@ const LEVELS: readonly Level[] = [
   },
   {
     rooms: ['messaging', 'canvas', 'pool', 'process', 'schedules'],
-    words: 'brokers; signatures as data; child processes; logs and signals of one process',
+    words: 'brokers; signatures as data; child processes; logs, signals and health of one process',
   },
   { rooms: ['backends'], words: 'result stores and waiting for results' },
   {
@@ -97,7 +97,13 @@ const INNER: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['steps'],
     ['worker', 'embedded'],
   ],
-  cli: [['parsing'], ['declarations', 'terminal'], ['*'], ['commands'], ['command-table', 'main']],
+  cli: [
+    ['parsing'],
+    ['declarations', 'terminal'],
+    ['*'],
+    ['commands'],
+    ['command-table', 'main', 'probe-command'],
+  ],
 };
 
 interface Level {

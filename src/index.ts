@@ -134,6 +134,7 @@ export {
   TimeLimitExceeded,
   WorkerLostError,
 } from './pool/errors.ts';
+export { AddressInUse } from './process/health/errors.ts';
 export { registerSerializer, type Serializer } from './wire/content.ts';
 export {
   ContentDisallowed,

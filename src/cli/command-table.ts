@@ -14,8 +14,8 @@ import { RESULT } from './declarations/result.ts';
 import { SHELL } from './declarations/shell.ts';
 import { STATUS } from './declarations/status.ts';
 import { WORKER } from './declarations/worker.ts';
-import type { Command, CommandModule, Declaration } from './parsing/command.ts';
-import type { Options } from './parsing/option.ts';
+import { type Command, command } from './parsing/command.ts';
+import { PROBE } from './probe-command.ts';
 
 export const COMMANDS: readonly Command[] = [
   command(AMQP, () => import('./commands/amqp.ts')),
@@ -23,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   command(CONTROL, () => import('./commands/control.ts')),
   command(DLQ, () => import('./commands/dlq.ts')),
   command(EVENTS, () => import('./commands/events.ts')),
+  PROBE,
   command(INSPECT, () => import('./commands/inspect.ts')),
   command(LIST, () => import('./commands/list.ts')),
   command(MIGRATE, () => import('./commands/migrate.ts')),
@@ -33,11 +34,3 @@ export const COMMANDS: readonly Command[] = [
   command(STATUS, () => import('./commands/status.ts')),
   command(WORKER, () => import('./commands/worker.ts')),
 ];
-
-/** Imports the code only when the command runs: help must not cost a driver. */
-function command<O extends Options>(
-  declaration: Declaration<O>,
-  load: () => Promise<CommandModule<O>>,
-): Command<O> {
-  return { ...declaration, load };
-}

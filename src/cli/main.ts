@@ -2,6 +2,7 @@
 import { noteFileLimit, openFilesText } from '../base/open-files.ts';
 import { printableLines } from '../base/text/printable.ts';
 import { EXIT } from '../process/exit-codes.ts';
+import type { Command } from './parsing/command.ts';
 import { versionLine } from './terminal/version.ts';
 
 /** Runs the command and leaves the process: an app's own timers and sockets must not keep it. */
@@ -23,8 +24,7 @@ async function run(words: readonly string[]): Promise<number> {
   leaveQuietlyOnBrokenPipe();
   try {
     const { readCommandLine } = await import('./parsing/command-line.ts');
-    const { COMMANDS } = await import('./command-table.ts');
-    const request = readCommandLine(words, COMMANDS, process.env);
+    const request = readCommandLine(words, await commandsFor(words), process.env);
     if (request.kind === 'version') return print(versionLine());
     if (request.kind === 'help') return print(request.text.trimEnd());
     isService = request.command.isService ?? false;
@@ -42,6 +42,11 @@ async function beginToHeedSignals(): Promise<void> {
   const { remappedTerm } = await import('../process/signals/install.ts');
   holdSignals(process.stdout.isTTY);
   remappedTerm();
+}
+
+async function commandsFor(words: readonly string[]): Promise<readonly Command[]> {
+  if (words[0] === 'health') return [(await import('./probe-command.ts')).PROBE];
+  return (await import('./command-table.ts')).COMMANDS;
 }
 
 async function tell(error: unknown): Promise<number> {

@@ -72,6 +72,11 @@ export class EventDispatcher {
     });
   }
 
+  /** @internal Events that nobody gets. */
+  get dropped(): number {
+    return this.#outbox.dropped;
+  }
+
   /** Whether events of this group are sent. */
   sends(group: string): boolean {
     return this.#groups === undefined || this.#groups.has(group);

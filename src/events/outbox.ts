@@ -49,7 +49,9 @@ export class Outbox {
   #isRefused = false;
   #isClosed = false;
   #lastRefusal: string | undefined;
+  /** Of those that found no room, how many nobody was told of. */
   #lost = 0;
+  #dropped = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
   #empty: Deferred<void> | undefined;
 
@@ -57,11 +59,18 @@ export class Outbox {
     this.#ports = ports;
   }
 
+  /** Events that nobody gets: there was no room for them, or the broker refused them. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** @param count events in the message */
   put(message: Message, routingKey: string, count: number): void {
     if (this.#isClosed) return;
     const size = message.body.length;
     const isFull = this.#events + count > MOST_EVENTS || this.#characters + size > MOST_CHARACTERS;
     if (this.#isRefused || isFull) {
+      this.#dropped += count;
       if (isFull) this.#lose(count);
       return;
     }
@@ -133,6 +142,7 @@ export class Outbox {
       this.#wait(PAUSE);
       return;
     }
+    this.#dropped += parcel.era === this.#era ? this.#events : 0;
     // whatever comes after it would be refused, too
     this.#forgetAll();
     this.#isRefused = true;

@@ -59,6 +59,20 @@ export interface ChildReport {
   readonly lines: readonly string[];
 }
 
+/** How the children of a pool are: all 0 in a pool that has none. */
+export interface PoolVitals {
+  /** Those there are to be. */
+  readonly wanted: number;
+  /** Those of them that have loaded the code and can take jobs. */
+  readonly ready: number;
+  /** Those that have not answered for long: what runs in them gives their event loop no pause. */
+  readonly blocked: number;
+  /** Started so far. */
+  readonly launched: number;
+  /** Of the started, those that died although nobody wanted them to. */
+  readonly lost: number;
+}
+
 export interface Pool extends Service {
   /** `prefork`, `solo`, … as in the banner. */
   readonly name: string;
@@ -102,6 +116,7 @@ export interface Pool extends Service {
   stop(): Promise<void>;
   /** What each child says of itself, also the stack of one that is blocked. Resolves within a few seconds. */
   reports(): Promise<readonly ChildReport[]>;
+  vitals(): PoolVitals;
   /** For `inspect stats`. */
   info(): Record<string, unknown>;
 }

@@ -8,7 +8,15 @@ import { type Deferred, deferred } from '../base/deferred.ts';
 import { signalNamed } from '../base/signal-names.ts';
 import { type Clock, systemClock } from '../base/time/clock.ts';
 import { JobLoop, LoopJob } from './child/job-loop.ts';
-import type { ChildReport, Job, JobRunner, Pool, PoolEvents, RunnerFactory } from './contract.ts';
+import type {
+  ChildReport,
+  Job,
+  JobRunner,
+  Pool,
+  PoolEvents,
+  PoolVitals,
+  RunnerFactory,
+} from './contract.ts';
 import {
   type PoolError,
   PoolFailure,
@@ -181,6 +189,10 @@ export class InProcessPool implements Pool {
   /** There are none: the worker speaks for itself. */
   async reports(): Promise<readonly ChildReport[]> {
     return [];
+  }
+
+  vitals(): PoolVitals {
+    return { wanted: 0, ready: 0, blocked: 0, launched: 0, lost: 0 };
   }
 
   info(): Record<string, unknown> {

@@ -7,6 +7,6 @@ export const EXIT = {
   usage: 2,
   /** Nobody answered, or the broker cannot be reached (inspect, control, status). */
   unavailable: 69,
-  /** The pidfile belongs to a process that is alive. */
+  /** The pidfile belongs to a process that is alive, or such a one has the port of the health. */
   cantCreate: 73,
 } as const;

@@ -21,7 +21,8 @@ import { createPolicies, type IntakePolicies } from './intake/policies.ts';
 import type { RateLimits } from './intake/rate-limits.ts';
 import { Refusals } from './intake/refusals.ts';
 import { Unwanted } from './intake/unwanted.ts';
-import { counter, hooks, logListener, signalListener } from './listeners.ts';
+import { TaskMetrics } from './listeners/task-metrics.ts';
+import { counter, hooks, logListener, signalListener } from './listeners/usual.ts';
 import type { Request } from './request.ts';
 import { RevokedTasks } from './revoking/revoked-tasks.ts';
 import { StateFile } from './revoking/state-file.ts';
@@ -81,6 +82,9 @@ export interface WorkerParts extends Omit<Blueprint, 'pool'> {
   /** Undefined when they are off. */
   readonly rateLimits: RateLimits | undefined;
   readonly events: EventDispatcher;
+  /** Undefined without `worker_metrics_port`. */
+  readonly metrics: TaskMetrics | undefined;
+  /** That of the app. */
   readonly lamport: LamportClock;
 }
 
@@ -107,8 +111,9 @@ export async function assemble(
     },
   });
   const events = createEvents(blueprint, transport);
+  const metrics = createMetrics(app);
   const { dispatcher, admission, unwanted } = createIntake(
-    { ...blueprint, events },
+    { ...blueprint, events, metrics },
     execution,
     policies,
     prefetch,
@@ -121,7 +126,7 @@ export async function assemble(
   return {
     ...blueprint,
     ...{ execution, transport, link, admission, dispatcher, pool, revoked, unwanted, deadLetters },
-    ...{ autoscaler, events, prefetch },
+    ...{ autoscaler, events, metrics, prefetch },
     stateFile: createStateFile(blueprint, revoked),
     storedRevokes: policies.storedRevokes,
     rateLimits: policies.rateLimits,
@@ -129,7 +134,7 @@ export async function assemble(
   };
 }
 
-type Told = Blueprint & Pick<WorkerParts, 'events'>;
+type Told = Blueprint & Pick<WorkerParts, 'events' | 'metrics'>;
 
 /** What is kept in a file for everybody on the machine gets events only when somebody asked for them. */
 function createEvents({ app, hostname, logger }: Blueprint, transport: Transport): EventDispatcher {
@@ -148,6 +153,11 @@ function createEvents({ app, hostname, logger }: Blueprint, transport: Transport
   });
 }
 
+function createMetrics({ conf, clock }: Celery): TaskMetrics | undefined {
+  return conf.get('worker_metrics_port') === null ? undefined : new TaskMetrics(clock);
+}
+
+/** What stands between the broker's deliveries and the pool. */
 function createIntake(
   blueprint: Told,
   execution: ExecutionPorts,
@@ -215,7 +225,7 @@ function createPrefetch({ conf }: Celery): PrefetchControl {
 }
 
 function listenersOf(
-  { app, hostname, logger, state }: Blueprint,
+  { app, hostname, logger, metrics, state }: Told,
   { successful }: IntakePolicies,
 ): RequestListener[] {
   return [
@@ -224,6 +234,7 @@ function listenersOf(
     signalListener(app.signals, hostname),
     logListener(logger),
     counter(state),
+    ...(metrics ? [metrics] : []),
   ];
 }
 

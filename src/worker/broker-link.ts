@@ -37,6 +37,12 @@ export interface BrokerLinkOptions {
   onGone(error: Error): void;
 }
 
+/**
+ * starting: not consuming for the first time yet; lost: the connection is; stopping: nothing is
+ * taken any more.
+ */
+export type LinkState = 'starting' | 'consuming' | 'lost' | 'stopping';
+
 /** Waits between attempts to connect at start, in seconds, as kombu does. */
 const STARTUP_INTERVALS = { intervalStart: 2, intervalStep: 2, intervalMax: 32 };
 
@@ -48,6 +54,8 @@ export class BrokerLink {
   #subscription: Subscription | undefined;
   #stopListening: (() => void) | undefined;
   #connected = false;
+  #state: LinkState = 'starting';
+  #losses = 0;
   /** As `ConsumeOptions.prefetch`; nothing is taken before somebody says how much. */
   #prefetch = TAKE_NOTHING;
 
@@ -60,6 +68,16 @@ export class BrokerLink {
     return [...this.#queues.values()];
   }
 
+  get state(): LinkState {
+    return this.#giveUp.signal.aborted ? 'stopping' : this.#state;
+  }
+
+  /** How often the connection was lost. */
+  get losses(): number {
+    return this.#losses;
+  }
+
+  /** As `ConsumeOptions.prefetch`. */
   get prefetch(): number {
     return this.#prefetch;
   }
@@ -74,6 +92,7 @@ export class BrokerLink {
     });
     if (this.#giveUp.signal.aborted) await subscription.close();
     this.#subscription = subscription;
+    this.#state = 'consuming';
     subscription.setPrefetch(this.#prefetch);
   }
 
@@ -190,6 +209,7 @@ export class BrokerLink {
         this.#onLost(event.error);
         break;
       case 'gone':
+        this.#state = 'lost';
         this.#options.onGone(event.error);
         break;
       case 'retrying':
@@ -199,6 +219,7 @@ export class BrokerLink {
         logger.info(`Connected to ${transport.url}`);
         break;
       case 'consuming':
+        this.#state = 'consuming';
         logger.info(`consuming again: ${event.queues.length} queues`, { queues: event.queues });
         break;
       case 'warning':
@@ -217,6 +238,8 @@ export class BrokerLink {
   }
 
   #onLost(error: Error): void {
+    if (this.#state === 'consuming') this.#state = 'lost';
+    this.#losses += 1;
     this.#options.logger.warning(
       `consumer: Connection to broker lost. Trying to re-establish the connection...\n${error.message}`,
     );

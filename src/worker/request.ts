@@ -38,6 +38,8 @@ export class Request {
   state: RequestState = 'reserved';
   /** Process that runs it. */
   pid: number | undefined;
+  /** When its message came, in seconds since 1970; known to a worker with metrics. */
+  receivedAt: number | undefined;
   /** When its code started, in seconds since 1970. */
   startedAt: number | undefined;
   /** The broker was asked to deliver the message once more. */

@@ -42,6 +42,8 @@ describe('a child that dies', () => {
     assert.deepEqual(h.logs, [
       `error: Process 'ForkPoolWorker-1' pid:${pid} exited with 'signal 15 (SIGTERM)'`,
     ]);
+    const { launched, lost } = h.pool.vitals();
+    assert.deepEqual([launched, lost], [2, 1]);
   });
 
   test('by process.exit in a job leaves the exit code in the error', async t => {

@@ -30,6 +30,22 @@ export function poolContract(kind: string, capabilities: PoolCapabilities): void
       assert.equal(h.started.length, 500);
     });
 
+    test('tells how its children are, and that it has none', async t => {
+      const h = await startedPool(t, kind, { blockedAfter: 0.3 });
+      const none = { wanted: 0, ready: 0, blocked: 0, launched: 0, lost: 0 };
+      const well = { ...none, wanted: 1, ready: 1, launched: 1 };
+      assert.deepEqual(h.pool.vitals(), capabilities.children ? well : none);
+      if (!capabilities.children) return;
+
+      const blocking = h.run({ do: 'block', ms: 1500 });
+      await eventually(() => assert.deepEqual(h.pool.vitals(), { ...well, blocked: 1 }));
+      await blocking;
+      assert.deepEqual(h.pool.vitals(), well);
+
+      await h.pool.restart();
+      await eventually(() => assert.deepEqual(h.pool.vitals(), { ...well, launched: 2 }));
+    });
+
     test('a single place starts jobs in the order they were submitted', async t => {
       const h = await startedPool(t, kind);
       const log = logFile(t);

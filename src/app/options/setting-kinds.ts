@@ -107,6 +107,7 @@ export const priorityOrName: Kind<Priority> = {
   ),
   hint: value => (isString(value) ? didYouMean(value, PRIORITY_NAMES) : ''),
 };
+export const port = wholeNumber('a port from 0 to 65535', 0, 65_535);
 export const protocol = wholeNumber('1 or 2', 1, 2);
 
 export const dict = kind<Dict>('dict', 'a map', accepting(isDict));

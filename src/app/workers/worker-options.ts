@@ -37,6 +37,11 @@ export const WORKER_SETTINGS = {
   softTimeLimit: 'task_soft_time_limit',
   maxTasksPerChild: 'worker_max_tasks_per_child',
   maxMemoryPerChild: 'worker_max_memory_per_child',
+  healthPort: 'worker_health_port',
+  healthHost: 'worker_health_host',
+  healthSocket: 'worker_health_socket',
+  healthFile: 'worker_health_file',
+  metricsPort: 'worker_metrics_port',
 } as const satisfies Record<string, SettingName>;
 
 type SettingOptions = {

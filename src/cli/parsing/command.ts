@@ -38,6 +38,14 @@ export interface Command<O extends Options = Options> extends Declaration<O> {
   load(): Promise<CommandModule<O>>;
 }
 
+/** Imports the code only when the command runs: help must not cost a driver. */
+export function command<O extends Options>(
+  declaration: Declaration<O>,
+  load: () => Promise<CommandModule<O>>,
+): Command<O> {
+  return { ...declaration, load };
+}
+
 export function usageOf(command: Command | undefined): string {
   if (!command) return 'tscelery [OPTIONS] COMMAND [ARGS]...';
   const words = command.arguments.map(({ name, rest }) => (rest ? `[${name}]...` : name));

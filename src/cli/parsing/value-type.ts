@@ -13,6 +13,8 @@ export interface ValueType<T> {
 
 export type ValueOf<Type> = Type extends ValueType<infer T> ? T : never;
 
+const HIGHEST_PORT = 65_535;
+
 const quoted = (text: string) => `'${text}'`;
 
 export const text: ValueType<string> = { metavar: 'TEXT', parse: notEmpty };
@@ -77,6 +79,18 @@ function wholeNumber(word: string, given: string): number {
   }
   if (value < 0) throw new RangeError(`${quoted(given)}: ${value} is not in the range x>=0.`);
   return value;
+}
+
+export function port(least: 0 | 1): ValueType<number> {
+  const { metavar, parse } = integer(least);
+  return {
+    metavar,
+    parse: given => {
+      const value = parse(given);
+      if (value <= HIGHEST_PORT) return value;
+      throw new RangeError(`${value} is not in the range ${least}<=x<=${HIGHEST_PORT}.`);
+    },
+  };
 }
 
 export function float(least = Number.NEGATIVE_INFINITY): ValueType<number> {

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import { CeleryError } from '../../base/errors.ts';
 import { EXIT } from '../../process/exit-codes.ts';
+import { AddressInUse } from '../../process/health/errors.ts';
 import { PidfileInUse } from '../../process/pidfile.ts';
 import { type Command, usageOf } from '../parsing/command.ts';
 import { CommandError, UsageError } from '../parsing/command-error.ts';
@@ -19,6 +20,9 @@ export function errorReport(error: unknown, commands: readonly Command[]): Error
   if (error instanceof PidfileInUse) {
     // Celery's words, which init scripts look for
     return { text: `ERROR: ${error.message}\n`, exitCode: EXIT.cantCreate };
+  }
+  if (error instanceof AddressInUse) {
+    return { text: `Error: ${error.message}\n`, exitCode: EXIT.cantCreate };
   }
   if (error instanceof CeleryError) {
     const exitCode = error instanceof CommandError ? error.exitCode : EXIT.failure;

@@ -32,6 +32,11 @@ export class ChildSilence {
     this.#nextReport = silence;
   }
 
+  /** `blockedFor` has told of this silence. */
+  get isReported(): boolean {
+    return this.#nextReport > this.#silence;
+  }
+
   heard(now: number): void {
     this.#heardAt = now;
     this.#askedAt = undefined;

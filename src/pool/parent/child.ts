@@ -321,6 +321,11 @@ export class Child {
     return this.held.size > 0 || this.#transfer !== undefined || this.#silence.isSuspect;
   }
 
+  /** Whether it was reported as blocked, and has not said anything since. */
+  get isBlocked(): boolean {
+    return this.#silence.isReported;
+  }
+
   /** It gets nothing more before it has said that it is well. */
   suspect(): void {
     this.#silence.suspect(this.#clock.monotonic());

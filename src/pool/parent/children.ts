@@ -6,6 +6,7 @@
 import { type Deferred, deferred } from '../../base/deferred.ts';
 import { type Clock, systemClock, type Timer } from '../../base/time/clock.ts';
 import type { Launcher } from '../carrier.ts';
+import type { PoolVitals } from '../contract.ts';
 import { PoolFailure } from '../errors.ts';
 import type { PoolOptions } from '../options.ts';
 import { Child, type ChildEvents, type ChildExit, exitText } from './child.ts';
@@ -46,6 +47,7 @@ export class Children {
   readonly #heirs = new Map<Child, Deferred<void>>();
   #serving: readonly Child[] | undefined;
   #lastIndex = 0;
+  #lost = 0;
   /** Posts that wait for their turn, with whom the new child takes over from; see `#queueUp`. */
   readonly #turns = new Map<Post, Child | undefined>();
   /** Posts of `start` of which nothing is known yet. */
@@ -85,6 +87,17 @@ export class Children {
   get serving(): readonly Child[] {
     this.#serving ??= [...this.#posts.values()].flatMap(post => post.child ?? []);
     return this.#serving;
+  }
+
+  vitals(): PoolVitals {
+    const { serving } = this;
+    return {
+      wanted: this.size,
+      ready: serving.filter(({ state }) => state === 'ready').length,
+      blocked: serving.filter(({ isBlocked }) => isBlocked).length,
+      launched: this.#lastIndex,
+      lost: this.#lost,
+    };
   }
 
   /** @throws PoolFailure with the child's own words when not one child gets ready */
@@ -268,6 +281,7 @@ export class Children {
     this.#all.delete(child);
     this.#noteAlive();
     this.#ports.children.onGone(child, exit);
+    if (!exit.isExpected && !this.#isOver) this.#lost += 1;
     const post = this.#posts.get(child.slot);
     if (!exit.isExpected && !this.#isOver && (child.wasReady || exit.error === undefined)) {
       this.#reportExit(child, exit);

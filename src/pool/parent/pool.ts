@@ -10,7 +10,7 @@ import { type Deferred, deferred } from '../../base/deferred.ts';
 import { signalNamed } from '../../base/signal-names.ts';
 import { type Clock, systemClock } from '../../base/time/clock.ts';
 import type { Launcher } from '../carrier.ts';
-import type { ChildReport, Job, Pool, PoolEvents } from '../contract.ts';
+import type { ChildReport, Job, Pool, PoolEvents, PoolVitals } from '../contract.ts';
 import { type PoolError, Terminated, TimeLimitExceeded, WorkerLostError } from '../errors.ts';
 import type { TurnMessage } from '../messages.ts';
 import { checkOptions, type PoolOptions } from '../options.ts';
@@ -237,6 +237,10 @@ export class ChildrenPool implements Pool {
 
   reports(): Promise<readonly ChildReport[]> {
     return this.#reports.of(this.#children.all, this.#clock);
+  }
+
+  vitals(): PoolVitals {
+    return this.#children.vitals();
   }
 
   info(): Record<string, unknown> {

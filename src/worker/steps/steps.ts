@@ -3,6 +3,7 @@ import { INTERNALS } from '../../app/app-internals.ts';
 import { checkBackend } from './check-backend.ts';
 import { setUpDelays } from './delayed-delivery.ts';
 import { createEvents } from './events.ts';
+import { createHealth, createHealthFile } from './health/health.ts';
 import { createMainWatch } from './main-watch.ts';
 import { createMingle } from './mingle.ts';
 import { createInbox } from './remote-control.ts';
@@ -18,18 +19,20 @@ const GOODBYE_SECONDS = 5;
 
 export const STEPS: readonly StepRow[] = [
   { name: 'main watch', requires: [], create: createMainWatch },
+  { name: 'health', requires: [], create: createHealth },
+  { name: 'health file', requires: [], create: createHealthFile },
   {
     name: 'result backend',
-    requires: [],
+    requires: ['health'],
     create: ({ app, logger }) => ({
       start: async () => checkBackend(await app[INTERNALS].backend(), logger),
       stop: NOTHING,
     }),
   },
-  { name: 'state file', requires: [], create: ({ stateFile }) => stateFile },
+  { name: 'state file', requires: ['health'], create: ({ stateFile }) => stateFile },
   {
     name: 'connection',
-    requires: [],
+    requires: ['health'],
     create: ({ link, transport, stopping }) => ({
       start: () => link.connect(),
       async stop() {
@@ -44,7 +47,7 @@ export const STEPS: readonly StepRow[] = [
   },
   {
     name: 'pool',
-    requires: [],
+    requires: ['health'],
     create: ({ pool }) => ({ start: () => pool.start(), stop: () => pool.stop() }),
   },
   { name: 'autoscaler', requires: ['pool'], create: ({ autoscaler }) => autoscaler },

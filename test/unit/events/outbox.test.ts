@@ -40,6 +40,20 @@ describe('an outbox whose broker refused', () => {
       'Events are off: not allowed',
       '1500 events were lost: the broker does not take them in time.',
     ]);
+    // 5024 that were forgotten, and those for which there was no room
+    assert.equal(outbox.dropped, 6524);
+    outbox.close();
+  });
+
+  it('counts what comes while the broker refuses', async () => {
+    const { answers, outbox, put } = setup();
+    put(1);
+    assert.equal(outbox.dropped, 0);
+    answers[0]!.reject(new Error('not allowed'));
+    await turn();
+    put(3);
+
+    assert.equal(outbox.dropped, 4);
     outbox.close();
   });
 

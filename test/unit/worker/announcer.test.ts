@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { WorkerLostError } from '../../../src/pool/errors.ts';
 import { Announcer, type RequestListener } from '../../../src/worker/announcer.ts';
-import { hooks } from '../../../src/worker/listeners.ts';
+import { hooks } from '../../../src/worker/listeners/usual.ts';
 import { Request } from '../../../src/worker/request.ts';
 
 const request = Object.create(Request.prototype) as Request;

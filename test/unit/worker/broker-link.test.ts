@@ -312,6 +312,43 @@ describe('a connection that is lost', () => {
   });
 });
 
+describe('the state of the link', () => {
+  test('is starting, consuming, lost, consuming again, and stopping', async () => {
+    const { link, tell } = setup();
+    const states = [link.state];
+    const see = () => void states.push(link.state);
+    await link.connect();
+    see();
+    await link.start();
+    see();
+    tell({ type: 'lost', error: AWAY });
+    see();
+    tell({ type: 'connected' });
+    see();
+    tell({ type: 'consuming', queues: ['feeds'] });
+    see();
+    await link.cancel();
+    see();
+    tell({ type: 'consuming', queues: ['feeds'] });
+    see();
+
+    assert.deepEqual(states, [
+      ...['starting', 'starting', 'consuming', 'lost', 'lost', 'consuming'],
+      ...['stopping', 'stopping'],
+    ]);
+    assert.equal(link.losses, 1);
+  });
+
+  test('is starting until it consumes, also when the connection is lost before', async () => {
+    const { link, tell } = setup();
+    await link.connect();
+    tell({ type: 'lost', error: AWAY });
+
+    assert.equal(link.state, 'starting');
+    assert.equal(link.losses, 1);
+  });
+});
+
 describe('events of the broker', () => {
   test('before the first connection tell of warnings and of the next server only', () => {
     const { link, lines, tell } = setup({}, 1);

@@ -24,13 +24,16 @@ const logger = {
 
 /** Of a worker in memory that has every step. */
 async function partsOf(t: TestContext): Promise<WorkerParts> {
+  const folder = temporaryProject(t, {});
   const app = new Celery('proj', {
     broker_url: 'memory://',
     result_backend: 'cache+memory://',
     worker_pool: 'async',
     worker_dead_letter_queue: 'dead',
     worker_stack_watch: true,
-    worker_state_db: join(temporaryProject(t, {}), 'state.json'),
+    ...{ worker_health_port: 0, worker_metrics_port: 0, worker_health_host: '127.0.0.1' },
+    worker_health_file: join(folder, 'health'),
+    worker_state_db: join(folder, 'state.json'),
   });
   t.after(() => app.close());
   const execution = await app[INTERNALS].executionPorts({ hostname, logger });

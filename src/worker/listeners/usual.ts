@@ -1,10 +1,11 @@
-import type { Signals } from '../app/signals/signals.ts';
-import type { Logger } from '../base/logger.ts';
-import type { PoolError } from '../pool/errors.ts';
-import { exceptionRepr } from '../wire/results/exception.ts';
-import type { RequestListener } from './announcer.ts';
-import { Request } from './request.ts';
-import type { WorkerState } from './worker-state.ts';
+/** Who listens to the announcer of every worker. */
+import type { Signals } from '../../app/signals/signals.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { PoolError } from '../../pool/errors.ts';
+import { exceptionRepr } from '../../wire/results/exception.ts';
+import type { RequestListener } from '../announcer.ts';
+import { Request } from '../request.ts';
+import type { WorkerState } from '../worker-state.ts';
 
 export function logListener(logger: Logger): RequestListener {
   function raised({ headers: { task, id } }: Request, error: PoolError): void {

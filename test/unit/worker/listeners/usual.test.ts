@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Celery } from '../../../src/index.ts';
-import { WorkerLostError } from '../../../src/pool/errors.ts';
-import { readTaskHeaders } from '../../../src/wire/messages/task-message.ts';
-import { counter, hooks, logListener, signalListener } from '../../../src/worker/listeners.ts';
-import { Request } from '../../../src/worker/request.ts';
-import { WorkerState } from '../../../src/worker/worker-state.ts';
-import { MadeDelivery, messageFor, notedLog, requestFor, turn } from './made-requests.ts';
+import { Celery } from '../../../../src/index.ts';
+import { WorkerLostError } from '../../../../src/pool/errors.ts';
+import { readTaskHeaders } from '../../../../src/wire/messages/task-message.ts';
+import {
+  counter,
+  hooks,
+  logListener,
+  signalListener,
+} from '../../../../src/worker/listeners/usual.ts';
+import { Request } from '../../../../src/worker/request.ts';
+import { WorkerState } from '../../../../src/worker/worker-state.ts';
+import { MadeDelivery, messageFor, notedLog, requestFor, turn } from '../made-requests.ts';
 
 const { request, delivery } = requestFor({ shadow: 'shown' });
 
