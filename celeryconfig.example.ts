@@ -39,6 +39,7 @@ export default {
   task_soft_time_limit: { minutes: 9 },
   // task_track_started: true,
   // task_ignore_result: true,
+  // task_tracing: true, // OpenTelemetry: docs/tracing.md
   // task_annotations: { 'mail.send': { rate_limit: '10/m' } },
 
   // The worker: places in the pool, tasks at once in one place, messages held for each.

@@ -19,8 +19,10 @@ const LEVELS: readonly Level[] = [
       'how to reach a server or a database file, for brokers and results alike',
   },
   {
-    rooms: ['messaging', 'canvas', 'pool', 'process', 'schedules'],
-    words: 'brokers; signatures as data; child processes; logs, signals and health of one process',
+    rooms: ['messaging', 'canvas', 'pool', 'process', 'schedules', 'tracing'],
+    words:
+      'brokers; signatures as data; child processes; logs, signals and health of one process; ' +
+      'OpenTelemetry',
   },
   { rooms: ['backends'], words: 'result stores and waiting for results' },
   {

@@ -2,6 +2,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { TimeZone } from '../base/time/time-zone.ts';
 import type { SignatureRoute } from '../canvas/signature.ts';
+import type { Tracing } from '../tracing/contract.ts';
 import type { TaskCall } from '../wire/messages/task-message.ts';
 import type { ResultMeta } from '../wire/results/result-meta.ts';
 import type { ExecutionSignals, TaskHandlers } from './handlers.ts';
@@ -45,7 +46,9 @@ export interface ExecutionPorts {
   readonly accept: ReadonlySet<string>;
   /** The task of that name when it is an errback that is called here, with the error. */
   errback?(name: string): Errback | undefined;
-  /** Undefined when nobody listens to any signal of a run, which then costs nothing. */
+  /** Undefined while `task_tracing` is off. */
+  readonly tracing?: Tracing | undefined;
+  /** Undefined when nobody listens to any signal of a run. */
   readonly signals?: ExecutionSignals | undefined;
 }
 

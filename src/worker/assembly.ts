@@ -22,7 +22,7 @@ import type { RateLimits } from './intake/rate-limits.ts';
 import { Refusals } from './intake/refusals.ts';
 import { Unwanted } from './intake/unwanted.ts';
 import { TaskMetrics } from './listeners/task-metrics.ts';
-import { counter, hooks, logListener, signalListener } from './listeners/usual.ts';
+import { counter, hooks, logListener, signalListener, traceListener } from './listeners/usual.ts';
 import type { Request } from './request.ts';
 import { RevokedTasks } from './revoking/revoked-tasks.ts';
 import { StateFile } from './revoking/state-file.ts';
@@ -167,7 +167,7 @@ function createIntake(
   const { app, state } = blueprint;
   const { revoked, lostAcks } = policies;
   const taskEvents = new TaskEvents(blueprint.events, policies.unknown === undefined);
-  const announcer = new Announcer([...listenersOf(blueprint, policies), taskEvents]);
+  const announcer = new Announcer([...listenersOf(blueprint, policies, execution), taskEvents]);
   const refusals = new Refusals(execution, announcer, policies);
   const settle = (settled: Promise<unknown>) => refusals.settle(settled);
   const unwanted = new Unwanted(state, execution, { announcer, revoked, settle });
@@ -227,9 +227,11 @@ function createPrefetch({ conf }: Celery): PrefetchControl {
 function listenersOf(
   { app, hostname, logger, metrics, state }: Told,
   { successful }: IntakePolicies,
+  { tracing }: ExecutionPorts,
 ): RequestListener[] {
   return [
     ...(successful ? [{ succeeded: (request: Request) => successful.add(request.id) }] : []),
+    ...(tracing ? [traceListener(tracing)] : []),
     hooks,
     signalListener(app.signals, hostname),
     logListener(logger),

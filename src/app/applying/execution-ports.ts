@@ -84,6 +84,7 @@ export class AppExecutionPorts {
       extended: conf.get('result_extended'),
       accept: acceptedContentTypes(conf.get('accept_content')),
       signals: executionSignals(signals),
+      tracing: this.#host.publisher.tracing(),
       errback: name => this.#errback(name),
     };
   }

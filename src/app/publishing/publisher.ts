@@ -6,6 +6,8 @@ import { v5 as uuid5 } from 'uuid';
 import type { Closing } from '../../base/closing.ts';
 import type { SignatureRoute } from '../../canvas/signature.ts';
 import { currentTask } from '../../execute/task-context.ts';
+import type { Tracing } from '../../tracing/contract.ts';
+import { openTracing } from '../../tracing/open.ts';
 import type { TaskCall } from '../../wire/messages/task-message.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
 import type { Queues } from '../routing/queues.ts';
@@ -40,6 +42,8 @@ export class Publisher {
   readonly #sender: Sender;
   #router: Router | undefined;
   #routerRevision = -1;
+  #tracing: Tracing | undefined;
+  #tracingRevision = -1;
 
   constructor(host: PublisherHost) {
     this.#host = host;
@@ -94,6 +98,22 @@ export class Publisher {
     await this.#sender.send(completed, route, closing);
   }
 
+  /**
+   * By the settings as they are now; undefined when it is off.
+   *
+   * @throws ImproperlyConfigured without the package that it needs
+   */
+  tracing(): Tracing | undefined {
+    const { conf, warn } = this.#host;
+    if (this.#tracingRevision === conf.revision) return this.#tracing;
+    const { revision } = conf;
+    const broker = conf.get('broker_write_url');
+    this.#tracing = conf.get('task_tracing') ? openTracing({ broker, warn }) : undefined;
+    this.#tracingRevision = revision;
+    return this.#tracing;
+  }
+
+  /** The call as it would be sent, without a route: for a run in this process. */
   unsent(call: Call): UnrankedCall {
     const declared = this.#calls.declared(call.definition);
     return this.#calls.ofOptions(
@@ -113,6 +133,7 @@ export class Publisher {
     checkNamedSettings(conf);
     const routes = await loadRouters(conf.get('task_routes'));
     const router = new Router(this.#host.queues(), conf.get('task_default_queue'), routes);
+    this.#sender.tracing = this.tracing();
     this.#router = router;
     this.#routerRevision = revision;
     return router;

@@ -3,6 +3,7 @@ import type { Closing } from '../../base/closing.ts';
 import { type RetryPolicy, sleep, withRetries } from '../../base/time/backoff.ts';
 import type { EventDispatcher } from '../../events/dispatcher.ts';
 import type { Transport } from '../../messaging/contract.ts';
+import type { Tracing } from '../../tracing/contract.ts';
 import type { Message } from '../../wire/messages/message.ts';
 import { taskSent } from '../../wire/messages/task-events.ts';
 import {
@@ -40,6 +41,8 @@ export class Sender {
   readonly #host: SenderHost;
   readonly #replyTo: string;
   readonly #delays: NativeDelays;
+  /** Undefined while `task_tracing` is off. */
+  tracing: Tracing | undefined;
 
   constructor(host: SenderHost, replyTo: string) {
     this.#host = host;
@@ -51,13 +54,16 @@ export class Sender {
    * @param route also says how: `retry`, `retryPolicy`, `mandatory`, `signal`
    * @param closing of the moment of the call
    */
-  async send(unranked: UnrankedCall, route: Route, closing: Closing): Promise<void> {
+  send(call: UnrankedCall, route: Route, closing: Closing): Promise<void> {
+    const isNamed = typeof call.priority === 'string';
+    if (!isNamed) return this.#sendRanked(call as TaskCall, route, closing);
+    return this.#ranked(call, route).then(ranked => this.#sendRanked(ranked, route, closing));
+  }
+
+  #sendRanked(call: TaskCall, route: Route, closing: Closing): Promise<void> {
     const { queue, exchange, routingKey, options } = route;
-    const isNamed = typeof unranked.priority === 'string';
-    const call = isNamed ? await this.#ranked(unranked, route) : (unranked as TaskCall);
     const message = buildTaskMessage(call);
     const isAnswered = call.replyTo === this.#replyTo && !call.ignoreResult;
-    const { signals } = this.#host;
     const event: PublishEvent = {
       task: call.task,
       id: call.id,
@@ -68,10 +74,22 @@ export class Sender {
       queue: queue?.name,
       message,
     };
-    await signals.beforeTaskPublish.send(call.task, event);
-    await this.#deliver({ message, route, options, eta: call.eta, isAnswered, closing });
-    if (this.#host.conf.get('task_send_sent_event')) this.#tellSent(event);
-    await signals.afterTaskPublish.send(call.task, event);
+    const outgoing = { message, route, options, eta: call.eta, isAnswered, closing };
+    if (this.tracing === undefined) return this.#sendOut(event, outgoing);
+    const { task, id } = call;
+    const { headers } = message;
+    return this.tracing.publish(
+      { task, id, headers, exchange: exchange.name, exchangeType: exchange.type, routingKey },
+      () => this.#sendOut(event, outgoing),
+    );
+  }
+
+  async #sendOut(event: PublishEvent, outgoing: Outgoing): Promise<void> {
+    const { signals, conf } = this.#host;
+    await signals.beforeTaskPublish.send(event.task, event);
+    await this.#deliver(outgoing);
+    if (conf.get('task_send_sent_event')) this.#tellSent(event);
+    await signals.afterTaskPublish.send(event.task, event);
   }
 
   /** Whatever goes wrong with an event, the task was sent. */

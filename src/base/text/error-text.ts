@@ -4,7 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { className, isAggregate, isError } from '../kind-of.ts';
-import { saferepr } from './saferepr.ts';
+import { saferepr, textOf } from './saferepr.ts';
 
 /** Set to anything but `0`, stacks keep all their frames. */
 export const FULL_STACKS = 'TSCELERY_FULL_STACKS';
@@ -23,6 +23,12 @@ export function errorText(error: Error): string {
   const lines: string[] = [];
   put(lines, error, { label: '', indent: '', seen: new Set() });
   return lines.join('\n');
+}
+
+/** The parts of an error, or of anything else that was thrown. */
+export function errorShape(thrown: unknown): { name: string; message: string; stack: string } {
+  if (!isError(thrown)) return { name: 'Error', message: saferepr(thrown), stack: '' };
+  return { name: textOf(thrown.name), message: textOf(thrown.message), stack: errorText(thrown) };
 }
 
 /**

@@ -16,6 +16,9 @@ const STATE_OF: Readonly<Record<Outcome['kind'], string>> = {
   reject: 'REJECTED',
 };
 
+/** Celery's word for it. */
+export const stateOf = ({ kind }: Outcome): string => STATE_OF[kind];
+
 export function announceStart(x: Execution): Promise<void> | undefined {
   return x.ports.signals?.prerun(x.request);
 }
@@ -37,7 +40,7 @@ async function callHandlers(x: Execution, handlers: TaskHandlers): Promise<void>
   }
   await signalOutcome(x);
   if (outcome.kind === 'success' || outcome.kind === 'failure') {
-    await handlers.afterReturn?.(STATE_OF[outcome.kind], valueIn(outcome), request);
+    await handlers.afterReturn?.(stateOf(outcome), valueIn(outcome), request);
   }
 }
 
@@ -53,7 +56,7 @@ function signalOutcome({ outcome, request, ports }: Execution): Promise<void> | 
 /** Always, whatever happened before. */
 export function announceEnd(x: Execution): Promise<void> | undefined {
   if (!x.request) return undefined;
-  return x.ports.signals?.postrun(x.request, STATE_OF[x.outcome.kind], valueIn(x.outcome));
+  return x.ports.signals?.postrun(x.request, stateOf(x.outcome), valueIn(x.outcome));
 }
 
 function valueIn(outcome: Outcome): unknown {

@@ -24,6 +24,7 @@ import {
   store,
   storeInternalFailure,
 } from './stages.ts';
+import { traced } from './traced.ts';
 
 type Step = (x: Execution) => void | Promise<void>;
 
@@ -43,11 +44,22 @@ export function runTask(
 }
 
 /** The same, with the whole record of the run. */
-export async function executeTask(
+export function executeTask(
   task: RunnableTask,
   source: TaskSource,
   ports: ExecutionPorts,
   control: JobControl = NO_CONTROL,
+): Promise<Execution> {
+  const { tracing } = ports;
+  if (tracing === undefined) return execute(task, source, ports, control);
+  return traced(tracing, task, source, () => execute(task, source, ports, control));
+}
+
+async function execute(
+  task: RunnableTask,
+  source: TaskSource,
+  ports: ExecutionPorts,
+  control: JobControl,
 ): Promise<Execution> {
   const x = { task, source, ports, control, runtime: 0 } as Execution;
   try {

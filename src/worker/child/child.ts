@@ -61,6 +61,7 @@ export const createRunner: RunnerFactory = async (given, child) => {
   const ports = await app[INTERNALS].executionPorts({ hostname: config.node, logger });
   const event = { hostname: config.node, pid: process.pid };
   await app.signals.workerProcessInit.send(config.node, { ...event, slot: child.slot });
+  if (ports.tracing?.isHeard === false && child.slot <= 1) logger.warning(UNHEARD);
   return new TaskRunner(app, ports, async () => {
     await app.signals.workerProcessShutdown.send(config.node, event);
     stopRedirect();
@@ -69,6 +70,10 @@ export const createRunner: RunnerFactory = async (given, child) => {
     unwatch();
   });
 };
+
+const UNHEARD =
+  'Setting task_tracing is on, but this process has no OpenTelemetry SDK: register one in ' +
+  'workerProcessInit, or with NODE_OPTIONS=--import.';
 
 function logConfig({ log, node }: ChildConfig, child: ChildIdentity): LogConfig {
   const processName = child.slot > 0 ? child.name : log.processName;

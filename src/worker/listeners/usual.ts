@@ -2,6 +2,7 @@
 import type { Signals } from '../../app/signals/signals.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { PoolError } from '../../pool/errors.ts';
+import type { Tracing } from '../../tracing/contract.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
 import type { RequestListener } from '../announcer.ts';
 import { Request } from '../request.ts';
@@ -54,6 +55,25 @@ export function signalListener(signals: Signals, hostname: string): RequestListe
     refused({ queue, message: { headers } }, reason) {
       void taskRejected.send(hostname, { queue, headers, reason });
     },
+  };
+}
+
+/** A span for the time from a message's arrival to its start. */
+export function traceListener(tracing: Tracing): RequestListener {
+  // those that never start are forgotten with their requests
+  const ends = new WeakMap<Request, () => void>();
+  const end = (request: Request) => {
+    ends.get(request)?.();
+    ends.delete(request);
+  };
+  return {
+    received(request) {
+      const { task } = request.headers;
+      const { headers } = request.delivery.message;
+      ends.set(request, tracing.receive({ task, headers, isEager: false }));
+    },
+    started: end,
+    revoked: end,
   };
 }
 

@@ -204,6 +204,12 @@ export const TASK_SETTINGS = {
     false,
     'Send a task-sent event for every task published.',
   ),
+  task_tracing: used(
+    null,
+    bool,
+    false,
+    'OpenTelemetry spans for publishing, receiving and running tasks, and their context in the headers; needs the package `@opentelemetry/api`.',
+  ),
   task_inherit_parent_priority: used(
     'CELERY_INHERIT_PARENT_PRIORITY',
     bool,
