@@ -242,7 +242,8 @@ export class AppInternals {
     return dispatcher;
   }
 
-  #receiverHost(): ReceiverHost {
+  /** For those who listen to events. */
+  eventQueues(): Pick<ReceiverHost, 'exchange' | 'queue' | 'accept'> {
     const { conf } = this;
     return {
       exchange: conf.get('event_exchange'),
@@ -254,6 +255,12 @@ export class AppInternals {
         durable: conf.get('event_queue_durable'),
       },
       accept: acceptedContentTypes(['json', conf.get('event_serializer')]),
+    };
+  }
+
+  #receiverHost(): ReceiverHost {
+    return {
+      ...this.eventQueues(),
       lamport: this.lamport,
       clock: this.#clock(),
       open: () => this.openTransport('read'),

@@ -3,9 +3,9 @@ import type { Celery } from '../app/app.ts';
 import { loadModule } from '../app/loading/load-module.ts';
 import { didYouMean } from '../base/text/nearest.ts';
 import { systemClock } from '../base/time/clock.ts';
+import { perSecond } from '../base/time/rate.ts';
 import type { EventHandlers } from '../events/receiver.ts';
 import { type Camera, Snapshots } from '../events/snapshot.ts';
-import { perSecond } from '../worker/intake/rate-bucket.ts';
 import { UsageError } from './parsing/command-error.ts';
 
 export interface CameraOptions {

@@ -2,13 +2,14 @@
 import type { Settings } from '../app/settings/settings.ts';
 import type { SettingValues } from '../app/settings/tables/table.ts';
 import { expandNodePath } from '../base/node-name.ts';
-import { detach } from '../process/detach.ts';
+import { detach, reportToLauncher } from '../process/detach.ts';
+import { EXIT } from '../process/exit-codes.ts';
 import { Pidfile } from '../process/pidfile.ts';
 import { dropPrivileges, umaskNumber } from '../process/privileges.ts';
 import { startedBy } from '../process/started-by.ts';
 
 /** Commands with the settings `<name>_pidfile`, `_uid`, `_gid`, `_umask`, `_executable` and `_logfile`. */
-export type DaemonName = 'worker' | 'beat';
+export type DaemonName = 'worker' | 'events';
 
 type Part = 'executable' | 'gid' | 'logfile' | 'pidfile' | 'uid' | 'umask';
 
@@ -68,4 +69,24 @@ export class Daemon {
   #setting<P extends Part>(part: P): SettingValues[`worker_${P}`] {
     return this.#conf.get(`${this.#name}_${part}` as `worker_${P}`);
   }
+}
+
+/** Seconds that the launcher of a command in the background waits for it. */
+const LAUNCH_PATIENCE = 10;
+
+/**
+ * Does what a command does until it is ready. Whoever started it in the background hears then
+ * that it is, or after a while that it goes on trying.
+ */
+export async function launched(name: string, start: () => Promise<unknown>): Promise<void> {
+  const patience = setTimeout(() => {
+    const text = `The ${name} runs in the background and is not ready yet; its log says more.`;
+    reportToLauncher({ exitCode: EXIT.ok, text });
+  }, LAUNCH_PATIENCE * 1000);
+  try {
+    await start();
+  } finally {
+    clearTimeout(patience);
+  }
+  reportToLauncher({ exitCode: EXIT.ok, text: '' });
 }

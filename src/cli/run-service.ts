@@ -1,7 +1,6 @@
 /** A service from its start until it is told to stop: signals, the end of the process, restarts. */
 import { CeleryError } from '../base/errors.ts';
 import { maskUrl } from '../base/text/mask-url.ts';
-import { reportToLauncher } from '../process/detach.ts';
 import { EXIT } from '../process/exit-codes.ts';
 import type { ProcessLogger } from '../process/log.ts';
 import { runAgain } from '../process/restart.ts';
@@ -13,6 +12,7 @@ import { Shutdown } from '../process/signals/shutdown.ts';
 import { startedBy } from '../process/started-by.ts';
 import { setProcessTitle } from '../process/title.ts';
 import { logFatal, watchStrayErrors } from '../worker/child/stray-errors.ts';
+import { launched } from './daemon.ts';
 
 export interface CommandService {
   /** In what the terminal sees, for example `worker`. */
@@ -35,8 +35,6 @@ export interface CommandService {
 
 /** In one word, where it may be the value of an option; a password may have spaces. */
 const URLS = /[a-z][a-z0-9+.-]*:\/\/[\s\S]+/i;
-/** Seconds that the launcher of a detached service waits for it, which may wait for its broker. */
-const LAUNCH_PATIENCE = 10;
 
 export async function runService(service: CommandService, logger: ProcessLogger): Promise<number> {
   // taken now: pools in this process redirect later prints to the log
@@ -81,17 +79,10 @@ async function report(service: CommandService, logger: ProcessLogger): Promise<v
 
 /** Settles only when the worker cannot start. */
 async function started(service: CommandService): Promise<never> {
-  const patience = setTimeout(() => {
-    const text = `The ${service.name} runs in the background and is not ready yet; its log says more.`;
-    reportToLauncher({ exitCode: EXIT.ok, text });
-  }, LAUNCH_PATIENCE * 1000);
-  try {
+  await launched(service.name, async () => {
     await service.start();
-  } finally {
-    clearTimeout(patience);
-  }
-  setProcessTitle(service.program, `${service.id}:MainProcess`, `-active- (${commandWords()})`);
-  reportToLauncher({ exitCode: EXIT.ok, text: '' });
+    setProcessTitle(service.program, `${service.id}:MainProcess`, `-active- (${commandWords()})`);
+  });
   return new Promise(() => {});
 }
 

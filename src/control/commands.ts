@@ -3,7 +3,7 @@
  * `tscelery inspect` and `control`, their help and docs/control.md are all made from, or checked
  * against, these rows. Names, arguments and texts of replies are Celery's.
  */
-import { flag, seconds, signal, text, type WordKind, wholeNumber } from './words.ts';
+import { flag, rate, seconds, signal, text, type WordKind, wholeNumber } from './words.ts';
 
 export interface ControlArgument {
   readonly kind: WordKind;
@@ -124,7 +124,7 @@ const CONTROL: Readonly<Record<string, Row>> = {
     more: ['terminate', 'signal', '*'],
   },
   rate_limit: {
-    args: { task_name: must(text), rate_limit: must(text) },
+    args: { task_name: must(text), rate_limit: must(rate) },
     signature: '<task_name> <rate_limit (e.g., 5/s | 5/m | 5/h)>',
     help: 'Start tasks of this name no more often than that; 0 is no limit.',
     more: ['*'],
@@ -177,6 +177,12 @@ const CONTROL: Readonly<Record<string, Row>> = {
   enable_events: { help: 'Tell in events what becomes of tasks.' },
   disable_events: { help: 'Tell nothing of tasks in events any more.' },
   heartbeat: { help: 'Send a heartbeat event now.' },
+  election: {
+    args: { id: must(text), topic: must(text) },
+    help: 'Agree with the other nodes on one of them, which does what is to be done.',
+    isHidden: true,
+    more: ['action', '*'],
+  },
   shutdown: {
     help: 'Stop, when what runs has ended.',
     more: ['msg', '*'],

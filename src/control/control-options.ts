@@ -14,6 +14,7 @@ import {
   wait,
 } from '../base/option-kinds.ts';
 import { signalName } from '../base/signal-names.ts';
+import { saferepr } from '../base/text/saferepr.ts';
 import type { ControlReply } from '../wire/messages/control.ts';
 import { CONTROL_COMMANDS } from './commands.ts';
 
@@ -86,18 +87,23 @@ const ids: Kind = {
 /** @throws TypeError naming the argument or option, the value and the nearest known option */
 export function checkRequest(command: unknown, args: unknown, options: object = {}): void {
   checkCommand(command, args);
-  checkOptions(options, REQUEST, 'a command');
+  checkNodes(options, REQUEST, 'a command');
 }
 
 /** The same for a command whose replies are awaited. */
 export function checkCall(command: unknown, args: unknown, options: object = {}): void {
   checkCommand(command, args);
-  checkOptions(options, CALL, 'a command with replies');
+  checkNodes(options, CALL, 'a command with replies');
+}
+
+/** The same for all commands that only look. */
+export function checkInspect(options: object): void {
+  checkNodes(options, CALL, 'inspect');
 }
 
 export function checkRevoke(taskIds: unknown, options: object): void {
   checkArgument(taskIds, ids, 'What revoke takes first');
-  checkOptions(options, REVOKE, 'revoke');
+  checkNodes(options, REVOKE, 'revoke');
 }
 
 /** @throws TypeError naming the argument or the option of a command, and the value */
@@ -110,7 +116,21 @@ export function checkSend(
   for (const [each, { kind, required }] of Object.entries(kinds)) {
     if (required || args[each] != null) checkArgument(args[each], kind, `${each} of ${command}`);
   }
-  checkOptions(options, SEND, command);
+  checkNodes(options, SEND, command);
+}
+
+/** Options that say which nodes are meant. */
+function checkNodes(options: object, kinds: Kinds<RequestOptions>, whose: string): void {
+  checkOptions(options, kinds, whose);
+  const { pattern, matcher } = options as RequestOptions;
+  if (matcher !== 'pcre' || pattern == null) return;
+  try {
+    new RegExp(pattern);
+  } catch (error) {
+    throw new TypeError(
+      `The option pattern of ${whose} must be a regular expression that JavaScript can read, as nodes of tscelery do, got ${saferepr(pattern)}: ${(error as Error).message}`,
+    );
+  }
 }
 
 function checkCommand(command: unknown, args: unknown): void {

@@ -1,11 +1,10 @@
 import type { Bounds } from '../backends/bounded.ts';
-import { checkOptions } from '../base/option-kinds.ts';
 import { signalNamed } from '../base/signal-names.ts';
 import type { ControlReply } from '../wire/messages/control.ts';
 import {
-  CALL,
   type CallOptions,
   checkCall,
+  checkInspect,
   checkRequest,
   checkRevoke,
   checkSend,
@@ -68,7 +67,7 @@ export class Control {
    * @param options.timeout seconds to wait for the next reply, default 1
    */
   inspect(options: CallOptions = {}): Inspect {
-    checkOptions(options, CALL, 'inspect');
+    checkInspect(options);
     return new Inspect(this.#mailbox, options);
   }
 
@@ -115,7 +114,7 @@ export class Control {
     options: SendOptions = {},
   ): Promise<ControlReply[]> {
     const args = { task_name: task, rate_limit: limit };
-    checkSend('rate_limit', { ...args, rate_limit: String(limit) }, options);
+    checkSend('rate_limit', { ...args, rate_limit: limit ?? 0 }, options);
     return this.#send('rate_limit', args, options);
   }
 

@@ -7,6 +7,7 @@ import {
   seconds as secondsKind,
 } from '../base/option-kinds.ts';
 import { signalName, signalNamed } from '../base/signal-names.ts';
+import { RATE_WORDS, readRate } from '../base/time/rate.ts';
 
 export interface WordKind<T = unknown> extends Kind {
   /** @throws RangeError with a sentence about a word that cannot be read */
@@ -26,6 +27,16 @@ export const wholeNumber: WordKind<number> = {
 export const seconds: WordKind<number> = {
   ...secondsKind,
   fromWord: word => read(word, /^(\d+\.?\d*|\.\d+)$/.test(word), 'a number of seconds'),
+};
+
+/** As `task_default_rate_limit`; programs may give a number. */
+export const rate: WordKind<string> = {
+  words: RATE_WORDS,
+  accepts: value => readRate(value) !== undefined,
+  fromWord(word) {
+    if (readRate(word) === undefined) throw new RangeError(`'${word}' is not ${RATE_WORDS}.`);
+    return word.trim();
+  },
 };
 
 export const number: WordKind<number> = {

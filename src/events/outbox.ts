@@ -5,6 +5,7 @@
 import { Fifo } from '../base/collections/fifo.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { Clock, Timer } from '../base/time/clock.ts';
+import { Occasionally } from '../base/time/occasionally.ts';
 import type { Message } from '../wire/messages/message.ts';
 
 /** Events that may wait, those on their way included, and characters of them. */
@@ -18,8 +19,6 @@ const MOST_ON_THE_WAY = 100;
  */
 const PAUSE = 1;
 const REFUSED_PAUSE = 30;
-/** Seconds between two lines about lost events, or else they would fill the log. */
-const TELL_EVERY = 60;
 
 export interface OutboxPorts {
   readonly clock: Clock;
@@ -39,7 +38,8 @@ interface Parcel {
 export class Outbox {
   readonly #ports: OutboxPorts;
   readonly #waiting = new Fifo<Parcel>();
-  /** Could not be sent, and go first, since they are older. */
+  readonly #lost: Occasionally;
+  /** Could not be sent, and go first. */
   #again: Parcel[] = [];
   #onTheWay = 0;
   #events = 0;
@@ -49,14 +49,12 @@ export class Outbox {
   #isRefused = false;
   #isClosed = false;
   #lastRefusal: string | undefined;
-  /** Of those that found no room, how many nobody was told of. */
-  #lost = 0;
   #dropped = 0;
-  #toldAt = Number.NEGATIVE_INFINITY;
   #empty: Deferred<void> | undefined;
 
   constructor(ports: OutboxPorts) {
     this.#ports = ports;
+    this.#lost = new Occasionally(ports.clock);
   }
 
   /** Events that nobody gets: there was no room for them, or the broker refused them. */
@@ -165,11 +163,8 @@ export class Outbox {
   }
 
   #lose(count: number): void {
-    this.#lost += count;
-    const now = this.#ports.clock.monotonic();
-    if (now - this.#toldAt < TELL_EVERY) return;
-    this.#ports.warn(`${this.#lost} events were lost: the broker does not take them in time.`);
-    this.#toldAt = now;
-    this.#lost = 0;
+    const lost = this.#lost.count(count);
+    if (lost === 0) return;
+    this.#ports.warn(`${lost} events were lost: the broker does not take them in time.`);
   }
 }

@@ -4,6 +4,7 @@ import { type Deferred, deferred } from '../base/deferred.ts';
 import { code, type Kind, type Kinds, name as nonEmpty } from '../base/option-kinds.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { LamportClock } from '../base/time/lamport.ts';
+import { Occasionally } from '../base/time/occasionally.ts';
 import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
 import { bindingMatches } from '../messaging/virtual/routing.ts';
 import { type Event, readEvents } from '../wire/messages/event.ts';
@@ -66,12 +67,16 @@ export class EventReceiver {
   #transport: Transport | undefined;
   #consumer: Consumer | undefined;
   #starting: Promise<void> | undefined;
+  readonly #refused: Occasionally;
+  readonly #unreadable: Occasionally;
   #received = 0;
   #waiter: { readonly until: number; readonly done: Deferred<void> } | undefined;
 
   /** @internal */
   constructor(host: ReceiverHost, { handlers, routingKey = '#', onLost }: ReceiverOptions) {
     this.#host = host;
+    this.#refused = new Occasionally(host.clock);
+    this.#unreadable = new Occasionally(host.clock);
     this.#handlers = handlers;
     this.#routingKey = routingKey;
     this.#onLost = onLost;
@@ -152,17 +157,31 @@ export class EventReceiver {
   }
 
   #receive({ message, problem, routingKey }: Delivery): void {
-    const { accept, warn } = this.#host;
+    const { accept } = this.#host;
     // a fanout of SQLite gives everything to everybody
     if (!bindingMatches('topic', this.#routingKey, routingKey)) return;
     try {
       if (problem) throw problem;
       const { events, refused } = readEvents(message, accept);
-      if (refused > 0) warn(`${refused} events of a message are none and were left out.`);
+      if (refused > 0) this.#refuse(refused);
       for (const event of events) this.#handle(event);
     } catch (error) {
-      warn(`A message with events was left out: ${(error as Error).message}`);
+      this.#leaveOut(error as Error);
     }
+  }
+
+  /** Both kinds may come without end. */
+  #refuse(count: number): void {
+    const untold = this.#refused.count(count);
+    const where = untold === count ? 'a message' : 'several messages';
+    if (untold > 0) this.#host.warn(`${untold} events of ${where} are none and were left out.`);
+  }
+
+  #leaveOut(reason: Error): void {
+    const untold = this.#unreadable.count(1);
+    if (untold === 0) return;
+    const what = untold === 1 ? 'A message with events was' : `${untold} messages with events were`;
+    this.#host.warn(`${what} left out: ${reason.message}`);
   }
 
   #handle(event: Event): void {

@@ -122,6 +122,11 @@ export class EventState {
     return [...names].sort();
   }
 
+  /** Forget a worker that is not there any more; what it does next makes it known again. */
+  forgetWorker(hostname: string): void {
+    this.#workers.delete(hostname);
+  }
+
   /** Forget workers and tasks that are finished; with `ready` false, all tasks. */
   clear({ ready = true }: { readonly ready?: boolean } = {}): void {
     this.clearTasks({ ready });

@@ -239,6 +239,8 @@ export interface TransportOptions {
   readonly heartbeat?: number | null;
   /** `broker_login_method`: `PLAIN` (default), `AMQPLAIN` or `EXTERNAL`. */
   readonly loginMethod?: string | null;
+  /** It is for a consumer, whatever it publishes besides, and from its start on. Default false. */
+  readonly consumes?: boolean;
   /** What the broker's administrator sees; default: process and host. */
   readonly connectionName?: string;
 }

@@ -84,6 +84,8 @@ export class TestWorker {
     this.#worker = new Worker(this.app, {
       hostname,
       logger,
+      // nobody else is in this process
+      gossips: false,
       ...(options.queues && { queues: options.queues }),
       child: childOf(hostname),
       createRunner: async () =>

@@ -14,6 +14,8 @@ import { Announcer, type RequestListener } from './announcer.ts';
 import { BrokerLink } from './broker-link.ts';
 import type { ChildConfig } from './child/child.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { sendElectedTask } from './events/elected-task.ts';
+import { Gossip } from './events/gossip.ts';
 import { TaskEvents } from './events/task-events.ts';
 import { Admission } from './intake/admission.ts';
 import { LostAcks } from './intake/lost-acks.ts';
@@ -56,6 +58,8 @@ export interface Blueprint {
   readonly fair: boolean;
   /** Whether it asks its neighbours what is revoked when it starts. */
   readonly mingles: boolean;
+  /** Whether it listens to other workers. */
+  readonly gossips: boolean;
   readonly child: ChildConfig;
   readonly createRunner?: RunnerFactory | undefined;
   onFatal(error: Error): void;
@@ -84,6 +88,8 @@ export interface WorkerParts extends Omit<Blueprint, 'pool'> {
   readonly events: EventDispatcher;
   /** Undefined without `worker_metrics_port`. */
   readonly metrics: TaskMetrics | undefined;
+  /** Undefined when it is off, or the broker cannot do it. */
+  readonly gossip: Gossip | undefined;
   /** That of the app. */
   readonly lamport: LamportClock;
 }
@@ -127,6 +133,7 @@ export async function assemble(
     ...blueprint,
     ...{ execution, transport, link, admission, dispatcher, pool, revoked, unwanted, deadLetters },
     ...{ autoscaler, events, metrics, prefetch },
+    ...{ gossip: createGossip({ ...blueprint, events }, transport, execution) },
     stateFile: createStateFile(blueprint, revoked),
     storedRevokes: policies.storedRevokes,
     rateLimits: policies.rateLimits,
@@ -155,6 +162,24 @@ function createEvents({ app, hostname, logger }: Blueprint, transport: Transport
 
 function createMetrics({ conf, clock }: Celery): TaskMetrics | undefined {
   return conf.get('worker_metrics_port') === null ? undefined : new TaskMetrics(clock);
+}
+
+/** Where each event is a row of a file there is none, as in Celery. */
+const GOSSIP_BROKERS: ReadonlySet<string> = new Set(['amqp', 'redis', 'memory']);
+
+function createGossip(
+  { app, gossips, hostname, events, logger }: Blueprint & Pick<WorkerParts, 'events'>,
+  transport: Transport,
+  execution: ExecutionPorts,
+): Gossip | undefined {
+  if (!gossips || !GOSSIP_BROKERS.has(transport.name)) return undefined;
+  const { lamport } = app[INTERNALS];
+  return new Gossip({
+    ...{ hostname, events, lamport, logger, clock: app.clock },
+    accept: app[INTERNALS].eventQueues().accept,
+    topics: { task: action => sendElectedTask(action, execution) },
+    isConnected: () => transport.connected,
+  });
 }
 
 /** What stands between the broker's deliveries and the pool. */

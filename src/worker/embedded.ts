@@ -43,6 +43,7 @@ export async function createWorker(origin: object, options: WorkerOptions): Prom
     logger,
     fair: options.optimization === 'fair',
     mingles: !options.withoutMingle,
+    gossips: !options.withoutGossip,
     ...heartbeat(options),
     ...autoscale(options),
     ...(options.queues && { queues: options.queues }),

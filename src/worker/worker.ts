@@ -42,6 +42,8 @@ export interface WorkerOptions {
   readonly fair?: boolean;
   /** Ask other workers at start what is revoked; default true. */
   readonly mingles?: boolean;
+  /** Listen to other workers; default true. */
+  readonly gossips?: boolean;
   /** How a pool child finds the same app. */
   readonly child: ChildConfig;
   /** Runs the tasks of a pool that is in this process, instead of what `child` describes. */
@@ -182,14 +184,15 @@ export class Worker {
 
   async #assemble(): Promise<void> {
     const { app, hostname, queues, state } = this;
-    const { logger, fair = false, mingles = true, child, createRunner } = this.#options;
+    const { logger, fair = false, child, createRunner } = this.#options;
+    const { mingles = true, gossips = true } = this.#options;
     const { heartbeatInterval = HEARTBEAT_INTERVAL } = this.#options;
     await checkApp(app);
     warnWithoutTasks(app, logger);
     const execution = await app[INTERNALS].executionPorts({ hostname, logger });
     const blueprint = {
-      ...{ app, hostname, logger, queues, state, fair, mingles, child, createRunner },
-      ...{ heartbeatInterval, stopping: this.#stopping },
+      ...{ app, hostname, logger, queues, state, fair, child, createRunner },
+      ...{ mingles, gossips, heartbeatInterval, stopping: this.#stopping },
       pool: { name: this.poolName, concurrency: this.concurrency, autoscale: this.autoscale },
       onFatal: (error: Error) => this.#fatal.resolve(error),
       onShutdown: () => this.#shutdown.resolve(),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -103,7 +104,57 @@ describe('tscelery events', () => {
     });
   });
 
+  it('has a camera take snapshots in the background, with a log and a pidfile', async t => {
+    const path = (name: string) => join(redis.dir, name);
+    await writeFile(
+      path('background.mjs'),
+      `export class Camera {
+        onShutter(state) {
+          console.log('alive', state.aliveWorkers().map(({ hostname }) => hostname).join());
+        }
+      }`,
+    );
+    const pid = () => Number(readFileSync(path('events.pid'), 'utf8'));
+    const words = [
+      ...['-b', String(redis.settings.broker_url), 'events', '--detach', '--frequency', '0.1'],
+      ...['--camera', `${path('background.mjs')}:Camera`],
+      ...['--pidfile', path('events.pid'), '-f', path('%n.log'), '-l', 'info'],
+    ];
+    t.after(() => {
+      if (existsSync(path('events.pid'))) process.kill(pid(), 'SIGKILL');
+    });
+
+    const launched = await runCli(words);
+    assert.deepEqual([launched.code, launched.stdout, launched.stderr], [0, '', '']);
+    const log = () => readFileSync(path('celery.log'), 'utf8');
+    assert.match(log(), /-> evcam: Taking snapshots with /);
+    await withWorker(redis, { args }, async () => {
+      await eventually(() => assert.match(log(), /WARNING.*\] alive w1@test$/m), { seconds: 20 });
+    });
+    const second = await runCli(words);
+    assert.equal(second.code, 73);
+    assert.match(second.stderr, /Pidfile .* already exists/);
+
+    const running = pid();
+    process.kill(running, 'SIGTERM');
+    await eventually(() => assert.throws(() => process.kill(running, 0), { code: 'ESRCH' }), {
+      seconds: 20,
+    });
+    assert.equal(existsSync(path('events.pid')), false);
+  });
+
+  it('says at the terminal why a camera in the background cannot start', async () => {
+    const missing = ['events', '--detach', '--camera', './nothing.js:X'];
+    const { code, stderr } = await runCli(['-b', 'memory://', ...missing], { cwd: redis.dir });
+
+    assert.notEqual(code, 0);
+    assert.match(stderr, /nothing\.js/);
+  });
+
   for (const [options, message] of [
+    [['--dump', '--detach'], /--detach goes with --camera/],
+    [['--json', '-f', 'events.log'], /--logfile goes with --camera/],
+    [['--dump', '--uid', 'nobody-of-that-name'], /nobody-of-that-name/],
     [[], /full-screen monitor is not in tscelery yet; use --dump, --json or --camera/],
     [['--dump', '--json'], /exclude each other/],
     [['--camera', './nothing.js:X'], /nothing\.js/],

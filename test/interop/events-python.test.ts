@@ -1,56 +1,14 @@
 /** Events between the two: Celery's monitor sees our workers, our receiver sees Celery's. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { dirname } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Celery, type EventState, type ReceivedEvent } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { python, pythonCelery } from '../support/python.ts';
+import { python, pythonCelery, startCelery } from '../support/python.ts';
 import { rabbitmqSurroundings } from '../support/shared-rabbitmq.ts';
 import { redisSurroundings, type Surroundings, withWorker } from '../support/worker.ts';
 
-const FIXTURES = dirname(fileURLToPath(new URL('../fixtures/python_app.py', import.meta.url)));
-const PYTHON = process.env.TSCELERY_TEST_PYTHON ?? '/usr/bin/python3';
 const skip = (await pythonCelery()) ? false : 'Python Celery is not installed';
-
-interface Celeryd {
-  readonly child: ChildProcess;
-  readonly text: string;
-  stop(): Promise<void>;
-}
-
-/** A command of Python's Celery. */
-function startCelery(settings: object, ...words: string[]): Celeryd {
-  const child = spawn(PYTHON, ['-u', '-m', 'celery', '-A', 'python_app', ...words], {
-    cwd: FIXTURES,
-    env: {
-      ...process.env,
-      TEST_SETTINGS: JSON.stringify(settings),
-      PYTHONDONTWRITEBYTECODE: '1',
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', more => {
-      text += more;
-    });
-  }
-  const closed = once(child, 'close');
-  return {
-    child,
-    get text() {
-      return text;
-    },
-    async stop() {
-      child.kill('SIGKILL');
-      await closed;
-    },
-  };
-}
 
 /** A receiver of the app's with everything it has heard. */
 async function hearing(app: Celery) {

@@ -1,11 +1,15 @@
 /** Debian's Python Celery as the other side of interoperability tests. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
 /** The system's interpreter: python3-celery is a package of the system, not of a virtual environment. */
 const PYTHON = process.env.TSCELERY_TEST_PYTHON ?? '/usr/bin/python3';
+/** Where `python_app` is. */
+export const PYTHON_FIXTURES = fileURLToPath(new URL('../fixtures', import.meta.url));
 
 export interface PythonOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -55,4 +59,42 @@ export function pythonCelery(): Promise<boolean> {
     () => false,
   );
   return available;
+}
+
+export interface RunningCelery {
+  /** What it has printed. */
+  readonly text: string;
+  kill(signal: NodeJS.Signals): void;
+  /** Kills it. */
+  stop(): Promise<void>;
+}
+
+/** A command of Python's Celery with the app of test/fixtures/python_app.py. */
+export function startCelery(settings: object, ...words: string[]): RunningCelery {
+  const child = spawn(PYTHON, ['-u', '-m', 'celery', '-A', 'python_app', ...words], {
+    cwd: PYTHON_FIXTURES,
+    env: {
+      ...process.env,
+      TEST_SETTINGS: JSON.stringify(settings),
+      PYTHONDONTWRITEBYTECODE: '1',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', more => {
+      text += more;
+    });
+  }
+  const closed = once(child, 'close');
+  return {
+    get text() {
+      return text;
+    },
+    kill: signal => void child.kill(signal),
+    async stop() {
+      child.kill('SIGKILL');
+      await closed;
+    },
+  };
 }

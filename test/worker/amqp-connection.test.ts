@@ -316,6 +316,26 @@ describe('a consumer on RabbitMQ', () => {
     );
   });
 
+  test('of a worker that starts while the broker is out of memory takes what waits', async t => {
+    const { transport: other, own, work } = await consuming(t);
+    await other.declare(work);
+    await other.publish(textMessage('a'), to(own));
+    await server.ctl('set_vm_memory_high_watermark', '0.00001');
+    const restore = () => server.ctl('set_vm_memory_high_watermark', '0.4');
+    try {
+      const { transport } = openAmqp(t, server.url, { consumes: true });
+      // what a worker tells of itself before it consumes
+      const told = transport.publish(textMessage('online'), to(`${own}.events`));
+      const { reaches } = await collect(transport, [work]);
+      const [delivery] = await reaches(1);
+      await delivery!.ack();
+      await restore();
+      await told;
+    } finally {
+      await restore();
+    }
+  });
+
   test('that the broker has blocked gives a message up after confirm_timeout, and says why', async t => {
     const { transport, own, warnings, work } = await consuming(t, {
       transport: { transportOptions: { confirm_timeout: 1 } },

@@ -1,6 +1,7 @@
 import { levelNamed } from '../../base/logger.ts';
 import { snakeCase } from '../../base/text/case.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
+import { RATE_WORDS, readRate } from '../../base/time/rate.ts';
 import { LONGEST_SECONDS, secondsHint } from '../../base/time/seconds.ts';
 import { isTimeZone, nearestTimeZone } from '../../base/time/time-zone.ts';
 import { DELIVERY_MODES, type DeliveryMode } from './delivery-mode.ts';
@@ -261,15 +262,8 @@ export const deliveryMode: Kind<DeliveryMode, 1 | 2> = {
   hint: value => (isString(value) ? didYouMean(value, ['transient', 'persistent']) : ''),
 };
 
-const RATE = /^\d+(\.\d+)?(\/[smh])?$/;
-
-export const rate = kind<string | number>(
-  'rate',
-  'a rate such as "10/s", "10/m" or "10/h", or a number per second',
-  value => {
-    if (isNumber(value)) return value >= 0 && Number.isFinite(value) ? value : UNREADABLE;
-    return isString(value) && RATE.test(value) ? value : UNREADABLE;
-  },
+export const rate = kind<string | number>('rate', RATE_WORDS, value =>
+  readRate(value) === undefined ? UNREADABLE : (value as string | number),
 );
 
 function oneOf<Word extends string>(...words: readonly Word[]): Kind<Word> {

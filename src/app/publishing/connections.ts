@@ -65,6 +65,7 @@ export class Connections {
       failoverStrategy: conf.get('broker_failover_strategy') as FailoverStrategy | string | null,
       heartbeat: conf.get('broker_heartbeat'),
       loginMethod: conf.get('broker_login_method'),
+      consumes: use === 'read',
     });
   }
 

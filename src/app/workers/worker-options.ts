@@ -63,6 +63,8 @@ export interface WorkerOptions extends SettingOptions {
   readonly autoscale?: { readonly max: number; readonly min?: number };
   /** Do not ask other workers at start which tasks are revoked. */
   readonly withoutMingle?: boolean;
+  /** Do not listen to other workers, and take no part in elections. */
+  readonly withoutGossip?: boolean;
   /** Seconds between two heartbeats in events, 0.1 or more; default 2. */
   readonly heartbeatInterval?: number;
   /** Tell nothing in events of the worker itself. */
@@ -110,6 +112,7 @@ const OTHERS: Kinds<Omit<WorkerOptions, keyof SettingOptions>> = {
   optimization: oneOf('default', 'fair'),
   autoscale: autoscaleRange,
   withoutMingle: flag,
+  withoutGossip: flag,
   heartbeatInterval: interval,
   withoutHeartbeat: flag,
   include: names,

@@ -18,7 +18,7 @@ import { type AppSource, loadApp } from '../load-app.ts';
 import type { Invocation } from '../parsing/command.ts';
 import { UsageError } from '../parsing/command-error.ts';
 import type { GlobalValues } from '../parsing/global-options.ts';
-import type { Options } from '../parsing/option.ts';
+import { settingsGiven } from '../parsing/option.ts';
 import { runService } from '../run-service.ts';
 import { type BannerFacts, banner } from '../terminal/banner.ts';
 import { refusesColor, wantsColor } from '../terminal/color.ts';
@@ -64,6 +64,7 @@ async function work(
     logger,
     fair: values.optimization === 'fair',
     mingles: !values.withoutMingle,
+    gossips: !values.withoutGossip,
     ...heartbeat(values),
     ...autoscale(values),
     ...(values.queues && { queues: values.queues }),
@@ -105,11 +106,7 @@ function watchedFolders({ app, workdir }: GlobalValues): string[] {
 
 /** Options that stand for a setting, then the trailing `key=value` words, which are more explicit. */
 function commandLineSettings({ values, words }: WorkerInvocation): Record<string, unknown> {
-  const settings: Record<string, unknown> = {};
-  for (const [key, { setting }] of Object.entries(WORKER_OPTIONS as Options)) {
-    const value = values[key as keyof typeof values];
-    if (setting !== undefined && value !== undefined) settings[setting] = value;
-  }
+  const settings = settingsGiven(WORKER_OPTIONS, values);
   for (const word of words) {
     const { name, value } = settingWord(word);
     settings[name] = value;

@@ -13,6 +13,7 @@ import {
   seconds,
   text,
 } from '../parsing/value-type.ts';
+import { daemonOptions } from './daemon.ts';
 
 export const WORKER_OPTIONS = {
   hostname: {
@@ -139,7 +140,7 @@ export const WORKER_OPTIONS = {
     flags: ['--without-gossip'],
     type: flag,
     section: 'Features',
-    help: 'Workers do not listen to each other; they do not yet without it either.',
+    help: 'Do not listen to other workers, and take no part in elections.',
   },
   withoutMingle: {
     flags: ['--without-mingle'],
@@ -224,41 +225,13 @@ export const WORKER_OPTIONS = {
     section: 'Daemonization Options',
     help: 'Start in the background; returns when the worker is ready, or says why it is not.',
   },
-  pidfile: {
-    flags: ['--pidfile'],
-    type: path,
-    section: 'Daemonization Options',
-    setting: 'worker_pidfile',
-    help: 'Keep the process id in this file; refuse to start while its process is alive. %n node, %h host.',
-  },
-  uid: {
-    flags: ['--uid'],
-    type: text,
-    section: 'Daemonization Options',
-    setting: 'worker_uid',
-    help: 'Run as this user (name or number).',
-  },
-  gid: {
-    flags: ['--gid'],
-    type: text,
-    section: 'Daemonization Options',
-    setting: 'worker_gid',
-    help: 'Run as this group (name or number).',
-  },
-  umask: {
-    flags: ['--umask'],
-    type: text,
-    section: 'Daemonization Options',
-    setting: 'worker_umask',
-    help: 'File mode mask in the background; octal with a leading 0.',
-  },
-  executable: {
-    flags: ['--executable'],
-    type: path,
-    section: 'Daemonization Options',
-    setting: 'worker_executable',
-    help: 'Program to run in the background instead of this Node.',
-  },
+  ...daemonOptions({
+    pidfile: 'worker_pidfile',
+    uid: 'worker_uid',
+    gid: 'worker_gid',
+    umask: 'worker_umask',
+    executable: 'worker_executable',
+  }),
 } as const satisfies Options;
 
 export const WORKER: Declaration<typeof WORKER_OPTIONS> = {

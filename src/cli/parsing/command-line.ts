@@ -54,7 +54,8 @@ function readSubcommand(
   words: readonly string[],
   env: Env,
 ): Request {
-  const { operands, unknown } = split(parser, words, command.name);
+  const { operands: masked, unknown } = split(parser, words.map(maskNumber), command.name);
+  const operands = masked.map(unmaskNumber);
   if (unknown.includes(HELP)) return { kind: 'help', text: parser.helpInformation() };
   if (unknown[0] !== undefined) throw unknownOption(unknown[0], command.options, command.name);
   const values = readValues(command.options, parser, env, command.name);
@@ -76,6 +77,11 @@ function split(parser: Commander, words: readonly string[], command: string | un
     throw usageError(`Option '${words.at(-1)}' requires an argument.`, command);
   }
 }
+
+/** No option begins with a digit: such a word is a number. What commander shall not take for an option begins otherwise. */
+const MASK = '\0';
+const maskNumber = (word: string) => (/^-\.?\d/.test(word) ? MASK + word : word);
+const unmaskNumber = (word: string) => (word.startsWith(MASK) ? word.slice(1) : word);
 
 function usageError(message: string, command: string | undefined, explanation?: string) {
   return new UsageError(message, {
@@ -148,7 +154,7 @@ function readValues<O extends Options>(
         ? fromEnvironment(option, env, command)
         : given === true
           ? true
-          : parse(option, String(given), command);
+          : parse(option, unmaskNumber(String(given)), command);
     if (value !== undefined) values[key] = value;
   }
   return values as Values<O>;

@@ -9,13 +9,6 @@ const COMMANDS: readonly string[] = ['beat', 'flower', 'graph', 'logtool', 'mult
 const OPTIONS: ReadonlyMap<string | undefined, readonly string[]> = new Map([
   [undefined, ['--loader', '--skip-checks']],
   ['worker', ['-B', '--beat', '-s', '--schedule-filename', '--schedule', '--scheduler']],
-  [
-    'events',
-    [
-      ...['--detach', '-l', '--loglevel', '-f', '--logfile', '--pidfile'],
-      ...['--uid', '--gid', '--umask', '--executable'],
-    ],
-  ],
   ['shell', ['-I', '--ipython', '-B', '--bpython', '--python', '--eventlet', '--gevent']],
 ]);
 

@@ -43,3 +43,15 @@ export function envNames(option: Option, command?: string): string[] {
   const name = words.join('_').replaceAll('-', '_').toUpperCase();
   return [`TSCELERY_${name}`, ...(option.env ?? []), `CELERY_${name}`];
 }
+
+/** The settings that the options that were given stand for. */
+export function settingsGiven<O extends Options>(
+  options: O,
+  values: Values<O>,
+): Record<string, unknown> {
+  const settings: Record<string, unknown> = {};
+  for (const [key, { setting }] of Object.entries(options)) {
+    if (setting !== undefined && values[key] !== undefined) settings[setting] = values[key];
+  }
+  return settings;
+}

@@ -127,7 +127,8 @@ export class AmqpTransport implements Transport {
   }
 
   publish(message: Message, destination: Destination, options?: PublishOptions): Promise<void> {
-    const publisher = this.#consumers.size > 0 ? this.#separatePublisher : this.#publisher;
+    const consumes = this.#options.consumes || this.#consumers.size > 0;
+    const publisher = consumes ? this.#separatePublisher : this.#publisher;
     return publisher.publish(message, delayedDestination(destination, options?.delay), options);
   }
 

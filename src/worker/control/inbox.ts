@@ -3,8 +3,7 @@
 import type { Logger } from '../../base/logger.ts';
 import type { LamportClock } from '../../base/time/lamport.ts';
 import { type ControlEntities, inboxQueue, replyExchange } from '../../control/entities.ts';
-import { ChannelError } from '../../drivers/errors.ts';
-import type { Consumer, Delivery, Transport } from '../../messaging/contract.ts';
+import type { Delivery, Transport } from '../../messaging/contract.ts';
 import {
   buildControlReply,
   type ControlRequest,
@@ -12,6 +11,7 @@ import {
   readControlRequest,
 } from '../../wire/messages/control.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
+import { SideConsumer } from './side-consumer.ts';
 
 export interface PidboxOptions {
   readonly transport: Transport;
@@ -27,69 +27,26 @@ export interface PidboxOptions {
 
 export class Pidbox {
   readonly #options: PidboxOptions;
-  #consumer: Consumer | undefined;
-  /**
-   * Why there is no remote control; tried again on every new connection, as refusals may be lifted.
-   */
-  #refusal: string | undefined;
-  #stopListening: (() => void) | undefined;
-  #startingAgain: Promise<void> = Promise.resolve();
+  readonly #consumer: SideConsumer;
 
   constructor(options: PidboxOptions) {
+    const { transport, logger } = options;
     this.#options = options;
+    this.#consumer = new SideConsumer({
+      ...{ transport, logger },
+      what: 'Remote control',
+      queues: [inboxQueue(options.hostname, options.entities)],
+      onDelivery: delivery => void this.#receive(delivery),
+    });
   }
 
   /** Where the broker refuses the inbox the worker goes on, and says why it has none. */
-  async start(): Promise<void> {
-    this.#stopListening ??= this.#options.transport.onEvent(({ type }) => {
-      if (type !== 'connected' || this.#refusal === undefined) return;
-      this.#startingAgain = this.#startingAgain.then(() => this.#startAgain());
-    });
-    await this.#open();
+  start(): Promise<void> {
+    return this.#consumer.start();
   }
 
-  async #open(): Promise<void> {
-    const { logger } = this.#options;
-    try {
-      await this.#listen();
-      if (this.#refusal !== undefined) logger.info('Remote control is on.');
-      this.#refusal = undefined;
-    } catch (error) {
-      if (!(error instanceof ChannelError)) throw error;
-      // the same words once
-      if (error.message !== this.#refusal) {
-        logger.warning(`Remote control is off: ${error.message}`);
-      }
-      this.#refusal = error.message;
-    }
-  }
-
-  /** What is no refusal is the connection's failure, and another connection follows. */
-  async #startAgain(): Promise<void> {
-    if (this.#refusal === undefined || !this.#stopListening) return;
-    await this.#open().catch(() => {});
-    if (!this.#stopListening) await this.#close();
-  }
-
-  async #listen(): Promise<void> {
-    const { transport, hostname, entities } = this.#options;
-    this.#consumer = await transport.consume([inboxQueue(hostname, entities)], {
-      prefetch: 0,
-      onDeliveries: deliveries => {
-        for (const delivery of deliveries) void this.#receive(delivery);
-      },
-    });
-  }
-
-  async stop(): Promise<void> {
-    this.#stopListening?.();
-    this.#stopListening = undefined;
-    await this.#close();
-  }
-
-  async #close(): Promise<void> {
-    await this.#consumer?.close();
-    this.#consumer = undefined;
+  stop(): Promise<void> {
+    return this.#consumer.stop();
   }
 
   async #receive({ message, problem }: Delivery): Promise<void> {

@@ -19,6 +19,12 @@ export const NODE_HANDLERS = {
     return { revoked: onTheWire(revoked), clock: lamport.value };
   },
 
+  /** Without gossip a worker takes no part, and is none of those who could win. */
+  election({ gossip }, { id, topic, action = null }) {
+    gossip?.elections.elect(id, topic, action);
+    return null;
+  },
+
   /** Nobody hears of it: the worker stops. */
   shutdown({ logger, onShutdown }, { msg }) {
     logger.warning(msg == null ? 'Got shutdown from remote' : printable(String(msg)));

@@ -39,7 +39,8 @@ export const TASK_HANDLERS = {
     }
     if (!rateLimits) return refused('rate limits are off (worker_disable_rate_limits)');
     try {
-      rateLimits.set(name, limit as string | number | null);
+      const set = typeof limit === 'string' ? limit.trim() : limit;
+      rateLimits.set(name, set as string | number | null);
     } catch (error) {
       return refused((error as Error).message);
     }

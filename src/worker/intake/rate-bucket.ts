@@ -1,19 +1,6 @@
 import { Fifo } from '../../base/collections/fifo.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 
-const SECONDS_PER: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
-/**
- * Starts per second from `10`, `10/s`, `10/m` or `10/h`; 0 is no limit, as in Celery.
- *
- * @throws RangeError for anything else
- */
-export function perSecond(rate: string | number): number {
-  if (typeof rate === 'number' && rate >= 0 && Number.isFinite(rate)) return rate;
-  const match = /^(\d+(?:\.\d+)?)(?:\/([smh]))?$/.exec(String(rate));
-  if (!match) throw new RangeError(`Invalid rate limit string: ${JSON.stringify(rate)}`);
-  return Number(match[1]) / SECONDS_PER[match[2] ?? 's']!;
-}
-
 /**
  * Lets things through at a steady rate, in the order in which they came: a token bucket that
  * holds one token and starts full, as Celery's.

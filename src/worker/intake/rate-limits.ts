@@ -1,7 +1,8 @@
 import type { TaskDefinition } from '../../app/tasks/definition.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import { perSecond } from '../../base/time/rate.ts';
 import type { Request } from '../request.ts';
-import { perSecond, RateBucket } from './rate-bucket.ts';
+import { RateBucket } from './rate-bucket.ts';
 
 export class RateLimits {
   readonly #clock: Clock;

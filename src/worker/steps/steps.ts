@@ -3,6 +3,7 @@ import { INTERNALS } from '../../app/app-internals.ts';
 import { checkBackend } from './check-backend.ts';
 import { setUpDelays } from './delayed-delivery.ts';
 import { createEvents } from './events.ts';
+import { createGossip } from './gossip.ts';
 import { createHealth, createHealthFile } from './health/health.ts';
 import { createMainWatch } from './main-watch.ts';
 import { createMingle } from './mingle.ts';
@@ -63,9 +64,10 @@ export const STEPS: readonly StepRow[] = [
   },
   { name: 'events', requires: ['connection'], create: createEvents },
   { name: 'mingle', requires: ['connection', 'state file'], create: createMingle },
+  { name: 'gossip', requires: ['connection', 'events', 'mingle'], create: createGossip },
   {
     name: 'remote control',
-    requires: ['connection', 'pool', 'state file', 'mingle'],
+    requires: ['connection', 'pool', 'state file', 'mingle', 'gossip'],
     create: createInbox,
   },
   {

@@ -35,7 +35,7 @@ describe('a result', () => {
       [() => result.forget({ timeuot: 1 }), /no option "timeuot" of forget/],
       [() => result.updates({ timeuot: 1 }).next(), /no option "timeuot" of updates/],
       [() => result.revoke({ terminat: true }), /Did you mean "terminate"/],
-      [() => result.revoke({ signal: 'SIGTRM' }), /signal must be the name.*"SIGTERM"\?/],
+      [() => result.revoke({ signal: 'SIGTRM' }), /signal must be a signal.*"SIGTERM"\?/],
       [() => result.onReady(5), /callback of onReady must be a function, got 5/],
     ]);
   });

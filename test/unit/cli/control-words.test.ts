@@ -86,6 +86,19 @@ describe('words of inspect and control', () => {
     );
   });
 
+  it('that are no rate are refused, and spaces around one do not count', () => {
+    for (const word of ['-1/s', '5/d', 'often', '', '5 / m']) {
+      refuses(
+        () => args('control', 'rate_limit', 'proj.add', word),
+        `Invalid value for 'rate_limit' of rate_limit: '${word}' is not a rate such as "10/s", "10/m" or "10/h", or a number per second.`,
+      );
+    }
+    for (const word of [' 5/m', '5/m ', '0', '0.5']) {
+      const { rate_limit } = args('control', 'rate_limit', 'proj.add', word);
+      assert.equal(rate_limit, word.trim());
+    }
+  });
+
   it('name a command of their kind, else the nearest one is named', () => {
     assert.equal(named('inspect', 'greet').help, 'Say hello.');
     const available = (kind: ControlCommand['kind']) =>

@@ -37,6 +37,35 @@ describe('a caller of a fleet', () => {
     assert.deepEqual(await app.control.ping({ timeout: LONG }), []);
   });
 
+  it('hears at once that a pattern is none, from each method', async () => {
+    const app = new Celery('c', { broker_url: 'memory://' });
+    const options = { pattern: 'w[', matcher: 'pcre' } as const;
+    const wrong = {
+      name: 'TypeError',
+      message: /^The option pattern of .* must be a regular expression .*, got 'w\['/,
+    };
+
+    assert.throws(() => app.control.inspect(options), wrong);
+    await assert.rejects(app.control.ping(options), wrong);
+    await assert.rejects(app.control.broadcast('heartbeat', {}, options), wrong);
+    await assert.rejects(app.control.revoke('id', options), wrong);
+    await assert.rejects(app.control.rateLimit('c.add', '1/s', options), wrong);
+    await app.control.broadcast('heartbeat', {}, { pattern: 'w[', matcher: 'glob' });
+    await app.close();
+  });
+
+  it('hears at once that a rate is none', async () => {
+    const app = new Celery('c', { broker_url: 'memory://' });
+    for (const rate of [-1, Number.NaN, '-1/s', '5/d', 'often']) {
+      await assert.rejects(app.control.rateLimit('c.add', rate), {
+        name: 'TypeError',
+        message: /^rate_limit of rate_limit must be a rate such as /,
+      });
+    }
+    for (const rate of [null, 0, 1.5, ' 5/m']) await app.control.rateLimit('c.add', rate);
+    await app.close();
+  });
+
   it('waits for those it names, and for no more', SOON, async t => {
     const app = await fleet(t, 3);
 

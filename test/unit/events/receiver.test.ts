@@ -116,6 +116,30 @@ describe('a receiver of events', () => {
     assert.match(all, /A message with events was left out/);
   });
 
+  test('tells of what it cannot read the first time, and then no more for a minute', async () => {
+    const { app, send } = setup();
+    await using _ = app;
+    const heard: string[] = [];
+    await using receiver = app.events.Receiver({
+      handlers: { '*': ({ type }) => heard.push(type) },
+    });
+    await receiver.start({ wakeup: false });
+    const warnings: string[] = [];
+    const note = ({ message }: Error) => void warnings.push(message);
+    process.on('warning', note);
+
+    for (let n = 0; n < 20; n++) {
+      await send('no event');
+      await send([7, 8]);
+    }
+    await send(event('task-good'));
+    await eventually(() => heard.length === 1 && warnings.length === 2);
+    process.off('warning', note);
+
+    assert.match(warnings[0]!, /^A message with events was left out: /);
+    assert.equal(warnings[1], '2 events of a message are none and were left out.');
+  });
+
   test('captures so many events, or for a time, or until the app is closed', async () => {
     const { app, send } = setup();
     const receiver = app.events.Receiver({ handlers: { '*': () => {} } });

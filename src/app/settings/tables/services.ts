@@ -98,12 +98,12 @@ export const EVENTS_SETTINGS = {
     'celeryev',
     'Name of the topic exchange for events.',
   ),
-  events_logfile: later(null, string, null, 'Log file of the event monitor, as `--logfile`.'),
-  events_pidfile: later(null, string, null, 'Pid file of the event monitor, as `--pidfile`.'),
-  events_uid: later(null, id, null, 'User the event monitor changes to, as `--uid`.'),
-  events_gid: later(null, id, null, 'Group the event monitor changes to, as `--gid`.'),
-  events_umask: later(null, id, null, 'File mode mask of a detached event monitor, as `--umask`.'),
-  events_executable: later(
+  events_logfile: used(null, string, null, 'Log file of the event monitor, as `--logfile`.'),
+  events_pidfile: used(null, string, null, 'Pid file of the event monitor, as `--pidfile`.'),
+  events_uid: used(null, id, null, 'User the event monitor changes to, as `--uid`.'),
+  events_gid: used(null, id, null, 'Group the event monitor changes to, as `--gid`.'),
+  events_umask: used(null, id, null, 'File mode mask of a detached event monitor, as `--umask`.'),
+  events_executable: used(
     null,
     string,
     null,

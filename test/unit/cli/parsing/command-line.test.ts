@@ -37,6 +37,21 @@ const workerFrame = (error: string) =>
   frame('worker [OPTIONS] [SETTING=VALUE]...', ' worker', error);
 
 describe('command line', () => {
+  it('words that are negative numbers are no options', () => {
+    const limit = accepts(['control', 'rate_limit', '-t', '3', 'proj.add', '-1/s', '-d', 'w1@h']);
+    assert.deepEqual(limit.words, ['rate_limit', 'proj.add', '-1/s']);
+    assert.deepEqual(limit.values, { timeout: 3, destination: ['w1@h'] });
+    assert.deepEqual(accepts(['inspect', 'greet', '-.5', '--', '-x']).words, [
+      'greet',
+      '-.5',
+      '-x',
+    ]);
+    refuses(
+      ['worker', '-c', '-1'],
+      workerFrame("Invalid value for '-c' / '--concurrency': -1 is not in the range x>=0."),
+    );
+  });
+
   it('values are read in every way an option can be written', () => {
     const { globals, values, words } = accepts([
       '-Aproj',

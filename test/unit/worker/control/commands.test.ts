@@ -259,6 +259,9 @@ describe('control', () => {
     });
     assert.deepEqual(await ask('registered'), ['c.add [rate_limit=1/h]', 'c.hold']);
 
+    await app.control.rateLimit('c.add', ' 1/m ', options);
+    assert.deepEqual(await ask('registered'), ['c.add [rate_limit=1/m]', 'c.hold']);
+
     const off = await app.control.rateLimit('c.add', 0, options);
     assert.deepEqual(off[0]!.value, { ok: 'rate limit disabled successfully' });
     assert.deepEqual(await ask('registered'), ['c.add', 'c.hold']);
@@ -270,6 +273,8 @@ describe('control', () => {
 
     const reply = await ask('rate_limit', { task_name: 'c.add', rate_limit: 'bogus' });
     assert.deepEqual(reply, { error: 'Invalid rate limit string: "bogus"' });
+    const negative = await ask('rate_limit', { task_name: 'c.add', rate_limit: '-1/s' });
+    assert.deepEqual(negative, { error: 'Invalid rate limit string: "-1/s"' });
     const [unknown] = await app.control.rateLimit('c.sub', '1/s', { reply: true, limit: 1 });
     assert.deepEqual(unknown!.value, { error: 'unknown task' });
   });

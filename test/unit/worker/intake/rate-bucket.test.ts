@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { perSecond, RateBucket } from '../../../../src/worker/intake/rate-bucket.ts';
+import { perSecond } from '../../../../src/base/time/rate.ts';
+import { RateBucket } from '../../../../src/worker/intake/rate-bucket.ts';
 import { ManualClock } from '../../../fixtures/pool-clock.ts';
 
 function setup(rate: number) {

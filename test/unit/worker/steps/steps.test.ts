@@ -56,6 +56,7 @@ async function partsOf(t: TestContext): Promise<WorkerParts> {
     onFatal: (error: Error) => assert.fail(error),
     onShutdown() {},
     mingles: true,
+    gossips: true,
   };
   return assemble(blueprint, await app[INTERNALS].openTransport('read'), execution);
 }
