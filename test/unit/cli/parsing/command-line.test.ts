@@ -166,7 +166,6 @@ describe('wrong command line', () => {
   const notYet: [string[], string][] = [
     [['worker', '--scheduler=x'], '--scheduler'],
     [['worker', '-EB'], '-B'],
-    [['events', '--detach'], '--detach'],
     [['--loader', 'x', 'worker'], '--loader'],
     [['shell', '--ipython'], '--ipython'],
   ];
