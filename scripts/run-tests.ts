@@ -9,6 +9,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { LEFT_BEHIND } from '../test/support/leak-check.ts';
 import { offerRabbitmq } from '../test/support/shared-rabbitmq.ts';
+import { groupFiles } from './test-groups.ts';
 
 const [concurrency, timeout, ...files] = process.argv.slice(2);
 
@@ -18,7 +19,18 @@ const sharing = files.filter(file => SHARES_RABBITMQ.test(readFileSync(file, 'ut
 // a single one starts its own as fast
 const stopRabbitmq = sharing.length > 1 ? await offerRabbitmq() : undefined;
 
-const events = run({ files, concurrency: Number(concurrency), timeout: Number(timeout) });
+/** What only looks at values; who starts a server or a process is on its own. */
+const STARTS =
+  /support\/(servers|worker|cli|python|rabbitmq|shared-rabbitmq|program)\.ts|child_process/;
+const isSmall = (file: string) =>
+  file.startsWith('test/unit/') && !STARTS.test(readFileSync(file, 'utf8'));
+const groups = await groupFiles(files, isSmall);
+
+const events = run({
+  files: [...groups.files],
+  concurrency: Number(concurrency),
+  timeout: Number(timeout),
+});
 events.on('test:fail', () => {
   process.exitCode = 1;
 });
@@ -30,5 +42,8 @@ events.on('test:stderr', ({ message }) => {
 process.on('exit', () => {
   for (const message of leftBehind) console.log(message);
 });
-events.once('end', () => void stopRabbitmq?.());
+events.once('end', () => {
+  void stopRabbitmq?.();
+  void groups.remove();
+});
 events.compose(new spec()).pipe(process.stdout);

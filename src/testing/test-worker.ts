@@ -84,8 +84,8 @@ export class TestWorker {
     this.#worker = new Worker(this.app, {
       hostname,
       logger,
-      // nobody else is in this process
-      gossips: false,
+      // nobody else is in this process, and a clock that moves on by a year would beat for each second of it
+      ...{ gossips: false, mingles: false, heartbeatInterval: null },
       ...(options.queues && { queues: options.queues }),
       child: childOf(hostname),
       createRunner: async () =>
