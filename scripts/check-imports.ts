@@ -62,7 +62,7 @@ const INNER: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   drivers: [['*'], ['redis', 'sqlite']],
   messaging: [
-    ['contract', 'entities', 'browse', 'unused-options'],
+    ['contract', 'entities', 'listener-queue', 'browse', 'unused-options'],
     ['virtual'],
     ['amqp', 'memory', 'redis', 'sqlite'],
     ['open'],

@@ -1,11 +1,11 @@
 /** What an app is made of: for workers, commands and `tscelery/testing`, not for users. */
 import { hostname } from 'node:os';
 import type { ResultBackend } from '../backends/contract.ts';
-import { DurableRevokes } from '../backends/durable-revokes.ts';
 import { saferepr } from '../base/text/saferepr.ts';
 import type { Clock } from '../base/time/clock.ts';
 import { LamportClock } from '../base/time/lamport.ts';
 import { Control } from '../control/control.ts';
+import { DurableRevokes } from '../control/durable-revokes.ts';
 import type { ControlEntities } from '../control/entities.ts';
 import { Mailbox } from '../control/mailbox.ts';
 import { CommandRegistry } from '../control/registry.ts';

@@ -1,7 +1,10 @@
 /** The exchanges of remote control, and the queues of those who listen there: nodes and callers. */
-import { ImproperlyConfigured } from '../base/errors.ts';
-import { type Exchange, exchange, type Queue, queue } from '../messaging/entities.ts';
+import { type Exchange, exchange, type Queue } from '../messaging/entities.ts';
+import { listenerQueue } from '../messaging/listener-queue.ts';
 import { controlNames } from '../wire/messages/control.ts';
+
+/** How the settings of its queues begin. */
+const SETTING = 'control_queue';
 
 export interface ControlEntities {
   /** `control_exchange`, with which all names begin. */
@@ -26,36 +29,18 @@ export function replyExchange(name: string): Exchange {
 
 /** What a node hears. @throws ImproperlyConfigured for queues that are exclusive and durable */
 export function inboxQueue(hostname: string, entities: ControlEntities): Queue {
-  const { namespace } = entities;
-  const name = controlNames.inbox(namespace, hostname);
-  return controlQueue({ name, from: controlExchange(namespace), routingKey: '' }, entities);
+  const { namespace, ...rest } = entities;
+  return listenerQueue(controlNames.inbox(namespace, hostname), {
+    ...{ ...rest, setting: SETTING },
+    ...{ exchange: controlExchange(namespace), routingKey: '' },
+  });
 }
 
 /** What a caller hears. @throws ImproperlyConfigured for queues that are exclusive and durable */
 export function replyQueue(oid: string, entities: ControlEntities): Queue {
-  const { namespace } = entities;
-  const name = controlNames.replyQueue(namespace, oid);
-  const from = replyExchange(controlNames.replyExchange(namespace));
-  return controlQueue({ name, from, routingKey: oid }, entities);
-}
-
-function controlQueue(
-  { name, from, routingKey }: { name: string; from: Exchange; routingKey: string },
-  { ttl, expires, exclusive, durable }: ControlEntities,
-): Queue {
-  if (exclusive && durable) {
-    throw new ImproperlyConfigured(
-      'control_queue_exclusive and control_queue_durable exclude each other: an exclusive queue goes with its connection.',
-    );
-  }
-  return queue(name, {
-    exchange: from,
-    routingKey,
-    durable,
-    exclusive,
-    autoDelete: true,
-    noAck: true,
-    messageTtl: ttl,
-    expires,
+  const { namespace, ...rest } = entities;
+  return listenerQueue(controlNames.replyQueue(namespace, oid), {
+    ...{ ...rest, setting: SETTING },
+    ...{ exchange: replyExchange(controlNames.replyExchange(namespace)), routingKey: oid },
   });
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { ImproperlyConfigured } from '../base/errors.ts';
-import { type Exchange, exchange, type Queue, queue } from '../messaging/entities.ts';
+import { type Exchange, exchange, type Queue } from '../messaging/entities.ts';
+import { listenerQueue } from '../messaging/listener-queue.ts';
 
 /** Brokers whose topics cannot be heard by everybody: there it is a fanout, as in Celery. */
 const WITHOUT_TOPICS: ReadonlySet<string> = new Set(['redis', 'sqla+sqlite']);
@@ -31,20 +31,9 @@ export interface EventQueueOptions {
  * @throws ImproperlyConfigured for one that is exclusive and durable
  */
 export function eventQueue(from: Exchange, routingKey: string, options: EventQueueOptions): Queue {
-  const { prefix, ttl, expires, exclusive, durable } = options;
-  if (exclusive && durable) {
-    throw new ImproperlyConfigured(
-      'event_queue_exclusive and event_queue_durable exclude each other: an exclusive queue goes with its connection.',
-    );
-  }
-  return queue(`${prefix}.${randomUUID()}`, {
-    exchange: from,
-    routingKey,
-    durable,
-    exclusive,
-    autoDelete: true,
-    noAck: true,
-    messageTtl: ttl,
-    expires,
+  const { prefix, ...rest } = options;
+  return listenerQueue(`${prefix}.${randomUUID()}`, {
+    ...{ ...rest, setting: 'event_queue' },
+    ...{ exchange: from, routingKey },
   });
 }

@@ -1,7 +1,7 @@
 import type { Celery } from '../../app/app.ts';
 import { INTERNALS } from '../../app/app-internals.ts';
 import type { Settings } from '../../app/settings/settings.ts';
-import { DurableRevokes } from '../../backends/durable-revokes.ts';
+import { DurableRevokes } from '../../control/durable-revokes.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
 import type { DeadLetters } from '../dead-letters.ts';
 import type { Request } from '../request.ts';

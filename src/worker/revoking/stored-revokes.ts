@@ -1,7 +1,7 @@
 import { arm } from '../../backends/bounded.ts';
-import type { DurableRevokes } from '../../backends/durable-revokes.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import type { DurableRevokes } from '../../control/durable-revokes.ts';
 import type { RevokedTasks } from './revoked-tasks.ts';
 
 /** Seconds for the store to answer; a worker whose store is away must go on with its work. */

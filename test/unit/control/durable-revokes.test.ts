@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { ResultBackend } from '../../../src/backends/contract.ts';
-import { DurableRevokes } from '../../../src/backends/durable-revokes.ts';
 import { openBackend } from '../../../src/backends/open.ts';
+import { DurableRevokes } from '../../../src/control/durable-revokes.ts';
 import { DEFAULT_OPTIONS } from '../../contract/backend.contract.ts';
 
 const open = (url: string) => openBackend(url, DEFAULT_OPTIONS);

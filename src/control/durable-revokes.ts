@@ -1,5 +1,5 @@
+import type { ResultBackend } from '../backends/contract.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
-import type { ResultBackend } from './contract.ts';
 
 /** Somebody may revoke a million tasks in one command. */
 const MOST_AT_ONCE = 1000;
