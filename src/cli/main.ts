@@ -28,6 +28,7 @@ async function run(words: readonly string[]): Promise<number> {
     if (request.kind === 'version') return print(versionLine());
     if (request.kind === 'help') return print(request.text.trimEnd());
     isService = request.command.isService ?? false;
+    if (isService) (await import('../process/lifeline.ts')).endWithStarter();
     if (request.command.heedsSignals) await beginToHeedSignals();
     const { run: runCommand } = await request.command.load();
     return await runCommand(request.invocation);

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { EXIT } from './exit-codes.ts';
+import { LIFELINE } from './lifeline.ts';
 import { installSignals } from './signals/install.ts';
 import { SIGNAL_TABLE, type SignalRow } from './signals/table.ts';
 import {
@@ -50,8 +51,8 @@ export class Successor {
   constructor(lineage: StartedBy) {
     this.#child = spawn(process.execPath, sameCommand(), {
       cwd: START_DIRECTORY,
-      stdio: 'inherit',
-      env: environmentFor(lineage),
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+      env: environmentFor({ ...lineage, lifeline: LIFELINE }),
     });
     this.ended = this.#untilEnd();
   }

@@ -11,6 +11,8 @@ export interface StartedBy {
   readonly detached?: boolean;
   /** File descriptor on which the starter waits for news. */
   readonly reportTo?: number;
+  /** File descriptor that closes when the starter ends. */
+  readonly lifeline?: number;
   /** The starter watches source files and starts us again when they change. */
   readonly watched?: boolean;
 }

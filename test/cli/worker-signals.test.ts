@@ -102,6 +102,21 @@ describe('HUP', { concurrency: 2 }, () => {
     assert.equal((await cli.ended()).code, 0);
   });
 
+  it('leaves nobody behind when the process whose id is known is killed', async t => {
+    const { cwd, worker, call } = setup(t);
+    const cli = worker(['--pidfile', 'w.pid']);
+    await times(cli, READY, 1);
+    cli.kill('SIGHUP');
+    await times(cli, READY, 2);
+    await call('proj.untilGo');
+    await times(cli, /received/g, 1);
+
+    process.kill(Number(readFileSync(join(cwd, 'w.pid'), 'utf8')), 'SIGKILL');
+
+    // resolves when nobody holds its output any more: neither the successor nor its children
+    assert.equal((await cli.ended()).signal, 'SIGKILL');
+  });
+
   it('does not bring back what was told to stop, before or after it', async t => {
     const [first, second] = [setup(t), setup(t)];
     const [early, late] = [first.worker(), second.worker()];
