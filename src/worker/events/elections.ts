@@ -31,6 +31,8 @@ const PATIENCE = 1;
 /** Seconds after which what is not decided is forgotten. */
 const DECIDED_WITHIN = 10;
 const MOST_ELECTIONS = 1000;
+/** Bytes of the offers that are kept, as they came; the oldest elections go first. */
+const MOST_BYTES = 16 * 1024 ** 2;
 const MOST_ID = 200;
 const OFFER_FIELDS = ['id', 'clock', 'hostname', 'pid', 'topic', 'action', 'cver'] as const;
 
@@ -41,6 +43,8 @@ interface Offer {
   readonly node: string;
   readonly topic: unknown;
   readonly action: unknown;
+  /** Of the message that it came in. */
+  readonly bytes: number;
 }
 
 interface Election {
@@ -60,6 +64,7 @@ export class Elections {
   readonly #open = new Map<ElectionId, Election>();
   /** Others may still offer themselves, and are acknowledged. */
   readonly #over = new RecentMap<ElectionId, true>(MOST_ELECTIONS);
+  #bytes = 0;
 
   constructor(options: ElectionsOptions) {
     this.#options = options;
@@ -74,8 +79,12 @@ export class Elections {
     send('worker-elect', { id, topic, action, cver: VERSION });
   }
 
-  /** Somebody offers itself; this node, too. */
-  offered(event: Event): void {
+  /**
+   * Somebody offers itself; this node, too.
+   *
+   * @param bytes of the message
+   */
+  offered(event: Event, bytes: number): void {
     const missing = OFFER_FIELDS.find(field => event[field] === undefined);
     if (missing !== undefined) {
       this.#options.logger.error(`election request missing field '${missing}'`);
@@ -83,14 +92,16 @@ export class Elections {
     }
     const { id, clock, hostname, pid, topic, action } = event;
     if (!isId(id) || !Number.isFinite(clock)) return;
-    const offer = { clock, node: `${hostname}.${pid}`, topic, action };
+    const offer = { clock, node: `${hostname}.${pid}`, topic, action, bytes };
     if (this.#over.has(id)) this.#acknowledge(id, 1);
     else this.#consider(this.#election(id), offer);
   }
 
   #consider(election: Election, offer: Offer): void {
     election.offers += 1;
-    if (election.best === undefined || goesBefore(offer, election.best)) election.best = offer;
+    if (election.best === undefined || goesBefore(offer, election.best)) {
+      this.#keep(election, offer);
+    }
     if (election.held === undefined) {
       this.#acknowledge(election.id, 1);
       return;
@@ -98,6 +109,15 @@ export class Elections {
     election.held += 1;
     // Celery's workers fail when the acknowledgements come before the second offer
     if (election.offers > this.#options.alive()) this.#release(election);
+  }
+
+  #keep(election: Election, offer: Offer): void {
+    this.#bytes += offer.bytes - (election.best?.bytes ?? 0);
+    election.best = offer;
+    for (const oldest of this.#open.values()) {
+      if (this.#bytes <= MOST_BYTES || oldest === election) return;
+      this.#forget(oldest);
+    }
   }
 
   /** Somebody has heard of an offer. */
@@ -167,9 +187,9 @@ export class Elections {
     );
   }
 
-  #forget({ id, timers }: Election): void {
+  #forget({ best, id, timers }: Election): void {
     for (const timer of timers) timer.cancel();
-    this.#open.delete(id);
+    if (this.#open.delete(id)) this.#bytes -= best?.bytes ?? 0;
   }
 }
 

@@ -70,22 +70,23 @@ export class Gossip {
     const from = message.headers.hostname;
     const isOwn = from === hostname && !routingKey.startsWith(ELECTION);
     // nearly all that comes is this, and most of it says nothing new
-    if (isOwn || (routingKey === HEARTBEAT && this.membership.beat(String(from)))) {
+    if (isOwn || (routingKey === HEARTBEAT && this.membership.beat(from))) {
       lamport.tick();
       return;
     }
     try {
       if (problem) throw problem;
-      for (const event of readEvents(message, accept).events) this.#event(event);
+      const bytes = message.body.length;
+      for (const event of readEvents(message, accept).events) this.#event(event, bytes);
     } catch (error) {
       this.#left(error as Error);
     }
   }
 
-  #event(event: Event): void {
+  #event(event: Event, bytes: number): void {
     const { clock, hostname, lamport } = this.#options;
     lamport.adjust(event.clock);
-    if (event.type === 'worker-elect') this.elections.offered(event);
+    if (event.type === 'worker-elect') this.elections.offered(event, bytes);
     else if (event.type === 'worker-elect-ack') this.elections.acknowledged(event);
     else if (event.hostname !== hostname && event.hostname.length <= MOST_NAME) {
       this.membership.event(Object.assign(event, { local_received: clock.now() }));

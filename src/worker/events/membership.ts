@@ -56,8 +56,13 @@ export class Membership {
     if (event.type === 'worker-heartbeat') this.#readAt.set(event.hostname, event.local_received);
   }
 
-  /** A heartbeat came. Returns false when it has to be read, and given to `event`. */
-  beat(hostname: string): boolean {
+  /**
+   * A heartbeat came. Returns false when it has to be read, and given to `event`.
+   *
+   * @param hostname what the message says, which may be anything
+   */
+  beat(hostname: unknown): boolean {
+    if (typeof hostname !== 'string') return false;
     const readAt = this.#readAt.get(hostname);
     if (readAt === undefined) return false;
     const now = this.#options.clock.now();

@@ -70,8 +70,9 @@ class FleetNode {
     });
   }
 
-  hear(event: Event): void {
-    if (event.type === 'worker-elect') this.elections.offered(event);
+  /** @param bytes of the message that it came in */
+  hear(event: Event, bytes = 100): void {
+    if (event.type === 'worker-elect') this.elections.offered(event, bytes);
     else this.elections.acknowledged(event);
   }
 }
@@ -317,5 +318,57 @@ describe('an election that goes wrong', () => {
     assert.equal(fleet.clock.pending, 2000);
     node.elections.stop();
     assert.equal(fleet.clock.pending, 0);
+  });
+});
+
+describe('offers that are large', () => {
+  const MB = 1024 ** 2;
+
+  test('push out the oldest elections, before they are too much together', () => {
+    const fleet = new Fleet();
+    const node = fleet.add('a', { alive: 1 });
+    for (const id of ['e1', 'e2', 'e3']) node.elections.elect(id, 'task', id);
+
+    for (const id of ['e1', 'e2', 'e3']) node.hear(offer({ id, hostname: 'a@h' }), 7 * MB);
+    for (const id of ['e1', 'e2', 'e3']) node.hear(ack(id));
+
+    assert.deepEqual(node.log, ["I won the election 'e2'", "I won the election 'e3'"]);
+    node.elections.stop();
+    assert.equal(fleet.clock.pending, 0);
+  });
+
+  test('count no more once their election is over, or has a better one', () => {
+    const fleet = new Fleet();
+    const node = fleet.add('a', { alive: 1 });
+    for (let n = 0; n < 20; n++) {
+      node.elections.elect('again', 'task', n);
+      node.hear(offer({ id: 'again', hostname: 'a@h' }), 7 * MB);
+      node.hear(ack('again'));
+    }
+    assert.equal(node.log.length, 20);
+
+    for (const id of ['e1', 'e2']) node.elections.elect(id, 'task', id);
+    for (let clock = 20; clock > 0; clock--) {
+      node.hear(offer({ id: 'e1', hostname: 'b@h', clock }), 7 * MB);
+    }
+    node.hear(offer({ id: 'e2', hostname: 'b@h' }), 7 * MB);
+    for (const id of ['e1', 'e2']) node.hear(ack(id));
+
+    assert.deepEqual(node.log.slice(20), [
+      "node b@h.1 elected for 'e1'",
+      "node b@h.1 elected for 'e2'",
+    ]);
+  });
+
+  test('may be one that is larger than all together may be', () => {
+    const fleet = new Fleet();
+    const node = fleet.add('a', { alive: 1 });
+    for (const id of ['small', 'huge']) node.elections.elect(id, 'task', id);
+
+    node.hear(offer({ id: 'small', hostname: 'b@h' }));
+    node.hear(offer({ id: 'huge', hostname: 'b@h' }), 100 * MB);
+    for (const id of ['small', 'huge']) node.hear(ack(id));
+
+    assert.deepEqual(node.log, ["node b@h.1 elected for 'huge'"]);
   });
 });

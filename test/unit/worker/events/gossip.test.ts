@@ -58,6 +58,23 @@ describe('a worker that listens to others', () => {
     assert.deepEqual(gossip.membership.nodes, ['b@h', 'a@h']);
   });
 
+  test('goes on when a message names a sender that is no name', () => {
+    const { gossip, lamport, hear } = setup();
+    const beat = { type: 'worker-heartbeat', hostname: 'a@h', freq: 2, clock: 1, pid: 1 };
+    const from = (hostname: unknown) => {
+      const { message, ...rest } = delivery(beat);
+      gossip.hear({ ...rest, message: { ...message, headers: { hostname } } } as Delivery);
+    };
+    hear('worker-heartbeat', 'a@h');
+
+    for (const strange of [{ toString: 1 }, null, undefined, 5, ['a@h'], '', 'x'.repeat(1e6)]) {
+      const before = lamport.value;
+      from(strange);
+      assert.ok(lamport.value > before);
+    }
+    assert.deepEqual(gossip.membership.nodes, ['a@h']);
+  });
+
   test('misses the heartbeat of a node that is silent for two of its intervals', () => {
     const { gossip, clock, log, hear } = setup();
     gossip.start();
