@@ -148,14 +148,26 @@ export class Mailbox {
   ): Promise<Consumer> {
     const { accept } = this.#options;
     const onDeliveries = (deliveries: Delivery[]) => {
-      for (const { message, problem } of deliveries) {
-        if (problem) continue;
-        const answer = readControlReply(message, accept);
-        if (answer.ticket === ticket) answer.replies.forEach(onReply);
+      for (const delivery of deliveries) {
+        const answer = readable(delivery, accept);
+        if (answer?.ticket === ticket) answer.replies.forEach(onReply);
       }
     };
     const queue = replyQueue(this.#options.oid, this.#options.entities);
     return transport.consume([queue], { prefetch: 0, onDeliveries });
+  }
+}
+
+/** Anybody can send to the queue of replies: what is none answers nothing. */
+function readable(
+  { message, problem }: Delivery,
+  accept: ReadonlySet<string>,
+): ReturnType<typeof readControlReply> | undefined {
+  if (problem) return undefined;
+  try {
+    return readControlReply(message, accept);
+  } catch {
+    return undefined;
   }
 }
 

@@ -2,6 +2,7 @@
  * Remote control as it travels (Celery: pidbox): a request broadcast to all nodes, and the
  * reply of each.
  */
+import { runInNewContext } from 'node:vm';
 import { isPlainRecord } from '../../base/kind-of.ts';
 import { decodeContent, serializerNamed } from '../content.ts';
 import { DecodeError } from '../errors.ts';
@@ -17,6 +18,8 @@ export const controlNames = {
   replyExchange: (namespace: string) => `reply.${namespace}.pidbox`,
   replyQueue: (namespace: string, oid: string) => `${oid}.reply.${namespace}.pidbox`,
 } as const;
+
+const LONGEST_MATCH_MS = 20;
 
 export interface ControlRequest {
   readonly method: string;
@@ -88,25 +91,49 @@ function decodeControl(message: Message, accept: ReadonlySet<string>): Record<st
   return body;
 }
 
-/** @throws DecodeError or ContentDisallowed for what is no request */
+/**
+ * What is meant for some nodes and does not say so clearly is for none: it might be a `shutdown`.
+ *
+ * @throws DecodeError or ContentDisallowed for what is no request
+ */
 export function readControlRequest(message: Message, accept: ReadonlySet<string>): ControlRequest {
   const body = decodeControl(message, accept);
   if (typeof body.method !== 'string') {
     throw new DecodeError('A control request needs the name of a method.');
   }
-  const { destination, matcher, reply_to: replyTo } = body;
+  const { reply_to: replyTo } = body;
   return {
     method: body.method,
     arguments: isPlainRecord(body.arguments) ? body.arguments : {},
-    destination: Array.isArray(destination) ? destination.map(String) : null,
-    pattern: typeof body.pattern === 'string' ? body.pattern : null,
-    matcher: matcher === 'glob' || matcher === 'pcre' ? matcher : null,
+    destination: readDestination(body.destination),
+    pattern: textOrNull(body.pattern, 'pattern'),
+    matcher: readMatcher(body.matcher),
     ticket: typeof body.ticket === 'string' ? body.ticket : '',
     replyTo:
       isPlainRecord(replyTo) && typeof replyTo.routing_key === 'string'
         ? { exchange: String(replyTo.exchange ?? ''), routingKey: replyTo.routing_key }
         : undefined,
   };
+}
+
+/** One name is a list of one; those of a list that are no texts are nobody's. */
+function readDestination(value: unknown): string[] | null {
+  if (Array.isArray(value)) return value.filter(name => typeof name === 'string');
+  const name = textOrNull(value, 'destination');
+  return name === null ? null : [name];
+}
+
+function readMatcher(value: unknown): ControlRequest['matcher'] {
+  const matcher = textOrNull(value, 'matcher');
+  if (matcher === null || matcher === 'glob' || matcher === 'pcre') return matcher;
+  throw new DecodeError('A control request has a matcher that is neither glob nor pcre.');
+}
+
+/** Python's senders have None, or an empty text, for nothing. */
+function textOrNull(value: unknown, field: string): string | null {
+  if (value === undefined || value === null || value === '') return null;
+  if (typeof value === 'string') return value;
+  throw new DecodeError(`A control request has a ${field} that is no text.`);
 }
 
 /** The replies in one message (one, but the form allows more), and the ticket they answer. */
@@ -119,17 +146,23 @@ export function readControlReply(
   return { ticket: String(message.headers.ticket ?? ''), replies };
 }
 
-/** Whether the node has to act on the request. A pattern that is no pattern fits nobody. */
+/** Whether the node has to act on the request. A pattern that is none, or takes too long, fits nobody. */
 export function isAddressedTo(request: ControlRequest, node: string): boolean {
   const { destination, pattern, matcher } = request;
   if (destination !== null) return destination.includes(node);
   if (pattern === null || matcher === null) return true;
   try {
     const source = matcher === 'glob' ? `${globSource(pattern)}$` : pattern;
-    return new RegExp(`^(?:${source})`).test(node);
+    return matchesInTime(`^(?:${source})`, node);
   } catch {
     return false;
   }
+}
+
+/** A pattern can take longer than the world lasts; this way V8 gives up. */
+function matchesInTime(source: string, text: string): boolean {
+  const code = 'new RegExp(source).test(text)';
+  return runInNewContext(code, { source, text }, { timeout: LONGEST_MATCH_MS }) as boolean;
 }
 
 /** Python's fnmatch: `*`, `?`, `[seq]`, `[!seq]`. */

@@ -2,7 +2,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
+import { INTERNALS } from '../../../src/app/app-internals.ts';
+import { replyExchange } from '../../../src/control/entities.ts';
 import { Celery } from '../../../src/index.ts';
+import { controlNames } from '../../../src/wire/messages/control.ts';
+import type { Message } from '../../../src/wire/messages/message.ts';
 
 /** Seconds that no test would wait for. */
 const LONG = 1000;
@@ -35,6 +39,33 @@ describe('a caller of a fleet', () => {
     const app = await fleet(t, 0);
 
     assert.deepEqual(await app.control.ping({ timeout: LONG }), []);
+  });
+
+  it('hears no answer in what somebody else sends to its queue, and goes on', SOON, async t => {
+    const app = await fleet(t, 0);
+    const oid = randomUUID();
+    const transport = await app[INTERNALS].transport();
+    const own = app[INTERNALS].mailbox({ transport, oid });
+    const junk = ['{', '[]', '5', '"x"', 'null'].map(body => ({ body }));
+    const strange = [
+      { contentType: 'application/x-python-serialize' },
+      { headers: { ticket: { toString: 1 } } },
+    ];
+    const message: Message = {
+      ...{ body: '{}', bodyEncoding: 'utf-8', contentType: 'application/json' },
+      ...{ contentEncoding: 'utf-8', headers: {}, properties: { delivery_mode: 1 } },
+    };
+    const worker = app.worker({ pool: 'async', hostname: 'w@fleet', loglevel: 'critical' });
+    await worker.start();
+    const asked = own.call('ping', {}, { timeout: LONG, limit: 1 });
+    const to = {
+      exchange: replyExchange(controlNames.replyExchange('celery')),
+      routingKey: oid,
+    };
+    for (const part of [...junk, ...strange]) await transport.publish({ ...message, ...part }, to);
+
+    assert.deepEqual(await asked, [{ node: 'w@fleet', value: { ok: 'pong' } }]);
+    await worker.stop();
   });
 
   it('hears at once that a pattern is none, from each method', async () => {
