@@ -178,6 +178,8 @@ export class EventState {
     this.#workers.delete(hostname);
     this.#workers.set(hostname, worker);
     const { maxWorkers = MAX_WORKERS } = this.#options;
+    // not to look for the oldest at each event
+    if (this.#workers.size <= maxWorkers) return worker;
     for (const oldest of this.#workers.keys()) {
       if (this.#workers.size <= maxWorkers) break;
       this.#workers.delete(oldest);

@@ -4,6 +4,7 @@ import { printable } from '../../base/text/printable.ts';
 import { saferepr } from '../../base/text/saferepr.ts';
 import type { WorkerParts } from '../assembly.ts';
 import type { Request } from '../request.ts';
+import { LONGEST_REVOKED, stampKey } from '../revoking/revoked-tasks.ts';
 import { type Arguments, type Handler, ok, refused, texts } from './handler.ts';
 
 /** Ids shown of a command that names more. */
@@ -16,11 +17,13 @@ export const TASK_HANDLERS = {
 
   async revoke_by_stamped_headers(worker, { headers, terminate: terminates, signal: given }) {
     const wanted = stampsIn(headers);
+    const stamps = Object.entries(wanted).flatMap(([header, values]) =>
+      [values].flat().map((value): [string, unknown] => [header, value]),
+    );
+    for (const [header, value] of stamps) notTooLong(stampKey(header, value));
     const signal = terminates ? signalOf(given) : undefined;
     const shown = printable(saferepr(wanted));
-    for (const [header, values] of Object.entries(wanted)) {
-      for (const value of [values].flat()) worker.revoked.addStamp(header, value);
-    }
+    for (const [header, value] of stamps) worker.revoked.addStamp(header, value);
     worker.logger.info(`Tasks with the stamps ${shown} flagged as revoked`);
     const isMeant = ({ headers: task }: Request) => worker.revoked.covers(task);
     const waiting = discard(worker, isMeant);
@@ -123,8 +126,15 @@ function stampsIn(given: unknown): Readonly<Record<string, unknown>> {
 }
 
 function idsOf(value: unknown): string[] {
-  if (typeof value === 'string' || Array.isArray(value)) return texts(value);
+  if (typeof value === 'string' || Array.isArray(value)) return texts(value).map(notTooLong);
   throw new TypeError(`revoke needs task_id, a text or a list of texts, got ${String(value)}`);
+}
+
+function notTooLong(revoked: string): string {
+  if (revoked.length <= LONGEST_REVOKED) return revoked;
+  throw new RangeError(
+    `what is revoked must have at most ${LONGEST_REVOKED} characters, got ${revoked.length}`,
+  );
 }
 
 /** What Python sends for none is the default. */

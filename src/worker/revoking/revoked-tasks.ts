@@ -3,6 +3,8 @@ import type { TaskHeaders } from '../../wire/messages/task-headers.ts';
 
 /** Ids kept at most, and seconds each is kept, as in Celery; the environment may say otherwise. */
 const MOST = Number(process.env.CELERY_WORKER_REVOKES_MAX || 50_000);
+/** Characters of an id, or of a stamp, that is kept: whoever can publish can revoke anything. */
+export const LONGEST_REVOKED = 1024;
 export const KEPT_SECONDS = Number(process.env.CELERY_WORKER_REVOKE_EXPIRES || 10_800);
 
 /**
@@ -78,7 +80,8 @@ export function stampsOf({ stampedHeaders, stamps }: Omit<Stamped, 'id'>): [stri
   });
 }
 
-function stampKey(header: string, value: unknown): string {
+/** One stamp of one value, as text. */
+export function stampKey(header: string, value: unknown): string {
   return JSON.stringify([header, value]);
 }
 
@@ -87,6 +90,13 @@ class AgingSet {
   readonly #clock: Clock;
   /** A map keeps the order of insertion. */
   readonly #since = new Map<string, number>();
+  /**
+   * Goes on where it was: one that begins anew walks over the holes that all entries before the
+   * first have left.
+   */
+  #line = this.#since.entries();
+  /** The first entry, when the line has come to it. */
+  #first: [key: string, since: number] | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -97,7 +107,7 @@ class AgingSet {
   }
 
   add(key: string): void {
-    this.#since.delete(key);
+    this.#delete(key);
     this.#since.set(key, this.#clock.monotonic());
     this.#purge();
   }
@@ -119,20 +129,40 @@ class AgingSet {
   }
 
   merge(ages: Readonly<Record<string, number>>, now: number): void {
-    const theirs = Object.entries(ages).map(([key, age]): [string, number] => [key, now - age]);
-    const known = new Set(this.#since.keys());
-    const all = [...theirs.filter(([key]) => !known.has(key)), ...this.#since];
-    all.sort((a, b) => a[1] - b[1]);
+    const theirs = Object.entries(ages)
+      .filter(([key]) => key.length <= LONGEST_REVOKED && !this.#since.has(key))
+      .map(([key, age]): [string, number] => [key, now - age]);
+    const all = [...theirs, ...this.#since].sort((a, b) => a[1] - b[1]);
     this.#since.clear();
+    this.#first = undefined;
+    this.#line = this.#since.entries();
     for (const [key, since] of all) this.#since.set(key, since);
     this.#purge();
   }
 
   #purge(): void {
     const oldest = this.#clock.monotonic() - KEPT_SECONDS;
-    for (const [key, since] of this.#since) {
-      if (this.#since.size <= MOST && since > oldest) return;
-      this.#since.delete(key);
+    for (let first = this.#oldest(); first !== undefined; first = this.#oldest()) {
+      if (this.#since.size <= MOST && first[1] > oldest) return;
+      this.#delete(first[0]);
     }
+  }
+
+  #oldest(): [key: string, since: number] | undefined {
+    if (this.#first === undefined) {
+      let next = this.#line.next();
+      if (next.done) {
+        // an iterator that has ended once does not go on
+        this.#line = this.#since.entries();
+        next = this.#line.next();
+      }
+      this.#first = next.done ? undefined : next.value;
+    }
+    return this.#first;
+  }
+
+  #delete(key: string): void {
+    this.#since.delete(key);
+    if (this.#first?.[0] === key) this.#first = undefined;
   }
 }

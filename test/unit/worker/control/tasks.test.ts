@@ -48,6 +48,22 @@ describe('the control command', () => {
     assert.deepEqual(await send('revoked'), ['1', '2']);
   });
 
+  test('what is revoked is none of it when a part of it is endless', async () => {
+    const { send, revoked } = setup();
+    const endless = 'x'.repeat(1025);
+    const wrong = { name: 'RangeError', message: /must have at most 1024 characters, got 10/ };
+
+    await assert.rejects(async () => send('revoke', { task_id: ['1', endless] }), wrong);
+    await assert.rejects(async () => send('terminate', { task_id: endless }), wrong);
+    await assert.rejects(
+      async () => send('revoke_by_stamped_headers', { headers: { batch: ['b1', endless] } }),
+      wrong,
+    );
+
+    const stamped = { id: '1', stampedHeaders: ['batch'], stamps: { batch: 'b1' } };
+    assert.deepEqual([revoked.ids(), revoked.covers(stamped)], [[], false]);
+  });
+
   test('revoke takes one id, and kills nothing', async () => {
     const { send, revoked, killed, lines } = setup({ running: ['1'] });
 

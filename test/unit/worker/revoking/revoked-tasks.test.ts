@@ -65,6 +65,49 @@ describe('revoked tasks', () => {
     assert.equal(revoked.size, 50_000);
     assert.deepEqual([revoked.has('0'), revoked.has('1')], [false, true]);
   });
+
+  test('cost little, however many were revoked before', () => {
+    const { revoked } = setup();
+    const from = performance.now();
+    for (let id = 0; id < 300_000; id++) revoked.add(`${id}`);
+
+    assert.deepEqual(
+      [revoked.size, revoked.has('250000'), revoked.has('249999')],
+      [50_000, true, false],
+    );
+    // a hundred times as much when each looks for the oldest from the beginning
+    assert.ok(performance.now() - from < 5000, `${performance.now() - from} ms`);
+  });
+
+  test('are the oldest again after they were revoked again, merged and forgotten', () => {
+    const { clock, revoked } = setup();
+    for (const id of ['a', 'b', 'c']) {
+      revoked.add(id);
+      clock.advance(HOUR);
+    }
+    assert.deepEqual(revoked.ids(), ['b', 'c']);
+    revoked.add('b');
+    assert.deepEqual(revoked.ids(), ['c', 'b']);
+    revoked.merge({ ids: { d: 2 * HOUR, e: 10 }, stamps: {} });
+    assert.deepEqual(revoked.ids(), ['d', 'c', 'e', 'b']);
+
+    clock.advance(HOUR);
+    assert.deepEqual(
+      revoked.ids(),
+      ['c', 'e', 'b'].filter(id => revoked.has(id)),
+    );
+    clock.advance(3 * HOUR);
+    assert.deepEqual(revoked.ids(), []);
+    revoked.add('f');
+    assert.deepEqual(revoked.ids(), ['f']);
+  });
+
+  test('of a neighbour are left out when their ids are endless', () => {
+    const { revoked } = setup();
+    revoked.merge({ ids: { ['x'.repeat(1025)]: 1, ['y'.repeat(1024)]: 1 }, stamps: {} });
+
+    assert.equal(revoked.size, 1);
+  });
 });
 
 describe('tasks revoked by their stamps', () => {
