@@ -55,6 +55,8 @@ export class BrokerLink {
   #stopListening: (() => void) | undefined;
   #connected = false;
   #state: LinkState = 'starting';
+  /** The changes of queues so far. */
+  #changing: Promise<void> = Promise.resolve();
   #losses = 0;
   /** As `ConsumeOptions.prefetch`; nothing is taken before somebody says how much. */
   #prefetch = TAKE_NOTHING;
@@ -106,15 +108,26 @@ export class BrokerLink {
     this.#subscription?.setPrefetch(count);
   }
 
-  async addQueue(queue: Queue): Promise<void> {
-    await this.#subscription?.addQueue(queue);
-    this.#queues.set(queue.name, queue);
+  addQueue(queue: Queue): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#subscription?.addQueue(queue);
+      this.#queues.set(queue.name, queue);
+    });
   }
 
   /** Take nothing more from this queue; what came from it stays, since it may run. */
-  async cancelQueue(name: string): Promise<void> {
-    this.#queues.delete(name);
-    await this.#subscription?.cancelQueue(name);
+  cancelQueue(name: string): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#queues.delete(name);
+      await this.#subscription?.cancelQueue(name);
+    });
+  }
+
+  /** To begin with a queue takes longer than to end with it: the last word must be the last one said. */
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changing.then(change);
+    this.#changing = changed.catch(() => {});
+    return changed;
   }
 
   async cancel(): Promise<void> {

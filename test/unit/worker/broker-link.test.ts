@@ -25,7 +25,11 @@ function setup(options: Partial<BrokerLinkOptions> = {}, awayFor = 0) {
   const note = (what: string) => async () => void asked.push(what);
   const subscription = {
     ...{ held: 3, setPrefetch: (count: number) => void asked.push(`prefetch ${count}`) },
-    ...{ addQueue: note('another queue'), cancel: note('cancel') },
+    async addQueue() {
+      await broker.opening;
+      asked.push('another queue');
+    },
+    ...{ cancelQueue: note('one queue less'), cancel: note('cancel') },
     async close() {
       asked.push('close');
       return broker.restored;
@@ -380,5 +384,40 @@ describe('events of the broker', () => {
     tell(LOST);
 
     assert.deepEqual([heard, lines.length], [[], 1]);
+  });
+});
+
+describe('the queues of a worker', () => {
+  test('are those of the last word, although to begin takes longer than to end', async () => {
+    const { link, broker, asked } = setup();
+    await link.start();
+    const opened = deferred();
+    broker.opening = opened.promise;
+    asked.length = 0;
+
+    const changes = [link.addQueue(queue('more')), link.cancelQueue('more')];
+    await turn();
+    opened.resolve();
+    await Promise.all(changes);
+
+    assert.deepEqual(asked, ['another queue', 'one queue less']);
+    assert.deepEqual(
+      link.queues.map(({ name }) => name),
+      ['feeds'],
+    );
+  });
+
+  test('can be changed after a change that failed', async () => {
+    const { link, broker, asked } = setup();
+    await link.start();
+    broker.opening = Promise.reject(AWAY);
+
+    const failing = link.addQueue(queue('more'));
+    const cancelling = link.cancelQueue('feeds');
+    await assert.rejects(failing, AWAY);
+    await cancelling;
+
+    assert.equal(asked.at(-1), 'one queue less');
+    assert.deepEqual(link.queues, []);
   });
 });
