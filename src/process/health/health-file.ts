@@ -1,5 +1,5 @@
 /** A file that is young as long as its process is well, for probes that can only look at files. */
-import { rm, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import type { Service } from '../../base/service.ts';
 import { type Clock, systemClock, type Timer } from '../../base/time/clock.ts';
@@ -8,6 +8,8 @@ import { TOUCH_EVERY } from './file-age.ts';
 
 /** Seconds for a file system to write a line. */
 const LAST_WRITE = 2;
+/** More than a process id needs: such a file is something else, which must not be lost to a slip. */
+const LARGEST = 32;
 
 export interface HealthFilePorts {
   /** Asked before each touch. */
@@ -23,6 +25,8 @@ export class HealthFile implements Service {
   #timer: Timer | undefined;
   #writing: Promise<void> | undefined;
   #isStopped = false;
+  /** Whether what is there may be removed. */
+  #isOwn = false;
   #isTroubled = false;
 
   constructor(path: string, ports: HealthFilePorts) {
@@ -33,10 +37,12 @@ export class HealthFile implements Service {
   /**
    * What a process before it left is removed: it says nothing about this one.
    *
-   * @throws ImproperlyConfigured when it cannot be written
+   * @throws ImproperlyConfigured when it cannot be written, or is something else
    */
   async start(): Promise<void> {
     try {
+      await checkOwn(this.#path);
+      this.#isOwn = true;
       await this.#write();
       await rm(this.#path, { force: true });
     } catch (error) {
@@ -54,6 +60,7 @@ export class HealthFile implements Service {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
+    if (!this.#isOwn) return;
     const removed = (this.#writing ?? Promise.resolve()).then(() =>
       rm(this.#path, { force: true }),
     );
@@ -83,4 +90,12 @@ export class HealthFile implements Service {
     if (!this.#isTroubled) this.#ports.warn(`The health file cannot be written: ${message}`);
     this.#isTroubled = true;
   }
+}
+
+/** To open a pipe that nobody reads would take for ever. */
+async function checkOwn(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return;
+  if (!found.isFile()) throw new Error('it is no file');
+  if (found.size > LARGEST) throw new Error('it is a file with something else in it');
 }

@@ -118,6 +118,7 @@ function stateOf(pid: number): string | undefined {
 export function lookAtHealthFile(path: string, now: number = Date.now()): Finding {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return { isWell: false, reason: `${path} does not exist` };
+  if (!found.isFile()) return { isWell: false, reason: `${path} is no file` };
   const age = Math.max(0, Math.round((now - found.mtimeMs) / 1000));
   return age > STALE_AFTER
     ? {

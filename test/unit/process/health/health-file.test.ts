@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { ImproperlyConfigured } from '../../../../src/base/errors.ts';
@@ -83,6 +92,25 @@ describe('a health file', () => {
       });
       await file.stop();
     }
+  });
+
+  test('is refused, and stays as it is, when it is something else', async t => {
+    const { folder } = setup(t);
+    const [precious, pipe, link] = ['precious', 'pipe', 'link'].map(name => join(folder, name));
+    writeFileSync(precious!, 'what somebody has worked on for years');
+    execFileSync('mkfifo', [pipe!]);
+    symlinkSync(precious!, link!);
+    for (const path of [precious!, pipe!, link!, '/dev/null', folder]) {
+      const file = new HealthFile(path, { isWell: () => true, warn: assert.fail });
+      await assert.rejects(file.start(), {
+        name: 'ImproperlyConfigured',
+        message: /cannot be written: it is (no file|a file with something else in it)$/,
+      });
+      await file.stop();
+      assert.ok(existsSync(path), path);
+    }
+    assert.equal(readFileSync(precious!, 'utf8'), 'what somebody has worked on for years');
+    assert.deepEqual(lookAtHealthFile(folder), { isWell: false, reason: `${folder} is no file` });
   });
 
   test('that cannot be written any more is told once, and written again when it can', async t => {
