@@ -26,24 +26,34 @@ interface Begun {
 
 export class Spans implements Tracing {
   readonly #api: typeof Api;
-  readonly #tracer: Tracer;
+  #known: Tracer | undefined;
+  readonly #version: string;
   readonly #system: string;
   readonly #warn: (message: string) => void;
   #hasWarned = false;
 
   constructor({ api, version, system, warn }: SpansHost) {
     this.#api = api;
-    // finds an SDK that is registered later, too
-    this.#tracer = api.trace.getTracer('tscelery', version);
+    this.#version = version;
     this.#system = system;
     this.#warn = warn;
   }
 
   get isHeard(): boolean {
     const { trace, ProxyTracerProvider } = this.#api;
-    const provider = trace.getTracerProvider();
-    if (!(provider instanceof ProxyTracerProvider)) return true;
-    return provider.getDelegateTracer('tscelery') !== undefined;
+    const isThere = this.#attempt(() => {
+      const provider = trace.getTracerProvider();
+      if (!(provider instanceof ProxyTracerProvider)) return true;
+      return provider.getDelegateTracer('tscelery') !== undefined;
+    });
+    // one that fails is there, and has been told of
+    return isThere ?? true;
+  }
+
+  /** Finds an SDK that is registered later, too. */
+  get #tracer(): Tracer {
+    this.#known ??= this.#api.trace.getTracer('tscelery', this.#version);
+    return this.#known;
   }
 
   async publish(sent: SentTask, send: () => Promise<void>): Promise<void> {

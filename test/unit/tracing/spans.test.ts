@@ -45,6 +45,31 @@ function broken<T>(methods: readonly string[]): T {
   return { ...quiet, ...Object.fromEntries(methods.map(method => [method, thrower])) } as T;
 }
 
+describe('an SDK that cannot be asked for a tracer', () => {
+  it('stops nothing, is told once, and is asked again', async t => {
+    let isBroken = true;
+    api.trace.setGlobalTracerProvider({
+      getTracer() {
+        if (isBroken) throw new Error('no tracer');
+        return new api.ProxyTracerProvider().getTracer('t');
+      },
+    });
+    const { spans, warnings } = spansOf(t);
+
+    assert.equal(spans.isHeard, true);
+    const sent: string[] = [];
+    await spans.publish(sentTask(), async () => void sent.push('first'));
+    spans.receive(cameTask())();
+    assert.equal(await spans.run(cameTask(), async () => 7, ok), 7);
+    isBroken = false;
+    await spans.publish(sentTask(), async () => void sent.push('second'));
+
+    assert.deepEqual(sent, ['first', 'second']);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0]!, /no tracer/);
+  });
+});
+
 describe('a span of publishing', () => {
   it('is active while the message is sent, and ends after it', async t => {
     const { spans: seen, span } = registerSdk(t);
