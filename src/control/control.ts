@@ -46,8 +46,8 @@ export class Control {
     options?: RequestOptions,
   ): Promise<void> {
     checkRequest(command, args, options);
-    await this.#keep(command, args);
-    return this.#mailbox().cast(command, args, options);
+    const kept = this.#keep(command, args);
+    return whenKept(kept, this.#mailbox().cast(command, args, options));
   }
 
   /** Any command, with the replies of the nodes that answered. */
@@ -57,8 +57,8 @@ export class Control {
     options?: CallOptions,
   ): Promise<ControlReply[]> {
     checkCall(command, args, options);
-    await this.#keep(command, args);
-    return this.#mailbox().call(command, args, options);
+    const kept = this.#keep(command, args);
+    return whenKept(kept, this.#mailbox().call(command, args, options));
   }
 
   /**
@@ -81,7 +81,7 @@ export class Control {
    * Tell every worker not to run these tasks. Resolves when the broker has the request, and with
    * `task_durable_revokes` the result backend, too.
    *
-   * @throws BackendStoreError when the result backend does not take it
+   * @throws BackendStoreError when the result backend does not take it; the workers know by then
    */
   async revoke(
     taskIds: string | readonly string[],
@@ -89,9 +89,8 @@ export class Control {
   ): Promise<ControlReply[]> {
     checkRevoke(taskIds, options);
     const { terminate = false, signal = 'SIGTERM', ...send } = options;
-    await this.#keepRevoked([taskIds].flat());
     const args = { task_id: taskIds, terminate, signal: signalNamed(signal) };
-    return this.#send('revoke', args, send);
+    return whenKept(this.#keepRevoked([taskIds].flat()), this.#send('revoke', args, send));
   }
 
   /** Revoke, and kill what runs. */
@@ -247,4 +246,12 @@ export class Control {
     await this.#mailbox().cast(command, args, request);
     return [];
   }
+}
+
+/** A store that is away must not keep a command from those who hear it, nor be hidden by them. */
+async function whenKept<T>(kept: Promise<void>, sent: Promise<T>): Promise<T> {
+  kept.catch(() => {});
+  const result = await sent;
+  await kept;
+  return result;
 }

@@ -68,6 +68,36 @@ describe('a caller of a fleet', () => {
     await worker.stop();
   });
 
+  it(
+    'reaches those who hear a revoke although the store of durable ones is away',
+    SOON,
+    async t => {
+      const away = new Celery('c', {
+        ...{ broker_url: 'memory://', task_default_queue: randomUUID() },
+        ...{ result_backend: 'redis://127.0.0.1:1/', task_durable_revokes: true },
+        result_backend_transport_options: { retry_policy: { max_retries: 0 } },
+      });
+      const lines: string[] = [];
+      const log = (_level: string, line: string) => void lines.push(line);
+      const worker = away.worker({ pool: 'async', hostname: 'w@away', log, loglevel: 'info' });
+      await worker.start();
+      t.after(async () => {
+        await worker.stop();
+        await away.close();
+      });
+
+      await assert.rejects(away.control.revoke('a'), { name: 'BackendStoreError' });
+      await assert.rejects(away.control.broadcast('revoke', { task_id: 'b' }), {
+        name: 'BackendStoreError',
+      });
+      await assert.rejects(away.control.call('terminate', { task_id: 'c', signal: 'TERM' }), {
+        name: 'BackendStoreError',
+      });
+
+      assert.deepEqual(await away.control.inspect().revoked(), { 'w@away': ['a', 'b', 'c'] });
+    },
+  );
+
   it('hears at once that a pattern is none, from each method', async () => {
     const app = new Celery('c', { broker_url: 'memory://' });
     const options = { pattern: 'w[', matcher: 'pcre' } as const;
