@@ -10,16 +10,16 @@ import { ImproperlyConfigured } from '../base/errors.ts';
 import { type Clock, systemClock } from '../base/time/clock.ts';
 import type { LamportClock } from '../base/time/lamport.ts';
 import { Unroutable } from '../drivers/errors.ts';
-import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
+import type { Transport } from '../messaging/contract.ts';
 import {
   buildControlRequest,
   type ControlReply,
   type ControlRequest,
   controlNames,
-  readControlReply,
 } from '../wire/messages/control.ts';
 import type { CallOptions, RequestOptions } from './control-options.ts';
 import { type ControlEntities, controlExchange, replyQueue } from './entities.ts';
+import { replyQueueOf } from './reply-queue.ts';
 
 export interface MailboxOptions {
   readonly entities: ControlEntities;
@@ -71,7 +71,9 @@ export class Mailbox {
     const closing = this.#options.closing();
     const clock = this.#options.clock ?? systemClock;
     let timer = clock.after(timeout, complete.resolve);
-    const consumer = await this.#collect(transport, request.ticket, reply => {
+    const queue = replyQueue(this.#options.oid, this.#options.entities);
+    const inbox = replyQueueOf(transport, queue, this.#options.accept);
+    await inbox.open(request.ticket, reply => {
       replies.push(reply);
       timer.cancel();
       timer = clock.after(timeout, complete.resolve);
@@ -89,7 +91,7 @@ export class Mailbox {
       await bounded(() => complete.promise, {}, closing);
     } finally {
       timer.cancel();
-      await consumer.close();
+      await inbox.close(request.ticket);
     }
     return replies;
   }
@@ -139,35 +141,6 @@ export class Mailbox {
       if (!(error instanceof Unroutable)) throw error;
       onHeard(0);
     }
-  }
-
-  #collect(
-    transport: Transport,
-    ticket: string,
-    onReply: (reply: ControlReply) => void,
-  ): Promise<Consumer> {
-    const { accept } = this.#options;
-    const onDeliveries = (deliveries: Delivery[]) => {
-      for (const delivery of deliveries) {
-        const answer = readable(delivery, accept);
-        if (answer?.ticket === ticket) answer.replies.forEach(onReply);
-      }
-    };
-    const queue = replyQueue(this.#options.oid, this.#options.entities);
-    return transport.consume([queue], { prefetch: 0, onDeliveries });
-  }
-}
-
-/** Anybody can send to the queue of replies: what is none answers nothing. */
-function readable(
-  { message, problem }: Delivery,
-  accept: ReadonlySet<string>,
-): ReturnType<typeof readControlReply> | undefined {
-  if (problem) return undefined;
-  try {
-    return readControlReply(message, accept);
-  } catch {
-    return undefined;
   }
 }
 

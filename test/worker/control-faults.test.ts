@@ -123,6 +123,35 @@ describe('ten thousand commands at once, good and bad', () => {
   }
 });
 
+describe('calls of one app at once', () => {
+  for (const [name, surroundings] of BROKERS) {
+    it(`hear the replies to each (${name})`, async () => {
+      await withWorker(surroundings(), { args: ['-c', '1'] }, async ({ app }) => {
+        for (let wave = 0; wave < 10; wave++) {
+          const from = performance.now();
+          const ids = Array.from({ length: 10 }, (_, i) => `never-${wave}-${i}`);
+          const [pongs, found] = await Promise.all([
+            Promise.all(ids.map(() => ping(app))),
+            Promise.all(
+              ids.map(id => app.control.revoke(id, { reply: true, timeout: 20, limit: 1 })),
+            ),
+          ]);
+          assert.deepEqual(
+            pongs,
+            ids.map(() => PONG),
+          );
+          assert.deepEqual(
+            found.flat().map(({ value }) => value),
+            ids.map(id => ({ ok: `tasks ${id} flagged as revoked` })),
+          );
+          // a reply that another call got would be waited for
+          assert.ok(performance.now() - from < 15_000);
+        }
+      });
+    });
+  }
+});
+
 describe('remote control', () => {
   /** Commands and tasks go on after the broker was away. */
   async function survives(surroundings: Surroundings, harm: () => Promise<void>) {

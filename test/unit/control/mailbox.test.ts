@@ -35,6 +35,14 @@ describe('a caller of a fleet', () => {
     assert.deepEqual(Object.keys(await app.control.inspect({ timeout: LONG }).ping()).length, 3);
   });
 
+  it('calls several times at once, and hears the replies to each', SOON, async t => {
+    const app = await fleet(t, 2);
+
+    const calls = Array.from({ length: 20 }, () => app.control.ping({ timeout: LONG }));
+    for (const replies of await Promise.all(calls)) assert.equal(replies.length, 2);
+    assert.equal((await app.control.ping({ timeout: LONG })).length, 2);
+  });
+
   it('does not wait when nobody is there', SOON, async t => {
     const app = await fleet(t, 0);
 
