@@ -11,6 +11,9 @@ const HUMAN_TYPES: Readonly<Record<string, string>> = {
 };
 /** Tasks whose names and arguments are remembered for their later events: as many as in Celery. */
 const MOST_TASKS = 4095;
+/** Characters of one that are remembered, and of an id for which that is done. */
+const MOST_TEXT = 2048;
+const MOST_ID = 200;
 const HEAD: ReadonlySet<string> = new Set(['type', 'hostname', 'timestamp']);
 const CALL: ReadonlySet<string> = new Set(['name', 'args', 'kwargs']);
 const UNLIMITED = { maxLength: Number.POSITIVE_INFINITY, maxDepth: Number.POSITIVE_INFINITY };
@@ -38,9 +41,14 @@ export class EventLines {
       return { text: this.#tasks.get(id) ?? '', isCall: false };
     }
     const text = `${pythonStr(name)}(${id}) args=${pythonStr(args)} kwargs=${pythonStr(kwargs)}`;
-    this.#tasks.set(id, text);
+    if (id.length <= MOST_ID) this.#tasks.set(id, remembered(text));
     return { text, isCall: true };
   }
+}
+
+/** A copy: a part of a long text would keep all of it. */
+function remembered(text: string): string {
+  return text.length <= MOST_TEXT ? text : Buffer.from(text.slice(0, MOST_TEXT)).toString();
 }
 
 /** As `str` of Python: text as it is, everything else in its notation. */
