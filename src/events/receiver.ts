@@ -5,6 +5,7 @@ import { code, type Kind, type Kinds, name as nonEmpty } from '../base/option-ki
 import type { Clock } from '../base/time/clock.ts';
 import type { LamportClock } from '../base/time/lamport.ts';
 import { Occasionally } from '../base/time/occasionally.ts';
+import { ConnectionClosed } from '../drivers/errors.ts';
 import type { Consumer, Delivery, Transport } from '../messaging/contract.ts';
 import { bindingMatches } from '../messaging/virtual/routing.ts';
 import { type Event, readEvents } from '../wire/messages/event.ts';
@@ -67,6 +68,8 @@ export class EventReceiver {
   #transport: Transport | undefined;
   #consumer: Consumer | undefined;
   #starting: Promise<void> | undefined;
+  /** A start that sees another number came too late. */
+  #stops = 0;
   readonly #refused: Occasionally;
   readonly #unreadable: Occasionally;
   #received = 0;
@@ -95,10 +98,7 @@ export class EventReceiver {
    *   ImproperlyConfigured for settings that exclude each other
    */
   start({ wakeup = true }: Pick<CaptureOptions, 'wakeup'> = {}): Promise<void> {
-    this.#starting ??= this.#start(wakeup).catch(async error => {
-      await this.stop();
-      throw error;
-    });
+    this.#starting ??= this.#start(wakeup);
     return this.#starting;
   }
 
@@ -108,6 +108,7 @@ export class EventReceiver {
     this.#transport = undefined;
     this.#consumer = undefined;
     this.#starting = undefined;
+    this.#stops += 1;
     await consumer?.close();
     await transport?.close();
   }
@@ -139,21 +140,43 @@ export class EventReceiver {
   }
 
   async #start(wakeup: boolean): Promise<void> {
-    const { exchange, open, queue } = this.#host;
-    const transport = await open();
-    this.#transport = transport;
+    const stops = this.#stops;
+    let transport: Transport | undefined;
+    try {
+      transport = await this.#host.open();
+      this.#assertStarting(stops);
+      this.#transport = transport;
+      await transport.connect();
+      this.#assertStarting(stops);
+      transport.onEvent(event => {
+        if (event.type === 'lost') this.#onLost?.(event.error);
+      });
+      const consumer = await this.#consume(transport);
+      this.#assertStarting(stops);
+      this.#consumer = consumer;
+      if (wakeup) await this.#host.wakeWorkers();
+    } catch (error) {
+      // what it was stopped for may have been started anew
+      if (stops === this.#stops) await this.stop();
+      else await transport?.close();
+      throw error;
+    }
+  }
+
+  #consume(transport: Transport): Promise<Consumer> {
+    const { exchange, queue } = this.#host;
     const own = eventQueue(eventExchange(exchange, transport.name), this.#routingKey, queue);
-    await transport.connect();
-    transport.onEvent(event => {
-      if (event.type === 'lost') this.#onLost?.(event.error);
-    });
-    this.#consumer = await transport.consume([own], {
+    return transport.consume([own], {
       prefetch: 0,
       onDeliveries: deliveries => {
         for (const delivery of deliveries) this.#receive(delivery);
       },
     });
-    if (wakeup) await this.#host.wakeWorkers();
+  }
+
+  /** @throws ConnectionClosed when it was stopped since */
+  #assertStarting(stops: number): void {
+    if (stops !== this.#stops) throw new ConnectionClosed('The event receiver was stopped.');
   }
 
   #receive({ message, problem, routingKey }: Delivery): void {

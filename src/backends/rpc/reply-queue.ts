@@ -27,6 +27,8 @@ export class ReplyQueue {
   readonly #options: ReplyQueueOptions;
   #opening: Promise<Transport> | undefined;
   #isOpen = false;
+  /** How often it was closed: an opening that sees another number came too late. */
+  #closings = 0;
 
   constructor(options: ReplyQueueOptions) {
     this.#options = options;
@@ -46,27 +48,37 @@ export class ReplyQueue {
     const opening = this.#opening;
     this.#opening = undefined;
     this.#isOpen = false;
+    this.#closings += 1;
     const transport = await opening?.catch(() => undefined);
-    if (!transport) return;
+    if (transport) await this.#leave(transport);
+  }
+
+  async #open(): Promise<Transport> {
+    const closings = this.#closings;
+    let transport: Transport | undefined;
+    try {
+      transport = await this.#options.messaging.consuming();
+      const onDeliveries = (deliveries: Delivery[]) => this.#receive(deliveries);
+      await transport.consume([this.#queue()], { prefetch: 0, onDeliveries });
+    } catch (error) {
+      // one that was begun after a close has nothing to do with this
+      if (closings === this.#closings) this.#opening = undefined;
+      await transport?.close();
+      throw error;
+    }
+    if (closings !== this.#closings) {
+      await this.#leave(transport);
+      throw new ConnectionClosed('The result backend was closed.');
+    }
+    this.#isOpen = true;
+    return transport;
+  }
+
+  async #leave(transport: Transport): Promise<void> {
     if (transport.connected) {
       await within(DELETE_SECONDS, transport.delete(this.#queue())).catch(() => {});
     }
     await transport.close();
-  }
-
-  async #open(): Promise<Transport> {
-    const transport = await this.#options.messaging.consuming();
-    try {
-      const onDeliveries = (deliveries: Delivery[]) => this.#receive(deliveries);
-      await transport.consume([this.#queue()], { prefetch: 0, onDeliveries });
-    } catch (error) {
-      this.#opening = undefined;
-      await transport.close();
-      throw error;
-    }
-    if (!this.#opening) throw new ConnectionClosed('The result backend was closed.');
-    this.#isOpen = true;
-    return transport;
   }
 
   #receive(deliveries: readonly Delivery[]): void {

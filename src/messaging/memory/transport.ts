@@ -1,3 +1,4 @@
+import { ConnectionClosed } from '../../drivers/errors.ts';
 import type { ServerUrl } from '../../drivers/url.ts';
 import type { Message } from '../../wire/messages/message.ts';
 import type {
@@ -28,6 +29,8 @@ export class MemoryTransport implements Transport {
   readonly #listeners = new Set<(event: TransportEvent) => void>();
   readonly #warnings: readonly string[];
   #connected = false;
+  /** A consumer whose start sees another number at its end came too late. */
+  #closings = 0;
 
   constructor(url: string, warnings: readonly string[] = []) {
     this.url = url;
@@ -47,6 +50,7 @@ export class MemoryTransport implements Transport {
   }
 
   async close(): Promise<void> {
+    this.#closings += 1;
     for (const consumer of this.#consumers) await consumer.close();
     this.#connected = false;
   }
@@ -86,11 +90,14 @@ export class MemoryTransport implements Transport {
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    const closings = this.#closings;
     await this.connect();
     const consumer = new MemoryConsumer(this.#broker, options, c => this.#consumers.delete(c));
     this.#consumers.add(consumer);
     for (const queue of queues) await consumer.addQueue(queue);
-    return consumer;
+    if (closings === this.#closings) return consumer;
+    await consumer.close();
+    throw new ConnectionClosed('The connection was closed.');
   }
 
   async bindings(): Promise<BindingRow[]> {

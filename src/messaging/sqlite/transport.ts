@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { CeleryError } from '../../base/errors.ts';
-import { ChannelError } from '../../drivers/errors.ts';
+import { ChannelError, ConnectionClosed } from '../../drivers/errors.ts';
 import { isAboutValues } from '../../drivers/sqlite/driver.ts';
 import { MEMORY, parseSqliteUrl, type SqliteLocation } from '../../drivers/sqlite/location.ts';
 import type { ServerUrl } from '../../drivers/url.ts';
@@ -59,6 +59,8 @@ export class SqliteTransport implements Transport {
   #connecting: Promise<SqliteSession> | undefined;
   #session: SqliteSession | undefined;
   #shared: SharedSession | undefined;
+  /** A consumer whose start sees another number at its end came too late. */
+  #closings = 0;
 
   /** Throws ImproperlyConfigured for a URL or option that cannot be used; opens nothing yet. */
   constructor(url: string, options: Readonly<Record<string, unknown>> = {}) {
@@ -83,6 +85,7 @@ export class SqliteTransport implements Transport {
   }
 
   async close(): Promise<void> {
+    this.#closings += 1;
     const connecting = this.#connecting;
     this.#connecting = undefined;
     const session = await connecting?.catch(() => undefined);
@@ -147,10 +150,15 @@ export class SqliteTransport implements Transport {
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    const closings = this.#closings;
     const session = await this.#open();
     const consumer = await SqliteConsumer.start(session, queues, options, closed =>
       this.#consumers.delete(closed),
     );
+    if (closings !== this.#closings) {
+      await consumer.close();
+      throw new ConnectionClosed('The connection was closed.');
+    }
     this.#consumers.add(consumer);
     return consumer;
   }
