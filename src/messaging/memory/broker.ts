@@ -116,9 +116,13 @@ export class MemoryBroker {
     this.wake();
   }
 
-  /** Puts messages back: those of a closed consumer `first`, oldest first; rejected ones `last`. */
+  /**
+   * Puts messages back: those of a closed consumer `first`, oldest first; rejected ones `last`.
+   * A queue that was deleted meanwhile took its messages with it, as in AMQP.
+   */
   putBack(messages: readonly Stored[], where: 'first' | 'last'): void {
     for (const stored of where === 'first' ? messages.toReversed() : messages) {
+      if (!this.#queues.has(stored.queue)) continue;
       stored.redelivered = true;
       const line = this.#line(stored);
       if (where === 'first') line.prepend(stored);
