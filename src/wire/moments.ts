@@ -27,7 +27,7 @@ export function momentOf(value: unknown, option: string, zone?: TimeZone): numbe
       `${option} must be a Date, ISO 8601 text or seconds since 1970, got ${got}.`,
     );
   }
-  if (!isWritable(seconds)) throw outOfRange(option, value, value);
+  if (!isWritable(seconds)) throw outOfRange(option, value, seconds);
   return seconds;
 }
 
@@ -81,10 +81,9 @@ function readText(text: string, option: string, zone: TimeZone | undefined): num
   }
 }
 
-function outOfRange(option: string, given: unknown, moment: unknown): RangeError {
+function outOfRange(option: string, given: unknown, moment: number): RangeError {
   const shown = isDate(given) ? given.toISOString() : saferepr(given);
-  const where =
-    typeof moment === 'number' && moment < 0 ? 'before the year 1' : 'after the year 9999';
+  const where = moment < 0 ? 'before the year 1' : 'after the year 9999';
   return new RangeError(
     `${option} is out of range: ${shown} is ${where}.${millisecondsHint(given)}`,
   );

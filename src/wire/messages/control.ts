@@ -166,11 +166,14 @@ function matchesInTime(source: string, text: string): boolean {
 }
 
 /** Python's fnmatch: `*`, `?`, `[seq]`, `[!seq]`. */
+const GLOB_TOKENS = /\[(?:(!)|(?!!))(\]?[^\]]+|\])\]|[*?]|[\\^$.|+(){}[\]]/g;
+
+/** Python's fnmatch: `*`, `?`, `[seq]`, `[!seq]`; a `]` that begins a set is one of it. */
 function globSource(glob: string): string {
-  return glob.replace(/\[!?[^\]]+\]|[*?]|[\\^$.|+(){}[\]]/g, token => {
-    if (token === '*') return '.*';
-    if (token === '?') return '.';
-    if (token.length > 1) return token.replace('[!', '[^').replace(/\\/g, '\\\\');
-    return `\\${token}`;
+  return glob.replace(GLOB_TOKENS, (token, not: string | undefined, set: string | undefined) => {
+    if (token === '*') return '[^]*';
+    if (token === '?') return '[^]';
+    if (set === undefined) return `\\${token}`;
+    return `[${not ? '^' : ''}${set.replace(/[\\\]^[]/g, '\\$&')}]`;
   });
 }
