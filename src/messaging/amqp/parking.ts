@@ -7,6 +7,7 @@
  * the message comes back early, and is parked again.
  */
 
+import { RecentMap } from '../../base/collections/recent-map.ts';
 import { isPlainRecord } from '../../base/kind-of.ts';
 import { Unroutable } from '../../drivers/errors.ts';
 import { publishedHeaders } from '../../wire/messages/dead-letter.ts';
@@ -26,6 +27,8 @@ const SPARE = 86_400;
 const RENEWAL = SPARE / 4;
 
 const MOST_UNACKED = 10_000;
+/** Parking queues that were declared lately, as a worker may get ever new queues. */
+const MOST_DECLARED = 10_000;
 
 /** Header that says where the message came from: RabbitMQ sends it back by another way. */
 export const PARKED = 'tscelery_parked';
@@ -124,7 +127,7 @@ interface Declared {
 export class ParkingQueues {
   readonly #declarations: Declarations;
   readonly #publisher: Publisher;
-  readonly #declared = new Map<string, Declared>();
+  readonly #declared = new RecentMap<string, Declared>(MOST_DECLARED);
   /** Parked, but the connection was lost before the ack: they are delivered once more. */
   readonly #unacked = new Set<string>();
 

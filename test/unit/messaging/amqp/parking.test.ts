@@ -242,6 +242,17 @@ describe('parking', () => {
     assert.deepEqual(notes, [`publish ${P4}`, 'ack']);
   });
 
+  test('remembers the queues that it declared within bounds, however many a worker gets', async () => {
+    const { parking, delivery, notes } = setup();
+    const declared = (name: string) =>
+      notes.filter(note => note === `declare tscelery.parked.${name}.1`).length;
+
+    for (let n = 0; n < 10_050; n++) await parking.park(delivery(), queue(`q${n}`), 1);
+    for (const name of ['q0', 'q10049']) await parking.park(delivery(), queue(name), 1);
+
+    assert.deepEqual([declared('q0'), declared('q10049')], [2, 1]);
+  });
+
   test('makes a copy when the message was never parked, however often it was delivered', async () => {
     const { park, notes } = setup();
 
