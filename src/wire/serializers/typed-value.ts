@@ -49,13 +49,18 @@ export function isTypedValue(value: object): value is TypedValue {
   return (value as Partial<TypedValue>)[TYPED_BRAND] === true;
 }
 
+const FRACTION = /[.,](\d+)/;
+
 /** A `datetime` that a Date cannot hold: naive, or with microseconds. */
 export class PyDateTime extends TypedValue {
   readonly type = 'datetime';
 
   /** Cut to milliseconds; a naive value is read as UTC. */
   toDate(): Date {
-    return new Date(Math.floor(fromIso(this.text) * 1000 + 1e-3));
+    // by its digits: seconds in a float are not exact enough to be cut
+    const [, digits = ''] = FRACTION.exec(this.text) ?? [];
+    const milliseconds = Number(digits.slice(0, 3).padEnd(3, '0'));
+    return new Date(fromIso(this.text.replace(FRACTION, '')) * 1000 + milliseconds);
   }
 
   override [REPR](): string {
