@@ -130,16 +130,21 @@ export class AmqpConsumer implements Consumer {
   }
 
   async addQueue(queue: Queue): Promise<void> {
-    const known = this.#entries.get(queue.name);
-    if (known?.wanted) return;
+    // one that is about to be left goes by its name, and takes a new one of that name with it
+    if (this.#entries.get(queue.name)?.wanted === false) await this.#reconciled();
+    if (this.#entries.get(queue.name)?.wanted) return;
     const entry: Entry = {
       queue,
-      subscriptions: known?.subscriptions ?? [],
+      subscriptions: [],
       isDeclared: false,
       wanted: true,
       error: undefined,
     };
     entry.error = await this.#declareFirst(entry);
+    const known = this.#entries.get(queue.name);
+    // another call was faster
+    if (known?.wanted) return this.#reconciled();
+    if (known) entry.subscriptions = known.subscriptions;
     this.#entries.set(queue.name, entry);
     if (isQuorum(queue)) this.#needsConsumerQos = true;
     if (this.#entries.size > 1) this.#isShared = true;
@@ -288,7 +293,8 @@ export class AmqpConsumer implements Consumer {
     for (const entry of [...this.#entries.values()]) {
       if (entry.error && entry.wanted) continue;
       await this.#adjustEntry(intake, entry);
-      if (!entry.wanted) this.#entries.delete(entry.queue.name);
+      const { name } = entry.queue;
+      if (!entry.wanted && this.#entries.get(name) === entry) this.#entries.delete(name);
     }
   }
 
