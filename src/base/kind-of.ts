@@ -21,8 +21,12 @@ export function isError(value: unknown): value is Error {
 
 /** An error that holds others (`errors`), as `Promise.any` and failed connections throw. */
 export function isAggregate(error: Error): error is AggregateError {
-  const { errors } = error as { errors?: unknown };
-  return Array.isArray(errors) && isInstanceOf(error, AggregateError);
+  try {
+    const { errors } = error as { errors?: unknown };
+    return Array.isArray(errors) && isInstanceOf(error, AggregateError);
+  } catch {
+    return false;
+  }
 }
 
 /** Whether `error` is of the class, or of one of that name: it may come from another copy or realm. */
@@ -33,21 +37,30 @@ export function isInstanceOf(
   for (let proto = protoOf(error); proto !== null; proto = protoOf(proto)) {
     if (proto === Class.prototype || ownName(proto) === Class.name) return true;
   }
-  return (Class.name === 'Error' && isError(error)) || error.name === Class.name;
+  if (Class.name === 'Error' && isError(error)) return true;
+  try {
+    return error.name === Class.name;
+  } catch {
+    return false;
+  }
 }
 
 export function isErrorClass(value: unknown): boolean {
-  const prototype = typeof value === 'function' ? (value.prototype as unknown) : undefined;
-  if (typeof prototype !== 'object' || prototype === null) return false;
-  for (let proto: object | null = prototype; proto !== null; proto = protoOf(proto)) {
-    if (ownName(proto) === 'Error') return true;
+  if (typeof value !== 'function') return false;
+  try {
+    let proto = value.prototype as unknown;
+    for (; typeof proto === 'object' && proto !== null; proto = protoOf(proto)) {
+      if (ownName(proto) === 'Error') return true;
+    }
+  } catch {
+    // revoked: it can make no errors
   }
   return false;
 }
 
 /** Whether it was written as a class: it cannot be called without `new`. */
 export function isClass(value: unknown): boolean {
-  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
+  return typeof value === 'function' && /^class[\s{]/.test(Function.prototype.toString.call(value));
 }
 
 /**
@@ -74,21 +87,33 @@ export function className(value: object): string {
 
 /** Any object but an array: options, whoever made them. */
 export function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  try {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
 }
 
 /** A mapping of this realm, as decoders make it, as opposed to a list, a Date, bytes or a value of Python's. */
 export function isPlainRecord(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  try {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    return prototype === Object.prototype || prototype === null;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether it was made by a literal, `JSON.parse` or `Object.create(null)`, in whatever realm. */
 export function isRecord(value: object): boolean {
-  const proto = protoOf(value);
-  if (proto === null || proto === Object.prototype) return true;
-  return protoOf(proto) === null && ownName(proto) === 'Object';
+  try {
+    const proto = Object.getPrototypeOf(value) as object | null;
+    if (proto === null || proto === Object.prototype) return true;
+    return protoOf(proto) === null && ownName(proto) === 'Object';
+  } catch {
+    return false;
+  }
 }
 
 function protoOf(value: object): object | null {
@@ -100,6 +125,10 @@ function protoOf(value: object): object | null {
 }
 
 function ownName(proto: object): unknown {
-  const made = Object.getOwnPropertyDescriptor(proto, 'constructor')?.value as unknown;
-  return typeof made === 'function' ? made.name : undefined;
+  try {
+    const made = Object.getOwnPropertyDescriptor(proto, 'constructor')?.value as unknown;
+    return typeof made === 'function' ? made.name : undefined;
+  } catch {
+    return undefined;
+  }
 }
