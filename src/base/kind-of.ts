@@ -59,8 +59,13 @@ export function isErrorClass(value: unknown): boolean {
 }
 
 /** Whether it was written as a class: it cannot be called without `new`. */
-export function isClass(value: unknown): boolean {
-  return typeof value === 'function' && /^class[\s{]/.test(Function.prototype.toString.call(value));
+export function isClass(value: unknown): value is abstract new () => object {
+  return typeof value === 'function' && isClassSource(Function.prototype.toString.call(value));
+}
+
+/** Methods may be named class, and parameters may begin with it. */
+export function isClassSource(source: string): boolean {
+  return /^class(?![\p{ID_Continue}$])(?!\s*\()/u.test(source);
 }
 
 /**

@@ -6,11 +6,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { extname, join, relative, resolve } from 'node:path';
 import { ImproperlyConfigured } from '../../base/errors.ts';
+import { isClass } from '../../base/kind-of.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import { ModuleLoadError } from '../loading/errors.ts';
 import { loadFile, loadModule, type ModuleExports, resolveModule } from '../loading/load-module.ts';
 import { MODULE_EXTENSIONS } from '../loading/module-files.ts';
-import { isClass, membersOf } from './config-members.ts';
+import { membersOf } from './config-members.ts';
 import type { SettingsSource } from './names.ts';
 
 const DATA_EXTENSIONS = ['.json', '.yaml', '.yml'] as const;

@@ -1,4 +1,5 @@
 import { ImproperlyConfigured } from '../../base/errors.ts';
+import { isClass } from '../../base/kind-of.ts';
 
 type Values = Record<string, unknown>;
 
@@ -17,10 +18,6 @@ export function membersOf(source: object): Values {
   throw new ImproperlyConfigured(
     `The configuration ${isClass(source) ? 'class' : 'function'} ${source.name} has no members: write settings as static timezone = 'Europe/Oslo'.`,
   );
-}
-
-export function isClass(value: unknown): value is abstract new () => object {
-  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
 }
 
 /** @param hasStatics and may be nothing that instances are made of */

@@ -5,6 +5,8 @@
  * place where they can be found.
  */
 
+import { isClassSource } from '../../base/kind-of.ts';
+
 const CLOSING: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
 
 /** After one of these a `/` starts a regular expression, elsewhere it divides. */
@@ -81,7 +83,8 @@ export function splitTopLevel(text: string, separator: string, limit = Infinity)
 
 /** The text of each declared parameter, or undefined when the source does not show them (native, bound). */
 export function parameterTexts(source: string): string[] | undefined {
-  if (/\{\s*\[native code\]\s*\}\s*$/.test(source) || /^class\b/.test(source)) return undefined;
+  const isNative = /\{\s*\[native code\]\s*\}\s*$/.test(source);
+  if (isNative || isClassSource(source)) return undefined;
   const bareArrow = /^(?:async\s+)?([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*=>/u.exec(source);
   if (bareArrow) return [bareArrow[1]!];
   const open = findOpening(source);

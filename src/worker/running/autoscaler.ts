@@ -1,6 +1,7 @@
 /** How many children the pool has: as many as there is work for, within bounds. Celery: `Autoscaler`. */
 import type { AutoscaleLoad } from '../../app/workers/worker-options.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
+import { isClass } from '../../base/kind-of.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Service } from '../../base/service.ts';
 import { printable } from '../../base/text/printable.ts';
@@ -57,9 +58,10 @@ const BUILT_IN = 'celery.worker.autoscale:Autoscaler';
  */
 export function decider(setting: unknown): AutoscalerPorts['decide'] {
   if (setting === BUILT_IN || setting === null) return undefined;
-  const isClass = /^class\b/.test(String(setting));
-  if (typeof setting === 'function' && !isClass) return setting as AutoscalerPorts['decide'];
-  const shown = isClass ? `the class ${(setting as { name: string }).name}` : saferepr(setting);
+  if (typeof setting === 'function' && !isClass(setting)) {
+    return setting as AutoscalerPorts['decide'];
+  }
+  const shown = isClass(setting) ? `the class ${setting.name}` : saferepr(setting);
   throw new ImproperlyConfigured(
     `worker_autoscaler must be a function ({ reserved, children, max, min }) => number, or ${BUILT_IN}, not ${shown}.`,
   );
