@@ -117,7 +117,7 @@ describe('a duration', () => {
       ['P1W', 604_800],
       ['P1DT0.5S', 86_400.5],
     ];
-    const wrong = [
+    const wrong: readonly unknown[] = [
       ...[-1, Number.NaN, ENDLESS, 1e11, null, undefined, true, [], {}],
       ...[{ minutes: '5' }, { minute: 5 }, { minutes: -5 }, { toString: 1 }],
       ...['', 'P', 'PT', '5', '1h', 'PT1.2.3S', 'P1H', '-PT1S', 'pt1s'],

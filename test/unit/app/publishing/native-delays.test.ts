@@ -18,7 +18,7 @@ interface Made {
 }
 
 function setup({ queues = [quorum('jobs')], settings = {}, refuse }: Made = {}) {
-  const app = new Celery('proj', { taskQueues: queues, ...settings });
+  const app = new Celery('proj', { task_queues: queues, ...settings });
   const warnings: string[] = [];
   const setups: unknown[] = [];
   const transport = {
@@ -52,7 +52,7 @@ describe('a broker that can delay messages', () => {
   it('does not when there is none, or when nobody is to look for them', () => {
     for (const made of [
       { queues: [queue('a')] },
-      { settings: { workerDetectQuorumQueues: false } },
+      { settings: { worker_detect_quorum_queues: false } },
     ]) {
       const { delays, transport } = setup(made);
       assert.equal(delays.isActive(transport), false);
@@ -71,7 +71,7 @@ describe('a broker that can delay messages', () => {
 
   it('gives the queues of a worker what they need, of the type that was chosen', async () => {
     const { delays, transport, setups } = setup({
-      settings: { brokerNativeDelayedDeliveryQueueType: 'classic' },
+      settings: { broker_native_delayed_delivery_queue_type: 'classic' },
     });
 
     await delays.setUp(transport, [quorum('jobs'), queue('b')]);
