@@ -62,11 +62,19 @@ function withTransport(url: string, transport: string | null): string {
   return transport && !url.includes('://') ? `${transport}://${url}` : url;
 }
 
+/** The parts are no pieces of a URL: as they are given to kombu, nothing in them is escaped. */
 function urlOfParts(settings: UrlSettings): string {
   const { broker_user: user, broker_password: password, broker_vhost: vhost } = settings;
-  const userInfo = [user ?? '', password === null ? '' : `:${encodeURIComponent(password)}`];
-  const login = user === null && password === null ? '' : `${userInfo.join('')}@`;
+  const secret = password === null ? '' : `:${encodeURIComponent(password)}`;
+  const userInfo = `${encodeURIComponent(user ?? '')}${secret}`;
+  const login = user === null && password === null ? '' : `${userInfo}@`;
   const port = settings.broker_port === null ? '' : `:${settings.broker_port}`;
-  const host = `${login}${settings.broker_host ?? 'localhost'}${port}`;
-  return `${settings.broker_transport ?? 'amqp'}://${host}/${vhost ?? ''}`;
+  const host = `${login}${hostInUrl(settings.broker_host ?? 'localhost')}${port}`;
+  const path = (vhost ?? '').split('/').map(encodeURIComponent).join('/');
+  return `${settings.broker_transport ?? 'amqp'}://${host}/${path}`;
+}
+
+/** An address of IPv6 stands in brackets. */
+function hostInUrl(host: string): string {
+  return /^[\da-f.]*:[\da-f.:]*:[\da-f.:]*$/i.test(host) ? `[${host}]` : host;
 }
