@@ -117,7 +117,9 @@ export class InProcessPool implements Pool {
       onStarted: held => this.#onStarted(held),
       onPaused: held => this.#watchdog.look(() => [held.job.id]),
       onReleased: held => this.#onReleased(held),
-      onWaits: (held, what) => this.#events.onWaits?.(held.job.id, what),
+      onWaits: (held, what) => {
+        if (!held.isClosed) this.#events.onWaits?.(held.job.id, what);
+      },
       onDone: (held, reply) => this.#onDone(held, reply),
       onThrown: (held, error) => this.#onThrown(held, error),
       onLate: held => this.#onLate(held),
@@ -320,7 +322,8 @@ export class InProcessPool implements Pool {
   }
 
   #fail(held: InProcessJob, error: PoolError): void {
-    if (!this.#close(held)) return;
+    // one that had not started may have been ended just before the pool was
+    if (this.#isStopped || !this.#close(held)) return;
     this.#events.onFailed(held.job.id, error);
     this.#afterNews();
   }

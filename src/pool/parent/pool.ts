@@ -73,7 +73,9 @@ export class ChildrenPool implements Pool {
         onReady: child => this.#onReady(child),
         onTurn: (child, turn) => this.#onTurn(child, turn),
         onThrew: (child, ticket, error) => this.#onThrew(child, ticket, error),
-        onWaits: (held, what) => this.#events.onWaits?.(held.job.id, what),
+        onWaits: (held, what) => {
+          if (this.#state !== 'stopped') this.#events.onWaits?.(held.job.id, what);
+        },
         onLeaving: (child, note) => this.#onLeaving(child, note),
         onAnswer: (child, report) => this.#onAnswer(child, report),
         onLog: (level, message) => this.#events.onLog(level, message),

@@ -121,7 +121,9 @@ describe('a pool that stops', () => {
     const before = [...notes];
     const stopped = pool.stop();
 
+    child(1).says({ type: 'waits', ticket: 1, what: 'a result' });
     child(1).turns({ done: [1], replies: ['late'], started: [2] });
+    child(1).says({ type: 'waits', ticket: 1, what: 'a result' });
     child(1).says({ type: 'threw', ticket: 2, error: 'late' });
     child(1).exits({ signal: 'SIGTERM' });
     await stopped;
