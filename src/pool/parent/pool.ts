@@ -73,9 +73,7 @@ export class ChildrenPool implements Pool {
         onReady: child => this.#onReady(child),
         onTurn: (child, turn) => this.#onTurn(child, turn),
         onThrew: (child, ticket, error) => this.#onThrew(child, ticket, error),
-        onWaits: (held, what) => {
-          if (this.#state !== 'stopped') this.#events.onWaits?.(held.job.id, what);
-        },
+        onWaits: (held, what) => this.#onWaits(held, what),
         onLeaving: (child, note) => this.#onLeaving(child, note),
         onAnswer: (child, report) => this.#onAnswer(child, report),
         onLog: (level, message) => this.#events.onLog(level, message),
@@ -360,6 +358,10 @@ export class ChildrenPool implements Pool {
     this.#events.onLog('error', `${child.name}: ${message}, job ${held.job.id}`);
     this.#fail(held, new WorkerLostError(message, { exitCode: null, signal: null }));
     this.#afterNews();
+  }
+
+  #onWaits(held: HeldJob<Child>, what: string | undefined): void {
+    if (this.#state !== 'stopped') this.#events.onWaits?.(held.job.id, what);
   }
 
   #onLeaving(child: Child, note: string | undefined): void {

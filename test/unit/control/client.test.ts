@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
 import { byNode } from '../../../src/control/inspect.ts';
-import { Celery, type CeleryConfig } from '../../../src/index.ts';
+import { Celery, type CeleryConfig, type QueueInfo } from '../../../src/index.ts';
 import { eventually } from '../../support/eventually.ts';
 
 const NODE = 'w@client';
@@ -63,7 +63,7 @@ describe('a client of a worker', () => {
     const queue = randomUUID();
     const names = async () => {
       const { [NODE]: found } = await control.inspect({ limit: 1 }).activeQueues();
-      return found!.map(({ name }) => name);
+      return (found as QueueInfo[]).map(({ name }) => name);
     };
 
     await control.addConsumer(queue, {}, ASK);
@@ -75,7 +75,10 @@ describe('a client of a worker', () => {
 
   it('sees its clock go on', async t => {
     const { control } = await setup(t);
-    const clock = async () => (await control.inspect({ limit: 1 }).clock())[NODE]!.clock;
+    const clock = async () => {
+      const { [NODE]: found } = await control.inspect({ limit: 1 }).clock();
+      return (found as { clock: number }).clock;
+    };
     const before = await clock();
     assert.ok(before < (await clock()));
   });
