@@ -5,7 +5,7 @@ import { PoolFailure } from '../../../src/pool/errors.ts';
 import { InProcessPool } from '../../../src/pool/in-process.ts';
 import type { PoolOptions } from '../../../src/pool/options.ts';
 import { FakeClock } from '../../../src/testing/fake-clock.ts';
-import { notedEvents, turn } from './parent/made-children.ts';
+import { notedEvents, turns } from './parent/made-children.ts';
 
 interface Given extends Partial<PoolOptions> {
   readonly name?: 'solo' | 'async';
@@ -21,6 +21,7 @@ async function setup({ name = 'async', ...options }: Given = {}) {
   const calls: string[] = [];
   const pool = new InProcessPool(name, {
     concurrency: 2,
+    blockedAfter: 60,
     runnerUrl: new URL('file:///runner.js'),
     runnerConfig: {},
     createRunner: async () => ({
@@ -41,16 +42,15 @@ async function setup({ name = 'async', ...options }: Given = {}) {
   await pool.start();
   const submit = async (...ids: number[]) => {
     for (const id of ids) pool.submit({ id, payload: `p${id}` });
-    await turn();
+    await turns();
   };
   const end = async (id: number, value: unknown = 'ok') => {
     ends.get(`p${id}`)!(value);
-    // the next job may start a turn later
-    for (let turns = 0; turns < 3; turns++) await turn();
+    await turns();
   };
   const fail = async (id: number, error: unknown) => {
     fails.get(`p${id}`)!(error);
-    await turn();
+    await turns();
   };
   const control = (id: number) => controls.get(`p${id}`)!;
   const told = () => notes.map(note => note.replace(` in ${process.pid}`, ''));
@@ -201,7 +201,7 @@ describe('time limits inside the worker', () => {
     await submit(1, 2);
 
     clock.advance(2);
-    await turn();
+    await turns();
 
     assert.deepEqual(told().slice(-1), ['started 2']);
   });
@@ -234,7 +234,7 @@ describe('ending one job inside the worker', () => {
     await submit(1, 2, 3, 4);
 
     assert.equal(pool.terminate(3), true);
-    await turn();
+    await turns();
     for (const id of [1, 2, 4]) await end(id);
 
     assert.deepEqual(told(), [
@@ -248,7 +248,7 @@ describe('ending one job inside the worker', () => {
     await submit(1);
 
     assert.equal(pool.terminate(1, 'SIGKILL'), true);
-    await turn();
+    await turns();
 
     assert.deepEqual(told().slice(1), ['failed 1: Terminated SIGKILL']);
     assert.equal(control(1).signal.aborted, true);
@@ -258,7 +258,7 @@ describe('ending one job inside the worker', () => {
     const { pool, submit, told, end } = await setup({ name: 'solo' });
     await submit(1, 2);
     assert.deepEqual([pool.terminate(1), pool.terminate(2)], [false, true]);
-    await turn();
+    await turns();
     await end(1);
     assert.deepEqual(told(), ['started 1', 'failed 2: Terminated SIGTERM', 'done 1: ok']);
   });
@@ -286,7 +286,7 @@ describe('the end of a pool inside the worker', () => {
     control(1).release();
     const drained = pool.drain();
     assert.equal(pool.free, 0);
-    await turn();
+    await turns();
     assert.deepEqual(calls, []);
 
     await end(1);
@@ -312,7 +312,7 @@ describe('the end of a pool inside the worker', () => {
       control(1).release();
       clock.advance(5);
       await end(1, 'late');
-      await turn();
+      await turns();
 
       assert.deepEqual(told(), before);
       assert.deepEqual(calls, ['stop']);

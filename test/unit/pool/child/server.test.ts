@@ -12,7 +12,7 @@ import {
   type ToChild,
 } from '../../../../src/pool/messages.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { turn } from '../parent/made-children.ts';
+import { turns } from '../parent/made-children.ts';
 
 /** Runners that the module below gives out, by what it is configured with. */
 const runners = new Map<number, JobRunner>();
@@ -144,7 +144,7 @@ describe('a child that is told what to load', () => {
     for (const message of [undefined, 'finish', { type: 'finish' }, ['other', { type: 'die' }]]) {
       server.receive(message);
     }
-    await turn();
+    await turns();
     assert.deepEqual([exits, said.length], [[], before]);
   });
 });
@@ -154,7 +154,7 @@ describe('a child with jobs', () => {
     const { held, run } = holding();
     const { jobs, done, ledger } = await setup({ run });
     jobs(1, 'a', 'b');
-    await turn();
+    await turns();
     assert.deepEqual([held.length, [...ledger().started()].filter(Boolean)], [1, [1]]);
 
     held[0]!('did a');
@@ -172,7 +172,7 @@ describe('a child with jobs', () => {
     const { held, run } = holding();
     const { jobs, done, ledger, said } = await setup({ run });
     jobs(1, 'a', 'b', 'c');
-    await turn();
+    await turns();
 
     ledger().takeBackUpTo(2);
     held[0]!('did a');
@@ -209,7 +209,7 @@ describe('a child with jobs', () => {
       });
     const { jobs, tell, done } = await setup({ run });
     jobs(1, 'a');
-    await turn();
+    await turns();
 
     tell({ type: 'soft-limit', ticket: 7, seconds: 1 });
     tell({ type: 'soft-limit', ticket: 1, seconds: 2 });
@@ -277,11 +277,11 @@ describe('a child that is to go', () => {
     const stop = async () => void stops.push('stopped');
     const { jobs, tell, exits, done } = await setup({ run, stop });
     jobs(1, 'a', 'b');
-    await turn();
+    await turns();
 
     tell({ type: 'finish' });
     tell({ type: 'finish' });
-    await turn();
+    await turns();
     assert.deepEqual([exits, stops], [[], []]);
     held[0]!('did a');
     await eventually(() => exits.length > 0);
@@ -304,7 +304,7 @@ describe('a child that is to go', () => {
     const { held, run } = holding();
     const { jobs, tell, exits, ofType } = await setup({ run });
     jobs(1, 'a');
-    await turn();
+    await turns();
     tell({ type: 'ping', wantsReport: false }, { type: 'die' });
 
     assert.deepEqual([exits, ofType('pong').length, held.length], [['died'], 1, 1]);

@@ -23,6 +23,11 @@ import { FakeClock } from '../../../../src/testing/fake-clock.ts';
 
 export const turn = () => new Promise<void>(resolve => setImmediate(resolve));
 
+/** A loop of jobs that was held up for a millisecond starts the next one a turn later. */
+export async function turns(): Promise<void> {
+  for (let n = 0; n < 5; n++) await turn();
+}
+
 const QUIET: TurnMessage = {
   type: 'turn',
   started: [],
