@@ -1,5 +1,4 @@
 /** What no clock comes to by ticking, and from which one ticks on for ages without a loss of digits. */
-/** What is later is no time: a clock that was set to the last number there is would stand still. */
 const LATEST = 2 ** 52;
 
 /** The logical clock of a node, which orders what several nodes tell. Celery: `app.clock`. */
@@ -23,8 +22,6 @@ export class LamportClock {
   adjust(other: unknown): number {
     const theirs =
       Number.isSafeInteger(other) && (other as number) < LATEST ? (other as number) : 0;
-    const isTime = Number.isInteger(other) && (other as number) <= LATEST;
-    const theirs = isTime ? (other as number) : 0;
     this.#value = Math.max(this.#value, theirs) + 1;
     return this.#value;
   }

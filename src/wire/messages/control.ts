@@ -165,7 +165,6 @@ function matchesInTime(source: string, text: string): boolean {
   return runInNewContext(code, { source, text }, { timeout: LONGEST_MATCH_MS }) as boolean;
 }
 
-/** Python's fnmatch: `*`, `?`, `[seq]`, `[!seq]`. */
 const GLOB_TOKENS = /\[(?:(!)|(?!!))(\]?[^\]]+|\])\]|[*?]|[\\^$.|+(){}[\]]/g;
 
 /** Python's fnmatch: `*`, `?`, `[seq]`, `[!seq]`; a `]` that begins a set is one of it. */
