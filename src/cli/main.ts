@@ -1,5 +1,5 @@
 /** The entry of the command line: from argv to an exit code. */
-import { noteFileLimit, openFilesText } from '../base/open-files.ts';
+import { noteFileLimit, openFilesText } from '../base/process/open-files.ts';
 import { printableLines } from '../base/text/printable.ts';
 import { EXIT } from '../process/exit-codes.ts';
 import type { Command } from './parsing/command.ts';

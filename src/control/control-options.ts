@@ -13,7 +13,7 @@ import {
   oneOf,
   wait,
 } from '../base/option-kinds.ts';
-import { signalName } from '../base/signal-names.ts';
+import { signalName } from '../base/process/signal-names.ts';
 import { saferepr } from '../base/text/saferepr.ts';
 import type { ControlReply } from '../wire/messages/control.ts';
 import { CONTROL_COMMANDS } from './commands.ts';

@@ -1,5 +1,5 @@
 import type { Bounds } from '../backends/bounded.ts';
-import { signalNamed } from '../base/signal-names.ts';
+import { signalNamed } from '../base/process/signal-names.ts';
 import type { ControlReply } from '../wire/messages/control.ts';
 import {
   type CallOptions,

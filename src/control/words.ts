@@ -6,7 +6,7 @@ import {
   name,
   seconds as secondsKind,
 } from '../base/option-kinds.ts';
-import { signalName, signalNamed } from '../base/signal-names.ts';
+import { signalName, signalNamed } from '../base/process/signal-names.ts';
 import { RATE_WORDS, readRate } from '../base/time/rate.ts';
 
 export interface WordKind<T = unknown> extends Kind {

@@ -5,7 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Logger } from '../base/logger.ts';
 import { checkArgument, map, name, wait } from '../base/option-kinds.ts';
-import { processWide } from '../base/process-wide.ts';
+import { processWide } from '../base/process/process-wide.ts';
 import { argsRepr, saferepr } from '../base/text/saferepr.ts';
 import { sleep } from '../base/time/backoff.ts';
 import { type Clock, systemClock } from '../base/time/clock.ts';

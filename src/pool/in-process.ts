@@ -5,7 +5,7 @@
  */
 
 import { type Deferred, deferred } from '../base/deferred.ts';
-import { signalNamed } from '../base/signal-names.ts';
+import { signalNamed } from '../base/process/signal-names.ts';
 import { type Clock, systemClock } from '../base/time/clock.ts';
 import { JobLoop, LoopJob } from './child/job-loop.ts';
 import type {

@@ -6,7 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { CeleryError } from '../base/errors.ts';
 import { checkArgument, map } from '../base/option-kinds.ts';
-import { processWide } from '../base/process-wide.ts';
+import { processWide } from '../base/process/process-wide.ts';
 import { didYouMean } from '../base/text/nearest.ts';
 import { ContentDisallowed, DecodeError, EncodeError, SerializerNotInstalled } from './errors.ts';
 import { MAX_BODY_BYTES } from './serializers/decode-limits.ts';

@@ -12,7 +12,7 @@ import {
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { levelNamed } from '../base/logger.ts';
 import { expandHostName, expandNodePath, nodeName } from '../base/node-name.ts';
-import { processWide } from '../base/process-wide.ts';
+import { processWide } from '../base/process/process-wide.ts';
 import type { RunnerFactory } from '../pool/contract.ts';
 import { poolKind, runsInProcess } from '../pool/open.ts';
 import { createLogger, type LogConfig, loggerTo, type ProcessLogger } from '../process/log.ts';

@@ -5,7 +5,7 @@
 
 import { deferred } from '../../base/deferred.ts';
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { processWide } from '../../base/process-wide.ts';
+import { processWide } from '../../base/process/process-wide.ts';
 import { systemClock } from '../../base/time/clock.ts';
 import { ConnectionClosed } from '../../drivers/errors.ts';
 import {

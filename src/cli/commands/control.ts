@@ -1,6 +1,6 @@
+import { runControlCommand } from '../control/remote-control.ts';
 import type { COMMAND_OPTIONS } from '../declarations/inspect.ts';
 import type { Invocation } from '../parsing/command.ts';
-import { runControlCommand } from '../remote-control.ts';
 
 export function run(invocation: Invocation<typeof COMMAND_OPTIONS>): Promise<number> {
   return runControlCommand('control', invocation);

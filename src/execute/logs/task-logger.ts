@@ -2,7 +2,7 @@
 import { types } from 'node:util';
 import { isRecord } from '../../base/kind-of.ts';
 import type { Logger, LogLevel } from '../../base/logger.ts';
-import { processWide } from '../../base/process-wide.ts';
+import { processWide } from '../../base/process/process-wide.ts';
 import type { TaskRequest } from '../request.ts';
 import { logText } from './log-text.ts';
 

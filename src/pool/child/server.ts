@@ -5,7 +5,7 @@
 
 import { inspect } from 'node:util';
 import { isError } from '../../base/kind-of.ts';
-import { heldResources, memoryInUse } from '../../base/process-facts.ts';
+import { heldResources, memoryInUse } from '../../base/process/process-facts.ts';
 import type { JobRunner, RunnerFactory } from '../contract.ts';
 import { ChildLedger, type LedgerMemory, ledgerSize } from '../ledger.ts';
 import type {

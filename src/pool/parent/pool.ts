@@ -7,7 +7,7 @@
 
 import { constants } from 'node:os';
 import { type Deferred, deferred } from '../../base/deferred.ts';
-import { signalNamed } from '../../base/signal-names.ts';
+import { signalNamed } from '../../base/process/signal-names.ts';
 import { type Clock, systemClock } from '../../base/time/clock.ts';
 import type { Launcher } from '../carrier.ts';
 import type { ChildReport, Job, Pool, PoolEvents, PoolVitals } from '../contract.ts';

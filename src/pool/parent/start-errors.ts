@@ -1,6 +1,6 @@
 /** Tells why children could not start: in a few lines, however many there are and however often. */
 
-import { openFilesText } from '../../base/open-files.ts';
+import { openFilesText } from '../../base/process/open-files.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 
 export interface StartError {

@@ -1,5 +1,5 @@
 /** What `kill -USR1` shows: what the process holds and waits for. */
-import { heldResources, memoryInUse } from '../../base/process-facts.ts';
+import { heldResources, memoryInUse } from '../../base/process/process-facts.ts';
 
 const RULE = '='.repeat(49);
 

@@ -1,6 +1,6 @@
 /** Handlers for the signals of the table. */
 import { ImproperlyConfigured } from '../../base/errors.ts';
-import { signalName, signalNamed } from '../../base/signal-names.ts';
+import { signalName, signalNamed } from '../../base/process/signal-names.ts';
 import { type HandledSignal, SIGNAL_TABLE, type SignalAction } from './table.ts';
 
 /** A row without a function leaves the signal to Node's default. */

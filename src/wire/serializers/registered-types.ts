@@ -1,6 +1,6 @@
 /** Classes whose instances travel as typed JSON values, kombu's `{__type__, __value__}`. */
 
-import { processWide } from '../../base/process-wide.ts';
+import { processWide } from '../../base/process/process-wide.ts';
 
 export interface RegisteredType {
   readonly Class: abstract new (...args: never[]) => object;

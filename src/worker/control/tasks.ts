@@ -1,5 +1,5 @@
 import { isPlainRecord } from '../../base/kind-of.ts';
-import { signalNamed } from '../../base/signal-names.ts';
+import { signalNamed } from '../../base/process/signal-names.ts';
 import { printable } from '../../base/text/printable.ts';
 import { saferepr } from '../../base/text/saferepr.ts';
 import type { WorkerParts } from '../assembly.ts';

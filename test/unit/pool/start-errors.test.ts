@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { openFilesText } from '../../../src/base/open-files.ts';
+import { openFilesText } from '../../../src/base/process/open-files.ts';
 import { type Clock, systemClock } from '../../../src/base/time/clock.ts';
 import { StartErrors } from '../../../src/pool/parent/start-errors.ts';
 

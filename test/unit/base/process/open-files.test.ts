@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { openFilesText } from '../../../src/base/open-files.ts';
+import { openFilesText } from '../../../../src/base/process/open-files.ts';
 
 const SENTENCE =
   /^Too many open files: this process may open (\d+|no more|unlimited) \(ulimit -n\)\.$/;

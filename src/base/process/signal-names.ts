@@ -1,7 +1,7 @@
 /** Names of operating system signals, as people and Python write them. */
 import { constants } from 'node:os';
-import type { Kind } from './option-kinds.ts';
-import { nearest } from './text/nearest.ts';
+import type { Kind } from '../option-kinds.ts';
+import { nearest } from '../text/nearest.ts';
 
 const NAMES = Object.keys(constants.signals) as NodeJS.Signals[];
 /** Of several names of one number, as SIGABRT and SIGIOT are, the first is the usual one. */

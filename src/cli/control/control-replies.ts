@@ -1,10 +1,10 @@
 /** Replies of nodes as text and as JSON. Nodes write what is in them: nothing of it reaches a terminal as an order. */
 import { Chalk } from 'chalk';
-import { isPlainRecord } from '../base/kind-of.ts';
-import { printable, printableJson, printableLines } from '../base/text/printable.ts';
-import { saferepr } from '../base/text/saferepr.ts';
-import type { ControlReply } from '../wire/messages/control.ts';
-import { jsonEncode } from '../wire/serializers/json.ts';
+import { isPlainRecord } from '../../base/kind-of.ts';
+import { printable, printableJson, printableLines } from '../../base/text/printable.ts';
+import { saferepr } from '../../base/text/saferepr.ts';
+import type { ControlReply } from '../../wire/messages/control.ts';
+import { jsonEncode } from '../../wire/serializers/json.ts';
 
 export interface ReplyStyle {
   readonly color: boolean;

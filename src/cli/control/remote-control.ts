@@ -1,20 +1,20 @@
 /** What `inspect`, `control` and `status` have in common: ask nodes, and print what they answer. */
-import type { Celery } from '../app/app.ts';
-import { INTERNALS } from '../app/app-internals.ts';
-import { isCeleryError } from '../base/errors.ts';
-import { printable } from '../base/text/printable.ts';
-import type { ControlCommand } from '../control/commands.ts';
-import { byNode, DUPLICATE_NODENAME } from '../control/inspect.ts';
-import { EXIT } from '../process/exit-codes.ts';
-import type { ControlReply } from '../wire/messages/control.ts';
+import type { Celery } from '../../app/app.ts';
+import { INTERNALS } from '../../app/app-internals.ts';
+import { isCeleryError } from '../../base/errors.ts';
+import { printable } from '../../base/text/printable.ts';
+import type { ControlCommand } from '../../control/commands.ts';
+import { byNode, DUPLICATE_NODENAME } from '../../control/inspect.ts';
+import { EXIT } from '../../process/exit-codes.ts';
+import type { ControlReply } from '../../wire/messages/control.ts';
+import type { COMMAND_OPTIONS } from '../declarations/inspect.ts';
+import type { NODE_OPTIONS } from '../declarations/status.ts';
+import { loadApp } from '../load-app.ts';
+import type { Invocation } from '../parsing/command.ts';
+import { CommandError } from '../parsing/command-error.ts';
+import { wantsColor } from '../terminal/color.ts';
 import { type ReplyStyle, replyJson, replyText } from './control-replies.ts';
 import { argumentsOf, commandList, commandNamed } from './control-words.ts';
-import type { COMMAND_OPTIONS } from './declarations/inspect.ts';
-import type { NODE_OPTIONS } from './declarations/status.ts';
-import { loadApp } from './load-app.ts';
-import type { Invocation } from './parsing/command.ts';
-import { CommandError } from './parsing/command-error.ts';
-import { wantsColor } from './terminal/color.ts';
 
 /** Codes of errors that say that the broker is not there. */
 const UNREACHABLE: ReadonlySet<string> = new Set(['OPERATIONAL', 'CONNECTION_CLOSED']);

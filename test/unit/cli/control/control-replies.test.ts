@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { printableLines } from '../../../src/base/text/printable.ts';
-import { replyJson, replyText } from '../../../src/cli/control-replies.ts';
+import { printableLines } from '../../../../src/base/text/printable.ts';
+import { replyJson, replyText } from '../../../../src/cli/control/control-replies.ts';
 
 const PLAIN = { color: false, quiet: false };
 const text = (value: unknown, style = PLAIN) => replyText({ node: 'w1@vm', value }, style);

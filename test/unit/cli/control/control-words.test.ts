@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { argumentsOf, commandList, commandNamed } from '../../../src/cli/control-words.ts';
-import { UsageError } from '../../../src/cli/parsing/command-error.ts';
-import type { ControlCommand } from '../../../src/control/commands.ts';
-import { CommandRegistry } from '../../../src/control/registry.ts';
-import { flag, number, text } from '../../../src/control/words.ts';
+import {
+  argumentsOf,
+  commandList,
+  commandNamed,
+} from '../../../../src/cli/control/control-words.ts';
+import { UsageError } from '../../../../src/cli/parsing/command-error.ts';
+import type { ControlCommand } from '../../../../src/control/commands.ts';
+import { CommandRegistry } from '../../../../src/control/registry.ts';
+import { flag, number, text } from '../../../../src/control/words.ts';
 
 const commands = new CommandRegistry();
 commands.add(

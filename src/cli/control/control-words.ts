@@ -1,8 +1,8 @@
 /** Words after `inspect` and `control`: which command they name, and its arguments. */
-import { didYouMean } from '../base/text/nearest.ts';
-import type { ControlArgument, ControlCommand } from '../control/commands.ts';
-import type { CommandRegistry } from '../control/registry.ts';
-import { UsageError } from './parsing/command-error.ts';
+import { didYouMean } from '../../base/text/nearest.ts';
+import type { ControlArgument, ControlCommand } from '../../control/commands.ts';
+import type { CommandRegistry } from '../../control/registry.ts';
+import { UsageError } from '../parsing/command-error.ts';
 
 type CommandKind = ControlCommand['kind'];
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { signalName, signalNamed } from '../../../src/base/signal-names.ts';
+import { signalName, signalNamed } from '../../../../src/base/process/signal-names.ts';
 
 test('a signal is meant by its name, with or without SIG in any case, or by its number', () => {
   const values = ['SIGTERM', 'TERM', 'term', 'sigKill', 'kill', '9', 9, 15, '15'];
