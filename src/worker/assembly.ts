@@ -1,8 +1,8 @@
-import { extname } from 'node:path';
 import type { Celery } from '../app/app.ts';
 import { INTERNALS } from '../app/app-internals.ts';
 import type { Logger } from '../base/logger.ts';
 import { expandNodePath } from '../base/node-name.ts';
+import { ownModule } from '../base/packages/own-modules.ts';
 import type { LamportClock } from '../base/time/lamport.ts';
 import { EventDispatcher } from '../events/dispatcher.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
@@ -94,7 +94,7 @@ export interface WorkerParts extends Omit<Blueprint, 'pool'> {
   readonly lamport: LamportClock;
 }
 
-const CHILD_MODULE = new URL(`./child/child${extname(import.meta.url)}`, import.meta.url);
+const CHILD_MODULE = ownModule('worker/child/child');
 
 /** @param transport not connected yet */
 export async function assemble(

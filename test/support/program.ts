@@ -9,14 +9,15 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const [SRC, DIST] = [join(ROOT, 'src'), join(ROOT, 'dist')];
 
-/** A source that is younger than what was made of it makes the whole build worthless. */
+/** A source that is younger than what was made of them makes the whole build worthless. */
 function isBuilt(): boolean {
-  return readdirSync(SRC, { recursive: true, encoding: 'utf8' })
-    .filter(file => file.endsWith('.ts'))
-    .every(file => {
-      const built = statSync(join(DIST, file.replace(/ts$/, 'js')), { throwIfNoEntry: false });
-      return built !== undefined && built.mtimeMs > statSync(join(SRC, file)).mtimeMs;
-    });
+  const built = statSync(join(DIST, 'cli-main.js'), { throwIfNoEntry: false });
+  return (
+    built !== undefined &&
+    readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+      .filter(file => file.endsWith('.ts'))
+      .every(file => built.mtimeMs > statSync(join(SRC, file)).mtimeMs)
+  );
 }
 
 interface Program {

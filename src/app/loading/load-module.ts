@@ -11,6 +11,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Jiti } from 'jiti';
+import { PACKAGE_FOLDER, RUNS_FROM_SOURCE } from '../../base/packages/own-modules.ts';
 import { nearest } from '../../base/text/nearest.ts';
 import { ModuleLoadError } from './errors.ts';
 import { moduleErrorText } from './module-error-text.ts';
@@ -22,8 +23,7 @@ const TYPESCRIPT = new Set(['.ts', '.mts', '.cts']);
 const NEVER_SETTLES =
   'The module, or one that it imports, waits at its top level (await) for something that never comes.';
 /** This package: its own tsconfig.json means its sources, which would be a second library. */
-const OWN_FOLDER = fileURLToPath(new URL('../../../', import.meta.url));
-const RUNS_FROM_SOURCE = import.meta.url.endsWith('.ts');
+const OWN_FOLDER = fileURLToPath(PACKAGE_FOLDER);
 
 function isPath(specifier: string): boolean {
   return specifier.startsWith('.') || isAbsolute(specifier) || specifier.includes('\\');

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { className, isAggregate, isError } from '../kind-of.ts';
+import { PACKAGE_FOLDER } from '../packages/own-modules.ts';
 import { saferepr, textOf } from './saferepr.ts';
 
 /** Set to anything but `0`, stacks keep all their frames. */
@@ -55,8 +56,8 @@ const FRAME = /^\s+at \S/;
 const NODE_FRAME = /(?:^\s+at (?:async )?|\()node:/;
 /** Of a user's project that has installed this library once more. */
 const OTHER_COPY = /[\\/]node_modules[\\/]tscelery[\\/](?:dist|src)[\\/]/;
-const OWN: readonly string[] = ['../../../src/', '../../../dist/'].flatMap(folder => {
-  const url = new URL(folder, import.meta.url);
+const OWN: readonly string[] = ['src/', 'dist/'].flatMap(folder => {
+  const url = new URL(folder, PACKAGE_FOLDER);
   return [url.href, fileURLToPath(url)];
 });
 

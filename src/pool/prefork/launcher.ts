@@ -1,7 +1,7 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { fork } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { extname } from 'node:path';
+import { ownModule } from '../../base/packages/own-modules.ts';
 import { type Clock, systemClock, type Timer } from '../../base/time/clock.ts';
 import type {
   Carrier,
@@ -21,7 +21,7 @@ import { ParcelInParts } from './parcel.ts';
 import { StackLine } from './stack-line.ts';
 
 /** Sources have another extension than what is built of them: `.ts` under tsx, `.js` in dist. */
-const ENTRY = new URL(`../child/main${extname(import.meta.url)}`, import.meta.url);
+const ENTRY = ownModule('pool/child/main');
 /**
  * Seconds: the channel closes with the process; this is for one that a grandchild keeps open, and
  * for a process that lives on without its channel.

@@ -1,5 +1,5 @@
-import { extname } from 'node:path';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { ownModule } from '../../base/packages/own-modules.ts';
 import type {
   Carrier,
   CarrierEvents,
@@ -15,7 +15,7 @@ import type { PoolOptions } from '../options.ts';
 import { stackOfThread } from '../stacks/stack-of-thread.ts';
 
 /** Sources have another extension than what is built of them: `.ts` under tsx, `.js` in dist. */
-const ENTRY = new URL(`../child/thread${extname(import.meta.url)}`, import.meta.url);
+const ENTRY = ownModule('pool/child/thread');
 /** What Node reports for a thread that was terminated. */
 const EXIT_TERMINATED = 1;
 

@@ -1,12 +1,12 @@
 /** A thread that sees when the worker's own event loop stands still, which then hears no signal either. */
-import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expandNodePath } from '../../base/node-name.ts';
+import { ownModule } from '../../base/packages/own-modules.ts';
 import type { Service } from '../../base/service.ts';
 import type { LogConfig } from '../../process/log.ts';
 import type { WorkerParts } from '../assembly.ts';
 
-const ENTRY = new URL(`./main-watch-thread${extname(import.meta.url)}`, import.meta.url);
+const ENTRY = ownModule('worker/steps/main-watch-thread');
 export const BEAT_MS = 1000;
 
 /** What the thread is born with. */
