@@ -52,7 +52,7 @@ const LEVELS: readonly Level[] = [
  * named. Files of one row may know each other, rooms of one row do not.
  */
 const INNER: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  base: [['kind-of', 'deferred'], ['text', 'collections'], ['errors', 'time'], ['*']],
+  base: [['kind-of', 'deferred', 'packages'], ['text', 'collections'], ['errors', 'time'], ['*']],
   wire: [
     ['errors', 'dates', 'result-shapes', 'optional-package'],
     ['serializers'],

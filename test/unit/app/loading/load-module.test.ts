@@ -1,29 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
+import { buildSync } from 'esbuild';
 import { isApp } from '../../../../src/app/loading/brand.ts';
 import { loadModule } from '../../../../src/app/loading/load-module.ts';
 import { temporaryProject } from '../../../support/temporary-project.ts';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
-
-/** The files of this library that `find-app.ts` needs. */
-const NEEDED = [
-  'app/loading/find-app.ts',
-  'app/loading/load-module.ts',
-  'app/loading/brand.ts',
-  'app/loading/errors.ts',
-  'app/loading/module-error-text.ts',
-  'app/loading/module-files.ts',
-  'base/kind-of.ts',
-  'base/errors.ts',
-  'base/text/nearest.ts',
-  'base/text/saferepr.ts',
-];
 
 /** A project with the library installed in its compiled form, as users have it. */
 function projectWithLibrary(t: TestContext, files: Record<string, string>): string {
@@ -35,7 +21,7 @@ function projectWithLibrary(t: TestContext, files: Record<string, string>): stri
       "export class Celery { [Symbol.for('tscelery.app')] = true; }\nglobalThis.loads = (globalThis.loads ?? 0) + 1;\n",
     'run.js': `
       import { Celery } from 'tscelery';
-      import { findApp } from './node_modules/tscelery/dist/app/loading/find-app.js';
+      import { findApp } from './node_modules/tscelery/dist/find-app.js';
       try {
         const app = await findApp(process.argv[2]);
         console.log(JSON.stringify({ same: app instanceof Celery, loads: globalThis.loads, ...app }));
@@ -43,19 +29,15 @@ function projectWithLibrary(t: TestContext, files: Record<string, string>): stri
         console.log(error.message);
       }`,
   });
-  const dist = join(cwd, 'node_modules/tscelery/dist');
-  for (const file of NEEDED) {
-    const { outputText } = ts.transpileModule(readFileSync(join(ROOT, 'src', file), 'utf8'), {
-      compilerOptions: {
-        module: ts.ModuleKind.ESNext,
-        target: ts.ScriptTarget.ES2023,
-        verbatimModuleSyntax: true,
-        rewriteRelativeImportExtensions: true,
-      },
-    });
-    mkdirSync(dirname(join(dist, file)), { recursive: true });
-    writeFileSync(join(dist, file.replace('.ts', '.js')), outputText);
-  }
+  // side by side with everything else, as in the build
+  buildSync({
+    entryPoints: [join(ROOT, 'src/app/loading/find-app.ts')],
+    outfile: join(cwd, 'node_modules/tscelery/dist/find-app.js'),
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+  });
   symlinkSync(join(ROOT, 'node_modules/jiti'), join(cwd, 'node_modules/jiti'));
   return cwd;
 }

@@ -19,11 +19,12 @@ import { eventually } from '../../../support/eventually.ts';
 import { temporaryProject } from '../../../support/temporary-project.ts';
 
 function setup(t: TestContext, isWell = () => true) {
+  // stopped before its folder is removed
+  t.after(() => file.stop());
   const folder = join(temporaryProject(t, { 'run/kept': '' }), 'run');
   const path = join(folder, 'health');
   const [clock, warnings] = [new FakeClock(0), [] as string[]];
   const file = new HealthFile(path, { clock, isWell, warn: text => warnings.push(text) });
-  t.after(() => file.stop());
   return { clock, file, folder, path, warnings };
 }
 
