@@ -3,11 +3,35 @@
  * `tscelery inspect` and `control`, their help and docs/control.md are all made from, or checked
  * against, these rows. Names, arguments and texts of replies are Celery's.
  */
-import { flag, rate, seconds, signal, text, type WordKind, wholeNumber } from './words.ts';
+import {
+  flag,
+  rate,
+  seconds,
+  signal,
+  stamps,
+  text,
+  texts,
+  type WordKind,
+  type WordsKind,
+  wholeNumber,
+} from './words.ts';
 
 export interface ControlArgument {
   readonly kind: WordKind;
   readonly required?: boolean;
+  /** Its name in help, by which it can be typed, too: `NAME=VALUE`. */
+  readonly as?: string;
+}
+
+/** What takes all words that are left. */
+export interface RestArgument {
+  /** In the message. */
+  readonly name: string;
+  readonly kind: WordsKind;
+  /** At the command line; programs may send an empty list. */
+  readonly required?: boolean;
+  /** What help calls the first word. */
+  readonly as?: string;
 }
 
 export interface ControlCommand {
@@ -16,8 +40,8 @@ export interface ControlCommand {
   readonly kind: 'inspect' | 'control';
   /** By their names in the message, in the order in which they are typed. */
   readonly args: Readonly<Record<string, ControlArgument>>;
-  /** Name of the argument that takes all words that are left, as a list. */
-  readonly rest?: string | undefined;
+  readonly rest?: RestArgument | undefined;
+  /** The arguments as help shows them. */
   readonly signature: string;
   readonly help: string;
   /** Sent between nodes: not offered at the command line. */
@@ -38,8 +62,10 @@ type Row = Omit<ControlCommand, 'name' | 'kind' | 'args' | 'signature'> &
 
 const must = (kind: WordKind): ControlArgument => ({ kind, required: true });
 const may = (kind: WordKind): ControlArgument => ({ kind });
+const named = (as: string, kind: WordKind): ControlArgument => ({ kind, as });
 
-const IDS = '[id1 [id2 [... [idN]]]]';
+const IDS = '<id1> [id2 [... [idN]]]';
+const idsAs = (name: string): RestArgument => ({ name, kind: texts, required: true, as: 'id1' });
 
 const INSPECT: Readonly<Record<string, Row>> = {
   ping: { help: 'Ask the nodes whether they are there.', more: ['*'] },
@@ -60,7 +86,7 @@ const INSPECT: Readonly<Record<string, Row>> = {
   },
   revoked: { help: 'Ids of revoked tasks.', aliases: ['dump_revoked'], more: ['*'] },
   registered: {
-    rest: 'taskinfoitems',
+    rest: { name: 'taskinfoitems', kind: texts },
     signature: '[attr1 [attr2 [... [attrN]]]]',
     help: 'The tasks a node knows, with these attributes of each.',
     aliases: ['dump_tasks'],
@@ -69,14 +95,14 @@ const INSPECT: Readonly<Record<string, Row>> = {
   stats: { help: 'Counters of the node, its pool and its process.', more: ['*'] },
   active_queues: { help: 'The queues a node consumes.' },
   conf: {
-    args: { with_defaults: may(flag) },
+    args: { with_defaults: named('include_defaults', flag) },
     signature: '[include_defaults=False]',
     help: 'The settings of a node, without secrets.',
     aliases: ['dump_conf'],
     more: ['*'],
   },
   query_task: {
-    rest: 'ids',
+    rest: idsAs('ids'),
     signature: IDS,
     help: 'Where tasks with these ids are: active, reserved or ready.',
     more: ['*'],
@@ -85,13 +111,17 @@ const INSPECT: Readonly<Record<string, Row>> = {
   clock: { help: 'The logical clock of the node.', more: ['*'] },
   memsample: { help: 'The memory a node uses now.', more: ['*'] },
   memdump: {
-    args: { samples: may(wholeNumber) },
+    args: { samples: named('n_samples', wholeNumber) },
     signature: '[n_samples=10]',
     help: 'The samples of memory taken so far.',
     more: ['*'],
   },
   objgraph: {
-    args: { type: may(text), num: may(wholeNumber), max_depth: may(wholeNumber) },
+    args: {
+      type: named('object_type', text),
+      num: named('num', wholeNumber),
+      max_depth: named('max_depth', wholeNumber),
+    },
     signature: '[object_type=Request] [num=200 [max_depth=10]]',
     help: 'Write what is in the memory of the node to a file, and tell its name.',
   },
@@ -105,21 +135,21 @@ const INSPECT: Readonly<Record<string, Row>> = {
 
 const CONTROL: Readonly<Record<string, Row>> = {
   revoke: {
-    rest: 'task_id',
+    rest: idsAs('task_id'),
     signature: IDS,
     help: 'Do not run these tasks.',
     more: ['terminate', 'signal', '*'],
   },
   terminate: {
     args: { signal: must(signal) },
-    rest: 'task_id',
+    rest: idsAs('task_id'),
     signature: `<signal> ${IDS}`,
     help: 'Do not run these tasks, and kill what runs them.',
     more: ['*'],
   },
   revoke_by_stamped_headers: {
-    rest: 'headers',
-    signature: '[key1=value1 [key2=value2 [... [keyN=valueN]]]]',
+    rest: { name: 'headers', kind: stamps, required: true, as: 'key1=value1' },
+    signature: '<key1=value1> [key2=value2 [... [keyN=valueN]]]',
     help: 'Do not run tasks that carry one of these stamps.',
     more: ['terminate', 'signal', '*'],
   },
@@ -153,13 +183,13 @@ const CONTROL: Readonly<Record<string, Row>> = {
     more: ['*'],
   },
   pool_grow: {
-    args: { n: may(wholeNumber) },
+    args: { n: named('N', wholeNumber) },
     signature: '[N=1]',
     help: 'Add places to the pool.',
     more: ['*'],
   },
   pool_shrink: {
-    args: { n: may(wholeNumber) },
+    args: { n: named('N', wholeNumber) },
     signature: '[N=1]',
     help: 'Take places from the pool.',
     more: ['*'],

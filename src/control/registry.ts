@@ -44,7 +44,11 @@ export function slipInArguments(
   row: ControlCommand,
   args: Readonly<Record<string, unknown>>,
 ): string | undefined {
-  const known = [...Object.keys(row.args), ...(row.rest ? [row.rest] : []), ...(row.more ?? [])];
+  const known = [
+    ...Object.keys(row.args),
+    ...(row.rest ? [row.rest.name] : []),
+    ...(row.more ?? []),
+  ];
   for (const [name, { required }] of Object.entries(row.args)) {
     if (required && args[name] == null) return `${row.name}() missing the argument '${name}'`;
   }

@@ -8,11 +8,34 @@ import {
 } from '../base/option-kinds.ts';
 import { signalName, signalNamed } from '../base/process/signal-names.ts';
 import { RATE_WORDS, readRate } from '../base/time/rate.ts';
+import { stampsOf } from './stamps.ts';
 
 export interface WordKind<T = unknown> extends Kind {
   /** @throws RangeError with a sentence about a word that cannot be read */
   fromWord(word: string): T;
 }
+
+/** All words that are left, together. */
+export interface WordsKind {
+  /** @throws RangeError with a sentence about a word that cannot be read */
+  fromWords(words: readonly string[]): unknown;
+}
+
+/** Of commands that are not ours: whatever is typed. */
+export const anyTexts: WordsKind = { fromWords: words => [...words] };
+
+/** An id that a shell variable should have held is no id. */
+export const texts: WordsKind = {
+  fromWords(words) {
+    if (words.includes('')) throw new RangeError(EMPTY);
+    return [...words];
+  },
+};
+
+export const stamps: WordsKind = { fromWords: stampsOf };
+
+/** What is wrong with a word that must not be empty. */
+export const EMPTY = 'it is empty.';
 
 const TRUE = new Set(['1', 'true', 'yes', 'on']);
 const FALSE = new Set(['0', 'false', 'no', 'off']);

@@ -4,6 +4,7 @@
  */
 
 import type { Logger } from '../base/logger.ts';
+import { counted } from '../base/text/counted.ts';
 import { type RetryPolicy, withRetries } from '../base/time/backoff.ts';
 import type { Clock } from '../base/time/clock.ts';
 import {
@@ -58,6 +59,8 @@ export class BrokerLink {
   /** The changes of queues so far. */
   #changing: Promise<void> = Promise.resolve();
   #losses = 0;
+  /** Since it last consumed; a channel or a queue that is made anew is no news of the connection. */
+  #wasLost = false;
   /** As `ConsumeOptions.prefetch`; nothing is taken before somebody says how much. */
   #prefetch = TAKE_NOTHING;
 
@@ -232,8 +235,7 @@ export class BrokerLink {
         logger.info(`Connected to ${transport.url}`);
         break;
       case 'consuming':
-        this.#state = 'consuming';
-        logger.info(`consuming again: ${event.queues.length} queues`, { queues: event.queues });
+        this.#onConsuming(event.queues);
         break;
       case 'warning':
         logger.warning(event.message);
@@ -245,6 +247,15 @@ export class BrokerLink {
     }
   }
 
+  /** The transport knows the queues of remote control and events, too. */
+  #onConsuming(all: readonly string[]): void {
+    this.#state = 'consuming';
+    if (!this.#wasLost) return;
+    this.#wasLost = false;
+    const queues = all.filter(name => this.#queues.has(name));
+    this.#options.logger.info(`consuming again: ${counted(queues.length, 'queue')}`, { queues });
+  }
+
   #onRetrying({ attempt, error, delay }: TransportEvent & { readonly type: 'retrying' }): void {
     if (this.#isLastTry(attempt)) this.#options.onGone(error);
     else this.#options.logger.error(this.#cannotConnect(error, delay, attempt));
@@ -253,6 +264,7 @@ export class BrokerLink {
   #onLost(error: Error): void {
     if (this.#state === 'consuming') this.#state = 'lost';
     this.#losses += 1;
+    this.#wasLost = true;
     this.#options.logger.warning(
       `consumer: Connection to broker lost. Trying to re-establish the connection...\n${error.message}`,
     );

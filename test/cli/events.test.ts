@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { Celery } from '../../src/index.ts';
 import { type RunningCli, runCli, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { redisSurroundings, type Surroundings, withWorker } from '../support/worker.ts';
@@ -19,13 +20,14 @@ const args = ['-E', '--heartbeat-interval', '0.3'];
 /** Runs `body` with `tscelery events …` next to a worker. */
 async function watching(
   options: readonly string[],
-  body: (events: RunningCli, add: () => Promise<string>) => Promise<void>,
+  body: (events: RunningCli, add: () => Promise<string>, app: Celery) => Promise<void>,
 ): Promise<void> {
   await withWorker(redis, { args }, async ({ app }) => {
     const events = startCli(['-b', String(redis.settings.broker_url), 'events', ...options]);
     try {
       await events.sees(/heartbeat/);
-      await body(events, async () => (await app.sendTask('w.add' as never, [2, 3] as never)).id);
+      const add = async () => (await app.sendTask('w.add' as never, [2, 3] as never)).id;
+      await body(events, add, app);
     } finally {
       events.kill('SIGINT');
       assert.equal((await events.ended()).code, 0);
@@ -49,6 +51,16 @@ describe('tscelery events', () => {
       assert.match(events.stdout, line(`task received: ${call} clock=\\d+, eta=None, `));
       assert.match(events.stdout, line(`task started: ${call} clock=\\d+, `));
       assert.match(events.stdout, line(`task succeeded: ${call} clock=.*, result=5, runtime=`));
+    });
+  });
+
+  it('names the id of a task of which it has heard nothing else', async () => {
+    await watching(['--dump'], async (events, _add, app) => {
+      const { id } = await app.sendTask('w.nobodys' as never, [] as never);
+      await events.sees(/task failed/);
+
+      const line = new RegExp(`task failed: clock=\\d+, exception=.*w\\.nobodys.*, uuid=${id}`);
+      assert.match(events.stdout, line);
     });
   });
 

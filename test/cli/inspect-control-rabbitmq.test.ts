@@ -43,6 +43,20 @@ describe('inspect, control and status on RabbitMQ', () => {
       assert.equal(limited.stdout, '->  w1@test: OK\n        new rate limit set successfully\n');
     }));
 
+  it('let a worker take a queue more, which is no new connection for its log', () =>
+    withWorker(surroundings, { appFile: APP }, async ({ app, worker }) => {
+      for (const queue of ['more', 'most']) {
+        const { stdout } = await run('control', 'add_consumer', queue, '-d', 'w1@test', '-t', '9');
+        assert.match(stdout, new RegExp(`add consumer ${queue}`));
+      }
+      const sum = await app.sendTask('c.add' as never, [1, 2] as never, { queue: 'most' });
+      assert.equal(await sum.get({ timeout: 20 }), 3);
+      assert.doesNotMatch(worker.stderr, /consuming again/);
+
+      await surroundings.server.eval('rabbit_networking:close_all_connections("harm").');
+      await worker.sees(/consuming again: 3 queues\n/);
+    }));
+
   it('say so when nobody is there', async () => {
     const { code, stdout, stderr } = await run('status', '-t', '0.5');
 

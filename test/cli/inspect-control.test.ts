@@ -232,8 +232,13 @@ describe('inspect, control and status without nodes', () => {
       [['control', 'pool_grow', '1', '2'], /Command 'pool_grow' takes arguments: \[N=1\]/],
       [
         ['control', 'pool_grow', 'many'],
-        /Invalid value for 'n' of pool_grow: 'many' is not a whole/,
+        /Invalid value for 'N' of pool_grow: 'many' is not a whole/,
       ],
+      [['control', 'revoke'], /takes arguments: <id1> .*\n(.*\n)?Missing argument 'id1'\./],
+      [['control', 'terminate', 'KILL'], /takes arguments: <signal> <id1> .*\n.*argument 'id1'\./],
+      [['control', 'revoke_by_stamped_headers'], /Missing argument 'key1=value1'\./],
+      [['control', 'revoke_by_stamped_headers', 'foo'], /'foo' is not KEY=VALUE\./],
+      [['inspect', 'query_task'], /Missing argument 'id1'\./],
       [['inspect'], /Missing argument 'COMMAND'\./],
       [['status', 'x'], /Got unexpected extra argument \(x\)/],
       [

@@ -12,7 +12,7 @@ import {
 } from '../../base/option-kinds.ts';
 import type { ControlCommand } from '../../control/commands.ts';
 import type { TaskInfo } from '../../control/replies.ts';
-import { flag, number, text, type WordKind } from '../../control/words.ts';
+import { anyTexts, flag, number, text, type WordKind } from '../../control/words.ts';
 
 /** What a command sees of the worker that runs it. Celery: the handler's argument `state`. */
 export interface ControlState<App = unknown> {
@@ -94,7 +94,7 @@ export function readOwnCommand(
     args: Object.fromEntries(
       Object.entries(args).map(([each, type]) => [each, { kind: KINDS.get(type)! }]),
     ),
-    rest,
+    rest: rest === undefined ? undefined : { name: rest, kind: anyTexts },
     signature: signature ?? [...names, ...(rest ? [`[${rest}...]`] : [])].join(' '),
     help,
   };

@@ -2,6 +2,7 @@
 
 import type { Celery } from '../../app/app.ts';
 import { INTERNALS } from '../../app/app-internals.ts';
+import { counted } from '../../base/text/counted.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import { printable } from '../../base/text/printable.ts';
 import { browse } from '../../messaging/browse.ts';
@@ -173,7 +174,7 @@ async function ls(errand: Errand): Promise<number> {
       continue;
     }
     const waiting = await transport.size(name);
-    print(printable(`${name}: ${plural(waiting, 'message')}`));
+    print(printable(`${name}: ${counted(waiting, 'message')}`));
     if (waiting === 0) continue;
     print(LIST_HEADER);
     await forEach(errand, name, each => print(listLine(each)));
@@ -208,14 +209,14 @@ async function replay(errand: Errand): Promise<number> {
         }
       });
     } finally {
-      print(printable(`Replayed ${plural(tally.sent, 'message')} from ${name}.`));
+      print(printable(`Replayed ${counted(tally.sent, 'message')} from ${name}.`));
     }
     if (tally.bareText > 0) {
-      note(`Left ${plural(tally.bareText, 'message')} that could not even be read; see dlq show.`);
+      note(`Left ${counted(tally.bareText, 'message')} that could not even be read; see dlq show.`);
     }
     if (tally.homeless > 0) {
       note(
-        `Left ${plural(tally.homeless, 'message')} without a queue to go back to; --to names one.`,
+        `Left ${counted(tally.homeless, 'message')} without a queue to go back to; --to names one.`,
       );
     }
   }
@@ -281,7 +282,7 @@ async function purge(errand: Errand): Promise<number> {
       deleted += 1;
     });
   }
-  print(`Deleted ${plural(deleted, 'message')}.`);
+  print(`Deleted ${counted(deleted, 'message')}.`);
   return ended(errand);
 }
 
@@ -289,8 +290,4 @@ function ended({ interrupted }: Errand): number {
   if (!interrupted.aborted) return EXIT.ok;
   note('Interrupted: everything else is where it was.');
   return EXIT.failure;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

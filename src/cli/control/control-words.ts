@@ -1,7 +1,8 @@
 /** Words after `inspect` and `control`: which command they name, and its arguments. */
 import { didYouMean } from '../../base/text/nearest.ts';
-import type { ControlArgument, ControlCommand } from '../../control/commands.ts';
+import type { ControlCommand, RestArgument } from '../../control/commands.ts';
 import type { CommandRegistry } from '../../control/registry.ts';
+import { EMPTY } from '../../control/words.ts';
 import { UsageError } from '../parsing/command-error.ts';
 
 type CommandKind = ControlCommand['kind'];
@@ -31,7 +32,8 @@ function nameOfAlias(commands: CommandRegistry, name: string): string {
 }
 
 /**
- * The arguments as the message has them, by name.
+ * The arguments as the message has them, by name. Those that help shows with a default can be typed
+ * as `NAME=VALUE`, too.
  *
  * @throws UsageError for words that are missing, too many, or not what they should be
  */
@@ -39,31 +41,78 @@ export function argumentsOf(
   row: ControlCommand,
   words: readonly string[],
 ): Readonly<Record<string, unknown>> {
-  const declared = Object.entries(row.args);
-  const left = words.slice(declared.length);
-  const isShort = declared.some(([, { required }], at) => required && words[at] === undefined);
-  if (isShort || (left.length > 0 && row.rest === undefined)) throw wrongNumber(row);
-  const args: Record<string, unknown> = {};
-  declared.forEach(([name, argument], at) => {
-    const word = words[at];
-    if (word !== undefined) args[name] = readWord(row, name, argument, word);
+  const given = new Map<string, unknown>();
+  const left: string[] = [];
+  for (const word of words) {
+    const pair = pairIn(row, word);
+    const name = pair?.name ?? Object.keys(row.args).find(each => !given.has(each));
+    if (name === undefined) left.push(word);
+    else if (given.has(name))
+      throw wrong(row, `Argument '${shownName(row, name)}' is given twice.`);
+    else given.set(name, readWord(row, name, pair?.value ?? word));
+  }
+  if (left.length > 0 && !row.rest) throw wrongNumber(row);
+  checkComplete(row, given, left);
+  if (row.rest) given.set(row.rest.name, readRest(row, row.rest, left));
+  return Object.fromEntries(given);
+}
+
+/** `N=3`; the name in the message will do as well. */
+function pairIn({ args }: ControlCommand, word: string) {
+  const at = word.indexOf('=');
+  const typed = word.slice(0, Math.max(0, at));
+  const found = Object.entries(args).find(
+    ([name, { as }]) => as !== undefined && (typed === as || typed === name),
+  );
+  return found && { name: found[0], value: word.slice(at + 1) };
+}
+
+function checkComplete(
+  row: ControlCommand,
+  given: ReadonlyMap<string, unknown>,
+  left: readonly string[],
+): void {
+  const { args, rest } = row;
+  const missing = Object.keys(args).find(name => args[name]!.required && !given.has(name));
+  if (missing !== undefined) throw wrongNumber(row, shownName(row, missing));
+  if (rest?.required && left.length === 0) throw wrongNumber(row, rest.as ?? rest.name);
+}
+
+function wrongNumber(row: ControlCommand, missing?: string): UsageError {
+  const takes = row.signature === '' ? 'no arguments' : `arguments: ${row.signature}`;
+  const what = missing === undefined ? '' : `\nMissing argument '${missing}'.`;
+  return wrong(row, `Command '${row.name}' takes ${takes}${what}`);
+}
+
+function readWord(row: ControlCommand, name: string, word: string): unknown {
+  const { kind, required } = row.args[name]!;
+  return explained(row, shownName(row, name), () => {
+    const value = kind.fromWord(word);
+    if (required && value === '') throw new RangeError(EMPTY);
+    return value;
   });
-  return row.rest === undefined ? args : { ...args, [row.rest]: left };
 }
 
-function wrongNumber({ name, signature, kind }: ControlCommand): UsageError {
-  const takes = signature === '' ? 'no arguments' : `arguments: ${signature}`;
-  return new UsageError(`Command '${name}' takes ${takes}`, { command: kind });
+function readRest(row: ControlCommand, { name, kind, as }: RestArgument, words: readonly string[]) {
+  return explained(row, as ?? name, () => kind.fromWords(words));
 }
 
-function readWord(row: ControlCommand, name: string, { kind }: ControlArgument, word: string) {
+/** @throws UsageError that says which argument the RangeError is about */
+function explained<T>(row: ControlCommand, argument: string, read: () => T): T {
   try {
-    return kind.fromWord(word);
+    return read();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    const text = `Invalid value for '${name}' of ${row.name}: ${error.message}`;
-    throw new UsageError(text, { command: row.kind });
+    throw wrong(row, `Invalid value for '${argument}' of ${row.name}: ${error.message}`);
   }
+}
+
+function shownName({ args }: ControlCommand, name: string): string {
+  return args[name]?.as ?? name;
+}
+
+function wrong({ kind }: ControlCommand, text: string): UsageError {
+  return new UsageError(text, { command: kind });
 }
 
 /** Wider than that, and the help goes below. */

@@ -34,11 +34,13 @@ export class EventLines {
     return printable([head, ...(about ? [about.text] : []), fields.join(', ')].join(' '));
   }
 
-  #about(type: string, event: ReceivedEvent): { text: string; isCall: boolean } {
+  /** Undefined of a task of which nothing was heard: an unregistered one, or one from before. */
+  #about(type: string, event: ReceivedEvent): { text: string; isCall: boolean } | undefined {
     const { uuid, name, args, kwargs } = event;
     const id = pythonStr(uuid);
     if (type !== 'task-received' && type !== 'task-sent') {
-      return { text: this.#tasks.get(id) ?? '', isCall: false };
+      const text = this.#tasks.get(id);
+      return text === undefined ? undefined : { text, isCall: false };
     }
     const text = `${pythonStr(name)}(${id}) args=${pythonStr(args)} kwargs=${pythonStr(kwargs)}`;
     if (id.length <= MOST_ID) this.#tasks.set(id, remembered(text));

@@ -220,7 +220,8 @@ export class SqliteTransport implements Transport {
     lost: (error: CeleryError) => this.#emit({ type: 'lost', error }),
     gone: (error: CeleryError) => this.#emit({ type: 'gone', error }),
     recovered: () => {
-      for (const { queues } of this.#consumers) this.#emit({ type: 'consuming', queues });
+      const queues = [...this.#consumers].flatMap(consumer => consumer.queues);
+      if (this.#consumers.size > 0) this.#emit({ type: 'consuming', queues });
     },
   };
 

@@ -178,7 +178,9 @@ export class ChildrenPool implements Pool {
   async shrink(n: number): Promise<void> {
     checkCount(n);
     if (n >= this.#children.size) {
-      throw new RangeError(`Can't shrink pool by ${n}: it has ${this.#children.size} of them.`);
+      throw new RangeError(
+        `a pool keeps one child at least, and this one has ${this.#children.size}`,
+      );
     }
     const idle = this.#spare(n, false);
     if (idle.length < n) throw new RangeError("Can't shrink pool. All processes busy!");

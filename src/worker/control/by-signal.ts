@@ -10,14 +10,12 @@ const MOST_NAMED = 100;
 
 /** As `pool_grow` and `pool_shrink` do it. */
 export async function resizeByOne(parts: WorkerParts, by: 1 | -1): Promise<void> {
-  const { logger, pool } = parts;
   const how = by > 0 ? 'grow' : 'shrink';
   try {
     const reply = (await POOL_HANDLERS[`pool_${how}`](parts, { n: 1 })) as { error?: string };
     if (reply.error !== undefined) throw new Error(reply.error);
-    logger.info(`The pool will ${how}: it has ${pool.size} places now.`);
   } catch (error) {
-    logger.error(`The pool could not ${how}: ${(error as Error).message}`);
+    parts.logger.error(`The pool could not ${how}: ${(error as Error).message}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { counted } from '../../base/text/counted.ts';
 import type { WorkerParts } from '../assembly.ts';
 import { type Handler, numberOr, ok, refused } from './handler.ts';
 
@@ -10,17 +11,22 @@ export const POOL_HANDLERS = {
 
   pool_shrink: (worker, { n }) => resize(worker, 'shrink', places(n, 1, 'n')),
 
-  autoscale({ autoscaler }, { max, min }) {
+  autoscale({ autoscaler, logger }, { max, min }) {
     if (autoscaler === undefined) return refused("ValueError('Autoscale not enabled')");
     const { max: oldMax, min: oldMin } = autoscaler.info();
     const given = { max: places(max, oldMax, 'max'), min: places(min, oldMin, 'min') };
     const now = autoscaler.update(given);
-    return ok(`autoscale now max=${now.max} min=${now.min}`);
+    const text = `autoscale now max=${now.max} min=${now.min}`;
+    logger.info(text);
+    return ok(text);
   },
 
   /** Children load their modules anew in any case, so that nothing need be named or reloaded. */
   pool_restart({ app, logger, pool }) {
-    if (!app.conf.get('worker_pool_restarts')) throw new Error('Pool restarts not enabled');
+    if (!app.conf.get('worker_pool_restarts')) {
+      return refused("ValueError('Pool restarts not enabled')");
+    }
+    logger.info('Pool restart requested by remote.');
     pool.restart().catch((error: Error) => {
       logger.error(`The pool could not be restarted: ${error.message}`);
     });
@@ -51,5 +57,6 @@ async function resize(
   });
   await Promise.race([done, setImmediate()]);
   isAnswered = true;
+  logger.info(`The pool will ${how}: it has ${counted(pool.size, 'place')} now.`);
   return ok(`pool will ${how}`);
 }

@@ -2,6 +2,7 @@ import { isPlainRecord } from '../../base/kind-of.ts';
 import { signalNamed } from '../../base/process/signal-names.ts';
 import { printable } from '../../base/text/printable.ts';
 import { saferepr } from '../../base/text/saferepr.ts';
+import { stampsOf } from '../../control/stamps.ts';
 import type { WorkerParts } from '../assembly.ts';
 import type { Request } from '../request.ts';
 import { LONGEST_REVOKED, stampKey } from '../revoking/revoked-tasks.ts';
@@ -116,13 +117,13 @@ function terminate(
 /** `{header: value}`, `{header: [value, …]}` or `["header=value", …]`. */
 function stampsIn(given: unknown): Readonly<Record<string, unknown>> {
   if (isPlainRecord(given)) return given;
-  const pairs = texts(given).map(word => /^([^=]+)=(.*)$/s.exec(word));
-  if (pairs.length === 0 || pairs.includes(null)) {
+  const words = texts(given);
+  if (words.length === 0 || words.some(word => word.indexOf('=') < 1)) {
     throw new TypeError(
       `revoke_by_stamped_headers needs headers, as {"header": "value"} or ["header=value"], got ${saferepr(given)}`,
     );
   }
-  return Object.fromEntries(pairs.map(pair => [pair![1]!, pair![2]!]));
+  return stampsOf(words);
 }
 
 function idsOf(value: unknown): string[] {

@@ -1,3 +1,4 @@
+import { counted } from '../../base/text/counted.ts';
 import { WorkerLostError } from '../../pool/errors.ts';
 import { deliveryCount } from '../../wire/messages/envelope.ts';
 import type { Judge } from './judge.ts';
@@ -13,7 +14,7 @@ export function deliveryLimit(limit: number): Judge {
     const count = deliveryCount(message.headers);
     if (count < limit) return undefined;
     const error = new WorkerLostError(
-      `The task was delivered ${count} times and its worker was lost each time (worker_max_deliveries is ${limit}).`,
+      `The task was delivered ${counted(count, 'time')} and its worker was lost each time (worker_max_deliveries is ${limit}).`,
       { exitCode: null, signal: null },
     );
     return { reason: 'delivery_limit', error };

@@ -9,6 +9,7 @@ import { Fifo } from '../../base/collections/fifo.ts';
 import { SequenceMap } from '../../base/collections/sequence-map.ts';
 import { type Deferred, deferred } from '../../base/deferred.ts';
 import type { Logger } from '../../base/logger.ts';
+import { counted } from '../../base/text/counted.ts';
 import { sleep } from '../../base/time/backoff.ts';
 import type { TaskReply } from '../../execute/outcome.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
@@ -262,7 +263,9 @@ export class Dispatcher {
       else surplus.push(request);
     }
     if (surplus.length === 0) return;
-    this.#logger.debug(`Giving back ${surplus.length} messages, as tasks are not short any more`);
+    this.#logger.debug(
+      `Giving back ${counted(surplus.length, 'message')}, as tasks are not short any more`,
+    );
     for (const request of surplus.reverse()) {
       this.#state.requests.delete(request);
       this.#endings.tell(request.giveBack(), request);

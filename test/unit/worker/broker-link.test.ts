@@ -267,7 +267,7 @@ describe('a connection that is lost', () => {
     tell(LOST);
     tell(retrying(1));
     tell({ type: 'connected' });
-    tell({ type: 'consuming', queues: ['feeds'] });
+    tell({ type: 'consuming', queues: ['w1.celery.pidbox', 'feeds', 'celeryev.1'] });
 
     assert.deepEqual(heard, ['lost']);
     assert.deepEqual(
@@ -276,8 +276,26 @@ describe('a connection that is lost', () => {
         'warning: consumer: Connection to broker lost',
         'error: consumer: Cannot connect to redis://there: nobody answers',
         'info: Connected to redis://there',
-        'info: consuming again: 1 queues',
+        'info: consuming again: 1 queue',
       ],
+    );
+  });
+
+  test('is told of queues that were added, and once', async () => {
+    const { link, lines, tell } = setup();
+    await link.connect();
+    await link.start();
+    await link.addQueue(queue('more'));
+    const consuming = () => tell({ type: 'consuming', queues: ['feeds', 'pidbox', 'more'] });
+
+    consuming();
+    tell(LOST);
+    consuming();
+    consuming();
+
+    assert.deepEqual(
+      lines.filter(line => line.includes('consuming again')),
+      ['info: consuming again: 2 queues'],
     );
   });
 

@@ -276,7 +276,10 @@ export class AmqpConsumer implements Consumer {
       return this.#intake;
     }
     if (this.#isCancelled && !this.#intake) return undefined;
-    await this.#intake?.close();
+    const old = this.#intake;
+    // it is closed, not lost
+    this.#intake = undefined;
+    await old?.close();
     const channel = await this.#host.openChannel();
     this.#intake = new Intake(channel, scope, this.#hooks);
     this.#qos = undefined;

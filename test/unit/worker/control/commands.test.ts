@@ -305,10 +305,24 @@ describe('control', () => {
     });
     const later = await stamped('b1');
     await eventually(async () => assert.equal(await later.state(), 'REVOKED'));
-    const wrong = (await ask('revoke_by_stamped_headers', { headers: ['b1'] })) as {
-      error: string;
-    };
-    assert.match(wrong.error, /needs headers, as/);
+    for (const headers of [['b1'], ['batch=b1', '=b2'], []]) {
+      const wrong = (await ask('revoke_by_stamped_headers', { headers })) as { error: string };
+      assert.match(wrong.error, /needs headers, as/);
+    }
+  });
+
+  it('revokes by all values that a header is given', async t => {
+    const { ask, hold } = await setup(t);
+    const words = { headers: ['customer=7', 'customer=8', 'batch=b1'] };
+
+    assert.deepEqual(await ask('revoke_by_stamped_headers', words), {
+      ok: "headers {'customer': ['7', '8'], 'batch': 'b1'} flagged as revoked, but not terminated",
+    });
+    for (const customer of ['7', '8']) {
+      const headers = { stamped_headers: ['customer'], stamps: { customer } };
+      const result = await hold.applyAsync([], { headers });
+      await eventually(async () => assert.equal(await result.state(), 'REVOKED'));
+    }
   });
 
   it('gives the tasks of a name another time limit', async t => {
@@ -372,6 +386,21 @@ describe('control', () => {
 
     const [reply] = await app.control.poolGrow(2, { reply: true, limit: 1 });
     assert.match((reply!.value as { error: string }).error, /The async pool has no children/);
+  });
+
+  it('replaces the children of a pool only where a setting allows it', async t => {
+    const { ask, lines } = await setup(t);
+
+    assert.deepEqual(await ask('pool_restart'), {
+      error: "ValueError('Pool restarts not enabled')",
+    });
+    assert.ok(!lines.some(line => line.includes('restart requested')));
+  });
+
+  it('says in the log that the children of a pool are to be replaced', async t => {
+    const { ask, lines } = await setup(t, { worker_pool_restarts: true });
+    await ask('pool_restart');
+    assert.ok(lines.includes('info: Pool restart requested by remote.'));
   });
 
   it('does not let one command start thousands of processes', async t => {
