@@ -327,6 +327,13 @@ describe('TTIN and TTOU', { concurrency: 2 }, () => {
     await cli.sees(/The pool will shrink: it has 2 places now\./);
 
     assert.equal((await children()).length, 2);
+    cli.kill('SIGTTOU');
+    await cli.sees(/The pool will shrink: it has 1 place now\./);
+    cli.kill('SIGTTOU');
+    await cli.sees(
+      /The pool could not shrink: a pool keeps one child at least, and this one has 1$/m,
+    );
+    assert.equal((await children()).length, 1);
   });
 
   it('say what cannot be, and change nothing then', async t => {
