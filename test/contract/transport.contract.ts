@@ -577,6 +577,19 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
       assert.equal(await transport.size(own), 1);
     });
 
+    test('a queue that is added or cancelled is no news of the connection', async t => {
+      const { transport, own, work } = await start(t);
+      const { consumer } = await collect(transport, [work]);
+      const heard: string[] = [];
+      t.after(transport.onEvent(({ type }) => void heard.push(type)));
+
+      for (const name of [`${own}-1`, `${own}-2`]) await consumer.addQueue(queue(name));
+      await consumer.cancelQueue(`${own}-1`);
+      await quiet();
+
+      assert.deepEqual(heard, []);
+    });
+
     test('a cancelled consumer takes nothing new and keeps what it holds', async t => {
       const { transport, own, work, send } = await start(t);
       await send('a', 'b');
