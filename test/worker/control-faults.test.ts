@@ -105,7 +105,8 @@ describe('ten thousand commands at once, good and bad', () => {
         const done = [];
         for (let wave = 0; wave < 2; wave++) {
           done.push(await addsWhile(app, flood(app, 10_000, chance)));
-          assert.deepEqual(await ping(app), PONG);
+          // Redis cuts the connection of a listener that is 32 MB behind: it listens again soon
+          await eventually(async () => assert.deepEqual(await ping(app), PONG), { seconds: 20 });
         }
 
         assert.ok(Math.min(...done) > 0, `tasks done meanwhile: ${done}`);
