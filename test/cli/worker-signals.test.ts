@@ -339,12 +339,12 @@ describe('TTIN and TTOU', { concurrency: 2 }, () => {
   it('say what cannot be, and change nothing then', async t => {
     const { worker, call, children } = setup(t);
     const [busy, solo] = [
-      worker(['-n', 'busy@h']),
+      worker(['-n', 'busy@h', '-l', 'DEBUG']),
       worker(['-P', 'solo', '-n', 'solo@h', '-Q', 'q']),
     ];
     await Promise.all([times(busy, READY, 1), times(solo, READY, 1)]);
     await Promise.all([call('proj.untilGo'), call('proj.untilGo')]);
-    await times(busy, /received/g, 2);
+    await times(busy, /Task accepted/g, 2);
 
     busy.kill('SIGTTOU');
     solo.kill('SIGTTIN');

@@ -73,7 +73,7 @@ describe('the line of an event', () => {
   it('of a task whose call nobody heard says what there is', () => {
     assert.equal(
       new EventLines().line(event('task-started', { uuid: 'id-9', pid: 7 })),
-      'w1@h [2026-11-29 10:12:16] task started:  pid=7',
+      'w1@h [2026-11-29 10:12:16] task started: pid=7, uuid=id-9',
     );
   });
 

@@ -50,7 +50,7 @@ describe('a signal for one child more or less', () => {
     await resizeByOne(worker, -1);
 
     assert.deepEqual(lines, [
-      "error: The pool could not shrink: Can't shrink pool by 1: it has 1 of them.",
+      'error: The pool could not shrink: a pool keeps one child at least, and this one has 1',
     ]);
     assert.deepEqual([pool.size, adjusted()], [1, 0]);
   });

@@ -130,6 +130,7 @@ describe('the command pool_restart', () => {
     await turn();
 
     assert.deepEqual(lines, [
+      'info: Pool restart requested by remote.',
       'error: The pool could not be restarted: Could not restart: SyntaxError: x',
     ]);
   });
@@ -137,7 +138,9 @@ describe('the command pool_restart', () => {
   it('is off unless a setting allows it', async () => {
     const { ask, launcher } = await setup({ restarts: false });
 
-    await assert.rejects(ask('pool_restart'), /^Error: Pool restarts not enabled$/);
+    assert.deepEqual(await ask('pool_restart'), {
+      error: "ValueError('Pool restarts not enabled')",
+    });
 
     assert.equal(launcher.children.length, 2);
   });
