@@ -1,8 +1,10 @@
 /** What commands and workers show of a password that is made of odd signs: nothing. */
+
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { runCli, startCli } from '../support/cli.ts';
+import { eventually } from '../support/eventually.ts';
 import { type RedisServer, startRedis } from '../support/servers.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
@@ -44,8 +46,11 @@ describe('a password of odd signs', { concurrency: 2 }, () => {
 
     await worker.sees(/ ready\./);
 
-    const title = readFileSync(`/proc/${worker.child.pid}/cmdline`, 'utf8');
-    assert.match(title, /MainProcess\] -active- /);
+    const title = await eventually(() => {
+      const words = readFileSync(`/proc/${worker.child.pid}/cmdline`, 'utf8');
+      assert.match(words, /MainProcess\] -active- /);
+      return words;
+    });
     assert.doesNotMatch(title, SEEN);
     worker.kill('SIGTERM');
     const { stdout, stderr } = await worker.ended();

@@ -290,7 +290,9 @@ describe('processes of a worker', () => {
       const title = (pid: unknown) =>
         readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', '');
 
-      assert.match(title(worker.child.pid), /^\[celeryd: w1@test:MainProcess\] -active- \(/);
+      await eventually(() =>
+        assert.match(title(worker.child.pid), /^\[celeryd: w1@test:MainProcess\] -active- \(/),
+      );
       assert.equal(title(child), '[celeryd: w1@test:ForkPoolWorker-1]');
     });
   });

@@ -19,7 +19,8 @@ export const controlNames = {
   replyQueue: (namespace: string, oid: string) => `${oid}.reply.${namespace}.pidbox`,
 } as const;
 
-const LONGEST_MATCH_MS = 20;
+/** On a machine that is busy a sound pattern may have to wait for its turn, too. */
+const LONGEST_MATCH_MS = 200;
 
 export interface ControlRequest {
   readonly method: string;
