@@ -1,4 +1,6 @@
 import { saferepr } from '../../base/text/saferepr.ts';
+import { within } from '../../base/time/within.ts';
+import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import * as states from '../../wire/results/states.ts';
 import type { TaskReply } from '../outcome.ts';
 import type { ExecutionPorts, RunnableTask } from '../ports.ts';
@@ -17,20 +19,17 @@ export async function storedReply(
   { id, since }: { readonly id: string; readonly since: number },
   { fetch, clock }: Required<Pick<ExecutionPorts, 'fetch' | 'clock'>>,
 ): Promise<TaskReply | undefined> {
-  let disarm: (() => void) | undefined;
-  const late = new Promise<undefined>(resolve => {
-    const timer = clock.after(PATIENCE, () => resolve(undefined));
-    disarm = () => timer.cancel();
-  });
+  let meta: ResultMeta | undefined;
   try {
-    const meta = await Promise.race([fetch(id), late]);
-    if (meta?.status !== states.SUCCESS) return undefined;
-    const result = saferepr(meta.result, { maxLength: task.resultReprMaxsize });
-    const runtime = Math.max(0, clock.now() - since);
-    return { kind: 'success', runtime, texts: { result } };
+    const asked = fetch(id).then(stored => {
+      meta = stored;
+    });
+    if (!(await within(PATIENCE, asked, clock)) || meta?.status !== states.SUCCESS)
+      return undefined;
   } catch {
     return undefined;
-  } finally {
-    disarm?.();
   }
+  const result = saferepr(meta.result, { maxLength: task.resultReprMaxsize });
+  const runtime = Math.max(0, clock.now() - since);
+  return { kind: 'success', runtime, texts: { result } };
 }

@@ -1,13 +1,12 @@
-import { arm } from '../../backends/bounded.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock } from '../../base/time/clock.ts';
+import { Occasionally } from '../../base/time/occasionally.ts';
+import { within } from '../../base/time/within.ts';
 import type { DurableRevokes } from '../../control/durable-revokes.ts';
 import type { RevokedTasks } from './revoked-tasks.ts';
 
 /** Seconds for the store to answer; a worker whose store is away must go on with its work. */
 const PATIENCE = 5;
-/** Seconds between two lines about a store that does not answer: every task asks it. */
-const TELL_EVERY = 60;
 
 interface StoredRevokesPorts {
   readonly store: Pick<DurableRevokes, 'has' | 'keep'>;
@@ -19,10 +18,11 @@ interface StoredRevokesPorts {
 /** What was revoked while this worker could not hear of it, by the result store. */
 export class StoredRevokes {
   readonly #ports: StoredRevokesPorts;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  readonly #missed: Occasionally;
 
   constructor(ports: StoredRevokesPorts) {
     this.#ports = ports;
+    this.#missed = new Occasionally(ports.clock);
   }
 
   /** The task counts as revoked from now on, if the store says so. Never rejects. */
@@ -40,24 +40,22 @@ export class StoredRevokes {
 
   async #tried<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
     const { clock } = this.#ports;
-    let disarm: (() => void) | undefined;
-    const late = new Promise<never>((_, reject) => {
-      disarm = arm({ timeout: PATIENCE, clock }, reject);
-    });
+    let answer: T | undefined;
     try {
-      return await Promise.race([work(), late]);
+      const asked = work().then(value => {
+        answer = value;
+      });
+      if (await within(PATIENCE, asked, clock)) return answer;
+      this.#tell(what, `no answer within ${PATIENCE} s`);
     } catch (error) {
-      this.#tell(what, error as Error);
-      return undefined;
-    } finally {
-      disarm?.();
+      this.#tell(what, (error as Error).message);
     }
+    return undefined;
   }
 
-  #tell(what: string, { message }: Error): void {
-    const { clock, logger } = this.#ports;
-    if (clock.monotonic() - this.#toldAt < TELL_EVERY) return;
-    this.#toldAt = clock.monotonic();
-    logger.warning(`The result backend does not say or keep ${what}: ${message}`);
+  /** Every task asks it. */
+  #tell(what: string, reason: string): void {
+    if (this.#missed.count(1) === 0) return;
+    this.#ports.logger.warning(`The result backend does not say or keep ${what}: ${reason}`);
   }
 }
