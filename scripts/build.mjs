@@ -37,7 +37,8 @@ const { metafile } = await build({
 });
 refuseRenamed();
 const made = new Set(Object.keys(metafile.outputs).map(path => basename(path)));
-for (const name of await readdir('dist')) {
+// also what earlier builds left below, which would go into the package
+for (const name of await readdir('dist', { recursive: true })) {
   if (/\.js(\.map)?$/.test(name) && !made.has(name)) await rm(`dist/${name}`);
 }
 execFileSync('npx', ['--no-install', 'tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
