@@ -5,18 +5,22 @@ import type { Transport } from '../messaging/contract.ts';
 import {
   buildEventMessage,
   type Event,
+  type EventFields,
   type EventStamp,
   eventGroup,
+  eventMessage,
   eventOf,
   eventRoutingKey,
   TASK_BATCH,
   utcOffset,
 } from '../wire/messages/event.ts';
+import { createEventBatch, type EventBatch } from '../wire/messages/event-batch.ts';
 import { eventExchange } from './entities.ts';
 import { Outbox } from './outbox.ts';
 
 /** Events of one list. Celery has 24: each message costs as much as ten of the events in it. */
 const MOST_IN_BATCH = 128;
+const BATCH_KEY = eventRoutingKey(TASK_BATCH);
 /** Seconds for which the time zone's offset counts as known: it changes with summer time only. */
 const OFFSET_AGE = 60;
 /** Seconds for the last events when a dispatcher is closed, since nobody is to wait for events. */
@@ -50,7 +54,7 @@ export class EventDispatcher {
   readonly #options: EventDispatcherOptions;
   readonly #outbox: Outbox;
   readonly #groups: Set<string> | undefined;
-  #batch: Event[] = [];
+  readonly #batch: EventBatch;
   #isFlushDue = false;
   #offset = 0;
   #offsetAt = Number.NEGATIVE_INFINITY;
@@ -61,6 +65,7 @@ export class EventDispatcher {
     this.hostname = hostname;
     this.#options = options;
     this.#groups = groups && new Set(groups);
+    this.#batch = createEventBatch(options.serializer);
     this.#outbox = new Outbox({
       clock: timers,
       warn,
@@ -101,7 +106,7 @@ export class EventDispatcher {
    * @param fields of it, besides those that every event has: values of the serializer
    * @throws TypeError for a type or fields that are none, EncodeError for a value that cannot be written
    */
-  send(type: string, fields: Readonly<Record<string, unknown>> = {}): void {
+  send(type: string, fields: EventFields = {}): void {
     checkArgument(type, nonEmpty, 'The type of an event');
     checkArgument(fields, map, 'The fields of an event');
     if (this.sends(eventGroup(type))) this.sendEvent(eventOf(type, this.stamp(), fields));
@@ -124,10 +129,10 @@ export class EventDispatcher {
     return { hostname, utcoffset, pid: process.pid, clock: lamport.tick(), timestamp };
   }
 
-  /** @internal Send it together with others of this turn of the event loop. */
-  collect(event: Event): void {
-    this.#batch.push(event);
-    if (this.#batch.length >= MOST_IN_BATCH) this.#flush();
+  /** @internal Stamp an event, and send it together with others of this turn of the event loop. */
+  collect(type: string, fields: EventFields): void {
+    this.#batch.add(type, this.stamp(), fields);
+    if (this.#batch.size >= MOST_IN_BATCH) this.#flush();
     else if (!this.#isFlushDue) {
       this.#isFlushDue = true;
       setImmediate(() => {
@@ -156,10 +161,9 @@ export class EventDispatcher {
   }
 
   #flush(): void {
-    const batch = this.#batch;
-    if (batch.length === 0) return;
-    this.#batch = [];
-    const message = buildEventMessage(batch, this.#options);
-    this.#outbox.put(message, eventRoutingKey(TASK_BATCH), batch.length);
+    const { size } = this.#batch;
+    if (size === 0) return;
+    const message = eventMessage(this.#batch.take(), this.#options);
+    this.#outbox.put(message, BATCH_KEY, size);
   }
 }

@@ -97,9 +97,7 @@ export class Sender {
     try {
       const events = this.#host.events();
       const headers = readTaskHeaders(message);
-      events.sendEvent(
-        taskSent(events.stamp(), headers, { queue: queue ?? null, exchange, routingKey }),
-      );
+      events.send('task-sent', taskSent(headers, { queue: queue ?? null, exchange, routingKey }));
     } catch (error) {
       this.#host.warn(`No event tells of a task that was sent: ${(error as Error).message}`);
     }

@@ -29,12 +29,11 @@ export interface Event extends EventStamp {
   readonly [field: string]: unknown;
 }
 
-/** Fields in Python's order. For events that are rare: see `task-events.ts` for the others. */
-export function eventOf(
-  type: string,
-  stamp: EventStamp,
-  fields: Readonly<Record<string, unknown>>,
-): Event {
+/** What an event tells besides who tells it, and when. */
+export type EventFields = Readonly<Record<string, unknown>>;
+
+/** All of it in Python's order. */
+export function eventOf(type: string, stamp: EventStamp, fields: EventFields): Event {
   const { hostname, utcoffset, pid, clock, timestamp } = stamp;
   return { hostname, utcoffset, pid, clock, ...fields, timestamp, type };
 }
@@ -59,13 +58,22 @@ export function eventGroup(type: string): string {
   return dash < 0 ? type : type.slice(0, dash);
 }
 
+export interface EventMessageOptions {
+  readonly hostname: string;
+  readonly serializer: string;
+}
+
 /** @throws EncodeError for a value that the serializer (`event_serializer`) does not know */
 export function buildEventMessage(
   body: Event | readonly Event[],
-  options: { readonly hostname: string; readonly serializer: string },
+  options: EventMessageOptions,
 ): Message {
-  const { encode, contentType, contentEncoding } = serializerNamed(options.serializer);
-  const data = encode(body);
+  return eventMessage(serializerNamed(options.serializer).encode(body), options);
+}
+
+/** @param data the event, or a list of them, as the serializer writes them */
+export function eventMessage(data: string | Uint8Array, options: EventMessageOptions): Message {
+  const { contentType, contentEncoding } = serializerNamed(options.serializer);
   return {
     body: data,
     bodyEncoding: typeof data === 'string' ? 'utf-8' : 'binary',

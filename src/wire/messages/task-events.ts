@@ -1,16 +1,12 @@
 /**
- * The events of tasks, which come thousands a second: each is written out, field by field in
- * Python's order, so that all of one type have one shape.
+ * What the events of tasks tell, in Python's order. They come thousands a second: each is written
+ * out, field by field, so that all of one type have one shape.
  */
-import type { Event, EventStamp } from './event.ts';
+import type { EventFields } from './event.ts';
 import type { TaskHeaders } from './task-headers.ts';
 
-export function taskReceived(stamp: EventStamp, headers: TaskHeaders): Event {
+export function taskReceived(headers: TaskHeaders): EventFields {
   return {
-    hostname: stamp.hostname,
-    utcoffset: stamp.utcoffset,
-    pid: stamp.pid,
-    clock: stamp.clock,
     uuid: headers.id,
     name: headers.shadow ?? headers.task,
     args: headers.argsrepr,
@@ -20,40 +16,21 @@ export function taskReceived(stamp: EventStamp, headers: TaskHeaders): Event {
     retries: headers.retries,
     eta: headers.etaText,
     expires: headers.expiresText,
-    timestamp: stamp.timestamp,
-    type: 'task-received',
   };
 }
 
-export function taskStarted(stamp: EventStamp, uuid: string): Event {
+export function taskStarted(uuid: string): EventFields {
   return {
-    hostname: stamp.hostname,
-    utcoffset: stamp.utcoffset,
-    pid: stamp.pid,
-    clock: stamp.clock,
     uuid,
-    timestamp: stamp.timestamp,
-    type: 'task-started',
   };
 }
 
 /** @param runtime seconds */
-export function taskSucceeded(
-  stamp: EventStamp,
-  uuid: string,
-  result: string,
-  runtime: number,
-): Event {
+export function taskSucceeded(uuid: string, result: string, runtime: number): EventFields {
   return {
-    hostname: stamp.hostname,
-    utcoffset: stamp.utcoffset,
-    pid: stamp.pid,
-    clock: stamp.clock,
     uuid,
     result,
     runtime,
-    timestamp: stamp.timestamp,
-    type: 'task-succeeded',
   };
 }
 
@@ -63,23 +40,13 @@ export interface EventFailure {
   readonly traceback?: string | undefined;
 }
 
-export function taskFailed(
-  type: 'task-failed' | 'task-retried',
-  stamp: EventStamp,
-  uuid: string,
-  { exception, traceback }: EventFailure,
-): Event {
+/** Of a task that is retried, too. */
+export function taskFailed(uuid: string, { exception, traceback }: EventFailure): EventFields {
   return {
-    hostname: stamp.hostname,
-    utcoffset: stamp.utcoffset,
-    pid: stamp.pid,
-    clock: stamp.clock,
     uuid,
     exception,
     // written out only when it is there: JSON leaves out what is undefined
     traceback,
-    timestamp: stamp.timestamp,
-    type,
   };
 }
 
@@ -92,34 +59,21 @@ export interface EventRevocation {
 }
 
 export function taskRevoked(
-  stamp: EventStamp,
   uuid: string,
   { terminated, signum, expired }: EventRevocation,
-): Event {
+): EventFields {
   return {
-    hostname: stamp.hostname,
-    utcoffset: stamp.utcoffset,
-    pid: stamp.pid,
-    clock: stamp.clock,
     uuid,
     terminated,
     signum,
     expired,
-    timestamp: stamp.timestamp,
-    type: 'task-revoked',
   };
 }
 
-export function taskRejected(stamp: EventStamp, uuid: string, requeue: boolean): Event {
+export function taskRejected(uuid: string, requeue: boolean): EventFields {
   return {
-    hostname: stamp.hostname,
-    utcoffset: stamp.utcoffset,
-    pid: stamp.pid,
-    clock: stamp.clock,
     uuid,
     requeue,
-    timestamp: stamp.timestamp,
-    type: 'task-rejected',
   };
 }
 
@@ -129,12 +83,8 @@ export interface EventRoute {
   readonly routingKey: string;
 }
 
-export function taskSent(stamp: EventStamp, headers: TaskHeaders, route: EventRoute): Event {
+export function taskSent(headers: TaskHeaders, route: EventRoute): EventFields {
   return {
-    hostname: stamp.hostname,
-    utcoffset: stamp.utcoffset,
-    pid: stamp.pid,
-    clock: stamp.clock,
     uuid: headers.id,
     root_id: headers.rootId,
     parent_id: headers.parentId,
@@ -147,7 +97,5 @@ export function taskSent(stamp: EventStamp, headers: TaskHeaders, route: EventRo
     queue: route.queue,
     exchange: route.exchange,
     routing_key: route.routingKey,
-    timestamp: stamp.timestamp,
-    type: 'task-sent',
   };
 }

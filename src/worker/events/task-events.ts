@@ -4,7 +4,6 @@ import type { EventDispatcher } from '../../events/dispatcher.ts';
 import type { TaskReply } from '../../execute/outcome.ts';
 import type { Delivery } from '../../messaging/contract.ts';
 import { type PoolError, Terminated } from '../../pool/errors.ts';
-import { eventOf } from '../../wire/messages/event.ts';
 import {
   taskFailed,
   taskReceived,
@@ -35,19 +34,19 @@ export class TaskEvents implements RequestListener {
 
   received(request: Request): void {
     if (!this.tells(request)) return;
-    this.#events.collect(taskReceived(this.#events.stamp(), request.headers));
+    this.#events.collect('task-received', taskReceived(request.headers));
   }
 
   started(request: Request): void {
     if (!this.tells(request)) return;
-    this.#events.collect(taskStarted(this.#events.stamp(), request.id));
+    this.#events.collect('task-started', taskStarted(request.id));
   }
 
   succeeded(request: Request, { runtime, texts }: TaskReply): void {
     if (!this.tells(request)) return;
-    const stamp = this.#events.stamp();
-    // it was given to the pool before somebody wanted to hear of it
-    this.#events.collect(taskSucceeded(stamp, request.id, texts?.result ?? '', runtime));
+    // without texts it was given to the pool before somebody wanted to hear of it
+    const fields = taskSucceeded(request.id, texts?.result ?? '', runtime);
+    this.#events.collect('task-succeeded', fields);
   }
 
   failed(request: Request, { error = '', texts }: TaskReply): void {
@@ -58,7 +57,7 @@ export class TaskEvents implements RequestListener {
     if (kind === 'retry') {
       this.#failed(request, 'task-retried', texts?.exception ?? 'None', texts?.traceback);
     } else if (kind === 'reject' && this.tells(request)) {
-      this.#events.collect(taskRejected(this.#events.stamp(), request.id, requeue));
+      this.#events.collect('task-rejected', taskRejected(request.id, requeue));
     }
   }
 
@@ -71,8 +70,7 @@ export class TaskEvents implements RequestListener {
   lost(request: Request, error: PoolError): void {
     const isCancelled = request.isCancelled && !request.terminatedBy && error instanceof Terminated;
     if (!isCancelled || !this.tells(request)) return;
-    const stamp = this.#events.stamp();
-    this.#events.collect(eventOf('task-cancelled', stamp, { uuid: request.id }));
+    this.#events.collect('task-cancelled', { uuid: request.id });
   }
 
   revoked(request: Request, { reason, signal }: Revocation): void {
@@ -83,13 +81,13 @@ export class TaskEvents implements RequestListener {
       signum: signal === null ? null : (signals[signal] ?? null),
       expired: reason === 'expired',
     };
-    this.#events.collect(taskRevoked(this.#events.stamp(), request.id, revocation));
+    this.#events.collect('task-revoked', taskRevoked(request.id, revocation));
   }
 
   unknown(_delivery: Delivery, { id }: TaskHeaders, reason: Error): void {
     if (!this.#failsUnknown || !this.#events.sends('task')) return;
     const exception = exceptionRepr(reason);
-    this.#events.collect(taskFailed('task-failed', this.#events.stamp(), id, { exception }));
+    this.#events.collect('task-failed', taskFailed(id, { exception }));
   }
 
   #failed(
@@ -99,7 +97,6 @@ export class TaskEvents implements RequestListener {
     traceback = '',
   ): void {
     if (!this.tells(request)) return;
-    const stamp = this.#events.stamp();
-    this.#events.collect(taskFailed(type, stamp, request.id, { exception, traceback }));
+    this.#events.collect(type, taskFailed(request.id, { exception, traceback }));
   }
 }

@@ -29,7 +29,7 @@ function broker({ groups, name = 'amqp' }: { groups?: string[]; name?: string } 
     transport: async () => ({ name, publish }) as unknown as Transport,
     warn: text => void warnings.push(text),
   });
-  const started = (id: number) => dispatcher.collect(taskStarted(dispatcher.stamp(), String(id)));
+  const started = (id: number) => dispatcher.collect('task-started', taskStarted(String(id)));
   return {
     ...{ dispatcher, sent, warnings, clock, started },
     keys: () => sent.map(({ key }) => key),

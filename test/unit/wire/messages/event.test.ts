@@ -5,6 +5,7 @@ import { decodeEnvelope, encodeEnvelope } from '../../../../src/wire/messages/en
 import {
   buildEventMessage,
   type Event,
+  type EventFields,
   type EventStamp,
   eventGroup,
   eventOf,
@@ -37,11 +38,16 @@ function message(body: unknown) {
 
 /** The event that we would send at that moment. */
 function ours({ type, ...given }: Event): Event {
-  const { hostname, utcoffset, pid, clock, timestamp, ...fields } = given as unknown as Record<
-    string,
-    never
-  >;
-  const stamp: EventStamp = { hostname, utcoffset, pid, clock, timestamp } as never;
+  const { stamp, fields } = partsOf(given as Event);
+  return eventOf(type, stamp, oursOf(type, fields as Record<string, never>));
+}
+
+function partsOf(event: Event): { stamp: EventStamp; fields: EventFields } {
+  const { hostname, utcoffset, pid, clock, timestamp, type: _, ...fields } = event;
+  return { stamp: { hostname, utcoffset, pid, clock, timestamp }, fields };
+}
+
+function oursOf(type: string, fields: Record<string, never>): EventFields {
   const id = String(fields.uuid);
   const headers = {
     ...{ id, task: fields.name, shadow: null, argsrepr: fields.args, kwargsrepr: fields.kwargs },
@@ -50,22 +56,22 @@ function ours({ type, ...given }: Event): Event {
   } as unknown as TaskHeaders;
   switch (type) {
     case 'task-received':
-      return tasks.taskReceived(stamp, headers);
+      return tasks.taskReceived(headers);
     case 'task-started':
-      return tasks.taskStarted(stamp, id);
+      return tasks.taskStarted(id);
     case 'task-succeeded':
-      return tasks.taskSucceeded(stamp, id, fields.result as never, fields.runtime as never);
+      return tasks.taskSucceeded(id, fields.result as never, fields.runtime as never);
     case 'task-failed':
     case 'task-retried':
-      return tasks.taskFailed(type, stamp, id, fields as never);
+      return tasks.taskFailed(id, fields as never);
     case 'task-revoked':
-      return tasks.taskRevoked(stamp, id, fields as never);
+      return tasks.taskRevoked(id, fields as never);
     case 'task-rejected':
-      return tasks.taskRejected(stamp, id, fields.requeue as never);
+      return tasks.taskRejected(id, fields.requeue as never);
     case 'task-sent':
-      return tasks.taskSent(stamp, headers, { ...fields, routingKey: fields.routing_key } as never);
+      return tasks.taskSent(headers, { ...fields, routingKey: fields.routing_key } as never);
     default:
-      return eventOf(type, stamp, fields);
+      return fields;
   }
 }
 
@@ -94,7 +100,8 @@ describe('an event', () => {
   test('leaves out the traceback that a failure does not have', () => {
     const stamp = { hostname: 'h', utcoffset: 0, pid: 1, clock: 1, timestamp: 1 };
 
-    const event = tasks.taskFailed('task-failed', stamp, 'id', { exception: "NotRegistered('x')" });
+    const fields = tasks.taskFailed('id', { exception: "NotRegistered('x')" });
+    const event = eventOf('task-failed', stamp, fields);
 
     assert.ok(!('traceback' in readEvents(message(event), ACCEPT).events[0]!));
   });
