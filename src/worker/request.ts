@@ -20,11 +20,8 @@ export type RequestState =
   | 'active'
   | 'done';
 
-/** A message as it came, for a worker that sends events. */
-export interface TalkativePayload {
-  readonly raw: string;
-  readonly wantsTexts: true;
-}
+/** A message as it came, for a worker that sends events: it wants texts. */
+export type TalkativePayload = readonly [raw: string];
 
 /**
  * A task may bring a class of its own (option `Request`) that overrides the `on…` methods;
@@ -117,7 +114,7 @@ export class Request {
    */
   payload(wantsTexts: boolean): string | TalkativePayload | TaskSource {
     const { raw, message, exchange, routingKey, redelivered } = this.#delivery;
-    if (raw !== undefined) return wantsTexts ? { raw, wantsTexts } : raw;
+    if (raw !== undefined) return wantsTexts ? [raw] : raw;
     return { message, exchange, routingKey, redelivered, wantsTexts };
   }
 

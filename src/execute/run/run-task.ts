@@ -8,12 +8,13 @@
 import { type CeleryError, isCeleryError } from '../../base/errors.ts';
 import type { JobControl } from '../../pool/contract.ts';
 import type { Execution, TaskSource } from '../execution.ts';
-import type { TaskReply } from '../outcome.ts';
+
 import { failure } from '../outcome-of.ts';
 import type { ExecutionPorts, RunnableTask } from '../ports.ts';
 import { call } from './call.ts';
 import { announceEnd, announceOutcome, announceStart } from './hooks.ts';
 import { label, logOutcome } from './log-outcome.ts';
+import { type PackedReply, packReply } from './packed-reply.ts';
 import { reply } from './reply.ts';
 import {
   bindContext,
@@ -39,8 +40,8 @@ export function runTask(
   source: TaskSource,
   ports: ExecutionPorts,
   control: JobControl,
-): Promise<TaskReply> {
-  return executeTask(task, source, ports, control).then(reply);
+): Promise<PackedReply> {
+  return executeTask(task, source, ports, control).then(x => packReply(reply(x)));
 }
 
 /** The same, with the whole record of the run. */

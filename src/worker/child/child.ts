@@ -116,8 +116,8 @@ export function taskRunner(app: Celery, ports: ExecutionPorts): JobRunner {
 
 function sourceOf(payload: string | TalkativePayload | TaskSource): TaskSource {
   if (typeof payload === 'string') return decodeEnvelope(payload);
-  if (!('raw' in payload)) return payload;
-  const { message, exchange, routingKey, redelivered } = decodeEnvelope(payload.raw);
+  if ('message' in payload) return payload;
+  const { message, exchange, routingKey, redelivered } = decodeEnvelope(payload[0]);
   return { message, exchange, routingKey, redelivered, wantsTexts: true };
 }
 

@@ -13,6 +13,7 @@ import { counted } from '../../base/text/counted.ts';
 import { sleep } from '../../base/time/backoff.ts';
 import type { TaskReply } from '../../execute/outcome.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
+import { type PackedReply, unpackReply } from '../../execute/run/packed-reply.ts';
 import type { Blockage, Pool, PoolEvents } from '../../pool/contract.ts';
 import type { PoolError } from '../../pool/errors.ts';
 import type { Announcer } from '../announcer.ts';
@@ -231,7 +232,7 @@ export class Dispatcher {
 
   readonly events: Omit<PoolEvents, 'onLog' | 'onFatal'> = {
     onStarted: (jobId, pid) => this.#onStarted(jobId, pid),
-    onDone: (jobId, reply) => this.#onDone(jobId, reply as TaskReply),
+    onDone: (jobId, reply) => this.#onDone(jobId, unpackReply(reply as PackedReply)),
     onFailed: (jobId, error) => this.#onFailed(jobId, error),
     onSoftTimeout: (jobId, seconds) => {
       const request = this.#submitted.get(jobId);

@@ -4,6 +4,7 @@ import type { LogLevel } from '../../../../src/base/logger.ts';
 import { systemClock } from '../../../../src/base/time/clock.ts';
 import type { TaskSource } from '../../../../src/execute/execution.ts';
 import type { ExecutionPorts, RunnableTask } from '../../../../src/execute/ports.ts';
+import { unpackReply } from '../../../../src/execute/run/packed-reply.ts';
 import { runTask } from '../../../../src/execute/run/run-task.ts';
 import { failTask, revokeTask } from '../../../../src/execute/run/settle-lost.ts';
 import type { TaskContext } from '../../../../src/execute/task-context.ts';
@@ -78,7 +79,7 @@ describe('a retry that is not thrown', () => {
       (self as TaskContext).retry({ countdown: 1 }),
     );
 
-    const reply = await runTask(task, source(), ports, control);
+    const reply = unpackReply(await runTask(task, source(), ports, control));
 
     assert.equal(reply.kind, 'retry');
     assert.equal(published[0]?.retries, 1);
@@ -102,7 +103,7 @@ describe('a run', () => {
   it('stores what the code returned and answers with success', async () => {
     const { task, ports, control, stored, logged } = setup((_, x) => Number(x) + 1);
 
-    const reply = await runTask(task, source({ args: [1] }), ports, control);
+    const reply = unpackReply(await runTask(task, source({ args: [1] }), ports, control));
 
     assert.equal(reply.kind, 'success');
     assert.ok(reply.runtime >= 0);
@@ -195,7 +196,7 @@ describe('a run', () => {
         throw thrown;
       });
 
-      const reply = await runTask(task, source(), ports, control);
+      const reply = unpackReply(await runTask(task, source(), ports, control));
 
       assert.equal(reply.kind, 'failure');
       assert.deepEqual((stored[0]!.result as { exc_message: unknown }).exc_message, [message]);
@@ -220,11 +221,8 @@ describe('a run of which something around the code fails', () => {
       ran = true;
     });
 
-    const reply = await runTask(
-      task,
-      source(),
-      { ...ports, accept: new Set(['application/x-yaml']) },
-      control,
+    const reply = unpackReply(
+      await runTask(task, source(), { ...ports, accept: new Set(['application/x-yaml']) }, control),
     );
 
     assert.deepEqual([reply.kind, ran, statuses()], ['failure', false, ['FAILURE']]);
@@ -236,7 +234,7 @@ describe('a run of which something around the code fails', () => {
       throw (context as { retry(): Error }).retry();
     });
 
-    const reply = await runTask(task, source(), { ...ports, publish: fails }, control);
+    const reply = unpackReply(await runTask(task, source(), { ...ports, publish: fails }, control));
 
     assert.equal(reply.kind, 'failure');
     assert.deepEqual(
@@ -252,7 +250,9 @@ describe('a run of which something around the code fails', () => {
     const { task, ports, control, statuses } = setup(() => 1);
     const callbacks = [{ task: 'after', args: [], kwargs: {}, options: {} }];
 
-    const reply = await runTask(task, source({ callbacks }), { ...ports, publish: fails }, control);
+    const reply = unpackReply(
+      await runTask(task, source({ callbacks }), { ...ports, publish: fails }, control),
+    );
 
     assert.deepEqual([reply.kind, statuses()], ['failure', ['FAILURE']]);
   });
@@ -260,7 +260,7 @@ describe('a run of which something around the code fails', () => {
   it('says so in the log when not even the failure can be stored, and answers', async () => {
     const { task, ports, control, logged } = setup(() => 1);
 
-    const reply = await runTask(task, source(), { ...ports, store: fails }, control);
+    const reply = unpackReply(await runTask(task, source(), { ...ports, store: fails }, control));
 
     assert.equal(reply.kind, 'failure');
     assert.deepEqual(

@@ -4,6 +4,7 @@ import { CeleryError } from '../../../../src/base/errors.ts';
 import { Ignore, Reject } from '../../../../src/execute/errors.ts';
 import type { TaskSource } from '../../../../src/execute/execution.ts';
 import type { ExecutionPorts, RunnableTask } from '../../../../src/execute/ports.ts';
+import { unpackReply } from '../../../../src/execute/run/packed-reply.ts';
 import { runTask } from '../../../../src/execute/run/run-task.ts';
 import type { TaskContext } from '../../../../src/execute/task-context.ts';
 import type { JobControl } from '../../../../src/pool/contract.ts';
@@ -40,7 +41,7 @@ async function run({ code = () => 'ok', task, call, source, ports }: Made = {}) 
   const control: JobControl = { signal: new AbortController().signal, release() {} };
   const message = messageFor(call);
   const from = { message, exchange: '', routingKey: 'celery', redelivered: false, ...source };
-  const reply = await runTask(runnable, from, made.execution, control);
+  const reply = unpackReply(await runTask(runnable, from, made.execution, control));
   return { ...made, reply };
 }
 
