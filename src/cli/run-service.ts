@@ -61,7 +61,7 @@ export async function runService(service: CommandService, logger: ProcessLogger)
   const actions = {
     ...shutdown.actions(stay),
     report: () => void report(service, logger),
-    debugger: () => logger.warning(toggleDebugger()),
+    debugger: () => void toggleDebugger().then(text => logger.warning(text)),
     // a watcher starts us again itself
     ...(!startedBy?.watched && { restart }),
     ...(service.resize && { grow: () => service.resize!(1), shrink: () => service.resize!(-1) }),

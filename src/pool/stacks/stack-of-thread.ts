@@ -1,5 +1,5 @@
 /** The stack of a worker thread of this process. Nothing has to be prepared for that in the thread. */
-import { type InspectorNotification, Session } from 'node:inspector';
+import type { InspectorNotification, Session } from 'node:inspector';
 import { pausedStack } from './paused-stack.ts';
 
 interface Attached {
@@ -13,7 +13,9 @@ const ATTACH_MS = 1000;
 
 /** Undefined when it executes no JavaScript now. */
 export async function stackOfThread(threadId: number): Promise<string[] | undefined> {
-  const session = new Session();
+  // only when it is needed, since it is large
+  const inspector = await import('node:inspector');
+  const session = new inspector.Session();
   session.connect();
   try {
     const sessionId = await attach(session, threadId);

@@ -1,5 +1,4 @@
 /** What `kill -USR2` does: Celery opens its remote debugger, Node has one of its own. */
-import inspector from 'node:inspector';
 
 /** Any port that is free, and nobody from outside. */
 const PORT = 0;
@@ -11,7 +10,9 @@ let isOpenedHere = false;
  * Opens the inspector, or closes what it opened. Only when `CELERY_RDBSIG` is set, as it lets
  * whoever may connect run any code. Returns what to tell the operator.
  */
-export function toggleDebugger(env: NodeJS.ProcessEnv = process.env): string {
+export async function toggleDebugger(env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  // only when it is needed, since it is large
+  const { default: inspector } = await import('node:inspector');
   if (inspector.url() === undefined) isOpenedHere = false;
   if (isOpenedHere) {
     inspector.close();
