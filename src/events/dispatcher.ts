@@ -71,7 +71,7 @@ export class EventDispatcher {
       warn,
       publish: async (message, routingKey) => {
         const broker = await transport();
-        const exchange = eventExchange(options.exchange, broker.name);
+        const exchange = eventExchange(options.exchange, broker);
         await broker.publish(message, { exchange, routingKey });
       },
     });

@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import type { Transport } from '../messaging/contract.ts';
 import { type Exchange, exchange, type Queue } from '../messaging/entities.ts';
 import { listenerQueue } from '../messaging/listener-queue.ts';
 
-/** Brokers whose topics cannot be heard by everybody: there it is a fanout, as in Celery. */
-const WITHOUT_TOPICS: ReadonlySet<string> = new Set(['redis', 'sqla+sqlite']);
-
-/**
- * @param name `event_exchange`
- * @param transport name of the broker's transport
- */
-export function eventExchange(name: string, transport: string): Exchange {
-  return exchange(name, WITHOUT_TOPICS.has(transport) ? 'fanout' : 'topic');
+/** @param name `event_exchange` */
+export function eventExchange(
+  name: string,
+  { eventExchangeType }: Pick<Transport, 'eventExchangeType'>,
+): Exchange {
+  return exchange(name, eventExchangeType);
 }
 
 export interface EventQueueOptions {

@@ -165,7 +165,7 @@ export class EventReceiver {
 
   #consume(transport: Transport): Promise<Consumer> {
     const { exchange, queue } = this.#host;
-    const own = eventQueue(eventExchange(exchange, transport.name), this.#routingKey, queue);
+    const own = eventQueue(eventExchange(exchange, transport), this.#routingKey, queue);
     return transport.consume([own], {
       prefetch: 0,
       onDeliveries: deliveries => {

@@ -159,6 +159,13 @@ export interface Transport {
   readonly url: string;
   /** Whether fanout exchanges work, and with them remote control and events. */
   readonly supportsFanout: boolean;
+  /** How events reach everybody who listens: by a fanout where topics only fill queues, as in Celery. */
+  readonly eventExchangeType: 'topic' | 'fanout';
+  /**
+   * Each event is kept in a file for everybody on the machine, so that workers tell only what
+   * somebody asked for. Default: no.
+   */
+  readonly keepsEvents?: boolean;
   /** RabbitMQ serves the largest priority first; everybody else serves 0 first. */
   readonly servesLargestPriorityFirst?: boolean;
   readonly connected: boolean;

@@ -143,11 +143,10 @@ export async function assemble(
 
 type Told = Blueprint & Pick<WorkerParts, 'events' | 'metrics'>;
 
-/** What is kept in a file for everybody on the machine gets events only when somebody asked for them. */
 function createEvents({ app, hostname, logger }: Blueprint, transport: Transport): EventDispatcher {
   const { conf, clock } = app;
   const sendsTasks = conf.get('worker_send_task_events');
-  const sendsOwn = sendsTasks || transport.name !== 'sqla+sqlite';
+  const sendsOwn = sendsTasks || !transport.keepsEvents;
   return new EventDispatcher({
     hostname,
     groups: [...(sendsOwn ? ['worker'] : []), ...(sendsTasks ? ['task'] : [])],
@@ -164,15 +163,12 @@ function createMetrics({ conf, clock }: Celery): TaskMetrics | undefined {
   return conf.get('worker_metrics_port') === null ? undefined : new TaskMetrics(clock);
 }
 
-/** Where each event is a row of a file there is none, as in Celery. */
-const GOSSIP_BROKERS: ReadonlySet<string> = new Set(['amqp', 'redis', 'memory']);
-
 function createGossip(
   { app, gossips, hostname, events, logger }: Blueprint & Pick<WorkerParts, 'events'>,
   transport: Transport,
   execution: ExecutionPorts,
 ): Gossip | undefined {
-  if (!gossips || !GOSSIP_BROKERS.has(transport.name)) return undefined;
+  if (!gossips || transport.keepsEvents) return undefined;
   const { lamport } = app[INTERNALS];
   return new Gossip({
     ...{ hostname, events, lamport, logger, clock: app.clock },

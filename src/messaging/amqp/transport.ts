@@ -57,6 +57,7 @@ export class AmqpTransport implements Transport {
   readonly name = 'amqp';
   readonly url: string;
   readonly supportsFanout = true;
+  readonly eventExchangeType = 'topic';
   readonly servesLargestPriorityFirst = true;
   readonly #urls: Urls;
   readonly #options: TransportOptions;

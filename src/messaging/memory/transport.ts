@@ -23,6 +23,7 @@ export const createMemoryTransport = (url: ServerUrl, options?: TransportOptions
 export class MemoryTransport implements Transport {
   readonly name = 'memory';
   readonly supportsFanout = true;
+  readonly eventExchangeType = 'topic';
   readonly url: string;
   readonly #broker: MemoryBroker;
   readonly #consumers = new Set<Consumer>();

@@ -48,6 +48,7 @@ interface Declared {
 export class RedisTransport implements Transport {
   readonly name = 'redis';
   readonly supportsFanout = true;
+  readonly eventExchangeType = 'fanout';
   readonly #session: RedisSession;
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;

@@ -49,6 +49,8 @@ const sessions = new Map<string, SharedSession>();
 export class SqliteTransport implements Transport {
   readonly name = 'sqla+sqlite';
   readonly supportsFanout = true;
+  readonly eventExchangeType = 'fanout';
+  readonly keepsEvents = true;
   readonly url: string;
   readonly #location: SqliteLocation;
   readonly #tables: TableNames;

@@ -17,7 +17,7 @@ export function createGossip(parts: WorkerParts): Service | undefined {
   const { app, gossip, link, logger, stopping, transport } = parts;
   if (!gossip) return undefined;
   const { exchange, queue } = app[INTERNALS].eventQueues();
-  const from = eventExchange(exchange, transport.name);
+  const from = eventExchange(exchange, transport);
   const keys = from.type === 'fanout' ? GOSSIP_KEYS : [GOSSIP_KEY];
   const queues = keys.map(key => eventQueue(from, key, queue));
   const keyOf = new Map(queues.map(({ name, routingKey }) => [name, routingKey]));

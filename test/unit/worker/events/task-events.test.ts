@@ -25,7 +25,7 @@ function setup(groups: string[] = ['worker', 'task'], failsUnknown = true) {
     ...{ hostname: 'w1@h', exchange: 'celeryev', serializer: 'json', groups, clock },
     timers: clock,
     lamport: new LamportClock(),
-    transport: async () => ({ name: 'memory', publish }) as unknown as Transport,
+    transport: async () => ({ eventExchangeType: 'topic', publish }) as unknown as Transport,
     warn: text => assert.fail(text),
   });
   const listener = new TaskEvents(dispatcher, failsUnknown);
