@@ -22,7 +22,7 @@ function setup() {
     const number = ++made;
     await step(`open ${number}`);
     return {
-      name: 'memory',
+      eventExchangeType: 'topic',
       connect: () => step(`connect ${number}`),
       onEvent: () => () => {},
       async consume() {

@@ -15,7 +15,7 @@ function step(heartbeatInterval: number | null) {
   const clock = new FakeClock(0);
   const listeners = new Set<(event: TransportEvent) => void>();
   const transport = {
-    name: 'amqp',
+    eventExchangeType: 'topic',
     connected: true,
     publish: async (_: Message, { routingKey }: Destination) => void keys.push(routingKey),
     onEvent: (listener: (event: TransportEvent) => void) => {
