@@ -115,6 +115,8 @@ export interface ConsumeOptions {
 /** A running subscription to some queues. */
 export interface Consumer {
   readonly queues: readonly string[];
+  /** Those of `queues` of which the broker delivers nothing for now; missing where that cannot be. */
+  readonly missing?: readonly string[];
   /** Unsettled deliveries. */
   readonly held: number;
   setPrefetch(count: number): void;

@@ -73,6 +73,11 @@ export class BrokerLink {
     return [...this.#queues.values()];
   }
 
+  /** Those of the queues of which the broker delivers nothing for now, although it is connected. */
+  get missing(): readonly string[] {
+    return this.#subscription?.missing ?? [];
+  }
+
   get state(): LinkState {
     return this.#giveUp.signal.aborted ? 'stopping' : this.#state;
   }

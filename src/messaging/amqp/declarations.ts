@@ -58,6 +58,8 @@ export class Declarations {
     for (const key of this.#done.keys()) {
       if (key.startsWith(queueKey(queue.name))) this.#done.delete(key);
     }
+    // whoever deletes a queue may have deleted its exchange, too, of which nobody is told
+    for (const { exchange } of bindingsOf(queue)) this.forgetExchange(exchange.name);
   }
 
   /** @throws ChannelError when something else of that name is there already, or it is not allowed */
@@ -120,10 +122,7 @@ export class Declarations {
 
   async #create(queue: Queue): Promise<void> {
     const { name, durable, exclusive, autoDelete } = queue;
-    const bindings: QueueBinding[] = [
-      { exchange: queue.exchange, routingKey: queue.routingKey, arguments: queue.bindingArguments },
-      ...(queue.bindings ?? []),
-    ];
+    const bindings = bindingsOf(queue);
     for (const { exchange } of bindings) {
       const key = `exchange ${JSON.stringify(exchange.name)} ${JSON.stringify(exchange)}`;
       if (isPredeclared(exchange)) continue;
@@ -134,7 +133,13 @@ export class Declarations {
     await this.#admin.run(`declaring queue ${JSON.stringify(name)}`, (channel, answer) =>
       channel.assertQueue(name, { durable, exclusive, autoDelete, arguments: args }, answer),
     );
-    for (const binding of bindings) await this.#bind(queue, binding);
+    try {
+      for (const binding of bindings) await this.#bind(queue, binding);
+    } catch (error) {
+      // an exchange that was deleted since it was declared is to be declared again
+      for (const { exchange } of bindings) this.forgetExchange(exchange.name);
+      throw error;
+    }
   }
 
   async #bind(queue: Queue, { exchange, routingKey, arguments: args = {} }: QueueBinding) {
@@ -151,6 +156,11 @@ export class Declarations {
       channel.assertExchange(name, type, { durable, autoDelete, arguments: args }, answer),
     );
   }
+}
+
+function bindingsOf(queue: Queue): QueueBinding[] {
+  const { exchange, routingKey, bindingArguments, bindings = [] } = queue;
+  return [{ exchange, routingKey, arguments: bindingArguments }, ...bindings];
 }
 
 const queueKey = (name: string) => `queue ${JSON.stringify(name)} `;

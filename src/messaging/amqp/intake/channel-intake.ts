@@ -117,18 +117,26 @@ export class Intake implements Source {
     );
   }
 
-  async subscribe(queue: Queue): Promise<string> {
+  /** @param begun told the tag at once: the end of the subscription may come in the same packet */
+  async subscribe(queue: Queue, begun: (tag: string) => void): Promise<void> {
     const { name, noAck, consumerArguments } = queue;
     let tag = '';
     const deliver = (message: AmqpMessage | null) => {
       if (message) this.#deliver(queue, message);
       else this.#hooks.onCancelled(name, tag);
     };
-    const { consumerTag } = await this.#ask<{ consumerTag: string }>(answer =>
-      this.#channel.consume(name, deliver, { noAck, arguments: consumerArguments }, answer),
+    await this.#ask<unknown>(answer =>
+      this.#channel.consume(
+        name,
+        deliver,
+        { noAck, arguments: consumerArguments },
+        (error, { consumerTag } = { consumerTag: '' }) => {
+          tag = consumerTag;
+          if (!error) begun(tag);
+          answer(error, undefined);
+        },
+      ),
     );
-    tag = consumerTag;
-    return tag;
   }
 
   async unsubscribe(tag: string): Promise<void> {

@@ -9,7 +9,7 @@ import { ChannelError } from '../../../drivers/errors.ts';
 import { type ConsumeOptions, type Consumer, TAKE_NOTHING } from '../../contract.ts';
 import type { Queue } from '../../entities.ts';
 import type { AmqpChannel } from '../driver.ts';
-import { RESOURCE_LOCKED, replyCode } from '../errors.ts';
+import { NOT_FOUND, RESOURCE_LOCKED, replyCode } from '../errors.ts';
 import { Intake, type IntakeHooks, type QosScope } from './channel-intake.ts';
 import type { AmqpDelivery } from './delivery.ts';
 
@@ -41,6 +41,8 @@ interface Entry {
   subscriptions: Subscription[];
   isDeclared: boolean;
   wanted: boolean;
+  /** The broker delivers nothing of it, although it should. */
+  isMissing: boolean;
   /** Why it could not be consumed; it is tried again after a pause. */
   error: Error | undefined;
 }
@@ -111,6 +113,11 @@ export class AmqpConsumer implements Consumer {
     return [...this.#entries.values()].filter(entry => entry.wanted).map(entry => entry.queue.name);
   }
 
+  get missing(): readonly string[] {
+    const missing = [...this.#entries.values()].filter(entry => entry.wanted && entry.isMissing);
+    return missing.map(entry => entry.queue.name);
+  }
+
   get held(): number {
     return this.#intake?.held ?? 0;
   }
@@ -138,6 +145,7 @@ export class AmqpConsumer implements Consumer {
       subscriptions: [],
       isDeclared: false,
       wanted: true,
+      isMissing: true,
       error: undefined,
     };
     entry.error = await this.#declareFirst(entry);
@@ -296,6 +304,7 @@ export class AmqpConsumer implements Consumer {
     for (const entry of [...this.#entries.values()]) {
       if (entry.error && entry.wanted) continue;
       await this.#adjustEntry(intake, entry);
+      entry.isMissing = entry.error !== undefined;
       const { name } = entry.queue;
       if (!entry.wanted && this.#entries.get(name) === entry) this.#entries.delete(name);
     }
@@ -347,8 +356,7 @@ export class AmqpConsumer implements Consumer {
     if (!entry.isDeclared) await this.#host.declare(queue);
     entry.isDeclared = true;
     if (intake.scope === 'consumer') await intake.setQos(limit);
-    const tag = await intake.subscribe(queue);
-    entry.subscriptions.push({ tag, limit });
+    await intake.subscribe(queue, tag => entry.subscriptions.push({ tag, limit }));
   }
 
   /** With scope `consumer`: what an ended subscription had brought took room that a new one may use now. */
@@ -370,8 +378,10 @@ export class AmqpConsumer implements Consumer {
         error,
         `consuming queue ${JSON.stringify(entry.queue.name)}`,
       );
-      if (known instanceof ChannelError) entry.error = known;
-      else throw known;
+      if (!(known instanceof ChannelError)) throw known;
+      entry.error = known;
+      // deleted while it had no subscription, of which the broker would have told the end
+      if (replyCode(error) === NOT_FOUND) this.#host.forget(entry.queue);
     }
   }
 
@@ -380,6 +390,7 @@ export class AmqpConsumer implements Consumer {
     if (!entry?.wanted || this.#isCancelled) return;
     entry.subscriptions = entry.subscriptions.filter(subscription => subscription.tag !== tag);
     entry.isDeclared = false;
+    entry.isMissing = true;
     this.#host.forget(entry.queue);
     this.#host.warn(
       `The broker ended the subscription to queue ${JSON.stringify(name)}, which was deleted or has moved; consuming it anew.`,
@@ -395,6 +406,7 @@ export class AmqpConsumer implements Consumer {
     for (const entry of this.#entries.values()) {
       entry.subscriptions = [];
       entry.isDeclared = false;
+      entry.isMissing = true;
     }
     if (this.#closing) return;
     const known = this.#host.toError(error, 'consuming');

@@ -1,11 +1,16 @@
 /** When a worker counts as live, and when as ready; each answer is a sentence about what is missing. */
+import { counted } from '../../../base/text/counted.ts';
 import { type Clock, systemClock } from '../../../base/time/clock.ts';
 import type { PoolVitals } from '../../../pool/contract.ts';
 import type { LinkState } from '../../broker-link.ts';
 
 export interface WorkerHealthParts {
   readonly pool: { vitals(): PoolVitals };
-  readonly link: { readonly state: LinkState; readonly queues: readonly unknown[] };
+  readonly link: {
+    readonly state: LinkState;
+    readonly queues: readonly unknown[];
+    readonly missing: readonly string[];
+  };
   readonly transport: { readonly connected: boolean };
 }
 
@@ -44,7 +49,7 @@ export class WorkerHealth {
     return `no child of the pool has been ready for ${seconds} s`;
   }
 
-  /** Undefined when it is live, connected and consuming. */
+  /** Undefined when it is live, connected and consuming all of its queues. */
   whyNotReady(): string | undefined {
     const { link, transport } = this.#parts;
     const whyNotLive = this.whyNotLive();
@@ -53,6 +58,7 @@ export class WorkerHealth {
     if (link.state !== 'consuming') return NOT_READY[link.state];
     if (!transport.connected) return NOT_READY.lost;
     if (link.queues.length === 0) return 'no queue is consumed';
+    if (link.missing.length > 0) return notConsumed(link.missing);
     return this.#isChildless ? 'no child of the pool is ready' : undefined;
   }
 
@@ -60,4 +66,10 @@ export class WorkerHealth {
     const { wanted, ready } = this.#parts.pool.vitals();
     return wanted > 0 && ready === 0;
   }
+}
+
+function notConsumed([name, ...others]: readonly string[]): string {
+  const first = `queue ${JSON.stringify(name)}`;
+  if (others.length === 0) return `${first} is not consumed`;
+  return `${first} and ${counted(others.length, 'other')} are not consumed`;
 }

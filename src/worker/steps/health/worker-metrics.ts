@@ -37,6 +37,7 @@ function workerInfo({ hostname, pool }: WorkerParts): Family {
 }
 
 function brokerFamilies({ link, state, transport }: WorkerParts): Family[] {
+  const missing = new Set(link.missing);
   const limit = link.prefetch === 0 ? Number.POSITIVE_INFINITY : Math.max(0, link.prefetch);
   return [
     gauge('tscelery_broker_connected', 'Whether the broker answers.', isTrue(transport.connected)),
@@ -49,10 +50,10 @@ function brokerFamilies({ link, state, transport }: WorkerParts): Family[] {
     {
       name: 'tscelery_consumer_queue',
       type: 'gauge',
-      help: 'The queues that are consumed.',
+      help: 'Whether each queue is consumed.',
       samples: link.queues
         .slice(0, MOST_QUEUES)
-        .map(({ name }): Sample => ({ labels: { queue: name }, value: 1 })),
+        .map(({ name }): Sample => ({ labels: { queue: name }, value: missing.has(name) ? 0 : 1 })),
     },
     gauge('tscelery_prefetch_limit', 'Messages that it may hold.', limit),
     gauge('tscelery_messages_held', 'Messages that it holds, not acknowledged.', link.held),

@@ -9,7 +9,7 @@ import {
   type Queue,
   queue,
 } from '../../../../src/messaging/entities.ts';
-import { madeAdmin } from './made-channel.ts';
+import { madeAdmin, replyError } from './made-channel.ts';
 
 function setup(answers?: Parameters<typeof madeAdmin>[0]) {
   const { admin, notes, channel } = madeAdmin(answers);
@@ -95,6 +95,31 @@ describe('a queue that is declared', () => {
     await declarations.declare(q);
 
     assert.equal(countOf('assertQueue'), 2);
+  });
+
+  test('is declared again when it was deleted, with the exchange that may have gone with it', async () => {
+    const { declarations, countOf } = setup();
+    const q = queue('q', { exchange: exchange('shop') });
+    await declarations.declare(q);
+
+    declarations.forget(q);
+    await declarations.declare(q);
+
+    assert.deepEqual([countOf('assertExchange'), countOf('assertQueue')], [2, 2]);
+  });
+
+  test('is declared with its exchange once more when that was deleted since', async () => {
+    const { declarations, countOf, channel } = setup();
+    await declarations.declare(queue('first', { exchange: exchange('shop') }));
+    channel.answers = name =>
+      name === 'bindQueue' ? replyError(404, "NOT_FOUND - no exchange 'shop'") : {};
+    const second = queue('second', { exchange: exchange('shop') });
+    await assert.rejects(declarations.declare(second));
+    channel.answers = () => ({});
+
+    await declarations.declare(second);
+
+    assert.deepEqual([countOf('assertExchange'), countOf('bindQueue')], [2, 3]);
   });
 
   test('is declared once more with other properties, so that the broker says what differs', async () => {

@@ -28,7 +28,10 @@ async function setup({ scope = 'channel' as QosScope, home = queue('celery') as 
     putBackCounted: copy,
     park: copy,
   });
-  const tag = await intake.subscribe(home);
+  let tag = '';
+  await intake.subscribe(home, begun => {
+    tag = begun;
+  });
   const deliver = channel.asked[0]!.args[1] as (message: AmqpMessage | null) => void;
   /** Brings messages up to this number, in one turn. */
   let last = 0;
@@ -106,7 +109,10 @@ describe('a channel that brings messages', () => {
     const { channel, intake } = await setup();
     channel.answers = () => replyError(404, 'NOT_FOUND - no queue');
 
-    await assert.rejects(intake.subscribe(queue('x')), { code: 404 });
+    await assert.rejects(
+      intake.subscribe(queue('x'), () => assert.fail()),
+      { code: 404 },
+    );
   });
 
   test('ends a subscription when the broker has read that', async () => {

@@ -218,6 +218,61 @@ describe('a consumer in trouble', () => {
     assert.deepEqual([notes[0], ...notes.slice(2)], ['forget q', 'declare q', 'consuming']);
   });
 
+  test('consumes a queue anew that was deleted in the moment in which it began to', async () => {
+    const { consumer, state, named } = setup();
+    state.heldBack = 'consume';
+    const added = consumer.addQueue(queue('q'));
+    await turn();
+    state.heldBack = '';
+
+    // both in one packet
+    named('consume')[0]!.answer(null, { consumerTag: 'first' });
+    (named('consume')[0]!.args[1] as (message: null) => void)(null);
+    await added;
+    await turn();
+
+    assert.equal(named('consume').length, 2);
+  });
+
+  test('says which queue brings nothing, until it does again', async () => {
+    const { consumer, state, channels, named } = setup();
+    await consumer.addQueue(queue('q'));
+    assert.deepEqual(consumer.missing, []);
+    state.heldBack = 'consume';
+    (named('consume')[0]!.args[1] as (message: null) => void)(null);
+    await turn();
+    assert.deepEqual(consumer.missing, ['q']);
+
+    named('consume')[1]!.answer(null, { consumerTag: 'new' });
+    await turn();
+    assert.deepEqual(consumer.missing, []);
+
+    channels[0]!.end(replyError(406, 'PRECONDITION_FAILED - unknown delivery tag 9'));
+    assert.deepEqual(consumer.missing, ['q']);
+    await consumer.cancelQueue('q');
+    assert.deepEqual(consumer.missing, []);
+  });
+
+  test('declares a queue again that was deleted while it took nothing', async () => {
+    const { consumer, channels, notes, state, named } = setup();
+    await consumer.addQueue(queue('q'));
+    consumer.setPrefetch(TAKE_NOTHING);
+    await turn();
+    notes.length = 0;
+    state.heldBack = 'consume';
+    consumer.setPrefetch(4);
+    await turn();
+
+    const refusal = replyError(404, "NOT_FOUND - no queue 'q'");
+    named('consume')[1]!.answer(refusal);
+    channels[0]!.end(refusal);
+    await turn();
+
+    assert.ok(notes.includes('forget q'));
+    assert.deepEqual(consumer.missing, ['q']);
+    await consumer.close();
+  });
+
   test('opens another channel when it lost one alone', async () => {
     const { consumer, channels, notes, named } = setup();
     await consumer.addQueue(queue('q'));

@@ -10,7 +10,9 @@ function setup() {
   const vitals: { -readonly [K in keyof PoolVitals]: PoolVitals[K] } = {
     ...{ wanted: 2, ready: 2, blocked: 0, launched: 2, lost: 0 },
   };
-  const link: { state: LinkState; queues: string[] } = { state: 'consuming', queues: ['celery'] };
+  const link: { state: LinkState; queues: string[]; missing: string[] } = {
+    ...{ state: 'consuming', queues: ['celery'], missing: [] },
+  };
   const transport = { connected: true };
   const clock = new FakeClock(0);
   const pool = { vitals: () => vitals };
@@ -46,6 +48,14 @@ describe('a worker is ready', () => {
     assert.equal(
       why(({ link }) => Object.assign(link, { queues: [] })),
       'no queue is consumed',
+    );
+    assert.equal(
+      why(({ link }) => Object.assign(link, { missing: ['a'] })),
+      'queue "a" is not consumed',
+    );
+    assert.equal(
+      why(({ link }) => Object.assign(link, { missing: ['a', 'b', 'c'] })),
+      'queue "a" and 2 others are not consumed',
     );
     assert.equal(
       why(({ vitals }) => Object.assign(vitals, { ready: 0 })),
