@@ -577,6 +577,31 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
       assert.equal(await transport.size(own), 1);
     });
 
+    test('a queue that is added twice at once is consumed once', async t => {
+      const { transport, own } = await start(t);
+      const news = queue(`${own}-news`, {
+        exchange: exchange(`${own}-news`, 'fanout'),
+        noAck: true,
+      });
+      const work = queue(`${own}-work`);
+      const { consumer, reaches, texts } = await collect(transport, [queue(`${own}-first`)]);
+
+      await Promise.all([work, work, news, news].map(each => consumer.addQueue(each)));
+
+      await transport.publish(textMessage('once'), { exchange: news.exchange, routingKey: '' });
+      await transport.publish(textMessage('work'), to(work.name));
+      await reaches(2);
+      await quiet();
+      assert.deepEqual(texts().sort(), ['once', 'work']);
+      assert.equal(consumer.queues.length, 3);
+      await consumer.cancelQueue(news.name);
+      await consumer.cancelQueue(work.name);
+      await transport.publish(textMessage('twice'), { exchange: news.exchange, routingKey: '' });
+      await transport.publish(textMessage('more'), to(work.name));
+      await quiet();
+      assert.deepEqual(texts().length, 2);
+    });
+
     test('a queue that is added or cancelled is no news of the connection', async t => {
       const { transport, own, work } = await start(t);
       const { consumer } = await collect(transport, [work]);

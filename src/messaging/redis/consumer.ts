@@ -29,6 +29,8 @@ export class RedisConsumer implements Consumer {
   readonly #host: ConsumerHost;
   readonly #options: ConsumeOptions;
   readonly #queues = new Map<string, Queue>();
+  /** Those that it begins with, so that whoever wants the same meanwhile waits for that. */
+  readonly #adding = new Map<string, Promise<void>>();
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #leasedOrder: ServingOrder;
   readonly #noAckOrder: ServingOrder;
@@ -84,12 +86,18 @@ export class RedisConsumer implements Consumer {
     this.#take();
   }
 
-  async #add(queue: Queue): Promise<void> {
-    if (this.#closing || this.#cancelled) {
-      throw new ConnectionClosed(`The consumer was closed: cannot add queue ${queue.name}.`);
-    }
+  #add(queue: Queue): Promise<void> {
+    const { name } = queue;
+    const adding = this.#adding.get(name) ?? this.#begin(queue);
+    this.#adding.set(name, adding);
+    return adding.finally(() => this.#adding.delete(name));
+  }
+
+  async #begin(queue: Queue): Promise<void> {
     if (this.#queues.has(queue.name)) return;
+    this.#checkOpen(queue);
     await this.#host.declare(queue);
+    this.#checkOpen(queue);
     this.#queues.set(queue.name, queue);
     try {
       if (queue.exchange.type === 'fanout') await this.#subscribe(queue);
@@ -99,6 +107,11 @@ export class RedisConsumer implements Consumer {
       this.#queues.delete(queue.name);
       throw this.#host.session.toError(error, 'starting to consume');
     }
+  }
+
+  #checkOpen({ name }: Queue): void {
+    if (!this.#closing && !this.#cancelled) return;
+    throw new ConnectionClosed(`The consumer was closed: cannot add queue ${name}.`);
   }
 
   async cancelQueue(name: string): Promise<void> {

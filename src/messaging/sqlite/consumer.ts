@@ -36,6 +36,8 @@ export class SqliteConsumer implements Consumer, TurnMember {
   readonly #options: ConsumeOptions;
   readonly #onClose: (consumer: SqliteConsumer) => void;
   readonly #queues = new Map<string, Queue>();
+  /** Those that it begins with, so that whoever wants the same meanwhile waits for that. */
+  readonly #adding = new Map<string, Promise<void>>();
   /** Names in the order in which they are served next: queues with and without acknowledgement. */
   readonly #order: string[] = [];
   readonly #noAckOrder: string[] = [];
@@ -95,7 +97,14 @@ export class SqliteConsumer implements Consumer, TurnMember {
     this.#session.wake();
   }
 
-  async addQueue(queue: Queue): Promise<void> {
+  addQueue(queue: Queue): Promise<void> {
+    const { name } = queue;
+    const adding = this.#adding.get(name) ?? this.#begin(queue);
+    this.#adding.set(name, adding);
+    return adding.finally(() => this.#adding.delete(name));
+  }
+
+  async #begin(queue: Queue): Promise<void> {
     const { name, exchange } = queue;
     if (this.#queues.has(name)) return;
     refuseMixedFanout(queue, 'SQLite');
