@@ -615,6 +615,21 @@ export function transportContract(name: string, setup: () => Promise<TransportFi
       assert.deepEqual(heard, []);
     });
 
+    test('a queue that goes with its consumer takes along what that held', async t => {
+      const { transport, own } = await start(t);
+      const fleeting = queue(`${own}-fleeting`, { autoDelete: true });
+      const { consumer, reaches } = await collect(transport, [fleeting], 2);
+      for (const text of ['a', 'b', 'c']) {
+        await transport.publish(textMessage(text), to(fleeting.name));
+      }
+      await reaches(2);
+
+      await consumer.cancel();
+      await consumer.close();
+
+      assert.equal(await transport.size(fleeting.name), 0);
+    });
+
     test('a cancelled consumer takes nothing new and keeps what it holds', async t => {
       const { transport, own, work, send } = await start(t);
       await send('a', 'b');

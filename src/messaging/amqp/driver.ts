@@ -19,7 +19,8 @@ export type AmqpConfirmChannel = CallbackApi.ConfirmChannel;
 export type AmqpMessage = CallbackApi.ConsumeMessage;
 export type AmqpMessageFields = CallbackApi.Message['fields'];
 export type PublishProperties = CallbackApi.Options.Publish;
-export type SocketOptions = CallbackApi.SocketOptions;
+/** `signal` is `net.connect`'s own. */
+export type SocketOptions = CallbackApi.SocketOptions & { readonly signal?: AbortSignal };
 export type ConnectOptions = CallbackApi.Options.Connect;
 export type Driver = Pick<typeof CallbackApi, 'connect' | 'credentials'>;
 

@@ -11,7 +11,7 @@ import { sleep } from '../../base/time/backoff.ts';
 import { ConnectionClosed } from '../../drivers/errors.ts';
 import { urlCycle } from '../../drivers/failover.ts';
 import type { TransportOptions } from '../contract.ts';
-import { type AmqpConnection, amqplib, socketOf } from './driver.ts';
+import { type AmqpConnection, amqplib, type SocketOptions, socketOf } from './driver.ts';
 import { connectError, operationError } from './errors.ts';
 import { type ConnectArguments, connectArguments, type Urls } from './options.ts';
 import { Watchdog } from './watchdog.ts';
@@ -39,6 +39,8 @@ export class Link {
   readonly #hooks: LinkHooks;
   readonly #cycle: { readonly current: ConnectArguments; next(): ConnectArguments };
   readonly #ending = new AbortController();
+  /** Ends attempts that are under way; what they led to outlives them. */
+  readonly #dialling = new AbortController();
   readonly #watchdog: Watchdog;
   #connection: AmqpConnection | undefined;
   #attempt: Promise<AmqpConnection> | undefined;
@@ -121,6 +123,7 @@ export class Link {
   /** @param saysGoodbye false: the server does not answer anyway */
   async close(saysGoodbye = true): Promise<void> {
     this.#ending.abort();
+    if (!this.#connection) this.#dialling.abort();
     const connection = this.#connection ?? (await this.#attempt?.catch(() => undefined));
     this.#connection = undefined;
     this.#unblock();
@@ -138,7 +141,7 @@ export class Link {
   async #open(): Promise<AmqpConnection> {
     for (let left = this.#urls.length; ; left--) {
       try {
-        const connection = await dial(this.#cycle.current);
+        const connection = await dial(this.#cycle.current, this.#dialling.signal);
         this.#adopt(connection);
         return connection;
       } catch (error) {
@@ -225,10 +228,17 @@ export class Link {
   }
 }
 
-function dial({ url, socket }: ConnectArguments): Promise<AmqpConnection> {
+function dial({ url, socket }: ConnectArguments, signal: AbortSignal): Promise<AmqpConnection> {
   return new Promise((resolve, reject) => {
-    amqplib().connect(url, socket, (error, connection) => {
+    const abandon = () => reject(closedByUs());
+    signal.addEventListener('abort', abandon, { once: true });
+    // the signal ends the socket, too
+    const options: SocketOptions = { ...socket, signal };
+    amqplib().connect(url, options, (error, connection) => {
+      signal.removeEventListener('abort', abandon);
       if (error) reject(error);
+      // nobody waits for it any more
+      else if (signal.aborted) socketOf(connection).destroy();
       else resolve(connection);
     });
   });

@@ -32,6 +32,8 @@ export class RedisConsumer implements Consumer {
   /** Those that it begins with, so that whoever wants the same meanwhile waits for that. */
   readonly #adding = new Map<string, Promise<void>>();
   readonly #subscriptions = new Map<string, Subscription>();
+  /** Queues of our own that were left with messages out: what comes back makes their lists anew. */
+  readonly #leftHolding = new Set<Queue>();
   readonly #leasedOrder: ServingOrder;
   readonly #noAckOrder: ServingOrder;
   readonly #leased: LeasedIntake;
@@ -159,6 +161,8 @@ export class RedisConsumer implements Consumer {
   async #close(): Promise<number> {
     await this.cancel();
     const count = this.#registered ? await this.#leased.close() : 0;
+    // what was held has just been put back
+    await Promise.all([...this.#leftHolding].map(queue => this.#takeDown(queue)));
     await this.#leases.stop();
     this.#host.ended(this);
     return count;
@@ -204,7 +208,14 @@ export class RedisConsumer implements Consumer {
       const { subscriber } = this.#host;
       await Promise.all(patterns.map(pattern => subscriber.unsubscribe(pattern, onMessages)));
     }
-    // Without a connection the binding stays; a stale one costs a message to nobody.
-    if (queue.autoDelete || queue.exclusive) await this.#host.delete(queue).catch(() => {});
+    if (!queue.autoDelete && !queue.exclusive) return;
+    if (this.#leased.held === 0) this.#leftHolding.clear();
+    else this.#leftHolding.add(queue);
+    await this.#takeDown(queue);
+  }
+
+  /** Without a connection the binding stays; a stale one costs a message to nobody. */
+  async #takeDown(queue: Queue): Promise<void> {
+    if (!this.#queues.has(queue.name)) await this.#host.delete(queue).catch(() => {});
   }
 }

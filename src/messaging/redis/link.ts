@@ -55,7 +55,7 @@ export class Link {
    */
   connect(): Promise<ScriptedRedis> {
     if (this.#ending.signal.aborted) {
-      return Promise.reject(new ConnectionClosed('The connection was closed.'));
+      return Promise.reject(closedByUs());
     }
     const { client } = this;
     if (client) return Promise.resolve(client);
@@ -113,22 +113,29 @@ export class Link {
     client.on('error', (error: Error) => {
       why ??= error;
     });
-    const timer = systemClock.after(connectTimeout, () => {
-      why ??= new Error(`no answer within ${connectTimeout} s`);
+    const giveUp = (reason: Error) => {
+      why ??= reason;
       client.disconnect();
       client.stream?.destroy();
-    });
+    };
+    const timer = systemClock.after(connectTimeout, () =>
+      giveUp(new Error(`no answer within ${connectTimeout} s`)),
+    );
+    const { signal } = this.#ending;
+    const abandon = () => giveUp(closedByUs());
+    signal.addEventListener('abort', abandon, { once: true });
     try {
       await client.connect();
     } catch (error) {
       client.disconnect();
-      throw toError(why ?? error, 'connecting to Redis');
+      throw signal.aborted ? closedByUs() : toError(why ?? error, 'connecting to Redis');
     } finally {
       timer.cancel();
+      signal.removeEventListener('abort', abandon);
     }
-    if (this.#ending.signal.aborted) {
+    if (signal.aborted) {
       client.disconnect();
-      throw new ConnectionClosed('The connection was closed.');
+      throw closedByUs();
     }
     this.#adopt(client);
     return client;
@@ -174,6 +181,8 @@ export class Link {
     return sleep(delayBefore(attempt), undefined, this.#ending.signal).catch(() => {});
   }
 }
+
+const closedByUs = () => new ConnectionClosed('The connection was closed.');
 
 function delayBefore(attempt: number): number {
   return Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1));

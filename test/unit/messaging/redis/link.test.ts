@@ -229,6 +229,17 @@ describe('a connection to Redis that is closed', () => {
     assert.equal(clients.length, 1);
   });
 
+  test('does not wait for a server that says nothing', async () => {
+    const { link, clients } = setup();
+    const asked = link.connect();
+    asked.catch(() => {});
+
+    await link.close();
+
+    await assert.rejects(asked, { name: 'ConnectionClosed' });
+    assert.equal(clients[0]!.status, 'end');
+  });
+
   test('tries no further servers', async () => {
     const { link, clients } = setup({ servers: 3 });
     const asked = link.connect();
