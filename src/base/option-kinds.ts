@@ -48,7 +48,7 @@ export const wait: Kind = {
 };
 export const count: Kind = {
   words: 'a whole number',
-  accepts: value => Number.isInteger(value) && (value as number) >= 0,
+  accepts: value => Number.isSafeInteger(value) && (value as number) >= 0,
 };
 export const map: Kind = { words: 'an object', accepts: isMap };
 export const list: Kind = { words: 'a list', accepts: Array.isArray };

@@ -44,7 +44,11 @@ export const text: WordKind<string> = { ...name, fromWord: word => word };
 
 export const wholeNumber: WordKind<number> = {
   ...count,
-  fromWord: word => read(word, /^\d+$/.test(word), 'a whole number'),
+  fromWord(word) {
+    const value = read(word, /^\d+$/.test(word), 'a whole number');
+    if (!Number.isSafeInteger(value)) throw new RangeError(`'${word}' is too large.`);
+    return value;
+  },
 };
 
 export const seconds: WordKind<number> = {

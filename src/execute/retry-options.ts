@@ -43,7 +43,7 @@ export const KINDS: Readonly<Record<keyof RetryOptions, Kind>> = {
   eta: any,
   maxRetries: {
     words: 'a whole number, or null for no limit',
-    accepts: value => Number.isInteger(value) && (value as number) >= 0,
+    accepts: value => Number.isSafeInteger(value) && (value as number) >= 0,
   },
   expires: any,
   args: { words: 'a list', accepts: Array.isArray },

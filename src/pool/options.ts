@@ -45,6 +45,17 @@ export interface PoolOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** In one pool: each is a process or a thread, and one digit too many would take the machine down. */
+export const MOST_CHILDREN = 1000;
+
+/** @throws ImproperlyConfigured for more children than there may be */
+export function checkChildren(name: string, count: number): void {
+  if (count <= MOST_CHILDREN) return;
+  throw new ImproperlyConfigured(
+    `${name} must be at most ${MOST_CHILDREN} where each is a child of the pool, not ${count}. For tasks that wait, let each child run several (worker_child_slots), or use the pool "async".`,
+  );
+}
+
 /** @throws ImproperlyConfigured naming the option and the value received */
 export function checkOptions(options: PoolOptions): void {
   wholeNumber('concurrency', options.concurrency, 1);

@@ -90,8 +90,12 @@ export const float = kind<number>('float', 'a number', accepting(isNumber), numb
 
 function wholeNumber(expects: string, least: number, most = Number.POSITIVE_INFINITY) {
   const test = (value: unknown): value is number =>
-    Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
-  return kind<number>('int', expects, accepting(test), numberFromText);
+    Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+  return {
+    ...kind<number>('int', expects, accepting(test), numberFromText),
+    hint: (value: unknown) =>
+      Number.isInteger(value) && !Number.isSafeInteger(value) ? ' It is too large.' : '',
+  };
 }
 
 export const int = wholeNumber('a whole number', Number.NEGATIVE_INFINITY);

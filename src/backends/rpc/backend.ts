@@ -185,7 +185,7 @@ function warnOnce(messaging: MessagingPort, message: string): () => void {
 
 function maxUnreadResults(given: unknown): number {
   if (given === undefined) return MAX_UNREAD;
-  if (typeof given === 'number' && Number.isInteger(given) && given > 0) return given;
+  if (typeof given === 'number' && Number.isSafeInteger(given) && given > 0) return given;
   throw new ImproperlyConfigured(
     `max_unread_results of result_backend_transport_options must be a positive integer, not ${JSON.stringify(given)}.`,
   );

@@ -48,9 +48,16 @@ export function integer(least = Number.NEGATIVE_INFINITY): ValueType<number> {
       if (!/^\s*[+-]?\d+\s*$/.test(given)) {
         throw new RangeError(`${quoted(given)} is not a valid integer.`);
       }
-      return inRange(Number(given), least);
+      return inRange(exact(given), least);
     },
   };
+}
+
+/** Another number would be taken than the one that was typed. */
+function exact(given: string): number {
+  const value = Number(given);
+  if (Number.isSafeInteger(value)) return value;
+  throw new RangeError(`${quoted(given)} is too large.`);
 }
 
 /** Two bounds in any order, or the upper one alone: 0 is the lower one then. */
@@ -72,7 +79,7 @@ export const bounds: ValueType<{ readonly max: number; readonly min: number }> =
 };
 
 function wholeNumber(word: string, given: string): number {
-  const value = /^\s*[+-]?\d+\s*$/.test(word) ? Number(word) : undefined;
+  const value = /^\s*[+-]?\d+\s*$/.test(word) ? exact(word) : undefined;
   if (value === undefined) {
     const expected = word === given ? 'an integer' : 'two comma separated integers';
     throw new RangeError(`${quoted(given)}: Expected ${expected}. Got ${quoted(word)} instead.`);

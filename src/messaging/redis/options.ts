@@ -92,7 +92,7 @@ class Reader {
   count(name: string): number | undefined {
     const value = this.#given[name] ?? undefined;
     if (value === undefined) return undefined;
-    const fits = Number.isInteger(value) && (value as number) > 0;
+    const fits = Number.isSafeInteger(value) && (value as number) > 0;
     return fits ? (value as number) : this.#refuse(name, 'a whole number above 0');
   }
 
@@ -101,7 +101,7 @@ class Reader {
     const fits =
       Array.isArray(value) &&
       value.length > 0 &&
-      value.every(step => Number.isInteger(step) && step >= 0);
+      value.every(step => Number.isSafeInteger(step) && step >= 0);
     if (!fits) return this.#refuse(name, 'a list of whole numbers such as [0, 3, 6, 9]');
     return [...new Set(value as number[])].sort((a, b) => a - b);
   }

@@ -13,7 +13,7 @@ import type { Launcher } from '../carrier.ts';
 import type { ChildReport, Job, Pool, PoolEvents, PoolVitals } from '../contract.ts';
 import { type PoolError, Terminated, TimeLimitExceeded, WorkerLostError } from '../errors.ts';
 import type { TurnMessage } from '../messages.ts';
-import { checkOptions, type PoolOptions } from '../options.ts';
+import { checkChildren, checkOptions, MOST_CHILDREN, type PoolOptions } from '../options.ts';
 import { TimeLimits } from '../time-limits.ts';
 import { type Child, type ChildExit, exitText } from './child.ts';
 import { ChildReports } from './child-reports.ts';
@@ -54,6 +54,7 @@ export class ChildrenPool implements Pool {
 
   constructor(name: 'prefork' | 'threads', launcher: Launcher, options: PoolOptions) {
     checkOptions(options);
+    checkChildren('The concurrency (-c)', options.concurrency);
     this.name = name;
     this.#slots = options.slots ?? 1;
     this.#prefetch = options.prefetchPerChild ?? DEFAULT_PREFETCH;
@@ -168,11 +169,20 @@ export class ChildrenPool implements Pool {
   async grow(n: number): Promise<void> {
     checkCount(n);
     if (!this.#isUp) throw new Error(`A pool that is ${this.#state} cannot grow`);
+    this.#refuseTooMany(n);
     const grown = this.#children.grow(n);
     // whoever has work that waits does not look again by itself
     this.#wasFull = true;
     this.#afterNews();
     await grown;
+  }
+
+  #refuseTooMany(more: number): void {
+    const { size } = this.#children;
+    if (size + more <= MOST_CHILDREN) return;
+    throw new RangeError(
+      `A pool has at most ${MOST_CHILDREN} children: this one has ${size} and cannot get ${more} more.`,
+    );
   }
 
   async shrink(n: number): Promise<void> {

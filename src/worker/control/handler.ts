@@ -17,6 +17,6 @@ export function texts(value: unknown): string[] {
 /** @throws TypeError for what is no number */
 export function numberOr(value: unknown, fallback: number, name: string): number {
   if (value === undefined || value === null) return fallback;
-  if (Number.isInteger(value) && (value as number) >= 0) return value as number;
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
   throw new TypeError(`${name} must be a whole number, got ${JSON.stringify(value)}`);
 }

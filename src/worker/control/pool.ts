@@ -1,10 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { counted } from '../../base/text/counted.ts';
+import { MOST_CHILDREN } from '../../pool/options.ts';
 import type { WorkerParts } from '../assembly.ts';
 import { type Handler, numberOr, ok, refused } from './handler.ts';
-
-/** Of one command: each place may be a process, and one digit too many would take the machine down. */
-const MOST_PLACES = 1000;
 
 export const POOL_HANDLERS = {
   pool_grow: (worker, { n }) => resize(worker, 'grow', places(n, 1, 'n')),
@@ -37,8 +35,8 @@ export const POOL_HANDLERS = {
 /** @throws TypeError for what is no number, RangeError for one that is too large */
 function places(given: unknown, fallback: number, name: string): number {
   const n = numberOr(given, fallback, name);
-  if (n <= MOST_PLACES || n === fallback) return n;
-  throw new RangeError(`${name} must be at most ${MOST_PLACES}, got ${n}`);
+  if (n <= MOST_CHILDREN || n === fallback) return n;
+  throw new RangeError(`${name} must be at most ${MOST_CHILDREN}, got ${n}`);
 }
 
 /** What cannot be is refused at once; children take longer to start than anybody waits for a reply. */

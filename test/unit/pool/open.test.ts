@@ -37,6 +37,7 @@ describe('createPool', () => {
   for (const [option, value] of [
     ['concurrency', 0],
     ['concurrency', 1.5],
+    ['concurrency', 1001],
     ['slots', 0],
     ['prefetchPerChild', -1],
     ['maxTasksPerChild', Number.NaN],

@@ -273,6 +273,11 @@ describe('value', () => {
       'four',
       /must be a whole number, 0 or more, but "four" \(a string\) was/,
     ],
+    [
+      'worker_concurrency',
+      1e20,
+      /0 or more, but 100000000000000000000 was given\. It is too large\./,
+    ],
     ['worker_concurrency', 1.5, /must be a whole number, 0 or more, but 1\.5 was given/],
     ['worker_concurrency', -1, /0 or more, but -1 was given/],
     ['worker_child_slots', 0, /1 or more, but 0 was given/],

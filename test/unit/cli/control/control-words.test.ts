@@ -182,6 +182,10 @@ describe('words of inspect and control', () => {
       "Invalid value for 'N' of pool_grow: 'abc' is not a whole number.",
     );
     refuses(
+      () => args('control', 'pool_grow', '99999999999999999999'),
+      "Invalid value for 'N' of pool_grow: '99999999999999999999' is too large.",
+    );
+    refuses(
       () => args('inspect', 'conf', 'maybe'),
       "Invalid value for 'include_defaults' of conf: 'maybe' is not true or false.",
     );

@@ -80,6 +80,8 @@ describe('what follows an option', () => {
       ['1 2', /not a valid integer/],
       ['--1', /not a valid integer/],
       ['Infinity', /not a valid integer/],
+      ['9007199254740991', 9_007_199_254_740_991],
+      ['99999999999999999999', /^'99999999999999999999' is too large\.$/],
     ]);
   });
 
@@ -151,6 +153,7 @@ describe('what follows an option', () => {
         '1,2,3',
         /^'1,2,3': Expected two comma separated integers or one integer\. Got 3 instead\.$/,
       ],
+      ['1,99999999999999999999', /^'99999999999999999999' is too large\.$/],
       ['ten', /^'ten': Expected an integer\. Got 'ten' instead\.$/],
       ['10,few', /^'10,few': Expected two comma separated integers\. Got 'few' instead\.$/],
       ['10,', /^'10,': Expected two comma separated integers\. Got '' instead\.$/],

@@ -52,6 +52,7 @@ describe('the commands pool_grow and pool_shrink', () => {
     [0, /whole number of at least 1, not 0/],
     [1001, /n must be at most 1000, got 1001/],
     [1e9, /n must be at most 1000/],
+    [1e20, /n must be a whole number, got 100000000000000000000/],
   ];
   for (const [n, message] of wrong) {
     it(`refuse ${JSON.stringify(n)} of them`, async () => {
@@ -63,6 +64,20 @@ describe('the commands pool_grow and pool_shrink', () => {
       assert.equal(pool.size, 2);
     });
   }
+
+  it('grow the pool to a thousand children, however often they are asked', async () => {
+    const { ask, pool } = await setup();
+    for (let n = 0; n < 9; n++) await ask('pool_grow', { n: 100 });
+
+    await assert.rejects(ask('pool_grow', { n: 100 }), {
+      name: 'RangeError',
+      message: 'A pool has at most 1000 children: this one has 902 and cannot get 100 more.',
+    });
+
+    assert.equal(pool.size, 902);
+    assert.deepEqual(await ask('pool_grow', { n: 98 }), { ok: 'pool will grow' });
+    await assert.rejects(ask('pool_grow', { n: 1 }), /has 1000 and cannot get 1 more/);
+  });
 
   it('are for pools whose number of children is constant', async () => {
     const { ask, pool } = await setup({ bounds: { max: 4, min: 1 } });

@@ -55,6 +55,13 @@ describe('a number of children that follows the work', () => {
     it(`is for the pool ${pool}`, () => check({ worker_pool: pool }));
   }
 
+  it('is refused beyond a thousand children', () => {
+    assert.throws(
+      () => refuseAutoscale(new Celery('c', {}), { max: 1001, min: 1 }),
+      /^ImproperlyConfigured: The max of autoscale must be at most 1000 .*, not 1001\./,
+    );
+  });
+
   for (const pool of ['solo', 'async']) {
     it(`is refused for the pool ${pool}, with what to do instead`, () => {
       assert.throws(
