@@ -4,6 +4,7 @@
  */
 import type { TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import type { Headers } from '../wire/messages/message.ts';
+import { isOwnHeader } from '../wire/messages/task-headers.ts';
 
 /** Characters: the longest that W3C allows, for baggage. Anybody may have written these headers. */
 const LONGEST_FIELD = 8192;
@@ -18,7 +19,9 @@ export const readField: TextMapGetter<Headers> = {
 
 export const writeField: TextMapSetter<Headers> = {
   set(headers, key, value) {
-    // the parts of a message are written already; what would not fit its reader is not
+    // a propagator may have any names; those of the protocol say what the message is
+    if (isOwnHeader(key) || key === '__proto__') return;
+    // what would not fit its reader is not written
     if (typeof value === 'string' && value.length <= LONGEST_FIELD) headers[key] = value;
   },
 };

@@ -2,6 +2,7 @@
 import type { ResultBackend } from '../../backends/contract.ts';
 import { answersSender, openBackend } from '../../backends/open.ts';
 import { Closing } from '../../base/closing.ts';
+import { outside } from '../../base/outside.ts';
 import { ConnectionClosed } from '../../drivers/errors.ts';
 import type { FailoverStrategy } from '../../drivers/failover.ts';
 import type { Transport } from '../../messaging/contract.ts';
@@ -38,7 +39,7 @@ export class Connections {
 
   transport(): Promise<Transport> {
     if (!this.#transport) {
-      const opening = this.#openForPublishing();
+      const opening = outside(() => this.#openForPublishing());
       this.#transport = opening;
       opening.catch(() => {
         if (this.#transport === opening) this.#transport = undefined;
@@ -71,7 +72,7 @@ export class Connections {
 
   backend(): Promise<ResultBackend> {
     if (!this.#backend) {
-      const opening = this.#openBackend();
+      const opening = outside(() => this.#openBackend());
       this.#backend = opening;
       opening.catch(() => {
         if (this.#backend === opening) this.#backend = undefined;

@@ -6,6 +6,7 @@
  */
 
 import { CeleryError } from '../../base/errors.ts';
+import { outside } from '../../base/outside.ts';
 import { sleep } from '../../base/time/backoff.ts';
 import { systemClock } from '../../base/time/clock.ts';
 import { AccessRefused, ChannelError, ConnectionClosed } from '../../drivers/errors.ts';
@@ -218,7 +219,7 @@ export class RedisBackend implements ResultBackend {
     if (!this.#open) {
       const healing = healingClient(this.#urls, this.#options);
       const { client, trouble } = healing;
-      const connected = client.connect();
+      const connected = outside(() => client.connect());
       connected.catch(() => {}); // whoever needs it waits for it
       const ttl = Math.ceil(this.#options.expires ?? 0);
       const documents = new RedisDocuments(client, {
@@ -245,7 +246,7 @@ export class RedisBackend implements ResultBackend {
         onMessage: (channel, document) => this.#hear(channel, document),
         onResubscribed: channels => this.#catchUp(channels),
       });
-      client.connect().catch(() => {}); // it heals, and a refusal reaches whoever subscribes
+      outside(() => client.connect()).catch(() => {}); // it heals, and a refusal reaches whoever subscribes
     }
     return this.#subscriber;
   }

@@ -7,6 +7,7 @@
 
 import type { Redis } from 'ioredis';
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import { outside } from '../../base/outside.ts';
 import { timerMs } from '../../base/time/seconds.ts';
 import { AccessRefused, ConnectionClosed } from '../../drivers/errors.ts';
 import { isDenied, isPassingReply, isReply } from '../../drivers/redis/replies.ts';
@@ -67,7 +68,7 @@ export class Subscriber {
       known = { sent: false, inForce: deferred(), confirmed: false };
       known.inForce.promise.catch(() => {});
       this.#channels.set(channel, known);
-      this.#pinging ??= this.#startPinging();
+      this.#pinging ??= outside(() => this.#startPinging());
       if (sent) {
         known.sent = known.confirmed = true;
         known.inForce.resolve();

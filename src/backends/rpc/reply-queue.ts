@@ -5,6 +5,7 @@
  * and its messages are acknowledged, so that no result is lost when the connection is.
  */
 
+import { outside } from '../../base/outside.ts';
 import { within } from '../../base/time/within.ts';
 import { ConnectionClosed } from '../../drivers/errors.ts';
 import type { Delivery, Transport } from '../../messaging/contract.ts';
@@ -40,7 +41,7 @@ export class ReplyQueue {
    */
   open(): Promise<unknown> | undefined {
     if (this.#isOpen) return undefined;
-    this.#opening ??= this.#open();
+    this.#opening ??= outside(() => this.#open());
     return this.#opening;
   }
 

@@ -1,4 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs';
+import { outside } from '../../base/outside.ts';
 
 /** How soon after a sign of writing to look; a commit is over by then. */
 const NUDGE_MS = 1;
@@ -38,6 +39,10 @@ export class ChangeWatcher {
     this.#isWaiting = options.isWaiting;
     this.#onChange = options.onChange;
     this.#seen = this.#version();
+    outside(() => this.#start());
+  }
+
+  #start(): void {
     try {
       this.#watcher = watch(this.#file, { persistent: false }, () => this.#nudge());
       this.#watcher.on('error', () => this.#unwatch());

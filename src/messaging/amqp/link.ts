@@ -7,6 +7,7 @@
  */
 
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import { outside } from '../../base/outside.ts';
 import { sleep } from '../../base/time/backoff.ts';
 import { ConnectionClosed } from '../../drivers/errors.ts';
 import { urlCycle } from '../../drivers/failover.ts';
@@ -97,7 +98,7 @@ export class Link {
   connect(): Promise<AmqpConnection> {
     if (this.isClosed) return Promise.reject(closedByUs());
     if (this.#connection) return Promise.resolve(this.#connection);
-    this.#attempt ??= this.#open().finally(() => {
+    this.#attempt ??= outside(() => this.#open()).finally(() => {
       this.#attempt = undefined;
     });
     return this.#attempt;
@@ -115,7 +116,7 @@ export class Link {
   heal(): void {
     if (this.#healing || this.#connection || this.isClosed) return;
     this.#healing = true;
-    void this.#keepTrying().finally(() => {
+    void outside(() => this.#keepTrying()).finally(() => {
       this.#healing = false;
     });
   }

@@ -6,6 +6,7 @@
  * what may be sent again is for the caller to know.
  */
 
+import { outside } from '../../base/outside.ts';
 import { sleep } from '../../base/time/backoff.ts';
 import { systemClock } from '../../base/time/clock.ts';
 import { ConnectionClosed } from '../../drivers/errors.ts';
@@ -59,7 +60,7 @@ export class Link {
     }
     const { client } = this;
     if (client) return Promise.resolve(client);
-    this.#attempt ??= this.#tryServers().finally(() => {
+    this.#attempt ??= outside(() => this.#tryServers()).finally(() => {
       this.#attempt = undefined;
     });
     return this.#attempt;
@@ -68,7 +69,7 @@ export class Link {
   heal(): void {
     if (this.#healing || this.client || this.#ending.signal.aborted) return;
     this.#healing = true;
-    void this.#keepTrying().finally(() => {
+    void outside(() => this.#keepTrying()).finally(() => {
       this.#healing = false;
     });
   }

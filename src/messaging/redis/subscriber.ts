@@ -2,6 +2,7 @@
  * The one connection of a transport that listens to fanout exchanges: Redis takes hardly any other
  * command on one that is subscribed.
  */
+import { outside } from '../../base/outside.ts';
 import { timerMs } from '../../base/time/seconds.ts';
 import { AccessRefused } from '../../drivers/errors.ts';
 import { isDenied } from '../../drivers/redis/replies.ts';
@@ -132,9 +133,9 @@ export class Subscriber {
   /** A listener sends nothing by itself: without this a half-open connection would stay for ever. */
   #startHealthChecks(): void {
     if (this.#closed) return;
-    this.#health ??= setInterval(() => {
-      this.#link.client?.ping().catch(() => {});
-    }, timerMs(this.#session.options.healthCheckInterval));
+    const ping = () => void this.#link.client?.ping().catch(() => {});
+    const { healthCheckInterval } = this.#session.options;
+    this.#health ??= outside(() => setInterval(ping, timerMs(healthCheckInterval)));
   }
 }
 

@@ -2,9 +2,11 @@
  * The embedded broker: `sqla+sqlite:///file.db`, or `sqla+sqlite://` within one process.
  * Python applications with the same URL exchange messages with it.
  */
+
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { CeleryError } from '../../base/errors.ts';
+import { outside } from '../../base/outside.ts';
 import { ChannelError, ConnectionClosed } from '../../drivers/errors.ts';
 import { isAboutValues } from '../../drivers/sqlite/driver.ts';
 import { MEMORY, parseSqliteUrl, type SqliteLocation } from '../../drivers/sqlite/location.ts';
@@ -172,7 +174,7 @@ export class SqliteTransport implements Transport {
 
   #open(): Promise<SqliteSession> {
     if (this.#session?.isGone && this.#consumers.size === 0) this.#leaveGone(this.#session);
-    this.#connecting ??= this.#connect().catch(error => {
+    this.#connecting ??= outside(() => this.#connect()).catch(error => {
       this.#connecting = undefined;
       throw error;
     });

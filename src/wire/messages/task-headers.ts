@@ -59,6 +59,9 @@ const OWN_HEADERS: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
+/** Whether the protocol or the broker gives a header of this name its meaning. */
+export const isOwnHeader = (name: string): boolean => OWN_HEADERS.has(name);
+
 /**
  * Reads headers only; for protocol 1, which has none, the body is decoded (when `accept`
  * allows its content type; JSON by default). Throws InvalidTaskError or DecodeError.

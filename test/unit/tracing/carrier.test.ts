@@ -17,6 +17,16 @@ describe('headers as the carrier of a context', () => {
     assert.equal(readField.get({}, '__proto__'), undefined);
   });
 
+  it('take nothing in the place of what the protocol or a broker means by a name', () => {
+    const headers: Headers = { task: 't', id: 'i' };
+    for (const name of ['task', 'id', 'eta', 'retries', 'stamps', 'compression', 'x-death']) {
+      writeField.set(headers, name, 'of a propagator');
+    }
+    writeField.set(headers, '__proto__', 'of a propagator');
+
+    assert.deepEqual(headers, { task: 't', id: 'i' });
+  });
+
   it('take texts of any length that a reader takes, and nothing else', () => {
     const headers: Headers = {};
     writeField.set(headers, 'baggage', 'x'.repeat(8192));

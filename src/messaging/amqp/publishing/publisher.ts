@@ -1,3 +1,4 @@
+import { outside } from '../../../base/outside.ts';
 import { sleep } from '../../../base/time/backoff.ts';
 import { ChannelError, OperationalError, Unroutable } from '../../../drivers/errors.ts';
 import type { Message } from '../../../wire/messages/message.ts';
@@ -196,7 +197,7 @@ export class Publisher {
           error ? reject(error) : resolve(opened),
         );
       });
-      this.#clock ??= setInterval(() => this.#tick(), TICK_MS).unref();
+      this.#clock ??= outside(() => setInterval(() => this.#tick(), TICK_MS).unref());
       return new Lane(channel, this.#hooks);
     } catch (error) {
       throw operationError(error, 'publishing', this.#urls);
