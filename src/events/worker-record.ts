@@ -38,7 +38,12 @@ export class EventWorker {
   /** @param now seconds since 1970 */
   isAlive(now = Date.now() / 1000): boolean {
     const last = this.heartbeats.at(-1);
-    return last !== undefined && now < last + this.freq * PATIENCE;
+    return last !== undefined && now < last + this.patience;
+  }
+
+  /** Seconds of silence after which it counts as gone. */
+  get patience(): number {
+    return this.freq * PATIENCE;
   }
 
   /** @internal What `worker-<subject>` says. */

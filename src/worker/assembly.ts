@@ -170,11 +170,16 @@ function createGossip(
 ): Gossip | undefined {
   if (!gossips || transport.keepsEvents) return undefined;
   const { lamport } = app[INTERNALS];
+  let losses = 0;
+  transport.onEvent(event => {
+    if (event.type === 'lost') losses += 1;
+  });
   return new Gossip({
     ...{ hostname, events, lamport, logger, clock: app.clock },
     accept: app[INTERNALS].eventQueues().accept,
     topics: { task: action => sendElectedTask(action, execution) },
     isConnected: () => transport.connected,
+    losses: () => losses,
   });
 }
 

@@ -34,6 +34,8 @@ export interface GossipOptions {
   readonly accept: ReadonlySet<string>;
   readonly topics: ElectionTopics;
   isConnected(): boolean;
+  /** How often the connection was lost so far. */
+  losses(): number;
 }
 
 /** Celery: `Gossip`. */
@@ -44,10 +46,10 @@ export class Gossip {
   readonly #unreadable: Occasionally;
 
   constructor(options: GossipOptions) {
-    const { clock, events, hostname, isConnected, logger, topics } = options;
+    const { clock, events, hostname, isConnected, logger, losses, topics } = options;
     this.#options = options;
     this.#unreadable = new Occasionally(clock);
-    this.membership = new Membership({ clock, logger, isListening: isConnected });
+    this.membership = new Membership({ clock, logger, losses, isListening: isConnected });
     this.elections = new Elections({
       ...{ topics, clock, logger },
       ownId: `${hostname}.${process.pid}`,

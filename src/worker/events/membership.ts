@@ -17,6 +17,8 @@ export interface MembershipOptions {
   readonly logger: Pick<Logger, 'debug' | 'info'>;
   /** Whether events of others arrive now. */
   isListening(): boolean;
+  /** How often that was interrupted so far. */
+  losses(): number;
 }
 
 /** The view that a worker has of its fleet, itself left out. Celery: the members of `Gossip`. */
@@ -27,6 +29,9 @@ export class Membership {
   readonly #readAt = new Map<string, number>();
   #timer: Timer | undefined;
   #lookedAt = 0;
+  /** Since when whatever others said was heard here. */
+  #hearingSince = 0;
+  #losses = 0;
 
   constructor(options: MembershipOptions) {
     const { logger } = options;
@@ -73,9 +78,11 @@ export class Membership {
   }
 
   start(): void {
-    const { clock } = this.#options;
+    const { clock, losses } = this.#options;
     this.#timer?.cancel();
     this.#lookedAt = clock.now();
+    this.#hearingSince = this.#lookedAt;
+    this.#losses = losses();
     this.#timer = clock.every(LOOK_EVERY, () => this.#look(), { unref: true });
   }
 
@@ -85,14 +92,16 @@ export class Membership {
   }
 
   #look(): void {
-    const { clock, isListening, logger } = this.#options;
+    const { clock, isListening, logger, losses } = this.#options;
     const now = clock.now();
     const isInTime = Math.abs(now - this.#lookedAt - LOOK_EVERY) < LATE;
     this.#lookedAt = now;
-    // what we did not hear ourselves nobody has missed
-    if (!isInTime || !isListening()) return;
+    const isUninterrupted = isInTime && isListening() && losses() === this.#losses;
+    this.#losses = losses();
+    if (!isUninterrupted) this.#hearingSince = now;
     for (const [hostname, worker] of this.#state.workers) {
-      if (worker.isAlive(now)) continue;
+      // what we did not hear ourselves nobody has missed
+      if (worker.isAlive(now) || now < this.#hearingSince + worker.patience) continue;
       logger.info(`missed heartbeat from ${printable(hostname)}`);
       this.#forget(hostname);
     }

@@ -17,7 +17,7 @@ function setup() {
   const log: string[] = [];
   const sent: string[] = [];
   const at = (level: string) => (text: string) => void log.push(`${level} ${text}`);
-  const link = { isConnected: true };
+  const link = { isConnected: true, losses: 0 };
   const gossip = new Gossip({
     ...{ hostname: OWN, clock, lamport },
     events: { send: (type: string) => void sent.push(type) } as unknown as EventDispatcher,
@@ -25,6 +25,7 @@ function setup() {
     accept: acceptedContentTypes(['json']),
     topics: {},
     isConnected: () => link.isConnected,
+    losses: () => link.losses,
   });
   const hear = (type: string, hostname: string, fields: object = {}) =>
     gossip.hear(delivery({ type, hostname, freq: 2, clock: 1, pid: 1, ...fields }));
@@ -115,6 +116,40 @@ describe('a worker that listens to others', () => {
     assert.deepEqual(log, []);
 
     clock.advance(5);
+    assert.deepEqual(log, ['INFO missed heartbeat from a@h']);
+    gossip.stop();
+  });
+
+  test('misses nobody who was not due since it hears again itself', () => {
+    const { gossip, clock, log, hear } = setup();
+    gossip.start();
+    hear('worker-heartbeat', 'slow@h', { freq: 20 });
+    log.length = 0;
+    // the process stood still for longer than that node may be silent
+    const now = clock.now.bind(clock);
+    clock.now = () => now() + 60;
+
+    clock.advance(5);
+    clock.advance(5);
+    clock.advance(30);
+    assert.deepEqual(log, []);
+
+    clock.advance(5);
+    assert.deepEqual(log, ['INFO missed heartbeat from slow@h']);
+    gossip.stop();
+  });
+
+  test('misses nobody after its connection was away between two looks', () => {
+    const { gossip, clock, log, link, hear } = setup();
+    gossip.start();
+    hear('worker-heartbeat', 'a@h');
+    log.length = 0;
+    link.losses += 1;
+
+    clock.advance(5);
+    assert.deepEqual(log, []);
+    clock.advance(5);
+
     assert.deepEqual(log, ['INFO missed heartbeat from a@h']);
     gossip.stop();
   });
