@@ -55,9 +55,12 @@ export interface ResultBackend {
   ): Promise<() => Promise<void>>;
   /** Number of tasks somebody listens to; 0 when nobody waits. */
   readonly subscriptions: number;
-  /** Groups: the ids of a saved GroupResult as its result tuple (wire-protocol form). */
-  storeGroup(groupId: string, tuple: unknown): Promise<void>;
-  fetchGroup(groupId: string): Promise<unknown | undefined>;
+  /**
+   * Groups: the ids of a saved GroupResult as its result tuple (wire-protocol form). `what` is what
+   * an error calls it, without its id; by default `the group`.
+   */
+  storeGroup(groupId: string, tuple: unknown, what?: string): Promise<void>;
+  fetchGroup(groupId: string, what?: string): Promise<unknown | undefined>;
   forgetGroup(groupId: string): Promise<void>;
   /** Delete what expired. Stores that expire by themselves resolve at once. @returns documents deleted */
   cleanup(): Promise<number>;

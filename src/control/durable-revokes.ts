@@ -3,6 +3,8 @@ import { ImproperlyConfigured } from '../base/errors.ts';
 
 /** Somebody may revoke a million tasks in one command. */
 const MOST_AT_ONCE = 1000;
+/** In errors, before its name. */
+const WHAT = 'the durable revoke';
 
 /**
  * Revokes that outlive every worker (`task_durable_revokes`): kept beside the results, as empty
@@ -31,11 +33,11 @@ export class DurableRevokes {
 
   /** @throws BackendGetMetaError */
   async has(id: string): Promise<boolean> {
-    return (await this.#backend.fetchGroup(nameOf(id))) !== undefined;
+    return (await this.#backend.fetchGroup(nameOf(id), WHAT)) !== undefined;
   }
 
   async #keep(name: string): Promise<void> {
-    await this.#backend.storeGroup(name, [[name, null], []]);
+    await this.#backend.storeGroup(name, [[name, null], []], WHAT);
   }
 }
 

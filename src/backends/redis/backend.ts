@@ -179,21 +179,21 @@ export class RedisBackend implements ResultBackend {
     );
   }
 
-  async storeGroup(groupId: string, tuple: unknown): Promise<void> {
+  async storeGroup(groupId: string, tuple: unknown, what = 'the group'): Promise<void> {
     const document = this.#codec.encode({ result: tuple });
     try {
       await this.#opened().documents.put(this.#groupPrefix + groupId, document);
     } catch (error) {
-      throw this.#storeError(error, `storing the group ${groupId}`, { taskId: groupId, state: '' });
+      throw this.#storeError(error, `storing ${what} ${groupId}`, { taskId: groupId, state: '' });
     }
   }
 
-  async fetchGroup(groupId: string): Promise<unknown | undefined> {
+  async fetchGroup(groupId: string, what = 'the group'): Promise<unknown | undefined> {
     try {
       const document = await this.#opened().documents.fetch(this.#groupPrefix + groupId);
       return document === null ? undefined : readGroup(this.#codec.decode(document));
     } catch (error) {
-      throw this.#getError(error, groupId, 'reading the group');
+      throw this.#getError(error, groupId, `reading ${what}`);
     }
   }
 

@@ -115,7 +115,7 @@ export class SqliteBackend implements ResultBackend {
     return end;
   }
 
-  async storeGroup(groupId: string, tuple: unknown): Promise<void> {
+  async storeGroup(groupId: string, tuple: unknown, what = 'the group'): Promise<void> {
     const pickle = encodeGroup(tuple);
     const now = toDatabaseTime(Date.now() / 1000);
     try {
@@ -123,12 +123,12 @@ export class SqliteBackend implements ResultBackend {
         this.#opened().query(tables => tables.putGroup(groupId, pickle, now)),
       );
     } catch (error) {
-      throw storeError(error, `storing the group ${groupId}`, { taskId: groupId, state: '' });
+      throw storeError(error, `storing ${what} ${groupId}`, { taskId: groupId, state: '' });
     }
   }
 
-  async fetchGroup(groupId: string): Promise<unknown | undefined> {
-    return this.#reading(groupId, 'reading the group', async database => {
+  async fetchGroup(groupId: string, what = 'the group'): Promise<unknown | undefined> {
+    return this.#reading(groupId, `reading ${what}`, async database => {
       const row = await database.query(tables => tables.group(groupId));
       if (!row?.result || this.#hasExpired(row.date_done)) return undefined;
       return decodeGroup(row.result);

@@ -25,6 +25,15 @@ describe('revokes in a result store', () => {
     assert.equal(await other.fetch('a'), undefined, 'the result is not touched');
   });
 
+  it('are what a store that fails names, and not the groups that they are kept as', async t => {
+    const store = await open('db+sqlite:////no/such/folder/results.sqlite');
+    t.after(() => store.stop());
+    const revokes = new DurableRevokes(store);
+
+    await assert.rejects(revokes.keep(['a']), /storing the durable revoke revoked-a/);
+    await assert.rejects(revokes.has('a'), /reading the durable revoke revoked-a/);
+  });
+
   it('go to the store a thousand at a time', async () => {
     const kept: string[] = [];
     let now = 0;
