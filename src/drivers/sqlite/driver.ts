@@ -15,6 +15,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { type CeleryError, ImproperlyConfigured } from '../../base/errors.ts';
+import { hasGuardedCalls, nativeCall } from '../../base/native-calls.ts';
 import { timerMs } from '../../base/time/seconds.ts';
 import { OperationalError } from '../errors.ts';
 import { MEMORY } from './location.ts';
@@ -52,7 +53,9 @@ function loadDriver(): DatabaseClass {
   const require = createRequire(import.meta.url);
   const isStable = Number.parseInt(process.versions.node, 10) >= FIRST_NODE_WITH_STABLE_SQLITE;
   try {
-    return require(isStable ? 'node:sqlite' : FALLBACK_DRIVER).DatabaseSync;
+    if (isStable) return require('node:sqlite').DatabaseSync;
+    const { DatabaseSync } = require(FALLBACK_DRIVER);
+    return hasGuardedCalls() ? guarded(DatabaseSync) : DatabaseSync;
   } catch (cause) {
     throw new ImproperlyConfigured(
       `SQLite needs the package ${FALLBACK_DRIVER} with Node ${process.versions.node}: ` +
@@ -60,6 +63,34 @@ function loadDriver(): DatabaseClass {
       { cause },
     );
   }
+}
+
+/** A thread that is ended in a call of an addon takes the process along. */
+function guarded(Driver: DatabaseClass): DatabaseClass {
+  return class implements SqliteDatabase {
+    readonly #database: SqliteDatabase;
+
+    constructor(...args: ConstructorParameters<DatabaseClass>) {
+      this.#database = nativeCall(() => new Driver(...args));
+    }
+
+    exec(sql: string): void {
+      nativeCall(() => this.#database.exec(sql));
+    }
+
+    prepare(sql: string): SqliteStatement {
+      const statement = nativeCall(() => this.#database.prepare(sql));
+      return {
+        run: (...values) => nativeCall(() => statement.run(...values)),
+        get: (...values) => nativeCall(() => statement.get(...values)),
+        all: (...values) => nativeCall(() => statement.all(...values)),
+      };
+    }
+
+    close(): void {
+      nativeCall(() => this.#database.close());
+    }
+  };
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
+import { guardNativeCalls } from '../../base/native-calls.ts';
 import { LedgerBuffer } from '../ledger.ts';
 import type { ThreadData } from '../threads/launcher.ts';
 import { fileRequestsEnd } from './file-requests.ts';
@@ -10,7 +11,8 @@ import { ChildServer } from './server.ts';
 const port = parentPort!;
 // as it was before a task could put another in its place
 const postMessage = port.postMessage.bind(port);
-const { ledger } = workerData as ThreadData;
+const { ledger, guard } = workerData as ThreadData;
+guardNativeCalls(guard);
 
 const server = new ChildServer({
   send(batch, sent) {

@@ -1,4 +1,5 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { endOutsideNativeCalls, newGuard } from '../../base/native-calls.ts';
 import { ownModule } from '../../base/packages/own-modules.ts';
 import type {
   Carrier,
@@ -21,6 +22,7 @@ const EXIT_TERMINATED = 1;
 
 export interface ThreadData {
   readonly ledger: SharedArrayBuffer;
+  readonly guard: SharedArrayBuffer;
 }
 
 export class ThreadLauncher implements Launcher {
@@ -36,14 +38,15 @@ export class ThreadLauncher implements Launcher {
 
   launch(ledgerSize: number, events: CarrierEvents): Carrier {
     const ledger = LedgerBuffer.share(ledgerSize);
+    const guard = newGuard();
     const { env, execArgv, resourceLimits } = this.#options;
     const options: WorkerOptions = {
-      workerData: { ledger } satisfies ThreadData,
+      workerData: { ledger, guard } satisfies ThreadData,
       ...(env && { env }),
       ...(execArgv && { execArgv: [...execArgv] }),
       ...(resourceLimits && { resourceLimits }),
     };
-    return new ThreadCarrier(new Worker(ENTRY, options), new LedgerBuffer(ledger), events);
+    return new ThreadCarrier(new Worker(ENTRY, options), { ledger, guard }, events);
   }
 
   noteAlive(): void {}
@@ -55,12 +58,14 @@ class ThreadCarrier implements Carrier {
   readonly pid = process.pid;
   readonly ledger: LedgerBuffer;
   readonly #thread: Worker;
+  readonly #guard: SharedArrayBuffer;
   #killedBy: NodeJS.Signals | null = null;
   #error: CarrierExit['error'];
 
-  constructor(thread: Worker, ledger: LedgerBuffer, events: CarrierEvents) {
+  constructor(thread: Worker, { ledger, guard }: ThreadData, events: CarrierEvents) {
     this.#thread = thread;
-    this.ledger = ledger;
+    this.#guard = guard;
+    this.ledger = new LedgerBuffer(ledger);
     thread.on('message', (batch: unknown) => {
       if (isBatch<FromChild>(batch)) events.onBatch(batch);
     });
@@ -101,7 +106,8 @@ class ThreadCarrier implements Carrier {
   }
 
   kill(signal: NodeJS.Signals): void {
-    this.#killedBy ??= signal;
-    void this.#thread.terminate();
+    if (this.#killedBy !== null) return;
+    this.#killedBy = signal;
+    endOutsideNativeCalls(this.#guard, () => void this.#thread.terminate());
   }
 }
