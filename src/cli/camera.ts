@@ -1,5 +1,6 @@
 /** `tscelery events --camera`: the class that the user names, and its snapshots. */
 import type { Celery } from '../app/app.ts';
+import { splitSpec } from '../app/loading/find-app.ts';
 import { loadModule } from '../app/loading/load-module.ts';
 import { didYouMean } from '../base/text/nearest.ts';
 import { systemClock } from '../base/time/clock.ts';
@@ -47,9 +48,8 @@ function pauseOf(maxrate: string): number {
 }
 
 async function loadCamera(name: string): Promise<Camera> {
-  const colon = name.lastIndexOf(':');
-  const [module, attribute] = colon > 0 ? [name.slice(0, colon), name.slice(colon + 1)] : [name];
-  const exports = await loadModule(module!, process.cwd());
+  const [module, attribute] = splitSpec(name);
+  const exports = await loadModule(module, process.cwd());
   const found = exports[attribute ?? 'default'];
   const camera = typeof found === 'function' ? new (found as new () => Partial<Camera>)() : found;
   if (typeof (camera as Partial<Camera> | undefined)?.onShutter === 'function') {

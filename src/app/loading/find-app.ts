@@ -52,7 +52,7 @@ async function search(spec: string, cwd: string): Promise<object> {
 }
 
 /** `module:attribute`; a drive letter or the colon of a URL separates nothing. */
-function splitSpec(spec: string): [module: string, attribute: string | undefined] {
+export function splitSpec(spec: string): [module: string, attribute: string | undefined] {
   const match = /^(.{2,}|[^a-z]):([\p{ID_Start}$_][\p{ID_Continue}$]*)$/iu.exec(spec);
   const single = match ?? /^(\w):([\p{ID_Start}$_][\p{ID_Continue}$]*)$/u.exec(spec);
   return single ? [single[1]!, single[2]!] : [spec, undefined];
