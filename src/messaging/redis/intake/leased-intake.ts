@@ -9,24 +9,15 @@
 import { ConnectionClosed } from '../../../drivers/errors.ts';
 import { ArrivalWatch } from '../arrival-watch.ts';
 import type { RedisSession } from '../server-session.ts';
-import {
-  RedisDelivery,
-  redeliveredText,
-  type Settler,
-  type Source,
-  tagNumber,
-  type Verdict,
-} from './delivery.ts';
-import { readHeld, restoreTags } from './restore.ts';
+import { type Claimed, Claims } from './claims.ts';
+import { type RedisDelivery, type Settler, tagNumber, type Verdict } from './delivery.ts';
+import { giveBackTags, putBackHeld, putBackUnseen, requeue, unleased } from './restore.ts';
 import type { ServingOrder } from './serving-order.ts';
-import { type ClaimReply, settleAndClaim } from './settle-and-claim.ts';
 import { givenAway, type Settlement, Settlements, unheard } from './settlements.ts';
 import { Unsettled } from './unsettled.ts';
 
 /** Tags settled or messages claimed by one script call; Lua's `unpack` ends at about 8000. */
 const MAX_BATCH = 1000;
-/** A claim asks for fewer messages when they are large: a thousand of 1 MB would come as one reply of 1 GB. */
-const MAX_CLAIM_CHARACTERS = 8_000_000;
 /** Seconds before a turn is tried again after the server refused it. */
 const REFUSED_PAUSE = 1;
 
@@ -55,6 +46,7 @@ export class LeasedIntake implements Settler {
   readonly #order: ServingOrder;
   readonly #options: LeasedIntakeOptions;
   readonly #arrivals: ArrivalWatch;
+  readonly #claims: Claims;
   readonly #unsettled = new Unsettled();
   readonly #unconfirmed = new Settlements();
   #prefetch: number;
@@ -69,16 +61,6 @@ export class LeasedIntake implements Settler {
   #turn: Promise<void> | undefined;
   #puttingBack: Promise<unknown> = Promise.resolve();
   #pause: NodeJS.Timeout | undefined;
-  #nextTag = 1;
-  /** The message that was next in its list when a wait ended: it may be acknowledged by its claim. */
-  #next: string | undefined;
-  /** That message, which the claim that is on its way may bring. */
-  #seen: RedisDelivery | undefined;
-  /** Acknowledged on arrival by a claim whose reply is not here; its tag in the held set will tell. */
-  #unheardOf: RedisDelivery | undefined;
-  /** The first tag of a claim that is on its way: from there on, tags that nobody knows are no orphans yet. */
-  #claiming = Number.POSITIVE_INFINITY;
-  #averageLength = 1000;
 
   constructor(options: LeasedIntakeOptions) {
     this.#session = options.session;
@@ -87,6 +69,7 @@ export class LeasedIntake implements Settler {
     this.#order = options.order;
     this.#prefetch = options.prefetch;
     this.#options = options;
+    this.#claims = new Claims({ ...options, settler: this });
     this.#arrivals = new ArrivalWatch({
       link: options.session.waitLink,
       onWake: next => this.wake(next),
@@ -113,7 +96,7 @@ export class LeasedIntake implements Settler {
 
   /** Look again: something may have arrived, or a queue was added. */
   wake(next?: string): void {
-    this.#next = next;
+    this.#claims.saw(next);
     this.#hungry = true;
     this.#schedule();
   }
@@ -142,13 +125,13 @@ export class LeasedIntake implements Settler {
    * how many there were.
    */
   async reconcile({ redelivered } = { redelivered: false }): Promise<number> {
-    const claiming = this.#claiming;
+    const { from, isUnderWay } = this.#claims;
     const client = await this.#session.link.connect();
     const tags = await client.smembers(this.#heldKey);
     const known = new Set([...this.#unsettled.tags(), ...this.#unconfirmed.tags()]);
-    const orphans = tags.filter(tag => !known.has(tag) && tagNumber(tag) < claiming);
-    const prompt = this.#unheardOf;
-    if (claiming === Number.POSITIVE_INFINITY) this.#unheardOf = undefined;
+    const orphans = tags.filter(tag => !known.has(tag) && tagNumber(tag) < from);
+    const prompt = this.#claims.unheardOf;
+    if (!isUnderWay) this.#claims.forgetUnheardOf();
     if (orphans.length === 0) return 0;
     if (prompt && orphans.includes(prompt.tag)) {
       const isHeld = await client.hexists(this.#session.keys.unacked, prompt.tag);
@@ -157,11 +140,8 @@ export class LeasedIntake implements Settler {
         this.#deliverPrompt(prompt);
       }
     }
-    // The newest goes back first, so that the oldest ends up first in line.
-    orphans.sort((a, b) => tagNumber(b) - tagNumber(a));
     // What nobody was given is not marked as delivered before.
-    const entries = await readHeld(this.#session, client, orphans, { redelivered });
-    return restoreTags(this.#session, entries, { heldKey: this.#heldKey });
+    return giveBackTags(this.#session, orphans, { heldKey: this.#heldKey, redelivered });
   }
 
   /**
@@ -226,10 +206,9 @@ export class LeasedIntake implements Settler {
   }
 
   async #putBackHeld(): Promise<number> {
-    const held = this.#unsettled.inOrder().reverse();
+    const held = this.#unsettled.inOrder();
     this.#unsettled.clear();
-    const entries = held.map(({ tag, list, raw }) => ({ tag, list, text: redeliveredText(raw) }));
-    return restoreTags(this.#session, entries, { heldKey: this.#heldKey });
+    return putBackHeld(this.#session, this.#heldKey, held);
   }
 
   #schedule(): void {
@@ -266,7 +245,7 @@ export class LeasedIntake implements Settler {
     try {
       await Promise.all([this.#settleAndClaim(batch.acks), this.#requeue(batch.requeues)]);
     } catch (error) {
-      this.#claiming = Number.POSITIVE_INFINITY;
+      this.#claims.over();
       this.#unconfirmed.putBack(batch);
       this.#hungry = true;
       if (this.#session.report(error)) this.#pauseTurns();
@@ -279,11 +258,7 @@ export class LeasedIntake implements Settler {
     this.#isSuspicious = false;
     const held = this.#unsettled.inOrder();
     const tags = [...held.map(({ tag }) => tag), ...this.#unconfirmed.certainTags()];
-    const client = await this.#session.link.connect();
-    const scores = await Promise.all(
-      tags.map(tag => client.zscore(this.#session.keys.unackedIndex, tag)),
-    );
-    const gone = new Set(tags.filter((_, i) => scores[i] === null));
+    const gone = await unleased(this.#session, tags);
     if (gone.size === 0) return;
     this.#loseAll(held.filter(({ tag }) => gone.has(tag)));
     this.#unconfirmed.lose(gone);
@@ -301,8 +276,7 @@ export class LeasedIntake implements Settler {
   #wanted(): number {
     if (!this.#hungry || this.#cancelled || !this.#ready || this.#order.size === 0) return 0;
     const room = this.#prefetch === 0 ? MAX_BATCH : this.#prefetch - this.#unsettled.size;
-    const affordable = Math.ceil(MAX_CLAIM_CHARACTERS / this.#averageLength);
-    return Math.max(0, Math.min(room, MAX_BATCH, affordable));
+    return Math.max(0, Math.min(room, MAX_BATCH, this.#claims.affordable));
   }
 
   #armWaits(): void {
@@ -315,36 +289,19 @@ export class LeasedIntake implements Settler {
   async #settleAndClaim(acks: readonly Settlement[]): Promise<void> {
     const want = this.#wanted();
     if (acks.length + want === 0) return;
-    const { link, keys } = this.#session;
-    const { client } = link;
+    const { client } = this.#session.link;
     if (!client) throw new ConnectionClosed('not connected');
-    const { lists } = this.#order;
-    const first = this.#nextTag;
-    this.#nextTag += want;
-    const claim = want > 0;
-    this.#claiming = claim ? first : Number.POSITIVE_INFINITY;
-    const prompt = claim ? this.#promptly(first) : undefined;
-    this.#unheardOf = prompt;
-    const reply = await settleAndClaim(client, {
-      keys,
-      heldKey: this.#heldKey,
-      consumerId: this.#id,
-      acks: acks.map(entry => entry.delivery.tag),
-      want,
-      first,
-      lists: claim ? lists : undefined,
-      prompt: prompt?.raw,
-    });
-    this.#unheardOf = undefined;
+    const tags = acks.map(entry => entry.delivery.tag);
+    const reply = await this.#claims.run(client, tags, want);
     if (reply === 'expelled') {
-      this.#claiming = Number.POSITIVE_INFINITY;
+      this.#claims.over();
       this.expel();
       if (!this.#closing) this.#options.onExpelled();
       return;
     }
     this.#confirm(acks, reply.settled);
-    if (claim) this.#deliver(reply, first, want, lists);
-    this.#claiming = Number.POSITIVE_INFINITY;
+    if (want > 0) this.#deliver(reply, want);
+    this.#claims.over();
   }
 
   #confirm(acks: readonly Settlement[], settled: number): void {
@@ -353,36 +310,18 @@ export class LeasedIntake implements Settler {
     this.#unconfirmed.confirm(acks);
   }
 
-  #deliver(reply: ClaimReply, first: number, want: number, lists: ServingOrder['lists']) {
-    const deliveries: RedisDelivery[] = [];
-    const unwanted: RedisDelivery[] = [];
-    const served = new Set<string>();
-    let number = first;
-    this.#warnOf(reply.unreadable, lists);
-    for (const { list, text } of reply.claimed) {
-      const queue = lists.queues[list]!;
-      const tag = `${this.#id}-${number++}`;
-      const delivery = this.#read(text, tag, { queue, list: lists.keys[list]! });
-      this.#averageLength += (text.length - this.#averageLength) / 16;
-      served.add(queue);
-      if (reply.isFirstAcked && tagNumber(tag) === first) this.#ackedOnArrival(delivery);
-      if (this.#cancelled || !this.#order.has(queue)) unwanted.push(delivery);
-      else deliveries.push(delivery);
-    }
-    const got = number - first;
-    this.#hungry = got >= want;
-    if (served.size > 0) this.#order.served(served);
+  #deliver({ deliveries, isFirstAcked }: Claimed, want: number): void {
+    const isWanted = ({ queue }: RedisDelivery) => !this.#cancelled && this.#order.has(queue);
+    if (isFirstAcked) this.#ackedOnArrival(deliveries[0]!);
+    const unwanted = deliveries.filter(delivery => !isWanted(delivery));
+    const wanted = unwanted.length > 0 ? deliveries.filter(isWanted) : deliveries;
+    this.#hungry = deliveries.length >= want;
+    if (deliveries.length > 0) this.#order.served(new Set(deliveries.map(({ queue }) => queue)));
     if (unwanted.length > 0) this.#putBack(unwanted);
-    if (deliveries.length === 0) return;
+    if (wanted.length === 0) return;
     this.#arrivals.found();
-    for (const delivery of deliveries) if (!delivery.settled) this.#unsettled.add(delivery);
-    this.#pass(deliveries);
-  }
-
-  #warnOf(unreadable: ClaimReply['unreadable'], { keys }: ServingOrder['lists']): void {
-    for (const { list, error } of unreadable) {
-      this.#session.warn(`Cannot read the list ${keys[list]}: ${error}`);
-    }
+    for (const delivery of wanted) if (!delivery.settled) this.#unsettled.add(delivery);
+    this.#pass(wanted);
   }
 
   #pass(deliveries: RedisDelivery[]): void {
@@ -394,27 +333,6 @@ export class LeasedIntake implements Settler {
         throw error;
       });
     }
-  }
-
-  /** The message seen while waiting, if it may be acknowledged when it is claimed. */
-  #promptly(number: number): RedisDelivery | undefined {
-    const raw = this.#next;
-    this.#next = undefined;
-    this.#seen = undefined;
-    const { acksOnArrival } = this.#options;
-    const [list] = this.#order.lists.keys;
-    if (raw === undefined || !acksOnArrival || list === undefined) return undefined;
-    const queue = this.#order.lists.queues[0]!;
-    const delivery = new RedisDelivery(raw, `${this.#id}-${number}`, { queue, list }, this);
-    this.#seen = delivery;
-    return acksOnArrival(delivery) ? delivery : undefined;
-  }
-
-  /** The message seen while waiting need not be read twice. */
-  #read(text: string, tag: string, source: Source): RedisDelivery {
-    const seen = this.#seen;
-    const isSeen = seen?.tag === tag && seen.list === source.list && seen.raw === text;
-    return isSeen ? seen : new RedisDelivery(text, tag, source, this);
   }
 
   #ackedOnArrival(delivery: RedisDelivery): void {
@@ -433,12 +351,7 @@ export class LeasedIntake implements Settler {
   #putBack(deliveries: readonly RedisDelivery[]): void {
     const held = deliveries.filter(({ settled }) => !settled);
     for (const delivery of held) this.#unsettled.add(delivery);
-    const entries = [...held].reverse().map(({ tag, list, raw }) => ({ tag, list, text: raw }));
-    const back = restoreTags(this.#session, entries, { heldKey: this.#heldKey }).then(async () => {
-      const client = await this.#session.link.connect();
-      // acknowledged on arrival: the oldest, so first in line again
-      for (const { list, raw, settled } of deliveries) if (settled) await client.rpush(list, raw);
-    });
+    const back = putBackUnseen(this.#session, this.#heldKey, deliveries);
     this.#puttingBack = Promise.all([this.#puttingBack, back]).then(
       () => {
         for (const delivery of held) this.#unsettled.delete(delivery);
@@ -449,16 +362,7 @@ export class LeasedIntake implements Settler {
 
   async #requeue(entries: readonly Settlement[]): Promise<void> {
     if (entries.length === 0) return;
-    for (const command of ['LPUSH', 'RPUSH'] as const) {
-      const restorable = entries
-        .filter(({ verdict }) => (verdict === 'putBack') === (command === 'RPUSH'))
-        .map(({ delivery: { tag, list, raw }, verdict }) => ({
-          tag,
-          list,
-          text: redeliveredText(raw, { counted: verdict === 'recount' }),
-        }));
-      await restoreTags(this.#session, restorable, { heldKey: this.#heldKey, command });
-    }
+    await requeue(this.#session, this.#heldKey, entries);
     this.#unconfirmed.confirm(entries);
     this.#hungry = true;
   }

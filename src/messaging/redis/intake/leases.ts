@@ -8,9 +8,8 @@
 import { timerMs } from '../../../base/time/seconds.ts';
 import type { ScriptedRedis } from '../scripts.ts';
 import type { RedisSession } from '../server-session.ts';
-import { tagNumber } from './delivery.ts';
 import type { LeasedIntake } from './leased-intake.ts';
-import { readHeld, restoreTags } from './restore.ts';
+import { giveBackTags } from './restore.ts';
 
 const BEAT_EVERY = 2;
 /**
@@ -172,12 +171,8 @@ export class Leases {
     const client = await link.connect();
     const heldKey = keys.held(id);
     const tags = await client.smembers(heldKey);
-    // The newest goes back first, so that the oldest ends up first in line.
-    tags.sort((a, b) => tagNumber(b) - tagNumber(a));
-    const how = { redelivered: true, counted: true };
-    const entries = await readHeld(this.#session, client, tags, how);
-    const count = await restoreTags(this.#session, entries, {
-      heldKey,
+    const count = await giveBackTags(this.#session, tags, {
+      ...{ heldKey, redelivered: true, counted: true },
       deadConsumer: { id, beat },
     });
     await client.tsceleryForget(keys.consumers, heldKey, id, beat);

@@ -1,8 +1,9 @@
-/** Putting held messages back into the lists they came from. */
+/** Putting claimed messages back into the lists they came from. */
 import { decodeEnvelope } from '../../../wire/messages/envelope.ts';
 import type { ScriptedRedis } from '../scripts.ts';
 import type { RedisSession } from '../server-session.ts';
-import { redeliveredText } from './delivery.ts';
+import { type RedisDelivery, redeliveredText, tagNumber } from './delivery.ts';
+import type { Settlement } from './settlements.ts';
 
 export interface Restorable {
   readonly tag: string;
@@ -109,4 +110,78 @@ export async function restoreTags(
     restored += count;
   }
   return restored;
+}
+
+export interface GiveBackOptions extends Pick<RestoreOptions, 'heldKey' | 'deadConsumer'> {
+  readonly redelivered: boolean;
+  readonly counted?: boolean;
+}
+
+/** Gives held messages back by their tags; resolves with how many there were. */
+export async function giveBackTags(
+  session: RedisSession,
+  tags: readonly string[],
+  { heldKey, deadConsumer, ...marks }: GiveBackOptions,
+): Promise<number> {
+  const client = await session.link.connect();
+  // The newest goes back first, so that the oldest ends up first in line.
+  const sorted = [...tags].sort((a, b) => tagNumber(b) - tagNumber(a));
+  const entries = await readHeld(session, client, sorted, marks);
+  return restoreTags(session, entries, { heldKey, ...(deadConsumer && { deadConsumer }) });
+}
+
+/** Puts back what was delivered and not settled, oldest first in `deliveries`; resolves with how many there were. */
+export function putBackHeld(
+  session: RedisSession,
+  heldKey: string,
+  deliveries: readonly RedisDelivery[],
+): Promise<number> {
+  const entries = deliveries.map(({ tag, list, raw }) => ({
+    tag,
+    list,
+    text: redeliveredText(raw),
+  }));
+  return restoreTags(session, entries.reverse(), { heldKey });
+}
+
+/** Puts back what was claimed and nobody was given, oldest first in `deliveries`: it is not marked. */
+export async function putBackUnseen(
+  session: RedisSession,
+  heldKey: string,
+  deliveries: readonly RedisDelivery[],
+): Promise<void> {
+  const held = deliveries.filter(({ settled }) => !settled).reverse();
+  const entries = held.map(({ tag, list, raw }) => ({ tag, list, text: raw }));
+  await restoreTags(session, entries, { heldKey });
+  const client = await session.link.connect();
+  // acknowledged on arrival: the oldest, so first in line again
+  for (const { list, raw, settled } of deliveries) if (settled) await client.rpush(list, raw);
+}
+
+/** Puts rejected messages back: last in line, or first for what should not have been taken. */
+export async function requeue(
+  session: RedisSession,
+  heldKey: string,
+  settlements: readonly Settlement[],
+): Promise<void> {
+  for (const command of ['LPUSH', 'RPUSH'] as const) {
+    const entries = settlements
+      .filter(({ verdict }) => (verdict === 'putBack') === (command === 'RPUSH'))
+      .map(({ delivery: { tag, list, raw }, verdict }) => ({
+        tag,
+        list,
+        text: redeliveredText(raw, { counted: verdict === 'recount' }),
+      }));
+    await restoreTags(session, entries, { heldKey, command });
+  }
+}
+
+/** Those of the tags that have no lease any more: somebody gave them back. */
+export async function unleased(
+  session: RedisSession,
+  tags: readonly string[],
+): Promise<Set<string>> {
+  const client = await session.link.connect();
+  const scores = await Promise.all(tags.map(tag => client.zscore(session.keys.unackedIndex, tag)));
+  return new Set(tags.filter((_, i) => scores[i] === null));
 }
