@@ -1,107 +1,16 @@
 /**
- * Waiting for lists to get something, without taking it.
- *
- * `BLMOVE q q RIGHT RIGHT t` blocks until the list has an element and then moves it from its
- * end to its end: nothing changes, whatever happens to us meanwhile. It blocks its
- * connection, hence one small connection per list. Servers without BLMOVE (before 6.2), and
+ * Waiting for any of several lists to get something. Servers without BLMOVE (before 6.2), and
  * lists beyond the first 64, are polled.
  */
-import { Link, type LinkOptions } from './link.ts';
+import { ArrivalWait, type ArrivalWaitOptions } from './arrival-wait.ts';
 
-/** Seconds one wait lasts; the watchdog destroys the socket after three times as long. */
-export const WAIT_SECONDS = 4;
 const MAX_CONNECTIONS = 64;
 const SHORTEST_POLL_MS = 5;
 const LONGEST_POLL_MS = 100;
-const ERROR_PAUSE_MS = 1000;
-
-export interface ArrivalWatchOptions {
-  readonly link: Pick<LinkOptions, 'makeClient' | 'connectTimeout' | 'toError'>;
-  /**
-   * There may be something now. Comes once per `arm`, and now and then without one.
-   * `next` is the message that was next to be taken from a list, if one was seen.
-   */
-  readonly onWake: (next?: string) => void;
-}
-
-class Wait {
-  readonly #key: string;
-  readonly #link: Link;
-  readonly #onWake: (next?: string) => void;
-  readonly #onUnsupported: () => void;
-  #wanted = false;
-  #waiting = false;
-  #closed = false;
-  #pause: NodeJS.Timeout | undefined;
-
-  constructor(key: string, options: ArrivalWatchOptions, onUnsupported: () => void) {
-    this.#key = key;
-    this.#onWake = options.onWake;
-    this.#onUnsupported = onUnsupported;
-    this.#link = new Link({
-      ...options.link,
-      needed: () => this.#wanted,
-      onUp: () => void this.#wait(),
-    });
-  }
-
-  arm(): void {
-    this.#wanted = true;
-    if (this.#waiting || this.#pause) return;
-    if (this.#link.client) void this.#wait();
-    else this.#link.heal();
-  }
-
-  disarm(): void {
-    this.#wanted = false;
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#wanted = false;
-    clearTimeout(this.#pause);
-    await this.#link.close();
-  }
-
-  async #wait(): Promise<void> {
-    if (this.#waiting) return;
-    this.#waiting = true;
-    try {
-      while (this.#wanted) {
-        const { client } = this.#link;
-        if (!client) return;
-        const moved = await client.blmove(this.#key, this.#key, 'RIGHT', 'RIGHT', WAIT_SECONDS);
-        if (moved === null) continue;
-        this.#wanted = false;
-        this.#onWake(moved);
-      }
-    } catch (error) {
-      this.#failed(error as Error);
-    } finally {
-      this.#waiting = false;
-    }
-  }
-
-  #failed(error: Error): void {
-    // A lost connection heals by itself, and the link calls #wait again.
-    if (this.#closed || error.name !== 'ReplyError') return;
-    if (/unknown command/i.test(error.message)) {
-      this.#onUnsupported();
-      return;
-    }
-    // Anything from "not a list" to "still loading": look again a little later.
-    this.#pause = setTimeout(() => {
-      this.#pause = undefined;
-      if (!this.#wanted) return;
-      this.#wanted = false;
-      this.#onWake();
-    }, ERROR_PAUSE_MS);
-  }
-}
 
 export class ArrivalWatch {
-  readonly #options: ArrivalWatchOptions;
-  readonly #waits = new Map<string, Wait>();
+  readonly #options: ArrivalWaitOptions;
+  readonly #waits = new Map<string, ArrivalWait>();
   readonly #closing: Promise<void>[] = [];
   #pollOnly = false;
   #armedFor: readonly string[] | undefined;
@@ -109,7 +18,7 @@ export class ArrivalWatch {
   #pollMs = SHORTEST_POLL_MS;
   #poll: NodeJS.Timeout | undefined;
 
-  constructor(options: ArrivalWatchOptions) {
+  constructor(options: ArrivalWaitOptions) {
     this.#options = options;
   }
 
@@ -128,6 +37,12 @@ export class ArrivalWatch {
     this.#poll = undefined;
   }
 
+  /** Waits for no other lists than these any more; resolves when nothing is taken from them. */
+  async keep(keys: readonly string[]): Promise<void> {
+    this.#closeOthers(keys);
+    await Promise.all(this.#closing);
+  }
+
   /** Something was found: poll quickly for a while. */
   found(): void {
     this.#pollMs = SHORTEST_POLL_MS;
@@ -136,14 +51,13 @@ export class ArrivalWatch {
   async close(): Promise<void> {
     this.#closed = true;
     this.disarm();
-    this.#closeOthers([]);
-    await Promise.all(this.#closing);
+    await this.keep([]);
   }
 
-  #waitFor(key: string): Wait {
+  #waitFor(key: string): ArrivalWait {
     let wait = this.#waits.get(key);
     if (!wait) {
-      wait = new Wait(key, this.#options, () => this.#fallBack());
+      wait = new ArrivalWait(key, this.#options, () => this.#fallBack());
       this.#waits.set(key, wait);
     }
     return wait;

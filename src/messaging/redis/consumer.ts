@@ -122,7 +122,7 @@ export class RedisConsumer implements Consumer {
     this.#queues.delete(name);
     this.#leasedOrder.remove(name);
     this.#noAckOrder.remove(name);
-    await Promise.all([this.#leased.quiet(), this.#noAck.quiet()]);
+    await Promise.all([this.#leased.queuesRemoved(), this.#noAck.quiet()]);
     await this.#leave(queue);
   }
 

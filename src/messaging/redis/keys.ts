@@ -48,6 +48,16 @@ export class RedisKeys {
     return `${this.#prefix}tscelery.${this.#options.unackedKey}.held.${consumerId}`;
   }
 
+  /** Ours: set of the lists out of which one consumer takes before it claims. */
+  inboxes(consumerId: string): string {
+    return `${this.#prefix}tscelery.${this.#options.unackedKey}.inboxes.${consumerId}`;
+  }
+
+  /** Ours: list of what one consumer took out of a list and has not claimed yet. */
+  inbox(consumerId: string, list: string): string {
+    return `${this.#prefix}tscelery.${this.#options.unackedKey}.inbox.${consumerId}.${list}`;
+  }
+
   /** All lists of a queue, in the order in which they are served. */
   ofQueue(queue: string): string[] {
     return this.#suffixes.map(suffix => this.#prefix + queue + suffix);

@@ -184,14 +184,69 @@ end
 return redis.call('ZADD', KEYS[1], 'XX', 'CH', unpack(scores))`;
 
 /**
+ * Says that a consumer takes from lists, so that others find what it took when it is dead.
+ *
+ * KEYS  1 consumers (zset)  2 set of the lists it takes from  3… its inboxes
+ * ARGV  1 consumer id, then the list of each inbox
+ * Returns 1; 0, and nothing is done, when the consumer was taken for dead.
+ */
+const OPEN = `
+local beat = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not beat or beat == '0' then return 0 end
+for i = 3, #KEYS do
+  if redis.call('TYPE', KEYS[i]).ok == 'string' then redis.call('DEL', KEYS[i]) end
+end
+redis.call('SADD', KEYS[2], unpack(ARGV, 2))
+return 1`;
+
+/**
+ * Gives back what a consumer took and has not claimed: to the ends of the lists that are served
+ * next, the oldest first in line. An inbox may be sealed, with a key of another type: a move into
+ * it that is still on its way, after a cut or a pause of any length, fails and leaves the message
+ * where it is.
+ *
+ * KEYS  1 consumers (zset)  2 set of the lists it takes from  3… inbox and list by turns
+ * ARGV  1 id of a consumer that must still be dead, or ''  2 its last heartbeat
+ *       3 '1': nothing will be taken any more
+ *       then for each inbox: seconds for which it is sealed, or 0
+ * Returns {how many were given back, how many inboxes could not be emptied};
+ *       {-1} when the consumer is alive after all.
+ */
+const GIVE_BACK = `
+if ARGV[1] ~= '' then
+  local beat = redis.call('ZSCORE', KEYS[1], ARGV[1])
+  if beat and beat ~= ARGV[2] and beat ~= '0' then return {-1} end
+  redis.call('ZADD', KEYS[1], 'XX', '0', ARGV[1])
+end
+local count, refused = 0, 0
+for i = 3, #KEYS, 2 do
+  local inbox, list = KEYS[i], KEYS[i + 1]
+  local moved = false
+  if redis.call('TYPE', inbox).ok == 'list' then
+    repeat
+      moved = redis.pcall('LMOVE', inbox, list, 'LEFT', 'RIGHT')
+      if moved and not moved.err then count = count + 1 end
+    until not moved or moved.err
+  end
+  if moved then
+    refused = refused + 1
+  elseif ARGV[3] == '1' then
+    redis.call('SREM', KEYS[2], list)
+    local seal = tonumber(ARGV[3 + (i - 1) / 2])
+    if seal > 0 then redis.call('SET', inbox, 'sealed', 'EX', seal) end
+  end
+end
+return {count, refused}`;
+
+/**
  * Forgets a consumer that holds nothing any more.
  *
- * KEYS  1 consumers (zset)  2 held set
+ * KEYS  1 consumers (zset)  2 held set  3 set of the lists it takes from
  * ARGV  1 consumer id  2 the heartbeat it must still have (0 will do too), or '' for any
  * Returns 1 when it was forgotten.
  */
 const FORGET = `
-if redis.call('SCARD', KEYS[2]) > 0 then return 0 end
+if redis.call('SCARD', KEYS[2]) + redis.call('SCARD', KEYS[3]) > 0 then return 0 end
 local beat = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if ARGV[2] ~= '' and beat ~= ARGV[2] and beat ~= '0' then return 0 end
 return redis.call('ZREM', KEYS[1], ARGV[1])`;
@@ -212,7 +267,9 @@ export const SCRIPTS = {
   tsceleryRestore: { lua: RESTORE },
   tsceleryBeat: { lua: BEAT, numberOfKeys: 2 },
   tsceleryRenew: { lua: RENEW, numberOfKeys: 1 },
-  tsceleryForget: { lua: FORGET, numberOfKeys: 2 },
+  tsceleryOpen: { lua: OPEN },
+  tsceleryGiveBack: { lua: GIVE_BACK },
+  tsceleryForget: { lua: FORGET, numberOfKeys: 3 },
   tsceleryUnlock: { lua: UNLOCK, numberOfKeys: 1 },
 } as const;
 

@@ -6,7 +6,7 @@ import { createRedisClient, redisDatabase, redisError } from '../../drivers/redi
 import { isReply, isWrongServer } from '../../drivers/redis/replies.ts';
 import type { ServerUrl } from '../../drivers/url.ts';
 import type { TransportEvent, TransportOptions } from '../contract.ts';
-import { WAIT_SECONDS } from './arrival-watch.ts';
+import { WAIT_SECONDS } from './arrival-wait.ts';
 import { Bindings } from './bindings.ts';
 import { RedisKeys } from './keys.ts';
 import { Link, type LinkOptions } from './link.ts';

@@ -2,6 +2,7 @@
  * The claims of one consumer: which tags their messages get, and which message is acknowledged
  * by the call that claims it.
  */
+import type { Arrival } from '../arrival-wait.ts';
 import type { ScriptedRedis } from '../scripts.ts';
 import type { RedisSession } from '../server-session.ts';
 import { RedisDelivery, type Settler, type Source } from './delivery.ts';
@@ -16,6 +17,8 @@ export interface ClaimsOptions {
   readonly session: RedisSession;
   readonly consumerId: string;
   readonly order: ServingOrder;
+  /** Where to claim from: the lists of the order, with the inboxes of the consumer. */
+  readonly sources: (lists: Lists) => Lists;
   readonly acksOnArrival: ((delivery: RedisDelivery) => boolean) | undefined;
   /** Where the deliveries are settled. */
   readonly settler: Settler;
@@ -28,6 +31,24 @@ export interface Claimed {
   readonly deliveries: RedisDelivery[];
   /** The first of them was acknowledged by the claim; only the held set has its tag. */
   readonly isFirstAcked: boolean;
+  /** The inboxes among the sources have nothing any more. */
+  readonly isDrained: boolean;
+  readonly races: readonly Race[];
+}
+
+/** Something was seen in a list; whether it was still there for our claim. */
+export interface Race {
+  readonly list: string;
+  readonly isWon: boolean;
+}
+
+const NO_RACES: readonly Race[] = [];
+
+/** A list that the claim did not come to, since others gave all that was wanted, tells nothing. */
+function racesOf(looked: ReadonlySet<string>, got: readonly RedisDelivery[], want: number): Race[] {
+  const lists = new Set(got.map(({ list }) => list));
+  const races = [...looked].map(list => ({ list, isWon: lists.has(list) }));
+  return got.length < want ? races : races.filter(({ isWon }) => isWon);
 }
 
 export class Claims {
@@ -36,7 +57,9 @@ export class Claims {
   #nextTag = 1;
   #averageLength = 1000;
   /** The message that was next in its list when a wait ended: it may be acknowledged by its claim. */
-  #next: string | undefined;
+  #next: Arrival | undefined;
+  /** The lists in which something was seen since the last claim, and was not taken. */
+  #looked = new Set<string>();
   /** That message, which the claim that is on its way may bring. */
   #seen: RedisDelivery | undefined;
   #unheardOf: RedisDelivery | undefined;
@@ -67,8 +90,10 @@ export class Claims {
   }
 
   /** A wait ended, and this was the message to be taken next, if it saw one. */
-  saw(next: string | undefined): void {
+  saw(next: Arrival | undefined): void {
     this.#next = next;
+    // a claim on its way may itself be what took it
+    if (next && !next.isTaken && !this.isUnderWay) this.#looked.add(next.list);
   }
 
   forgetUnheardOf(): void {
@@ -90,11 +115,13 @@ export class Claims {
     want: number,
   ): Promise<Claimed | 'expelled'> {
     const { session, consumerId, order } = this.#options;
-    const { lists } = order;
+    const lists = this.#options.sources(order.lists);
     const first = this.#nextTag;
     this.#nextTag += want;
     const claims = want > 0;
     this.#from = claims ? first : NOBODY;
+    const looked = this.#looked;
+    if (claims && looked.size > 0) this.#looked = new Set();
     const prompt = claims ? this.#promptly(first) : undefined;
     this.#unheardOf = prompt;
     const reply = await settleAndClaim(client, {
@@ -106,19 +133,26 @@ export class Claims {
     if (reply === 'expelled') return reply;
     const { settled, isFirstAcked } = reply;
     this.#warnOf(reply.unreadable, lists);
-    return { settled, isFirstAcked, deliveries: this.#read(reply.claimed, first, lists) };
+    const deliveries = this.#read(reply.claimed, first, lists);
+    const races = claims && looked.size > 0 ? racesOf(looked, deliveries, want) : NO_RACES;
+    const last = reply.claimed.at(-1)?.list;
+    // they come first
+    const isDrained =
+      deliveries.length < want || last === undefined || lists.keys[last] === lists.homes[last];
+    return { settled, isFirstAcked, deliveries, isDrained, races };
   }
 
   /** The message seen while waiting, if it may be acknowledged when it is claimed. */
   #promptly(number: number): RedisDelivery | undefined {
-    const raw = this.#next;
+    const next = this.#next;
     this.#next = undefined;
     this.#seen = undefined;
     const { acksOnArrival, consumerId, order, settler } = this.#options;
-    const [list] = order.lists.keys;
-    if (raw === undefined || !acksOnArrival || list === undefined) return undefined;
-    const queue = order.lists.queues[0]!;
-    const delivery = new RedisDelivery(raw, `${consumerId}-${number}`, { queue, list }, settler);
+    if (!next || !acksOnArrival) return undefined;
+    const { list, text } = next;
+    const queue = order.lists.queues[order.lists.keys.indexOf(list)];
+    if (queue === undefined) return undefined;
+    const delivery = new RedisDelivery(text, `${consumerId}-${number}`, { queue, list }, settler);
     this.#seen = delivery;
     return acksOnArrival(delivery) ? delivery : undefined;
   }
@@ -132,7 +166,7 @@ export class Claims {
   #read(claimed: ClaimReply['claimed'], first: number, lists: Lists): RedisDelivery[] {
     return claimed.map(({ list, text }, i) => {
       this.#averageLength += (text.length - this.#averageLength) / 16;
-      const source = { queue: lists.queues[list]!, list: lists.keys[list]! };
+      const source = { queue: lists.queues[list]!, list: lists.homes[list]! };
       return this.#delivery(text, `${this.#options.consumerId}-${first + i}`, source);
     });
   }

@@ -7,10 +7,12 @@
  * with the process, and a claim whose reply got lost is found again by `reconcile`.
  */
 import { ConnectionClosed } from '../../../drivers/errors.ts';
+import type { Arrival } from '../arrival-wait.ts';
 import { ArrivalWatch } from '../arrival-watch.ts';
 import type { RedisSession } from '../server-session.ts';
 import { type Claimed, Claims } from './claims.ts';
 import { type RedisDelivery, type Settler, tagNumber, type Verdict } from './delivery.ts';
+import { Inboxes } from './inboxes.ts';
 import { giveBackTags, putBackHeld, putBackUnseen, requeue, unleased } from './restore.ts';
 import type { ServingOrder } from './serving-order.ts';
 import { givenAway, type Settlement, Settlements, unheard } from './settlements.ts';
@@ -46,6 +48,7 @@ export class LeasedIntake implements Settler {
   readonly #order: ServingOrder;
   readonly #options: LeasedIntakeOptions;
   readonly #arrivals: ArrivalWatch;
+  readonly #inboxes: Inboxes;
   readonly #claims: Claims;
   readonly #unsettled = new Unsettled();
   readonly #unconfirmed = new Settlements();
@@ -69,10 +72,12 @@ export class LeasedIntake implements Settler {
     this.#order = options.order;
     this.#prefetch = options.prefetch;
     this.#options = options;
-    this.#claims = new Claims({ ...options, settler: this });
+    this.#inboxes = new Inboxes(options);
+    this.#claims = new Claims({ ...options, settler: this, sources: this.#inboxes.sources });
     this.#arrivals = new ArrivalWatch({
       link: options.session.waitLink,
       onWake: next => this.wake(next),
+      taking: this.#inboxes,
     });
   }
 
@@ -95,14 +100,17 @@ export class LeasedIntake implements Settler {
   }
 
   /** Look again: something may have arrived, or a queue was added. */
-  wake(next?: string): void {
+  wake(next?: Arrival): void {
     this.#claims.saw(next);
+    if (next?.isTaken) this.#inboxes.took(next.list);
     this.#hungry = true;
     this.#schedule();
   }
 
   suspend(): void {
     this.#ready = false;
+    this.#arrivals.disarm();
+    this.#inboxes.suspend();
   }
 
   resume(): void {
@@ -150,7 +158,7 @@ export class LeasedIntake implements Settler {
    */
   expel(): void {
     const count = this.expected;
-    this.#ready = false;
+    this.suspend();
     this.#loseAll(this.#unsettled.inOrder());
     this.#unconfirmed.lose('all');
     if (count > 0) this.#session.lost(count, this.#id);
@@ -168,10 +176,28 @@ export class LeasedIntake implements Settler {
     }
   }
 
+  /** With each heartbeat: what came into an inbox without our knowledge is claimed, or given back. */
+  async checkInboxes(): Promise<void> {
+    try {
+      if (await this.#inboxes.check()) this.wake();
+    } catch (error) {
+      this.#session.report(error);
+    }
+  }
+
   async cancel(): Promise<void> {
     this.#cancelled = true;
-    this.#arrivals.disarm();
+    await this.#arrivals.close();
     await this.quiet();
+    // without a connection it is done at the end, or by others
+    await this.#inboxes.close().catch(error => this.#session.report(error));
+  }
+
+  /** Queues were removed from the order: nothing more is taken from them. */
+  async queuesRemoved(): Promise<void> {
+    await this.#arrivals.keep(this.#order.lists.keys);
+    await this.quiet();
+    await this.#inboxes.closeCancelled().catch(error => this.#session.report(error));
   }
 
   /** Resolves when the call on its way is over, and what it brought for no one is back. */
@@ -183,7 +209,6 @@ export class LeasedIntake implements Settler {
   async close(): Promise<number> {
     this.#closing = true;
     await this.cancel();
-    await this.#arrivals.close();
     clearTimeout(this.#pause);
     this.#pause = undefined;
     try {
@@ -194,6 +219,7 @@ export class LeasedIntake implements Settler {
         await (this.#turn ?? this.#runTurn());
       }
       await this.#puttingBack;
+      await this.#inboxes.close();
       return await this.#putBackHeld();
     } catch {
       // The broker is gone. Others return what we hold when our heartbeat has stopped.
@@ -222,15 +248,18 @@ export class LeasedIntake implements Settler {
   }
 
   #startTurn(): void {
-    const want = this.#wanted();
-    if (this.#unconfirmed.waiting + want > 0) void this.#runTurn();
+    if (this.#hasWork) void this.#runTurn();
     else this.#armWaits();
+  }
+
+  get #hasWork(): boolean {
+    return this.#unconfirmed.waiting + this.#wanted() > 0 || this.#inboxes.mayHold;
   }
 
   #runTurn(): Promise<void> {
     this.#turn = this.#oneTurn().finally(() => {
       this.#turn = undefined;
-      if (this.#unconfirmed.waiting + this.#wanted() > 0) this.#schedule();
+      if (this.#hasWork) this.#schedule();
       else this.#armWaits();
     });
     return this.#turn;
@@ -244,8 +273,10 @@ export class LeasedIntake implements Settler {
     const batch = this.#unconfirmed.take(MAX_BATCH);
     try {
       await Promise.all([this.#settleAndClaim(batch.acks), this.#requeue(batch.requeues)]);
+      if (this.#inboxes.mayHold && this.#wanted() === 0) await this.#inboxes.giveBack();
     } catch (error) {
       this.#claims.over();
+      this.#inboxes.unclaimed();
       this.#unconfirmed.putBack(batch);
       this.#hungry = true;
       if (this.#session.report(error)) this.#pauseTurns();
@@ -292,6 +323,7 @@ export class LeasedIntake implements Settler {
     const { client } = this.#session.link;
     if (!client) throw new ConnectionClosed('not connected');
     const tags = acks.map(entry => entry.delivery.tag);
+    if (want > 0) this.#inboxes.claiming();
     const reply = await this.#claims.run(client, tags, want);
     if (reply === 'expelled') {
       this.#claims.over();
@@ -302,6 +334,7 @@ export class LeasedIntake implements Settler {
     this.#confirm(acks, reply.settled);
     if (want > 0) this.#deliver(reply, want);
     this.#claims.over();
+    if (reply.races.length > 0) await this.#inboxes.raced(reply.races);
   }
 
   #confirm(acks: readonly Settlement[], settled: number): void {
@@ -310,12 +343,13 @@ export class LeasedIntake implements Settler {
     this.#unconfirmed.confirm(acks);
   }
 
-  #deliver({ deliveries, isFirstAcked }: Claimed, want: number): void {
+  #deliver({ deliveries, isFirstAcked, isDrained }: Claimed, want: number): void {
     const isWanted = ({ queue }: RedisDelivery) => !this.#cancelled && this.#order.has(queue);
     if (isFirstAcked) this.#ackedOnArrival(deliveries[0]!);
     const unwanted = deliveries.filter(delivery => !isWanted(delivery));
     const wanted = unwanted.length > 0 ? deliveries.filter(isWanted) : deliveries;
-    this.#hungry = deliveries.length >= want;
+    if (!isDrained) this.#inboxes.unclaimed();
+    this.#hungry = deliveries.length >= want || this.#inboxes.mayHold;
     if (deliveries.length > 0) this.#order.served(new Set(deliveries.map(({ queue }) => queue)));
     if (unwanted.length > 0) this.#putBack(unwanted);
     if (wanted.length === 0) return;

@@ -8,6 +8,7 @@
 import { timerMs } from '../../../base/time/seconds.ts';
 import type { ScriptedRedis } from '../scripts.ts';
 import type { RedisSession } from '../server-session.ts';
+import { buryInboxes } from './inboxes.ts';
 import type { LeasedIntake } from './leased-intake.ts';
 import { giveBackTags } from './restore.ts';
 
@@ -81,7 +82,7 @@ export class Leases {
     this.#timers = [];
     const { link, keys } = this.#session;
     await link.client
-      ?.tsceleryForget(keys.consumers, keys.held(this.#id), this.#id, '')
+      ?.tsceleryForget(keys.consumers, keys.held(this.#id), keys.inboxes(this.#id), this.#id, '')
       .catch(() => {});
   }
 
@@ -124,6 +125,7 @@ export class Leases {
         this.#intake.resume();
       }
       this.#registered = true;
+      await this.#intake.checkInboxes();
       const [now, count, ...overdue] = reply as [string, number, ...string[]];
       if (count > Math.max(expected, this.#intake.expected)) await this.#intake.reconcile();
       for (const [id, beat] of this.#dead(Number(now), overdue)) await this.#bury(id, beat);
@@ -170,12 +172,16 @@ export class Leases {
     const { link, keys } = this.#session;
     const client = await link.connect();
     const heldKey = keys.held(id);
+    // what it took last goes back before what it held for longer, which is to be first in line
+    const taken = await buryInboxes(this.#session, { id, beat });
+    if (taken < 0) return;
     const tags = await client.smembers(heldKey);
-    const count = await giveBackTags(this.#session, tags, {
+    const held = await giveBackTags(this.#session, tags, {
       ...{ heldKey, redelivered: true, counted: true },
       deadConsumer: { id, beat },
     });
-    await client.tsceleryForget(keys.consumers, heldKey, id, beat);
+    await client.tsceleryForget(keys.consumers, heldKey, keys.inboxes(id), id, beat);
+    const count = held + taken;
     if (count > 0) this.#session.emit({ type: 'restored', count, consumer: id });
   }
 }

@@ -5,12 +5,27 @@ import type { QueueOrder } from '../options.ts';
 /** The lists to look into, in order, and to which queue each belongs. */
 export interface Lists {
   readonly keys: readonly string[];
+  /** To which lists messages from there belong: the same but for inboxes. */
+  readonly homes: readonly string[];
   readonly queues: readonly string[];
   /**
    * What ends a stored message of that list: the default exchange and the queue's name. Scripts
    * join it to the text, since none of them parses JSON.
    */
   readonly endings: readonly string[];
+}
+
+/** The same with the inboxes of some of the lists before all others: what is there came earlier. */
+export function inboxesFirst(lists: Lists, inboxes: ReadonlyMap<string, string>): Lists {
+  const places = lists.keys.flatMap((key, i) => (inboxes.has(key) ? [i] : []));
+  if (places.length === 0) return lists;
+  const also = (values: readonly string[]) => [...places.map(i => values[i]!), ...values];
+  return {
+    keys: [...places.map(i => inboxes.get(lists.keys[i]!)!), ...lists.keys],
+    homes: also(lists.homes),
+    queues: also(lists.queues),
+    endings: also(lists.endings),
+  };
 }
 
 export class ServingOrder {
@@ -56,8 +71,10 @@ export class ServingOrder {
     const all = Array.from({ length: steps }, (_, step) =>
       perQueue.map(({ name, keys }) => ({ name, key: keys[step]! })),
     ).flat();
+    const lists = all.map(list => list.key);
     this.#lists = {
-      keys: all.map(list => list.key),
+      keys: lists,
+      homes: lists,
       queues: all.map(list => list.name),
       endings: all.map(list => `, "", ${JSON.stringify(list.name)}]`),
     };

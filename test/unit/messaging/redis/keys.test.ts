@@ -79,6 +79,15 @@ describe('the keys for held messages', () => {
   });
 });
 
+describe('the keys for what a consumer took and did not claim yet', () => {
+  test('name the consumer, and the list where there is one', () => {
+    const keys = keysWith({ global_keyprefix: 'p.', unacked_key: 'u' });
+
+    assert.equal(keys.inboxes('c'), 'p.tscelery.u.inboxes.c');
+    assert.equal(keys.inbox('c', 'p.q'), 'p.tscelery.u.inbox.c.p.q');
+  });
+});
+
 describe('a binding', () => {
   test('is a member of the set of its exchange', () => {
     const keys = keysWith({ sep: '|', global_keyprefix: 'p.' });

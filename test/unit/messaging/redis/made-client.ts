@@ -60,6 +60,7 @@ const COMMANDS = [
   ...['lpush', 'rpush', 'publish', 'smembers', 'scan', 'ping', 'blmove', 'hget', 'zrem', 'set'],
   ...['subscribe', 'psubscribe', 'unsubscribe', 'punsubscribe', 'time', 'zrevrangebyscore'],
   ...['tsceleryUnlock', 'tsceleryTurn', 'tsceleryRestore', 'hmget'],
+  ...['client', 'tsceleryOpen', 'tsceleryGiveBack'],
 ];
 
 /** What follows from promises that are settled has happened then. */

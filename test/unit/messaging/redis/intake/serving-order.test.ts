@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ServingOrder } from '../../../../../src/messaging/redis/intake/serving-order.ts';
+import {
+  inboxesFirst,
+  ServingOrder,
+} from '../../../../../src/messaging/redis/intake/serving-order.ts';
 import { RedisKeys } from '../../../../../src/messaging/redis/keys.ts';
 import { type QueueOrder, readRedisOptions } from '../../../../../src/messaging/redis/options.ts';
 
@@ -44,6 +47,31 @@ describe('the lists of several queues', () => {
       [order.has('a'), order.has('b'), order.lists.keys],
       [false, true, ['b', 'b:5']],
     );
+  });
+});
+
+describe('the lists of several queues with inboxes', () => {
+  test('have them first, in the same order, and as if they were the lists themselves', () => {
+    const { lists } = setup('round_robin', ['b', 'a']);
+
+    const all = inboxesFirst(
+      lists,
+      new Map([
+        ['a:5', 'inbox a:5'],
+        ['b', 'inbox b'],
+      ]),
+    );
+
+    assert.deepEqual(all.keys, ['inbox b', 'inbox a:5', 'b', 'a', 'b:5', 'a:5']);
+    assert.deepEqual(all.homes, ['b', 'a:5', 'b', 'a', 'b:5', 'a:5']);
+    assert.deepEqual(all.queues, ['b', 'a', 'b', 'a', 'b', 'a']);
+    assert.deepEqual(all.endings.slice(0, 2), [lists.endings[0], lists.endings[3]]);
+  });
+
+  test('leave out those of queues that are not served any more', () => {
+    const { lists } = setup('round_robin', ['a']);
+
+    assert.equal(inboxesFirst(lists, new Map([['gone', 'inbox gone']])), lists);
   });
 });
 
