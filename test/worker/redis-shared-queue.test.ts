@@ -202,6 +202,11 @@ describe('a Redis queue beside consumers that take at once', () => {
     await consumer.cancel();
     await send('late');
     assert.deepEqual(await bodies(list), ['late']);
+    const left = await leftovers();
+    assert.deepEqual(
+      left.filter(key => key.includes('.inbox')),
+      [],
+    );
     await transport.close();
 
     assert.equal(got.length, before);
@@ -339,6 +344,20 @@ describe('a consumer that took and is gone before it could claim', { concurrency
     // nothing can be taken into it any more, whatever is still on its way
     await assert.rejects(client.blmove(list, inbox, 'RIGHT', 'LEFT', 1), /WRONGTYPE/);
     assert.equal(await client.llen(list), already + 3);
+  });
+
+  test('has it given back when it was closed while the list could not be written to', async t => {
+    const { list, client, prefix, contest, transport } = await bench(t, { onDelivery: ack });
+    const [inbox] = await contest();
+    await client.set(list, 'no list');
+    await client.lpush(inbox!, envelope('taken'));
+    await transport.close();
+    await client.del(list);
+
+    const other = openRedis(t, server.url, { transportOptions: { global_keyprefix: prefix } });
+    await other.transport.consume([queue('other')], { prefetch: 1, onDeliveries: () => {} });
+
+    await eventually(async () => assert.deepEqual(await bodies(list), ['taken']), { seconds: 30 });
   });
 
   test('does not get it when it wakes up after it was buried, and takes again later', async t => {

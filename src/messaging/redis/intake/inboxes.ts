@@ -31,7 +31,8 @@ export class Inboxes implements TakingPorts {
   readonly #opened = new Map<string, string>();
   /** Those of them that the server knows of. */
   readonly #registered = new Map<string, string>();
-  readonly #cutOff = new Set<string>();
+  /** When a take from a list was cut off, as it may still be on its way. */
+  readonly #cutOff = new Map<string, number>();
   #isCancelled = false;
   /** Something may be in an inbox that neither was claimed nor given back. */
   mayHold = false;
@@ -51,7 +52,7 @@ export class Inboxes implements TakingPorts {
   };
 
   readonly onTakeCutOff = (list: string): void => {
-    this.#cutOff.add(list);
+    this.#cutOff.set(list, performance.now());
   };
 
   /** Where to claim from. */
@@ -164,9 +165,14 @@ export class Inboxes implements TakingPorts {
     const client = await this.#session.link.connect();
     const [, refused] = await giveBackInboxes(this.#session, client, {
       ...{ consumerId: this.#id, lists, isOver },
-      sealedFor: list => (this.#cutOff.has(list) ? SEALED_FOR : 0),
+      sealedFor: list => (this.#mayBeOnItsWay(list) ? SEALED_FOR : 0),
     });
     return refused === 0;
+  }
+
+  #mayBeOnItsWay(list: string): boolean {
+    const at = this.#cutOff.get(list);
+    return at !== undefined && performance.now() - at < SEALED_FOR * 1000;
   }
 }
 
