@@ -93,19 +93,24 @@ export class ArrivalWait {
     this.#blocked = undefined;
   }
 
-  /** Resolves when nothing will be taken any more, as far as can be known. */
+  /** As `disarm`; resolves when nothing will be taken any more, as far as can be known. */
+  async endTake(): Promise<void> {
+    this.disarm();
+    if (!this.#isTaking) return;
+    const heard = new AbortController();
+    const late = sleep(TAKE_ENDS_WITHIN, undefined, heard.signal).then(
+      () => this.#options.taking?.onTakeCutOff(this.#key),
+      () => {},
+    );
+    await Promise.race([this.#loop, late]);
+    heard.abort();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
-    this.disarm();
     clearTimeout(this.#pause);
-    if (this.#isTaking) {
-      const giveUp = new AbortController();
-      const late = sleep(TAKE_ENDS_WITHIN, undefined, giveUp.signal).catch(() => {});
-      await Promise.race([this.#loop, late]);
-      giveUp.abort();
-    }
+    await this.endTake();
     await this.#link.close();
-    await this.#loop;
   }
 
   #start(): void {

@@ -37,10 +37,10 @@ export class ArrivalWatch {
     this.#poll = undefined;
   }
 
-  /** Waits for no other lists than these any more; resolves when nothing is taken from them. */
-  async keep(keys: readonly string[]): Promise<void> {
-    this.#closeOthers(keys);
-    await Promise.all(this.#closing);
+  /** Resolves when nothing is taken any more, as far as can be known, but from these lists. */
+  async endTakes(but: readonly string[] = []): Promise<void> {
+    const others = [...this.#waits].filter(([key]) => !but.includes(key));
+    await Promise.all(others.map(([, wait]) => wait.endTake()));
   }
 
   /** Something was found: poll quickly for a while. */
@@ -51,7 +51,8 @@ export class ArrivalWatch {
   async close(): Promise<void> {
     this.#closed = true;
     this.disarm();
-    await this.keep([]);
+    this.#closeOthers([]);
+    await Promise.all(this.#closing);
   }
 
   #waitFor(key: string): ArrivalWait {

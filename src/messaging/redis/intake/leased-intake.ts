@@ -187,7 +187,8 @@ export class LeasedIntake implements Settler {
 
   async cancel(): Promise<void> {
     this.#cancelled = true;
-    await this.#arrivals.close();
+    this.#arrivals.disarm();
+    await this.#arrivals.endTakes();
     await this.quiet();
     // without a connection it is done at the end, or by others
     await this.#inboxes.close().catch(error => this.#session.report(error));
@@ -195,7 +196,7 @@ export class LeasedIntake implements Settler {
 
   /** Queues were removed from the order: nothing more is taken from them. */
   async queuesRemoved(): Promise<void> {
-    await this.#arrivals.keep(this.#order.lists.keys);
+    await this.#arrivals.endTakes(this.#order.lists.keys);
     await this.quiet();
     await this.#inboxes.closeCancelled().catch(error => this.#session.report(error));
   }
@@ -209,6 +210,7 @@ export class LeasedIntake implements Settler {
   async close(): Promise<number> {
     this.#closing = true;
     await this.cancel();
+    await this.#arrivals.close();
     clearTimeout(this.#pause);
     this.#pause = undefined;
     try {
