@@ -11,7 +11,7 @@ import {
   tasksOf,
 } from '../../../src/canvas/shapes.ts';
 import type { SignatureData } from '../../../src/canvas/signature.ts';
-import { t, textOf } from './text.ts';
+import { t, textOf } from './short-text.ts';
 
 /** By the table's names; `n` is where their tasks begin to count. */
 const OPERANDS: Readonly<Record<string, (n: number) => SignatureData>> = {
