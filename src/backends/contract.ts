@@ -10,6 +10,47 @@ import type { ResultMeta } from '../wire/results/result-meta.ts';
 export type MetaListener = (meta: ResultMeta) => void;
 export type ProblemListener = (error: Error) => void;
 
+/** One part of a chord's header that has ended. */
+export interface ChordPart {
+  readonly taskId: string;
+  /** Its place in the header (`group_index`); null when its message told none. */
+  readonly index: number | null;
+  /** SUCCESS, FAILURE or REVOKED. */
+  readonly status: string;
+  /** As in a result document: the value, or what describes the error. */
+  readonly result: unknown;
+}
+
+/** What is known of a chord whose body has not been sent. */
+export interface ChordProgress {
+  /** Undefined while its header is still being sent. */
+  readonly size: number | undefined;
+  /** In the order of the header. */
+  readonly parts: readonly ChordPart[];
+}
+
+/**
+ * Counts the parts of chords. Every method rejects with BackendStoreError or BackendGetMetaError
+ * when the store cannot be reached.
+ */
+export interface ChordStore {
+  /** How many parts will answer: told once, before the last of them is sent. */
+  setSize(groupId: string, size: number): Promise<void>;
+  /** `count` parts more than that (`addToChord`). */
+  grow(groupId: string, count: number): Promise<void>;
+  /**
+   * A part has ended; it counts once however often it is told. Resolves with all of them, in the
+   * order of the header, for the one caller who now has to send the body and then to `close`; with
+   * undefined for all others. When that caller dies first, whoever tells a part again later takes
+   * its place.
+   */
+  addPart(groupId: string, part: ChordPart): Promise<readonly ChordPart[] | undefined>;
+  /** The body was sent, or what became of it is stored: late parts change nothing. Idempotent. */
+  close(groupId: string): Promise<void>;
+  /** Undefined for one that is closed, expired or was never there. */
+  progress(groupId: string): Promise<ChordProgress | undefined>;
+}
+
 export interface ResultBackend {
   /** URL scheme family, for example `redis`; `disabled` when results are thrown away. */
   readonly name: string;
@@ -62,6 +103,8 @@ export interface ResultBackend {
   storeGroup(groupId: string, tuple: unknown, what?: string): Promise<void>;
   fetchGroup(groupId: string, what?: string): Promise<unknown | undefined>;
   forgetGroup(groupId: string): Promise<void>;
+  /** Missing in stores that cannot count: there `celery.chord_unlock` looks from time to time. */
+  readonly chords?: ChordStore;
   /** Delete what expired. Stores that expire by themselves resolve at once. @returns documents deleted */
   cleanup(): Promise<number>;
 }
