@@ -11,7 +11,6 @@ import {
   headerOf,
   isKind,
   tasksOf,
-  withBody,
   withOptions,
   withTasks,
 } from './shapes.ts';

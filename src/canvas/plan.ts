@@ -2,16 +2,8 @@
  * What has to be sent for a workflow to begin: one message for a chain, one for each member of a
  * group, and for a chord what its header will be counted by. Celery: `apply_async` of each kind.
  */
-import {
-  freeze,
-  type Frozen,
-  type Ids,
-  idOf,
-  oldest,
-  type Place,
-  type ResultNode,
-} from './freeze.ts';
-import { linkError, linksOf, link } from './links.ts';
+import { freeze, type Ids, idOf, oldest, type Place, type ResultNode } from './freeze.ts';
+import { link, linkError, linksOf } from './links.ts';
 import { merged, type SignatureParts } from './merge.ts';
 import { answersOf, membersOf } from './pipe.ts';
 import {
@@ -87,7 +79,7 @@ class Planner {
     if (first === undefined) return undefined;
     const chain = [...(Array.isArray(after) ? after : []), ...rest.reverse()];
     this.apply(first, {
-      ...(signature.immutable ? {} : { args: [...args, ...signature.args], kwargs: { ...signature.kwargs.kwargs as object, ...kwargs } }),
+      ...(signature.immutable ? {} : { args: [...args, ...signature.args], kwargs }),
       options: { ...others, ...(chain.length > 0 && { chain }) },
     });
     return frozen.result;
@@ -118,7 +110,11 @@ class Planner {
     const groupId = idOf(signature) ?? this.#ids.newId();
     const given = merged(bodyOf(signature), { options: others });
     const { rootId } = place;
-    const bodyPlace = { ...place, id: typeof id === 'string' ? id : undefined, groupId: place.groupId ?? groupId };
+    const bodyPlace = {
+      ...place,
+      id: typeof id === 'string' ? id : undefined,
+      groupId: place.groupId ?? groupId,
+    };
     const body = freeze(given, bodyPlace, this.#ids);
     const header = headerOf(signature);
     if (header.length === 0) return this.apply(body.signature, { args: [[]] });
@@ -130,21 +126,31 @@ class Planner {
       options: forHeader,
       place: { rootId, parentId: place.parentId, chord: body.signature },
     });
-    this.chords.splice(at, 0, { groupId, size: answersOf(members), body: body.signature, header: result });
-    oldest(body.result).parent = result;
+    this.chords.splice(at, 0, {
+      groupId,
+      size: answersOf(members),
+      body: body.signature,
+      header: result,
+    });
+    // as in Celery, also when the body is a chain, whose other results are left out then
+    body.result.parent = result;
     return body.result;
   }
 }
 
 const isThere = (result: ResultNode | undefined): result is ResultNode => result !== undefined;
 
+const OF_PLACE = new Set(['chord', 'group_id', 'group_index', 'root_id', 'parent_id']);
+
 /** What all members of a group get from it; what says where the group belongs is not theirs. */
 function shared(options: SignatureData['options']): SignatureData['options'] {
-  const { chord: _, group_id: __, group_index: ___, root_id: ____, parent_id: _____, ...others } = options;
-  return others;
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !OF_PLACE.has(name)));
 }
 
-function linked(signature: SignatureData, options: Readonly<Record<string, unknown>>): SignatureData {
+function linked(
+  signature: SignatureData,
+  options: Readonly<Record<string, unknown>>,
+): SignatureData {
   const holder = withOptions({ ...signature, options: {} }, options);
   const called = linksOf(holder, 'link').reduce(link, signature);
   return linksOf(holder, 'link_error').reduce((each, errback) => linkError(each, errback), called);
@@ -157,5 +163,3 @@ export function chunksGroup({ kwargs }: SignatureData): SignatureData {
   for (let i = 0; i < it.length; i += n) parts.push(starmapSignature(task, it.slice(i, i + n)));
   return groupSignature(parts);
 }
-
-export type { Frozen };
