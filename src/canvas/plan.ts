@@ -2,7 +2,7 @@
  * What has to be sent for a workflow to begin: one message for a chain, one for each member of a
  * group, and for a chord what its header will be counted by. Celery: `apply_async` of each kind.
  */
-import { freeze, type Ids, idOf, oldest, type Place, type ResultNode } from './freeze.ts';
+import { freeze, type Ids, idOf, type Place, type ResultNode } from './freeze.ts';
 import { link, linkError, linksOf } from './links.ts';
 import { merged, type SignatureParts } from './merge.ts';
 import { answersOf, membersOf } from './pipe.ts';
