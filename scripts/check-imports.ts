@@ -74,7 +74,7 @@ const INNER: Readonly<Record<string, readonly (readonly string[])[]>> = {
   execute: [['errors', 'request'], ['logs'], ['*'], ['run']],
   app: [
     ['loading', 'options', 'results', 'signals'],
-    ['routing'],
+    ['routing', 'signatures'],
     ['settings'],
     ['tasks'],
     ['publishing'],

@@ -50,6 +50,8 @@ export type {
   Signals,
   TaskEvent,
 } from './app/signals/signals.ts';
+export { type AnySignature, chain } from './app/signatures/chain.ts';
+export { Signature, type SignatureMode } from './app/signatures/signature.ts';
 export { ClassTask, TaskBase } from './app/tasks/base-class.ts';
 export type { TaskFunction } from './app/tasks/definition.ts';
 export { AlreadyRegistered, NotRegistered, TaskRevokedError } from './app/tasks/errors.ts';

@@ -3,15 +3,17 @@
  * with everything a worker does around it, or just called.
  */
 import { bounded } from '../../backends/bounded.ts';
+import type { SignatureData } from '../../canvas/signature.ts';
 import { checkTaskName } from '../app-options.ts';
 import { checkCall, checkEagerCall } from '../options/option-checks.ts';
-import type { EagerOptions } from '../options/task-options.ts';
+import type { ApplyOptions, EagerOptions } from '../options/task-options.ts';
 import { AsyncResult, type ResultHost } from '../results/async-result.ts';
 import { EagerResult } from '../results/eager-result.ts';
 import type { Call } from '../tasks/call.ts';
 import type { TaskDefinition } from '../tasks/definition.ts';
 import { callDirectly } from '../tasks/direct-call.ts';
 import type { Args, KnownCall, TaskHost } from '../tasks/task.ts';
+import { ApplySignature } from './apply-signature.ts';
 import { runEagerly } from './eager.ts';
 import { AppExecutionPorts, type ExecutionPortsHost } from './execution-ports.ts';
 
@@ -26,15 +28,40 @@ export class Apply implements TaskHost {
   readonly ports: AppExecutionPorts;
   readonly #host: ApplyHost;
   readonly #results: ResultHost;
+  readonly #signatures: ApplySignature;
 
   constructor(host: ApplyHost) {
     this.#host = host;
     this.ports = new AppExecutionPorts(host);
     this.#results = { ...host, result: id => this.result(id) };
+    this.#signatures = new ApplySignature({
+      replyTo: () => host.publisher.oid,
+      definition: name => host.definition(name),
+      call: call => this.#apply(call),
+      result: id => this.result(id),
+    });
   }
 
   result<R>(id: string, ignored = false): AsyncResult<R> {
     return new AsyncResult<R>(id, this.#results, { ignored });
+  }
+
+  applySignature(
+    signature: SignatureData,
+    args: Args,
+    options: ApplyOptions,
+  ): Promise<AsyncResult<unknown>> {
+    try {
+      checkCall(args, options, undefined);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#signatures.apply(signature, args, options);
+  }
+
+  /** Of a task that is known here the settings may want a run, of others only a message. */
+  #apply(call: Call): Promise<AsyncResult<unknown>> {
+    return call.definition ? this.apply(call as KnownCall) : this.send(call);
   }
 
   apply(call: KnownCall): Promise<AsyncResult<unknown>> {

@@ -202,6 +202,11 @@ export function checkCall(args: unknown, options: ApplyOptions, task: Callee | u
   checkOptions(options, CALL, 'a call', kwargsHint(task));
 }
 
+/** Of a signature. @throws TypeError for an option that is none, or of the wrong kind */
+export function checkKeptOptions(options: ApplyOptions): void {
+  checkOptions(options, CALL, 'set');
+}
+
 export function checkEagerCall(args: unknown, options: EagerOptions, task: Callee): void {
   checkArgument(args, list, ARGUMENTS);
   checkOptions(options, EAGER, 'a call', kwargsHint(task));

@@ -81,7 +81,10 @@ export class TaskCalls {
    * @throws RangeError for a soft limit above the hard one and for a moment that is none,
    *   ImproperlyConfigured
    */
-  ofOptions({ task, args, definition, argsAsTuple }: Call, options: ApplyOptions): UnrankedCall {
+  ofOptions(
+    { task, args, definition, argsAsTuple, part }: Call,
+    options: ApplyOptions,
+  ): UnrankedCall {
     const parent = currentTask()?.request;
     const kwargs = options.kwargs ?? {};
     checkLimits(options);
@@ -111,6 +114,12 @@ export class TaskCalls {
       rootId: options.rootId ?? parent?.rootId ?? parent?.id,
       parentId: options.parentId ?? parent?.id,
       headers: options.headers,
+      group: part?.groupId,
+      groupIndex: part?.groupIndex,
+      chain: part?.chain,
+      chord: part?.chord,
+      stampedHeaders: part?.stampedHeaders,
+      stamps: part?.stamps,
       replyTo: options.replyTo ?? this.#replyTo,
       properties: options.properties,
       argsrepr: options.argsrepr,

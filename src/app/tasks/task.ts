@@ -4,10 +4,14 @@
 
 import { inspect } from 'node:util';
 import { saferepr } from '../../base/text/saferepr.ts';
+import { taskSignature } from '../../canvas/shapes.ts';
 import { TASK_BRAND } from '../loading/brand.ts';
+import { checkKeptOptions } from '../options/option-checks.ts';
 import type { ApplyOptions, EagerOptions } from '../options/task-options.ts';
 import type { AsyncResult } from '../results/async-result.ts';
 import type { EagerResult } from '../results/eager-result.ts';
+import { keptOptions } from '../signatures/call-options.ts';
+import { type Missing, Signature, type SignatureHost, type Tail } from '../signatures/signature.ts';
 import type { Call } from './call.ts';
 import type { TaskDefinition } from './definition.ts';
 
@@ -37,6 +41,18 @@ export interface Task<A extends Args = Args, R = unknown> {
    * Nothing is published. Celery: `apply`.
    */
   apply(args: A, options?: EagerOptions): Promise<EagerResult<R>>;
+  /**
+   * A call as a value, with the last arguments given: those before them come with the call, or from
+   * the step before it in a chain. Celery: `s`.
+   */
+  s<T extends Tail<A>>(...tail: T): Signature<Missing<A, T>, R, 'partial'>;
+  /** A call as a value that takes no more arguments. Celery: `si`. */
+  si(...args: A): Signature<[], R, 'immutable'>;
+  /** A call as a value, with options. @throws TypeError for an option that is none */
+  signature<T extends Tail<A>>(
+    tail: T,
+    options?: ApplyOptions,
+  ): Signature<Missing<A, T>, R, 'partial'>;
   readonly [TASK_BRAND]: true;
   readonly definition: TaskDefinition;
 }
@@ -46,7 +62,7 @@ export type AnyTask = Task<any, any>;
 
 export type KnownCall = Call & { readonly definition: TaskDefinition };
 
-export interface TaskHost {
+export interface TaskHost extends SignatureHost {
   applyHere(
     definition: TaskDefinition,
     args: Args,
@@ -73,13 +89,23 @@ export function createTask(definition: TaskDefinition, host: TaskHost): AnyTask 
         ? host.applyHere(definition, args, options)
         : Promise.reject(surplus('apply', options, more)),
   };
+  const signature = (args: Args = [], { kwargs, ...options }: ApplyOptions = {}) => {
+    checkKeptOptions(options);
+    const parts = { args, kwargs: kwargs ?? {}, options: keptOptions(options) };
+    return new Signature(taskSignature(task, parts), host);
+  };
+  const values = {
+    s: (...args: unknown[]) => signature(args),
+    si: (...args: unknown[]) => signature(args).asImmutable(),
+    signature,
+  };
   const shown = { toString: () => text, [inspect.custom]: () => text };
   for (const [key, value] of entriesOf(fixed)) {
     Object.defineProperty(callable, key, { value, enumerable: true });
   }
   // tests put their own in the place of `delay`
   const replaceable = { writable: true, configurable: true };
-  for (const [key, value] of entriesOf(methods)) {
+  for (const [key, value] of entriesOf({ ...methods, ...values })) {
     Object.defineProperty(callable, key, { value, enumerable: true, ...replaceable });
   }
   for (const [key, value] of entriesOf(shown)) {

@@ -1,0 +1,43 @@
+/** One message of a workflow, taken apart into what the user may say of a call and what only workflows do. */
+import { camelCase } from '../../base/text/case.ts';
+import { stampsOf } from '../../canvas/merge.ts';
+import type { SignatureData } from '../../canvas/signature.ts';
+import type { ApplyOptions } from '../options/task-options.ts';
+
+/** What the message of a workflow's task says beside what each call may. */
+export interface WorkflowPart {
+  readonly groupId?: string | undefined;
+  readonly groupIndex?: number | undefined;
+  /** Steps that follow it, the next one last. */
+  readonly chain?: readonly unknown[] | undefined;
+  /** The body that waits for it. */
+  readonly chord?: unknown;
+  readonly stampedHeaders?: readonly string[] | undefined;
+  readonly stamps?: Readonly<Record<string, unknown>> | undefined;
+}
+
+const OF_WORKFLOWS = new Set(['group_id', 'group_index', 'chain', 'chord', 'stamped_headers']);
+
+export function partOf(signature: SignatureData): { options: ApplyOptions; part: WorkflowPart } {
+  const { kwargs, options: given } = signature;
+  const names = stampsOf(given);
+  const options: Record<string, unknown> = { kwargs };
+  for (const [name, value] of Object.entries(given)) {
+    if (value === null || OF_WORKFLOWS.has(name) || names.includes(name)) continue;
+    options[camelCase(name)] = value;
+  }
+  const {
+    chain,
+    chord,
+    group_id: groupId,
+    group_index: groupIndex,
+  } = given as {
+    chain?: readonly unknown[];
+    chord?: unknown;
+    group_id?: string;
+    group_index?: number;
+  };
+  const stamps = Object.fromEntries(names.map(name => [name, given[name]]));
+  const stamped = names.length > 0 ? { stampedHeaders: names, stamps } : {};
+  return { options, part: { chain, chord, groupId, groupIndex, ...stamped } };
+}

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { inspect } from 'node:util';
+import {
+  type AnySignature,
+  Celery,
+  type CeleryConfig,
+  chain,
+  Signature,
+} from '../../../../src/index.ts';
+import { createTestApp } from '../../../../src/testing/index.ts';
+
+interface Setup {
+  readonly settings?: CeleryConfig;
+  readonly worker?: boolean;
+}
+
+/** An app on memory, with a worker in this process when that is wanted. */
+async function setup(t: TestContext, { settings = {}, worker = false }: Setup = {}) {
+  const app = new Celery('sums');
+  const add = app.task('sums.add', (x: number, y: number) => x + y);
+  const double = app.task('sums.double', (x: number) => 2 * x);
+  const broken = app.task('sums.broken', (x: number): number => {
+    throw new RangeError(`broken ${x}`);
+  });
+  const heard: unknown[] = [];
+  const hear = app.task('sums.hear', (...args: unknown[]) => void heard.push(args));
+  const testApp = await createTestApp(app, { settings });
+  t.after(() => testApp.stop());
+  if (worker) await testApp.startWorker();
+  return { app, add, double, broken, hear, heard, testApp };
+}
+
+const WAIT = { timeout: 5 };
+const resultOf = async (signature: AnySignature) => (await signature.delay()).get(WAIT);
+
+describe('a signature', () => {
+  test('is the dictionary that Celery writes, and shows as Celery shows it', async t => {
+    const { add } = await setup(t);
+
+    const signature = add.signature([2], { queue: 'slow', countdown: 3, expires: new Date(0) });
+
+    assert.deepEqual(JSON.parse(JSON.stringify(signature)), {
+      task: 'sums.add',
+      args: [2],
+      kwargs: {},
+      options: { queue: 'slow', countdown: 3, expires: '1970-01-01T00:00:00.000Z' },
+      subtask_type: null,
+      immutable: false,
+    });
+    assert.equal(String(signature), 'sums.add(2)');
+    assert.equal(inspect(chain(signature, add.s(1))), 'sums.add(2) | add(1)');
+    assert.ok(signature instanceof Signature);
+  });
+
+  test('never changes: what sets something gives another one', async t => {
+    const { add, double } = await setup(t);
+    const signature = add.s(1, 2);
+    const before = JSON.stringify(signature);
+
+    const others = [
+      signature.set({ priority: 3 }),
+      signature.link(double.s()),
+      signature.linkError(double.s()),
+      signature.clone([7], { z: 1 }),
+      signature.asImmutable(),
+      signature.stamp({ tenant: 'x' }),
+    ];
+
+    assert.equal(JSON.stringify(signature), before);
+    for (const other of others) assert.notEqual(JSON.stringify(other), before);
+    assert.throws(() => Object.assign(signature, { task: 'other' }), TypeError);
+    assert.throws(() => (signature.args as unknown[]).push(3), TypeError);
+  });
+
+  test('takes the arguments of the call before its own', async t => {
+    const { add } = await setup(t, { worker: true });
+
+    assert.equal(await (await add.s(2).delay(40)).get(WAIT), 42);
+    assert.equal(await (await add.s(2).applyAsync([1], { priority: 1 })).get(WAIT), 3);
+    assert.equal(await resultOf(add.si(1, 1)), 2);
+  });
+
+  test('is called with the result of what it is linked to', async t => {
+    const { add, double, hear, heard } = await setup(t, { worker: true });
+
+    assert.equal(await resultOf(add.s(1, 2).link(hear.s('from add'))), 3);
+    await resultOf(double.s(0));
+    assert.deepEqual(heard, [[3, 'from add']]);
+    assert.equal(await (await add.applyAsync([1, 1], { link: hear.si('option') })).get(WAIT), 2);
+    await resultOf(double.s(0));
+    assert.deepEqual(heard.at(-1), ['option']);
+  });
+
+  test('may be an argument of a task, which gets the dictionary', async t => {
+    const { add, double, hear, heard } = await setup(t, { worker: true });
+
+    await resultOf(hear.s(add.s(1).set({ queue: 'q' })));
+
+    assert.deepEqual(
+      JSON.stringify((heard[0] as unknown[])[0]),
+      JSON.stringify(add.s(1).set({ queue: 'q' })),
+    );
+    await resultOf(double.s(1));
+  });
+
+  test('has its stamps in the headers of its message', async t => {
+    const { add, testApp } = await setup(t);
+
+    await add.s(1, 2).stamp({ tenant: 'x' }).delay();
+
+    const [message] = testApp.sent;
+    assert.deepEqual(
+      [message!.headers.stamped_headers, message!.headers.stamps],
+      [['tenant'], { tenant: 'x' }],
+    );
+  });
+
+  test('refuses options that are none, and those that cannot travel', async t => {
+    const { add } = await setup(t);
+
+    assert.throws(() => add.s(1).set({ qeue: 'x' } as never), /qeue.*queue/s);
+    assert.throws(() => add.s(1).set({ signal: AbortSignal.abort() }), /signal/);
+    await assert.rejects(
+      add.s(1).applyAsync([1], { countdwn: 1 } as never),
+      /countdwn.*countdown/s,
+    );
+  });
+});
+
+describe('a chain', () => {
+  test('gives each step the result of the one before', async t => {
+    const { add, double } = await setup(t, { worker: true });
+
+    assert.equal(await resultOf(chain(add.s(1, 2), add.s(3), double.s())), 12);
+    assert.equal(await resultOf(chain(chain(add.s(1, 1), double.s()), double.s())), 8);
+    assert.equal(await resultOf(chain(add.s(1, 1), add.si(5, 5))), 10);
+    assert.equal(await (await chain(add.s(2), double.s()).delay(1)).get(WAIT), 6);
+  });
+
+  test('runs here, step by step, when everything is eager', async t => {
+    const { add, double, testApp } = await setup(t, { settings: { task_always_eager: true } });
+
+    await chain(add.s(1, 2), double.s()).delay();
+
+    assert.equal(testApp.sent.length, 0);
+  });
+
+  test('fails as a whole when a step fails, and calls what is linked to it', async t => {
+    const { add, broken, double, hear, heard } = await setup(t, { worker: true });
+    const failing = chain(add.s(1, 2), broken.s(), double.s()).linkError(hear.s());
+
+    const result = await failing.delay();
+
+    await assert.rejects(result.get(WAIT), /broken 3/);
+    await resultOf(double.s(0));
+    assert.ok(heard.length > 0);
+  });
+
+  test('refuses what is no signature, and says which step', async t => {
+    const { add } = await setup(t);
+
+    assert.throws(() => chain(add.s(1, 2), add as never), /a function \(sums\.add\) as step 2/);
+    assert.throws(() => chain(3 as never), /got 3 as step 1/);
+  });
+});
