@@ -10,7 +10,7 @@ import type { ResultMeta } from '../wire/results/result-meta.ts';
 export type MetaListener = (meta: ResultMeta) => void;
 export type ProblemListener = (error: Error) => void;
 
-/** One part of a chord's header that has ended. */
+/** A part of a chord that has ended: a task of its header, or one added later. */
 export interface ChordPart {
   readonly taskId: string;
   /** Its place in the header (`group_index`); null when its message told none. */
@@ -23,31 +23,37 @@ export interface ChordPart {
 
 /** What is known of a chord whose body has not been sent. */
 export interface ChordProgress {
-  /** Undefined while its header is still being sent. */
+  /** With what it has grown by; undefined while its header is still being sent. */
   readonly size: number | undefined;
-  /** In the order of the header. */
+  /** In the order of the header; those without index follow. */
   readonly parts: readonly ChordPart[];
 }
 
 /**
  * Counts the parts of chords. Every method rejects with BackendStoreError or BackendGetMetaError
- * when the store cannot be reached.
+ * when the store cannot be reached, and may be called again then.
  */
 export interface ChordStore {
   /** How many parts will answer: told once, before the last of them is sent. */
   setSize(groupId: string, size: number): Promise<void>;
-  /** `count` parts more than that (`addToChord`). */
+  /** `count` parts more than that (`addToChord`), told by a part that has not ended yet. */
   grow(groupId: string, count: number): Promise<void>;
   /**
-   * A part has ended; it counts once however often it is told. Resolves with all of them, in the
-   * order of the header, for the one caller who now has to send the body and then to `close`; with
-   * undefined for all others. When that caller dies first, whoever tells a part again later takes
-   * its place.
+   * A part has ended. Its task counts once, however often and with whatever outcome it is told; the
+   * first one stays. Resolves with all parts, in the order of the header, those without index last,
+   * for the one caller who now has to send the body and then to `close`; with undefined for all
+   * others. When that caller does not close it for `chordLease` seconds, whoever tells a part again
+   * takes its place.
+   *
+   * @throws EncodeError when the result cannot be written
    */
   addPart(groupId: string, part: ChordPart): Promise<readonly ChordPart[] | undefined>;
-  /** The body was sent, or what became of it is stored: late parts change nothing. Idempotent. */
+  /**
+   * The body was sent, or what became of it is stored: nothing that is told later changes anything,
+   * for as long as results are kept. Idempotent.
+   */
   close(groupId: string): Promise<void>;
-  /** Undefined for one that is closed, expired or was never there. */
+  /** Undefined for one that is closed, expired or was never there. @throws BackendGetMetaError */
   progress(groupId: string): Promise<ChordProgress | undefined>;
 }
 
@@ -133,6 +139,8 @@ export interface BackendOptions {
   readonly extended: boolean;
   /** Settings of one backend only, by their Celery names: `redis_socket_timeout`, `database_table_names`, … */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Seconds that whoever got the parts of a chord has for sending its body. Default 30. */
+  readonly chordLease?: number;
   /** Given by an app; needed by `rpc` only. */
   readonly messaging?: MessagingPort;
 }

@@ -2,24 +2,23 @@ import { ConnectionClosed } from '../drivers/errors.ts';
 import { decodeMeta, encodeMeta, type ResultMeta } from '../wire/results/result-meta.ts';
 import { SUCCESS } from '../wire/results/states.ts';
 import { jsonDecode, jsonEncode } from '../wire/serializers/json.ts';
+import { CHORD_LEASE } from './chord-parts.ts';
 import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } from './contract.ts';
+import { alive, type Expiring, purge, put } from './expiring.ts';
 import { Listeners } from './listeners.ts';
+import { type MemoryChord, MemoryChords } from './memory-chords.ts';
 
-/** Expired documents looked for on each store; more than one, so that the store shrinks. */
-const PURGED_PER_STORE = 4;
-
-interface Entry {
+interface Entry extends Expiring {
   /** Text, as elsewhere: what was stored cannot change afterwards. */
   readonly text: string;
   readonly status: string;
-  /** Milliseconds since the epoch. */
-  readonly deadline: number;
 }
 
 interface SharedMemory {
   /** Oldest first, so that what has expired stands at the front. */
   readonly tasks: Map<string, Entry>;
   readonly groups: Map<string, Entry>;
+  readonly chords: Map<string, MemoryChord>;
   readonly open: Set<Listeners>;
 }
 
@@ -28,7 +27,7 @@ const memories = new Map<string, SharedMemory>();
 function memoryAt(url: string): SharedMemory {
   let memory = memories.get(url);
   if (!memory) {
-    memory = { tasks: new Map(), groups: new Map(), open: new Set() };
+    memory = { tasks: new Map(), groups: new Map(), chords: new Map(), open: new Set() };
     memories.set(url, memory);
   }
   return memory;
@@ -43,6 +42,7 @@ export function forgetMemory(url: string): void {
 export class MemoryBackend implements ResultBackend {
   readonly name = 'memory';
   readonly url: string;
+  readonly chords: MemoryChords;
   readonly #memory: SharedMemory;
   readonly #listeners = new Listeners();
   readonly #lifetimeMs: number;
@@ -51,6 +51,10 @@ export class MemoryBackend implements ResultBackend {
     this.url = url;
     this.#memory = memoryAt(url);
     this.#lifetimeMs = options.expires ? options.expires * 1000 : Number.POSITIVE_INFINITY;
+    this.chords = new MemoryChords(this.#memory.chords, {
+      deadline: () => this.#deadline(),
+      leaseMs: (options.chordLease ?? CHORD_LEASE) * 1000,
+    });
   }
 
   get subscriptions(): number {
@@ -70,7 +74,7 @@ export class MemoryBackend implements ResultBackend {
     const { tasks, open } = this.#memory;
     const text = encodeMeta(meta);
     if (alive(tasks.get(meta.task_id))?.status === SUCCESS) return;
-    this.#put(tasks, meta.task_id, { text, status: meta.status, deadline: this.#deadline() });
+    put(tasks, meta.task_id, { text, status: meta.status, deadline: this.#deadline() });
     for (const listeners of open) {
       if (listeners.has(meta.task_id)) listeners.notify(decodeMeta(text));
     }
@@ -97,7 +101,7 @@ export class MemoryBackend implements ResultBackend {
 
   async storeGroup(groupId: string, tuple: unknown): Promise<void> {
     const text = jsonEncode(tuple);
-    this.#put(this.#memory.groups, groupId, { text, status: '', deadline: this.#deadline() });
+    put(this.#memory.groups, groupId, { text, status: '', deadline: this.#deadline() });
   }
 
   async fetchGroup(groupId: string): Promise<unknown | undefined> {
@@ -110,36 +114,12 @@ export class MemoryBackend implements ResultBackend {
   }
 
   async cleanup(): Promise<number> {
-    const { tasks, groups } = this.#memory;
+    const { tasks, groups, chords } = this.#memory;
+    purge(chords, chords.size);
     return purge(tasks, tasks.size) + purge(groups, groups.size);
   }
 
   #deadline(): number {
     return Date.now() + this.#lifetimeMs;
   }
-
-  #put(entries: Map<string, Entry>, id: string, entry: Entry): void {
-    // deleted first, so that the order of the map stays the order of age
-    entries.delete(id);
-    entries.set(id, entry);
-    purge(entries, PURGED_PER_STORE);
-  }
-}
-
-function alive(entry: Entry | undefined): Entry | undefined {
-  return entry && entry.deadline > Date.now() ? entry : undefined;
-}
-
-/** Deletes what expired among the `limit` oldest. @returns how many */
-function purge(entries: Map<string, Entry>, limit: number): number {
-  const now = Date.now();
-  let looked = 0;
-  let deleted = 0;
-  for (const [id, entry] of entries) {
-    if (looked++ >= limit) break;
-    if (entry.deadline > now) continue;
-    entries.delete(id);
-    deleted++;
-  }
-  return deleted;
 }

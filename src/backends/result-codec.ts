@@ -7,6 +7,7 @@ import {
   serializerNamed,
 } from '../wire/content.ts';
 import { EncodeError } from '../wire/errors.ts';
+import { type ChordPartFields, chordPartTuple } from '../wire/results/chord-part.ts';
 import {
   decodeMeta,
   encodeMeta,
@@ -16,7 +17,7 @@ import {
 } from '../wire/results/result-meta.ts';
 import { jsonDecode, jsonEncode } from '../wire/serializers/json.ts';
 import type { BackendOptions } from './contract.ts';
-import { writableMeta } from './writable-meta.ts';
+import { writableMeta, writablePart } from './writable-meta.ts';
 
 /** Text for JSON, bytes for every other serializer. */
 export type Encoded = string | Buffer;
@@ -69,6 +70,16 @@ export class ResultCodec {
     if (!this.isJson || typeof data !== 'string') return metaFromFields(this.decode(data));
     assertAccepted(JSON_TYPE, this.#acceptedTypes());
     return decodeMeta(data);
+  }
+
+  /** A part of a chord; what cannot be written of an error is text, as in its result document. */
+  encodeChordPart(part: ChordPartFields): Encoded {
+    try {
+      return this.encode(chordPartTuple(part));
+    } catch (error) {
+      if (!(error instanceof EncodeError)) throw error;
+      return this.encode(chordPartTuple(writablePart(part, value => this.#canWrite(value))));
+    }
   }
 
   encode(value: unknown): Encoded {

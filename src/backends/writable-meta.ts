@@ -9,8 +9,7 @@ import { EXCEPTION_STATES } from '../wire/results/states.ts';
 
 /** Arguments, and what an exception consists of, are text where they cannot be written. */
 export function writableMeta(meta: ResultMeta, canWrite: (value: unknown) => boolean): ResultMeta {
-  const shown = (value: unknown) =>
-    value === undefined || canWrite(value) ? value : wellFormed(textOf(value));
+  const shown = showing(canWrite);
   const { args, kwargs, traceback } = meta;
   return {
     ...meta,
@@ -21,7 +20,22 @@ export function writableMeta(meta: ResultMeta, canWrite: (value: unknown) => boo
   };
 }
 
-function exception(thrown: WireException, shown: (value: unknown) => unknown): WireException {
+/** What a chord keeps of a task, in the same way. */
+export function writablePart<T extends { readonly status: string; readonly result: unknown }>(
+  part: T,
+  canWrite: (value: unknown) => boolean,
+): T {
+  if (!isException(part)) return part;
+  return { ...part, result: exception(part.result as WireException, showing(canWrite)) };
+}
+
+type Shown = (value: unknown) => unknown;
+
+function showing(canWrite: (value: unknown) => boolean): Shown {
+  return value => (value === undefined || canWrite(value) ? value : wellFormed(textOf(value)));
+}
+
+function exception(thrown: WireException, shown: Shown): WireException {
   const { exc_type, exc_message, exc_module } = thrown;
   return {
     exc_type: wellFormed(exc_type),
@@ -30,7 +44,7 @@ function exception(thrown: WireException, shown: (value: unknown) => unknown): W
   };
 }
 
-function isException({ status, result }: ResultMeta): boolean {
+function isException({ status, result }: Pick<ResultMeta, 'status' | 'result'>): boolean {
   if (!EXCEPTION_STATES.has(status)) return false;
   return typeof result === 'object' && result !== null && 'exc_type' in result;
 }

@@ -15,11 +15,13 @@ import { DecodeError } from '../../wire/errors.ts';
 import { groupMetaKey, resultKeyPrefix, taskMetaKey } from '../../wire/results/result-keys.ts';
 import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import * as states from '../../wire/results/states.ts';
+import { CHORD_LEASE } from '../chord-parts.ts';
 import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } from '../contract.ts';
 import { BackendGetMetaError, BackendStoreError } from '../errors.ts';
 import { Listeners } from '../listeners.ts';
 import { type Encoded, ResultCodec } from '../result-codec.ts';
 import { firstRetrySchedule, retrySchedule } from '../retry.ts';
+import { RedisChords } from './chords.ts';
 import {
   type HealingClient,
   healingClient,
@@ -44,6 +46,7 @@ interface Open extends HealingClient {
 export class RedisBackend implements ResultBackend {
   readonly name = 'redis';
   readonly url: string;
+  readonly chords: RedisChords;
   readonly #options: BackendOptions;
   readonly #urls: RedisUrls;
   readonly #taskPrefix: string;
@@ -65,6 +68,30 @@ export class RedisBackend implements ResultBackend {
     const prefix = resultKeyPrefix(options.transportOptions.global_keyprefix);
     this.#taskPrefix = taskMetaKey('', prefix);
     this.#groupPrefix = groupMetaKey('', prefix);
+    this.chords = this.#makeChords(prefix);
+  }
+
+  #makeChords(prefix: string): RedisChords {
+    const { transportOptions, chordLease } = this.#options;
+    return new RedisChords({
+      prefix,
+      ttl: this.#ttl,
+      lease: chordLease ?? CHORD_LEASE,
+      ordered: Boolean(transportOptions.result_chord_ordered ?? true),
+      codec: this.#codec,
+      attempt: async operation => {
+        const { client, documents } = this.#opened();
+        return documents.attempt(() => operation(client));
+      },
+      storeError: (error, doing, taskId, state) =>
+        this.#storeError(error, doing, { taskId, state }),
+      getError: (error, doing, groupId) => this.#getError(error, groupId, doing),
+    });
+  }
+
+  /** Whole seconds, 0 for ever. */
+  get #ttl(): number {
+    return Math.ceil(this.#options.expires ?? 0);
   }
 
   get subscriptions(): number {
@@ -221,9 +248,8 @@ export class RedisBackend implements ResultBackend {
       const { client, trouble } = healing;
       const connected = outside(() => client.connect());
       connected.catch(() => {}); // whoever needs it waits for it
-      const ttl = Math.ceil(this.#options.expires ?? 0);
       const documents = new RedisDocuments(client, {
-        ttl,
+        ttl: this.#ttl,
         retry: retrySchedule(this.#options),
         firstRetry: firstRetrySchedule(this.#options),
         connected,

@@ -101,7 +101,7 @@ export class RedisDocuments {
   /** Overwrites whatever is there: only tasks have a state that is final. */
   async put(key: string, text: Encoded): Promise<void> {
     // no transaction: one with a command that is not permitted does nothing at all
-    await this.#attempt(async () => {
+    await this.attempt(async () => {
       if (this.#ttl > 0) await this.#client.setex(key, this.#ttl, text);
       else await this.#client.set(key, text);
       await this.#client.publish(key, text).catch(error => {
@@ -112,7 +112,7 @@ export class RedisDocuments {
   }
 
   async delete(key: string): Promise<void> {
-    await this.#attempt(() => this.#client.del(key), this.#firstRetry);
+    await this.attempt(() => this.#client.del(key), this.#firstRetry);
   }
 
   /** No more retries; resolves when nothing is under way. */
@@ -127,7 +127,7 @@ export class RedisDocuments {
       const isFinal = this.#isFinal;
       const ttl = this.#ttl;
       const onUnannounced = this.#onUnannounced;
-      await this.#attempt(() =>
+      await this.attempt(() =>
         isFinal
           ? storeEncodedDocuments(this.#client, writes, { ttl, isFinal, onUnannounced })
           : storeDocuments(this.#client, writes, ttl, onUnannounced),
@@ -141,7 +141,7 @@ export class RedisDocuments {
   async #read(reads: Read[]): Promise<void> {
     try {
       const keys = reads.map(read => read.key);
-      const texts = await this.#attempt<(Encoded | null)[]>(
+      const texts = await this.attempt<(Encoded | null)[]>(
         () => (this.#isFinal ? this.#client.mgetBuffer(keys) : this.#client.mget(keys)),
         this.#firstRetry,
       );
@@ -153,7 +153,8 @@ export class RedisDocuments {
     }
   }
 
-  async #attempt<T>(operation: () => Promise<T>, firstRetry = this.#retry): Promise<T> {
+  /** Runs what may safely run twice, until there is an answer or no more patience. */
+  async attempt<T>(operation: () => Promise<T>, firstRetry = this.#retry): Promise<T> {
     await this.#connected;
     for (let failures = 1; ; failures++) {
       try {

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { BackendStoreError } from '../errors.ts';
 import type { Encoded } from '../result-codec.ts';
+import { runScript, script } from './script.ts';
 
 /**
  * KEYS     the documents' keys, which are the names of their channels too
@@ -34,7 +35,7 @@ for i, key in ipairs(KEYS) do
 end
 return refused
 `;
-const SHA = createHash('sha1').update(LUA).digest('hex');
+const STORE = script(LUA);
 
 export interface Document {
   readonly key: string;
@@ -53,7 +54,7 @@ export async function storeDocuments(
   for (const { key } of documents) args.push(key);
   args.push(ttl);
   for (const { text } of documents) args.push(text);
-  const refused = await run(client, { lua: LUA, sha: SHA }, documents.length, args);
+  const refused = await runScript(client, STORE, documents.length, args);
   if (refused) onUnannounced(String(refused), documents[0]!.key);
 }
 
@@ -85,7 +86,7 @@ for i, key in ipairs(KEYS) do
 end
 return {refused, changed}
 `;
-const REPLACE = { lua: REPLACE_LUA, sha: createHash('sha1').update(REPLACE_LUA).digest('hex') };
+const REPLACE = script(REPLACE_LUA);
 
 /** Each round at least one writer of a key gets on; more than this wait for none. */
 const MOST_ROUNDS = 1000;
@@ -130,27 +131,10 @@ async function replaceDocuments(
     args.push(current === null ? '' : createHash('sha1').update(current).digest('hex'));
     args.push(document.text);
   }
-  const [refused, changed] = (await run(client, REPLACE, open.length, args)) as [string, number[]];
+  const [refused, changed] = (await runScript(client, REPLACE, open.length, args)) as [
+    string,
+    number[],
+  ];
   if (refused) onUnannounced(refused, open[0]!.document.key);
   return changed.map(i => open[i]!.document);
-}
-
-interface Script {
-  readonly lua: string;
-  readonly sha: string;
-}
-
-async function run(
-  client: Redis,
-  { lua, sha }: Script,
-  keys: number,
-  args: readonly (Encoded | number)[],
-): Promise<unknown> {
-  try {
-    return await client.evalsha(sha, keys, ...args);
-  } catch (error) {
-    // a server that was restarted has forgotten the script
-    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-    return client.eval(lua, keys, ...args);
-  }
 }

@@ -10,11 +10,13 @@ import { mayPass } from '../../drivers/sqlite/driver.ts';
 import { parseSqliteUrl, type SqliteLocation } from '../../drivers/sqlite/location.ts';
 import { fromIso } from '../../wire/dates.ts';
 import type { ResultMeta } from '../../wire/results/result-meta.ts';
+import { CHORD_LEASE } from '../chord-parts.ts';
 import type { BackendOptions, MetaListener, ProblemListener, ResultBackend } from '../contract.ts';
 import { BackendGetMetaError, BackendStoreError } from '../errors.ts';
 import { Listeners } from '../listeners.ts';
 import { ResultCodec } from '../result-codec.ts';
 import { type RetrySchedule, retrySchedule } from '../retry.ts';
+import { SqliteChords } from './chords.ts';
 import { ResultDatabase } from './database.ts';
 import { decodeGroup, encodeGroup } from './group-pickle.ts';
 import { fromRow, toDatabaseTime, toRow } from './row.ts';
@@ -25,6 +27,7 @@ const PURGE_EVERY_MS = 60_000;
 export class SqliteBackend implements ResultBackend {
   readonly name = 'database';
   readonly url: string;
+  readonly chords: SqliteChords;
   readonly #location: SqliteLocation;
   readonly #names: TableNames;
   /** Seconds; 0 is for ever. */
@@ -45,6 +48,27 @@ export class SqliteBackend implements ResultBackend {
     // The result itself is a pickle, whatever the serializer is: Python's column has that type.
     this.#codec = new ResultCodec(options);
     this.#retry = retrySchedule(options);
+    this.chords = this.#makeChords(options.chordLease ?? CHORD_LEASE);
+  }
+
+  #makeChords(lease: number): SqliteChords {
+    return new SqliteChords({
+      expires: this.#expires,
+      lease,
+      write: async (run, doing, document) => {
+        try {
+          const result = await this.#retrying(() => this.#opened().changeChords(run));
+          this.#purgeSometimes();
+          return result;
+        } catch (error) {
+          throw storeError(error, doing, document);
+        }
+      },
+      read: (run, groupId) =>
+        this.#reading(groupId, 'reading the progress of the chord', database =>
+          database.readChords(run),
+        ),
+    });
   }
 
   get subscriptions(): number {
@@ -143,6 +167,7 @@ export class SqliteBackend implements ResultBackend {
 
   async cleanup(): Promise<number> {
     if (this.#expires <= 0) return 0;
+    await this.#purgeChords();
     return this.#opened().query(tables => tables.expire(this.#cutoff(), 'everywhere'));
   }
 
@@ -150,7 +175,7 @@ export class SqliteBackend implements ResultBackend {
    * A lock that lasts, a full disk or one that is read-only for a while are waited out, or what a
    * task returned would be lost.
    */
-  async #retrying(write: () => Promise<void>): Promise<void> {
+  async #retrying<T>(write: () => Promise<T>): Promise<T> {
     const { signal } = this.#ending;
     for (let failures = 1; ; failures++) {
       try {
@@ -175,7 +200,17 @@ export class SqliteBackend implements ResultBackend {
     });
   }
 
+  async #purgeChords(): Promise<void> {
+    const database = this.#opened();
+    if (!(await database.readChords(tables => tables !== undefined))) return;
+    const cutoff = Date.now() / 1000 - this.#expires;
+    while (!(await database.changeChords(tables => tables.expire(cutoff, 'all')))) {
+      await new Promise(resolve => setImmediate(resolve));
+    }
+  }
+
   async #purgeOldest(): Promise<void> {
+    await this.#purgeChords();
     for (;;) {
       const database = this.#database;
       if (!database) return;

@@ -22,6 +22,7 @@ import { BackendGetMetaError } from '../errors.ts';
 import type { Listeners } from '../listeners.ts';
 import type { ResultCodec } from '../result-codec.ts';
 import { TurnBatch } from '../turn-batch.ts';
+import { ChordTables } from './chord-tables.ts';
 import { fromRow } from './row.ts';
 import { createTables, type TableNames, Tables, type TaskRow } from './tables.ts';
 import { RowWatch } from './watch.ts';
@@ -48,6 +49,7 @@ export class ResultDatabase {
   #file!: FileIdentity;
   #database!: SqliteDatabase;
   #tables!: Tables;
+  #chords: ChordTables | undefined;
   #version!: SqliteStatement;
   readonly #writes: TurnBatch<Write>;
   /** Each with the way in which it reads: their serializers may differ. */
@@ -107,6 +109,7 @@ export class ResultDatabase {
     }
     this.#version = database.prepare('PRAGMA data_version');
     this.#database = database;
+    this.#chords = undefined;
     this.#file = new FileIdentity(location.path);
   }
 
@@ -150,6 +153,29 @@ export class ResultDatabase {
     return await this.#attempt(() => run(this.#tables));
   }
 
+  /** A change of the chords in a transaction of its own. */
+  async changeChords<T>(run: (tables: ChordTables) => T): Promise<T> {
+    return await this.#attempt(() =>
+      this.#transaction(() => {
+        this.#chords ??= ChordTables.make(this.#database);
+        return run(this.#chords);
+      }),
+    );
+  }
+
+  /** What `run` finds in one moment; there are no tables before the first chord. */
+  async readChords<T>(run: (tables: ChordTables | undefined) => T): Promise<T> {
+    return await this.#attempt(() => {
+      this.#database.exec('BEGIN');
+      try {
+        this.#chords ??= ChordTables.find(this.#database);
+        return run(this.#chords);
+      } finally {
+        this.#rollBack();
+      }
+    });
+  }
+
   async listen(taskId: string): Promise<void> {
     await this.#attempt(() => this.#watch.add(taskId));
   }
@@ -174,7 +200,7 @@ export class ResultDatabase {
 
   async #write(writes: readonly Write[]): Promise<void> {
     try {
-      const stored = await this.#attempt(() => this.#transaction(writes));
+      const stored = await this.#attempt(() => this.#transaction(() => this.#put(writes)));
       for (const row of stored) this.#announceOwn(row);
       for (const { done } of writes) done.resolve();
     } catch (error) {
@@ -183,19 +209,24 @@ export class ResultDatabase {
   }
 
   /** @returns the rows that changed something */
-  #transaction(writes: readonly Write[]): TaskRow[] {
-    const stored: TaskRow[] = [];
+  #put(writes: readonly Write[]): TaskRow[] {
+    return writes.map(({ row }) => row).filter(row => this.#tables.putTask(row));
+  }
+
+  #transaction<T>(run: () => T): T {
     // nobody would find what goes into a file that was deleted
     if (!this.#file.isCurrent) this.#reopen();
     this.#database.exec('BEGIN IMMEDIATE');
     try {
-      for (const { row } of writes) if (this.#tables.putTask(row)) stored.push(row);
+      const result = run();
       this.#database.exec('COMMIT');
+      return result;
     } catch (error) {
+      // tables made in it are gone as well
+      this.#chords = undefined;
       this.#rollBack();
       throw error;
     }
-    return stored;
   }
 
   #rollBack(): void {
