@@ -258,6 +258,23 @@ describe('redis chords shared with Python', () => {
 });
 
 describe('redis chords in trouble', () => {
+  it('count a part that is told again after its key held something else', async t => {
+    const chords = await openChords(t);
+    const group = randomUUID();
+    const key = `celery-taskset-meta-${group}`;
+    await chords.setSize(group, 1);
+    await redis.client().rpush(`${key}.j`, 'of another setting');
+
+    await assert.rejects(chords.addPart(group, part('a', 0)), {
+      name: 'BackendStoreError',
+      message: /for the chord .* WRONGTYPE/,
+      recoverable: false,
+    });
+    await redis.client().del(`${key}.j`);
+
+    assert.deepEqual(await chords.addPart(group, part('a', 0)), [part('a', 0)]);
+  });
+
   it('are complete once although connections are killed while parts are told', async t => {
     const server = await startRedis();
     t.after(() => server.stop());

@@ -83,6 +83,10 @@ export class RedisBackend implements ResultBackend {
         const { client, documents } = this.#opened();
         return documents.attempt(() => operation(client));
       },
+      ask: async operation => {
+        const { client, documents } = this.#opened();
+        return documents.ask(() => operation(client));
+      },
       storeError: (error, doing, taskId, state) =>
         this.#storeError(error, doing, { taskId, state }),
       getError: (error, doing, groupId) => this.#getError(error, groupId, doing),

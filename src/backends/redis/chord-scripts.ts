@@ -39,8 +39,9 @@ end
 /** ARGV: seconds to live, how many parts more, an id of this wish, which may arrive twice. */
 export const GROW = script(`${COMMON}
 if redis.call('EXISTS', closed) == 1 then return end
-if redis.call('SADD', told, 'grow ' .. ARGV[3]) == 1 then
+if redis.call('SISMEMBER', told, 'grow ' .. ARGV[3]) == 0 then
   redis.call('INCRBY', grown, ARGV[2])
+  redis.call('SADD', told, 'grow ' .. ARGV[3])
 end
 renew()
 `);
@@ -85,8 +86,9 @@ local function addToSet()
 end
 
 if redis.call('EXISTS', closed) == 1 then return false end
-if redis.call('SADD', told, 'part ' .. id) == 1 then
+if redis.call('SISMEMBER', told, 'part ' .. id) == 0 then
   if isList then addToList() else addToSet() end
+  redis.call('SADD', told, 'part ' .. id)
 end
 renew()
 local expected = redis.call('GET', size)

@@ -1,8 +1,8 @@
 /**
  * Counts the parts of chords in the keys of Celery's Redis store, together with Python's workers.
  *
- * Python counts without a claim: the worker whose part made the number complete sends the body.
- * So do we, but behind a claim that ends, and only when this part, told again, did.
+ * Python's worker whose part makes the number complete sends the body, and nobody does when it dies
+ * before that. Ours claim the chord first, and the claim ends.
  */
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
@@ -24,8 +24,9 @@ export interface RedisChordOptions {
   /** `result_chord_ordered`: false keeps the parts in a list. */
   readonly ordered: boolean;
   readonly codec: ResultCodec;
-  /** Runs it as often as it takes. */
+  /** Run it as often as it takes; a question is given up sooner. */
   attempt<T>(operation: (client: Redis) => Promise<T>): Promise<T>;
+  ask<T>(operation: (client: Redis) => Promise<T>): Promise<T>;
   /** The errors of the store for those of the driver. */
   storeError(error: unknown, doing: string, taskId: string, state: string): Error;
   getError(error: unknown, doing: string, groupId: string): Error;
@@ -103,12 +104,19 @@ export class RedisChords implements ChordStore {
   }
 
   #run(code: Script, groupId: string, args: readonly (Encoded | number)[]): Promise<unknown> {
-    const { prefix, ttl, attempt } = this.#options;
+    const { attempt, ask } = this.#options;
+    const keys = this.#keys(groupId);
+    const all = [...keys, this.#options.ttl, ...args];
+    const run = (client: Redis) => runScriptForBytes(client, code, keys.length, all);
+    return code === PROGRESS ? ask(run) : attempt(run);
+  }
+
+  #keys(groupId: string): string[] {
+    const { prefix } = this.#options;
     const { parts, size, grown } = chordKeys(groupId, prefix);
     // beside Python's, for the sake of ACLs
     const own = `${groupMetaKey(groupId, prefix)}.tscelery`;
-    const keys = [parts, size, grown, `${own}.claim`, `${own}.told`, `${own}.closed`];
-    return attempt(client => runScriptForBytes(client, code, keys.length, [...keys, ttl, ...args]));
+    return [parts, size, grown, `${own}.claim`, `${own}.told`, `${own}.closed`];
   }
 
   /** In the order of the keys, which is that of the header. */

@@ -112,7 +112,7 @@ export class RedisDocuments {
   }
 
   async delete(key: string): Promise<void> {
-    await this.attempt(() => this.#client.del(key), this.#firstRetry);
+    await this.ask(() => this.#client.del(key));
   }
 
   /** No more retries; resolves when nothing is under way. */
@@ -141,9 +141,8 @@ export class RedisDocuments {
   async #read(reads: Read[]): Promise<void> {
     try {
       const keys = reads.map(read => read.key);
-      const texts = await this.attempt<(Encoded | null)[]>(
-        () => (this.#isFinal ? this.#client.mgetBuffer(keys) : this.#client.mget(keys)),
-        this.#firstRetry,
+      const texts = await this.ask<(Encoded | null)[]>(() =>
+        this.#isFinal ? this.#client.mgetBuffer(keys) : this.#client.mget(keys),
       );
       reads.forEach(({ found }, at) => {
         found.resolve(texts[at] ?? null);
@@ -154,7 +153,16 @@ export class RedisDocuments {
   }
 
   /** Runs what may safely run twice, until there is an answer or no more patience. */
-  async attempt<T>(operation: () => Promise<T>, firstRetry = this.#retry): Promise<T> {
+  attempt<T>(operation: () => Promise<T>): Promise<T> {
+    return this.#attempt(operation, this.#retry);
+  }
+
+  /** The same with less patience for a server that has never been reached. */
+  ask<T>(operation: () => Promise<T>): Promise<T> {
+    return this.#attempt(operation, this.#firstRetry);
+  }
+
+  async #attempt<T>(operation: () => Promise<T>, firstRetry: RetrySchedule): Promise<T> {
     await this.#connected;
     for (let failures = 1; ; failures++) {
       try {

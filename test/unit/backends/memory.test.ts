@@ -166,3 +166,35 @@ describe('groups in memory', () => {
     );
   });
 });
+
+describe('chords in memory', () => {
+  const part = { taskId: 'a', index: 0, status: 'SUCCESS', result: 1 };
+
+  test('are remembered for a day after they were closed when results are kept for ever', async t => {
+    const { store, pass } = setup(t);
+    const { chords } = store;
+    await chords.close('g');
+
+    pass(86_399);
+    await chords.setSize('g', 1);
+    assert.equal(await chords.addPart('g', part), undefined);
+
+    pass(86_401);
+    await chords.setSize('g', 1);
+    assert.deepEqual(await chords.addPart('g', part), [part]);
+  });
+
+  test('expire a lifetime after the last part', async t => {
+    const { store, pass } = setup(t, { expires: 60 });
+    const { chords } = store;
+    await chords.setSize('g', 2);
+    pass(59);
+    await chords.addPart('g', part);
+    pass(59);
+    assert.equal((await chords.progress('g'))?.parts.length, 1);
+
+    pass(1);
+
+    assert.equal(await chords.progress('g'), undefined);
+  });
+});

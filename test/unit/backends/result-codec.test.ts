@@ -44,3 +44,23 @@ describe('a result document whose serializer cannot write everything', () => {
     assert.throws(() => stored('msgpack', document), /\["at"\] is a Date and cannot be sent/);
   });
 });
+
+describe('a part of a chord whose serializer cannot write everything', () => {
+  const codec = new ResultCodec({ serializer: 'msgpack', accept: ['msgpack'] });
+
+  it('has the text of what an error consists of, as its result document', () => {
+    const error = encodeException(Object.assign(new TypeError('x'), { args: [new Date(0), 1] }));
+    const part = { taskId: 'id', status: 'FAILURE', result: error };
+
+    const [, taskId, status, result] = codec.decode(codec.encodeChordPart(part)) as unknown[];
+
+    assert.deepEqual([taskId, status], ['id', 'FAILURE']);
+    assert.deepEqual(result, stored('msgpack', meta('id', 'FAILURE', error)).result);
+  });
+
+  it('is refused when a value cannot be written', () => {
+    const part = { taskId: 'id', status: 'SUCCESS', result: new Date(0) };
+
+    assert.throws(() => codec.encodeChordPart(part), { name: 'EncodeError' });
+  });
+});
