@@ -324,6 +324,29 @@ describe('redis chords in trouble', () => {
     assert.deepEqual(parts, [part('a', 0)]);
   });
 
+  it('grow once when the reply to that was lost on the way', async t => {
+    const proxy = await startTcpProxy(redis.port);
+    t.after(() => proxy.close());
+    const url = redis.url.replace(`:${redis.port}`, `:${proxy.port}`);
+    const chords = await openChords(t, {}, url);
+    const group = randomUUID();
+    await chords.setSize(group, 1);
+
+    let state: 'before' | 'asked' | 'lost' = 'before';
+    proxy.watch((bytes, from) => {
+      if (state === 'before' && from === 'client' && bytes.includes(group)) state = 'asked';
+      else if (state === 'asked' && from === 'server' && !bytes.includes('NOSCRIPT')) {
+        state = 'lost';
+        return 'reset';
+      }
+      return 'pass';
+    });
+    await chords.grow(group, 3);
+
+    assert.equal(state, 'lost');
+    assert.equal((await chords.progress(group))?.size, 4);
+  });
+
   it('fail by name, without a password, when the server is not there', async t => {
     const server = await startRedis();
     await server.stop();
