@@ -43,7 +43,7 @@ export async function bounded<T>(
 export function arm(
   { timeout, signal, closing, clock = systemClock }: Bounds & { closing?: Closing; clock?: Clock },
   reject: (reason: unknown) => void,
-  whose?: string,
+  whose?: () => string,
 ): () => void {
   const limit =
     timeout === undefined || timeout === null || timeout === Number.POSITIVE_INFINITY
@@ -60,7 +60,7 @@ export function arm(
 }
 
 /** Begins with the words of Celery. */
-function timedOut(timeout: number, whose: string | undefined): TimeoutError {
-  const more = whose === undefined ? '' : ` ${whose} after ${timeout} s.`;
+function timedOut(timeout: number, whose: (() => string) | undefined): TimeoutError {
+  const more = whose === undefined ? '' : ` ${whose()} after ${timeout} s.`;
   return new TimeoutError(`The operation timed out.${more}`);
 }

@@ -53,7 +53,11 @@ class Waiter {
   async run(): Promise<ResultMeta> {
     this.#options.signal?.throwIfAborted();
     this.#options.closing?.throwIfClosed();
-    const disarm = this.#arm();
+    const disarm = armWait(
+      this.#options,
+      this.#outcome.reject,
+      () => `The task ${this.#taskId} was not ready`,
+    );
     this.#look().catch(this.#outcome.reject);
     try {
       return await this.#outcome.promise;
@@ -96,21 +100,29 @@ class Waiter {
       this.#outcome.reject(error);
     }
   }
+}
 
-  #arm(): () => void {
-    const { timeout, signal, closing, onInterval, clock = systemClock } = this.#options;
-    const { reject } = this.#outcome;
-    const bounds = { timeout, signal, clock, ...(closing && { closing }) };
-    const whose = `The task ${this.#taskId} was not ready`;
-    const disarm = arm(bounds, reject, whose);
-    const beat =
-      onInterval &&
-      clock.every(this.#options.interval ?? DEFAULT_INTERVAL, () => {
-        Promise.resolve().then(onInterval).catch(reject);
-      });
-    return () => {
-      disarm();
-      beat?.cancel();
-    };
-  }
+/**
+ * Calls `reject` at the first bound that is reached, and `onInterval` until then.
+ *
+ * @param whose begins the sentence of the TimeoutError about the time
+ * @returns the function that ends both
+ */
+export function armWait(
+  options: WaitOptions,
+  reject: (reason: unknown) => void,
+  whose: () => string,
+): () => void {
+  const { timeout, signal, closing, onInterval, clock = systemClock } = options;
+  const bounds = { timeout, signal, clock, ...(closing && { closing }) };
+  const disarm = arm(bounds, reject, whose);
+  const beat =
+    onInterval &&
+    clock.every(options.interval ?? DEFAULT_INTERVAL, () => {
+      Promise.resolve().then(onInterval).catch(reject);
+    });
+  return () => {
+    disarm();
+    beat?.cancel();
+  };
 }

@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { BackendOptions, ResultBackend } from '../../src/backends/contract.ts';
 import { TimeoutError } from '../../src/backends/errors.ts';
 import { waitForResult } from '../../src/backends/wait.ts';
+import { fetchMany, finalDocuments, forgetMany } from '../../src/backends/wait-many.ts';
 import type { ResultMeta } from '../../src/wire/results/result-meta.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -81,6 +82,7 @@ export function backendContract(name: string, setup: Setup): void {
     finality(setup);
     subscriptions(setup);
     waiting(setup);
+    waitingForMany(setup);
     expiry(setup);
     groups(setup);
     lifecycle(setup);
@@ -417,6 +419,87 @@ function waiting(setup: Setup): void {
 
     await eventually(() => assert.equal(backend.subscriptions, 0));
   });
+}
+
+function waitingForMany(setup: Setup): void {
+  const numbered = (count: number) => Array.from({ length: count }, () => randomUUID());
+
+  it('gives the final documents of many tasks as they come, the stored ones first', async t => {
+    const { open, noSubscriptionLeft } = await setup(t);
+    const [writer, reader] = [await open(), await open()];
+    const [a, b, c] = numbered(3) as [string, string, string];
+    await writer.store(meta(c, 'SUCCESS', 'c'));
+    await writer.store(meta(a, 'STARTED'));
+    const seen: unknown[] = [];
+
+    for await (const { task_id, result } of finalDocuments(reader, [a, b, c])) {
+      seen.push(result);
+      if (task_id === c) await eventually(() => assert.equal(reader.subscriptions, 2));
+      if (task_id === c) await writer.store(meta(b, 'SUCCESS', 'b'));
+      if (task_id === b) await writer.store(meta(a, 'SUCCESS', 'a'));
+    }
+
+    assert.deepEqual(seen, ['c', 'b', 'a']);
+    assert.equal(reader.subscriptions, 0);
+    if (noSubscriptionLeft) await eventually(noSubscriptionLeft);
+  });
+
+  it('gives those of thousands of tasks that end while they are asked for', async t => {
+    const { open, noSubscriptionLeft } = await setup(t);
+    const [writer, reader] = [await open(), await open()];
+    const ids = numbered(2500);
+    const found = new Map<string, unknown>();
+
+    const storing = (async () => {
+      for (const [i, id] of ids.entries()) {
+        const stored = writer.store(meta(id, 'SUCCESS', i));
+        if (i % 100 === 0) await stored;
+      }
+    })();
+    for await (const { task_id, result } of finalDocuments(reader, ids, { timeout: 60 })) {
+      assert.equal(found.has(task_id), false);
+      found.set(task_id, result);
+    }
+    await storing;
+
+    assert.deepEqual(
+      ids.map(id => found.get(id)),
+      ids.map((_, i) => i),
+    );
+    assert.equal(reader.subscriptions, 0);
+    if (noSubscriptionLeft) await eventually(noSubscriptionLeft);
+    const stored = await fetchMany(reader, ids);
+    assert.deepEqual(
+      stored.map(one => one?.result),
+      ids.map((_, i) => i),
+    );
+    await forgetMany(reader, ids);
+    assert.ok((await fetchMany(reader, ids)).every(one => one === undefined));
+  });
+
+  for (const how of ['timeout', 'abort', 'leave'] as const) {
+    it(`leaves no subscription of many behind after ${how}`, async t => {
+      const { open, noSubscriptionLeft } = await setup(t);
+      const reader = await open();
+      const writer = await open();
+      const ids = numbered(1500);
+      const abort = new AbortController();
+      const bounds = how === 'timeout' ? { timeout: 0.05 } : { signal: abort.signal };
+      const waiting = (async () => {
+        for await (const _ of finalDocuments(reader, ids, bounds)) break;
+      })();
+      waiting.catch(() => {});
+
+      if (how !== 'timeout') await eventually(() => reader.subscriptions === ids.length);
+      if (how === 'abort') abort.abort(new Error('enough'));
+      if (how === 'leave') await writer.store(meta(ids[3]!, 'SUCCESS', 1));
+
+      if (how === 'leave') await waiting;
+      else await assert.rejects(waiting, how === 'abort' ? /enough/ : TimeoutError);
+      await eventually(() => assert.equal(reader.subscriptions, 0));
+      if (noSubscriptionLeft) await eventually(noSubscriptionLeft);
+    });
+  }
 }
 
 function expiry(setup: Setup): void {

@@ -82,7 +82,7 @@ describe('bounds that are armed', () => {
     const disarm = arm(
       { ...bounds, closing, clock },
       reason => void reasons.push((reason as Error).message),
-      whose,
+      whose === undefined ? undefined : () => whose,
     );
     return { clock, closing, reasons, disarm };
   }
