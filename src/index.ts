@@ -31,9 +31,21 @@ export type {
   TaskBehaviour,
   TaskOptions,
 } from './app/options/task-options.ts';
+export { resultFromTuple } from './app/result-from-tuple.ts';
 export { AsyncResult } from './app/results/async-result.ts';
+export { DependencyGraph } from './app/results/dependency-graph.ts';
 export { EagerResult } from './app/results/eager-result.ts';
-export type { GetOptions, ResultBounds } from './app/results/result-options.ts';
+export { IncompleteStream, SyncSubtask } from './app/results/errors.ts';
+export { GroupResult } from './app/results/group-result.ts';
+export type { ResultHandle } from './app/results/handle.ts';
+export type { GroupResults } from './app/results/handles.ts';
+export type {
+  DependencyOptions,
+  GetOptions,
+  JoinOptions,
+  ResultBounds,
+} from './app/results/result-options.ts';
+export { ResultSet } from './app/results/result-set.ts';
 export { QueueNotFound } from './app/routing/errors.ts';
 export type { QueueDeclaration, TaskQueues } from './app/routing/queues.ts';
 export type { LoadOptions } from './app/settings/configuration.ts';

@@ -41,6 +41,7 @@ import type {
   TaskOptions,
 } from './options/task-options.ts';
 import type { AsyncResult } from './results/async-result.ts';
+import type { GroupResults } from './results/handles.ts';
 import type { Queues } from './routing/queues.ts';
 import type { LoadOptions } from './settings/configuration.ts';
 import type { SecurityOptions } from './settings/security.ts';
@@ -269,9 +270,14 @@ export class Celery {
     });
   }
 
+  /** Handles of groups, and `restore` for one that was saved. Celery: `app.GroupResult`. */
+  get GroupResult(): GroupResults {
+    return this[INTERNALS].apply.results.groups;
+  }
+
   /** The handle of a task that was sent before. */
   AsyncResult<R = unknown>(id: string): AsyncResult<R> {
-    return this[INTERNALS].apply.result(id);
+    return this[INTERNALS].apply.results.result(id);
   }
 
   /**
@@ -423,14 +429,4 @@ export class Celery {
   async checkNames(): Promise<void> {
     await this[INTERNALS].checkNames();
   }
-}
-
-/**
- * The same tasks, signals and time, with settings, queues and connections of its own, so that
- * several workers of one app do not disturb each other.
- */
-export function deriveApp(app: Celery, settings: CeleryConfig): Celery {
-  const derived = new Celery(app.main, settings, app);
-  for (const name of app.queues.names) derived.queues.add(app.queues.get(name));
-  return derived;
 }

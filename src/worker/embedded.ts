@@ -1,7 +1,8 @@
 /** A worker inside a program of the user's, which keeps its signals, its output and its app. */
 
-import { type Celery, deriveApp } from '../app/app.ts';
+import type { Celery } from '../app/app.ts';
 import { INTERNALS } from '../app/app-internals.ts';
+import { deriveApp } from '../app/derive-app.ts';
 import type { WorkerEngine } from '../app/workers/app-worker.ts';
 import {
   autoscale,

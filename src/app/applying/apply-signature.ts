@@ -1,5 +1,6 @@
 /** Calls of signatures: each message that a workflow begins with is one call. */
 import { randomUUID } from 'node:crypto';
+import type { ResultNode } from '../../canvas/freeze.ts';
 import { plan } from '../../canvas/plan.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
 import { InvalidTaskError } from '../../wire/errors.ts';
@@ -15,7 +16,7 @@ export interface SignatureCalls {
   replyTo(): string;
   definition(name: string): TaskDefinition | undefined;
   call(call: Call): Promise<AsyncResult<unknown>>;
-  result(id: string): AsyncResult<unknown>;
+  result(node: ResultNode): AsyncResult<unknown>;
 }
 
 export class ApplySignature {
@@ -40,7 +41,7 @@ export class ApplySignature {
       throw new InvalidTaskError(`Not a task nor a chain of tasks: ${signature.task}`);
     }
     const sent = await this.#calls.call(this.#callOf(first, signal));
-    return result.id === sent.id ? sent : this.#calls.result(result.id);
+    return result.id === sent.id ? sent : this.#calls.result(result);
   }
 
   #callOf(send: SignatureData, signal: AbortSignal | undefined): Call {

@@ -3,12 +3,15 @@
  * with everything a worker does around it, or just called.
  */
 import { bounded } from '../../backends/bounded.ts';
+import { resultTuple } from '../../canvas/freeze.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
 import { checkTaskName } from '../app-options.ts';
 import { checkCall, checkEagerCall } from '../options/option-checks.ts';
 import type { ApplyOptions, EagerOptions } from '../options/task-options.ts';
-import { AsyncResult, type ResultHost } from '../results/async-result.ts';
+import type { AsyncResult } from '../results/async-result.ts';
 import { EagerResult } from '../results/eager-result.ts';
+import type { ResultHost } from '../results/handle.ts';
+import { ResultHandles } from '../results/handles.ts';
 import type { Call } from '../tasks/call.ts';
 import type { TaskDefinition } from '../tasks/definition.ts';
 import { callDirectly } from '../tasks/direct-call.ts';
@@ -17,7 +20,7 @@ import { ApplySignature } from './apply-signature.ts';
 import { runEagerly } from './eager.ts';
 import { AppExecutionPorts, type ExecutionPortsHost } from './execution-ports.ts';
 
-export interface ApplyHost extends ExecutionPortsHost, Omit<ResultHost, 'result'> {
+export interface ApplyHost extends ExecutionPortsHost, Omit<ResultHost, 'fromTuple'> {
   /**
    * Reads the settings when that was not done; undefined otherwise, which saves calls a promise.
    */
@@ -26,24 +29,20 @@ export interface ApplyHost extends ExecutionPortsHost, Omit<ResultHost, 'result'
 
 export class Apply implements TaskHost {
   readonly ports: AppExecutionPorts;
+  readonly results: ResultHandles;
   readonly #host: ApplyHost;
-  readonly #results: ResultHost;
   readonly #signatures: ApplySignature;
 
   constructor(host: ApplyHost) {
     this.#host = host;
     this.ports = new AppExecutionPorts(host);
-    this.#results = { ...host, result: id => this.result(id) };
+    this.results = new ResultHandles(host);
     this.#signatures = new ApplySignature({
       replyTo: () => host.publisher.oid,
       definition: name => host.definition(name),
       call: call => this.#apply(call),
-      result: id => this.result(id),
+      result: node => this.results.fromTuple(resultTuple(node)) as AsyncResult,
     });
-  }
-
-  result<R>(id: string, ignored = false): AsyncResult<R> {
-    return new AsyncResult<R>(id, this.#results, { ignored });
   }
 
   applySignature(
@@ -114,7 +113,7 @@ export class Apply implements TaskHost {
     if (loading) await loading;
     closing.throwIfClosed();
     const sent = await this.#host.publisher.publish(call);
-    return this.result(sent.id, sent.ignoreResult);
+    return this.results.result(sent.id, { ignored: sent.ignoreResult });
   }
 
   async applyHere(
@@ -142,7 +141,9 @@ export class Apply implements TaskHost {
     const priority = typeof made.priority === 'number' ? made.priority : undefined;
     const call = { ...made, retries, priority };
     const outcome = await runEagerly(definition, call, await this.ports.ofEagerRun());
-    const result = new EagerResult(definition.name, outcome, id => this.result(id));
+    const result = new EagerResult(definition.name, outcome, tuple =>
+      this.results.fromTuple(tuple),
+    );
     if (options.throw ?? conf.get('task_eager_propagates')) await result.get();
     return result;
   }

@@ -2,15 +2,17 @@ import { inspect } from 'node:util';
 import { arm, bounded } from '../../backends/bounded.ts';
 import type { ResultBackend } from '../../backends/contract.ts';
 import { waitForResult } from '../../backends/wait.ts';
-import type { Closing } from '../../base/closing.ts';
 import { deferred } from '../../base/deferred.ts';
 import { News } from '../../base/news.ts';
 import { saferepr } from '../../base/text/saferepr.ts';
-import type { Control } from '../../control/control.ts';
 import type { RevokeTarget } from '../../control/control-options.ts';
-import { currentTask } from '../../execute/task-context.ts';
 import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import * as states from '../../wire/results/states.ts';
+import { awaitAll, checkPlace, follows, forgetAll, throwOfParents } from './awaiting.ts';
+import type { GroupResult } from './group-result.ts';
+import { LEAF, noted, type ResultHandle, type ResultHost } from './handle.ts';
+import { hasFailed, StoredLeaf } from './leaf.ts';
+import { ResultBase } from './result-base.ts';
 import {
   checkBounds,
   checkGetOptions,
@@ -20,13 +22,9 @@ import {
   type ResultBounds,
 } from './result-options.ts';
 
-export interface ResultHost {
-  backend(): Promise<ResultBackend>;
-  /** For those who wait, and would for ever otherwise: hears of the app's next `close`. */
-  closing(): Closing;
-  decodeError(data: unknown, traceback: string | null): Error;
-  readonly control: Control;
-  result(id: string): AsyncResult;
+export interface ResultOptions {
+  readonly ignored?: boolean;
+  readonly parent?: ResultHandle | undefined;
 }
 
 /**
@@ -36,52 +34,63 @@ export interface ResultHost {
  * BackendGetMetaError when the backend cannot be read, and with ConnectionClosed
  * when the app is closed meanwhile. Celery: `AsyncResult`.
  */
-export class AsyncResult<R = unknown> {
+export class AsyncResult<R = unknown> extends ResultBase<R> {
   readonly id: string;
+  /** The result of what had to be done before, where whoever made the handle knew it. */
+  readonly parent: ResultHandle | undefined;
   /**
    * The task was sent with `ignoreResult`: `get` gives undefined at once, as no result will come.
    */
   readonly ignored: boolean;
+  /** @internal */
+  readonly [LEAF]: StoredLeaf;
   readonly #host: ResultHost;
-  #final: ResultMeta | undefined;
 
-  constructor(id: string, host: ResultHost, options: { ignored?: boolean } = {}) {
+  constructor(id: string, host: ResultHost, options: ResultOptions = {}) {
+    super();
     if (typeof id !== 'string' || id === '') {
       throw new TypeError(`AsyncResult needs a task id, got ${id === '' ? '""' : saferepr(id)}`);
     }
     this.id = id;
+    this.parent = options.parent;
     this.ignored = options.ignored ?? false;
     this.#host = host;
+    this[LEAF] = new StoredLeaf(id, host, this.ignored);
   }
 
   /**
    * Wait for the task and return what it returned.
    *
-   * @throws the task's error (see `propagate`), TimeoutError after `timeout` seconds,
-   *   TaskRevokedError for a revoked or expired task, ConnectionClosed when the app is closed
-   *   meanwhile
+   * @throws the task's error (see `propagate`), that of a task before it (see `followParents`),
+   *   TimeoutError after `timeout` seconds, TaskRevokedError for a revoked or expired task,
+   *   ConnectionClosed when the app is closed meanwhile
    */
   async get(options: GetOptions = {}): Promise<R> {
     checkGetOptions(options);
     if (this.ignored) return undefined as R;
-    if (this.#final === undefined) await noted(this.id, this.#wait(options));
-    return this.#outcome(options);
+    checkPlace(options);
+    const leaf = this[LEAF];
+    if (leaf.final === undefined) await noted(this.id, this.#end(options));
+    else if (hasFailed(leaf.final) && this.#follows(options)) await throwOfParents(this, options);
+    return leaf.value(options.propagate !== false) as R;
+  }
+
+  #follows(options: GetOptions): boolean {
+    return this.parent !== undefined && follows(options);
+  }
+
+  async #end(options: GetOptions): Promise<void> {
+    if (this.#follows(options)) await awaitAll(this, options, () => {});
+    else await this.#wait(options);
   }
 
   async #wait(options: GetOptions): Promise<ResultMeta> {
     const closing = this.#host.closing();
     const backend = await this.#host.backend();
-    this.#final = await waitForResult(backend, this.id, { ...options, closing });
+    const final = await waitForResult(backend, this.id, { ...options, closing });
+    this[LEAF].learn(final);
     backend.release?.(this.id);
-    return this.#final;
-  }
-
-  #outcome(options: GetOptions): R {
-    const { status, result, traceback } = this.#final!;
-    if (!states.PROPAGATE_STATES.has(status)) return result as R;
-    const error = this.#host.decodeError(result, traceback);
-    if (options.propagate === false) return error as R;
-    throw error;
+    return final;
   }
 
   /**
@@ -131,7 +140,7 @@ export class AsyncResult<R = unknown> {
   onReady(callback: (meta: ResultMeta) => void | Promise<void>, options: ResultBounds = {}): void {
     checkOnReady(callback, options);
     if (this.ignored) return;
-    Promise.resolve(this.#final ?? this.#wait(options))
+    Promise.resolve(this[LEAF].final ?? this.#wait(options))
       .then(callback)
       .catch(error => process.emitWarning(error as Error));
   }
@@ -168,9 +177,16 @@ export class AsyncResult<R = unknown> {
     return (await this.#meta(options))?.traceback ?? null;
   }
 
-  /** Handles of the tasks that this one published, once it is over. */
-  async children(options: ResultBounds = {}): Promise<AsyncResult[]> {
-    return childIds((await this.#meta(options))?.children).map(id => this.#host.result(id));
+  /** Throw the error of the task when it has failed by now. */
+  async maybeThrow(options: ResultBounds = {}): Promise<void> {
+    const meta = await this.#meta(options);
+    if (meta && hasFailed(meta)) throw this.#host.decodeError(meta.result, meta.traceback);
+  }
+
+  /** Handles of what this task published, once it is over: of a group as one. */
+  async children(options: ResultBounds = {}): Promise<(AsyncResult | GroupResult)[]> {
+    const tuples = (await this.#meta(options))?.children ?? [];
+    return tuples.map(tuple => this.#host.fromTuple(tuple) as AsyncResult | GroupResult);
   }
 
   /** The whole stored document; undefined while nothing is stored. */
@@ -190,36 +206,24 @@ export class AsyncResult<R = unknown> {
     await bounded(revoke, { timeout }, this.#host.closing());
   }
 
-  /** Delete the stored result. */
+  /** Delete the stored result, and before it those of all `parent`s. */
   async forget(options: ResultBounds = {}): Promise<void> {
     checkBounds(options, 'forget');
-    this.#final = undefined;
-    await this.#ask(backend => backend.forget(this.id), options);
-  }
-
-  /** The id, as in Celery. */
-  toString(): string {
-    return this.id;
+    await forgetAll(this, options);
   }
 
   [inspect.custom](): string {
     return `<AsyncResult: ${this.id}>`;
   }
 
-  /** `[[id, null], null]`: how results of other tasks name this one. */
-  toJSON(): unknown {
-    return [[this.id, null], null];
-  }
-
   async #meta(options: ResultBounds): Promise<ResultMeta | undefined> {
     checkBounds(options, 'a result');
-    if (this.#final) return this.#final;
+    const { final } = this[LEAF];
+    if (final) return final;
     return this.#ask(async backend => {
       const meta = await backend.fetch(this.id);
-      if (meta && states.READY_STATES.has(meta.status)) {
-        this.#final = meta;
-        backend.release?.(this.id);
-      }
+      if (meta) this[LEAF].learn(meta);
+      if (this[LEAF].final) backend.release?.(this.id);
       return meta;
     }, options);
   }
@@ -228,21 +232,4 @@ export class AsyncResult<R = unknown> {
     const ask = async () => question(await this.#host.backend());
     return bounded(ask, bounds, this.#host.closing());
   }
-}
-
-/** A task that waits long is known to its worker, since it keeps its place. */
-function noted<T>(taskId: string, waiting: Promise<T>): Promise<T> {
-  return currentTask()?.waitFor(taskId, waiting) ?? waiting;
-}
-
-export function childIds(children: readonly unknown[] | null | undefined): string[] {
-  return (children ?? []).flatMap(idOfTuple);
-}
-
-/** Ids of a result tuple: `[[id, parent], null]`, or the members of a group. */
-function idOfTuple(tuple: unknown): string[] {
-  if (!Array.isArray(tuple)) return typeof tuple === 'string' ? [tuple] : [];
-  const [[id] = [], members] = tuple as [unknown[]?, unknown[]?];
-  if (Array.isArray(members)) return members.flatMap(idOfTuple);
-  return typeof id === 'string' ? [id] : [];
 }

@@ -1,7 +1,11 @@
 import { inspect } from 'node:util';
 import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import * as states from '../../wire/results/states.ts';
-import { type AsyncResult, childIds } from './async-result.ts';
+import type { AsyncResult } from './async-result.ts';
+import { checkPlace } from './awaiting.ts';
+import type { GroupResult } from './group-result.ts';
+import { LEAF, type Leaf, type ResultHandle } from './handle.ts';
+import { ResultBase } from './result-base.ts';
 import {
   checkBounds,
   checkGetOptions,
@@ -19,31 +23,43 @@ export interface EagerOutcome {
   readonly meta: ResultMeta;
 }
 
-type ResultMethods<R> = { readonly [Name in keyof AsyncResult<R>]: AsyncResult<R>[Name] };
+type ResultMethods<R> = {
+  readonly [Name in Exclude<keyof AsyncResult<R>, typeof LEAF>]: AsyncResult<R>[Name];
+};
 
 /**
  * The result of a task that ran here, and so is ready. Has what AsyncResult has. Celery:
  * `EagerResult`.
  */
-export class EagerResult<R = unknown> implements ResultMethods<R> {
+export class EagerResult<R = unknown> extends ResultBase<R> implements ResultMethods<R> {
   readonly id: string;
   readonly name: string;
   readonly ignored = false;
+  readonly parent: ResultHandle | undefined;
+  /** @internal */
+  readonly [LEAF]: Leaf;
   readonly #outcome: EagerOutcome;
-  readonly #result: (id: string) => AsyncResult;
+  readonly #fromTuple: (tuple: unknown) => ResultHandle;
 
-  constructor(name: string, outcome: EagerOutcome, result: (id: string) => AsyncResult) {
+  constructor(
+    name: string,
+    outcome: EagerOutcome,
+    fromTuple: (tuple: unknown) => ResultHandle,
+    parent?: ResultHandle,
+  ) {
+    super();
+    this.parent = parent;
+    this[LEAF] = new EagerLeaf(outcome);
     this.id = outcome.id;
     this.name = name;
     this.#outcome = outcome;
-    this.#result = result;
+    this.#fromTuple = fromTuple;
   }
 
   async get(options: GetOptions = {}): Promise<R> {
     checkGetOptions(options);
-    const { state, value } = this.#outcome;
-    if (!states.PROPAGATE_STATES.has(state) || options.propagate === false) return value as R;
-    throw value;
+    checkPlace(options);
+    return this[LEAF].value(options.propagate !== false) as R;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ResultMeta, void, undefined> {
@@ -92,10 +108,16 @@ export class EagerResult<R = unknown> implements ResultMethods<R> {
     return this.#outcome.meta.traceback ?? null;
   }
 
-  /** Handles of the tasks that this one published. */
-  async children(options: ResultBounds = {}): Promise<AsyncResult[]> {
+  async maybeThrow(options: ResultBounds = {}): Promise<void> {
     checkBounds(options, 'a result');
-    return childIds(this.#outcome.meta.children).map(this.#result);
+    this[LEAF].value(true);
+  }
+
+  /** Handles of what this task published. */
+  async children(options: ResultBounds = {}): Promise<(AsyncResult | GroupResult)[]> {
+    checkBounds(options, 'a result');
+    const tuples = this.#outcome.meta.children ?? [];
+    return tuples.map(tuple => this.#fromTuple(tuple) as AsyncResult | GroupResult);
   }
 
   async meta(options: ResultBounds = {}): Promise<ResultMeta> {
@@ -112,16 +134,35 @@ export class EagerResult<R = unknown> implements ResultMethods<R> {
     checkBounds(options, 'forget');
   }
 
-  /** The id, as in Celery. */
-  toString(): string {
-    return this.id;
-  }
-
   [inspect.custom](): string {
     return `<EagerResult: ${this.id}>`;
   }
+}
 
-  toJSON(): unknown {
-    return [[this.id, null], null];
+class EagerLeaf implements Leaf {
+  readonly ignored = false;
+  readonly host = undefined;
+  readonly #outcome: EagerOutcome;
+
+  constructor(outcome: EagerOutcome) {
+    this.#outcome = outcome;
+  }
+
+  get id(): string {
+    return this.#outcome.id;
+  }
+
+  get final(): ResultMeta {
+    return this.#outcome.meta;
+  }
+
+  learn(): void {}
+
+  unlearn(): void {}
+
+  value(propagate: boolean): unknown {
+    const { state, value } = this.#outcome;
+    if (propagate && states.PROPAGATE_STATES.has(state)) throw value;
+    return value;
   }
 }

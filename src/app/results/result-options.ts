@@ -24,6 +24,13 @@ export interface GetOptions extends ResultBounds {
   readonly timeout?: number;
   /** Throw the task's error (default). `false` returns the error instead. */
   readonly propagate?: boolean;
+  /**
+   * Throw the error of a task that this one waits for (`parent`) as soon as that has failed (default);
+   * not with `propagate: false`.
+   */
+  readonly followParents?: boolean;
+  /** Throw SyncSubtask when called inside a task. Default false: the worker is told of a long wait. */
+  readonly disableSyncSubtasks?: boolean;
   /** Called with each stored state while waiting, also those that are not final. */
   readonly onMessage?: (meta: ResultMeta) => void;
   /** Called every `interval` seconds while waiting; what it throws ends the wait. */
@@ -32,21 +39,52 @@ export interface GetOptions extends ResultBounds {
   readonly interval?: number;
 }
 
+/** Of `get` of several results. */
+export interface JoinOptions extends GetOptions {
+  /** Called with each value as it comes; nothing is kept then, and `get` gives an empty list. */
+  readonly callback?: (id: string, value: unknown) => void;
+}
+
+export interface DependencyOptions extends ResultBounds {
+  /** Pass by tasks that are not ready instead of throwing IncompleteStream. Default false. */
+  readonly intermediate?: boolean;
+}
+
 export const BOUNDS: Kinds<ResultBounds> = { timeout: wait, signal: abortSignal };
 
 export const GET: Kinds<GetOptions> = {
   ...BOUNDS,
   propagate: flag,
+  followParents: flag,
+  disableSyncSubtasks: flag,
   onMessage: code,
   onInterval: code,
   interval: seconds,
 };
+
+export const JOIN: Kinds<JoinOptions> = { ...GET, callback: code };
+
+export const DEPENDENCIES: Kinds<DependencyOptions> = { ...BOUNDS, intermediate: flag };
+
+const COLLECT = { ...GET, ...DEPENDENCIES };
 
 const REVOKE_RESULT = { ...REVOKE_TARGET, timeout: wait };
 
 /** @throws TypeError naming the option, the value and the nearest known option */
 export function checkGetOptions(options: GetOptions): void {
   checkOptions(options, GET, 'get');
+}
+
+export function checkJoinOptions(options: JoinOptions): void {
+  checkOptions(options, JOIN, 'get');
+}
+
+export function checkDependencyOptions(options: DependencyOptions, method: string): void {
+  checkOptions(options, DEPENDENCIES, method);
+}
+
+export function checkCollectOptions(options: GetOptions & DependencyOptions): void {
+  checkOptions(options, COLLECT, 'collect');
 }
 
 export function checkBounds(options: ResultBounds, method: string): void {

@@ -31,6 +31,7 @@ import {
 import { decodeException, type ErrorFactory } from '../../wire/results/exception.ts';
 import { AppNotFound, ModuleLoadError } from '../loading/errors.ts';
 import type { ErrorClass } from '../options/task-options.ts';
+import { IncompleteStream, SyncSubtask } from '../results/errors.ts';
 import { QueueNotFound } from '../routing/errors.ts';
 import { AlreadyRegistered, NotRegistered, TaskRevokedError } from './errors.ts';
 
@@ -47,7 +48,7 @@ function seconds(args: readonly unknown[]): number {
 const BY_MESSAGE: Readonly<Record<string, readonly MessageError[]>> = {
   'celery.exceptions': [
     ...[ImproperlyConfigured, SecurityError, QueueNotFound, TaskRevokedError, InvalidTaskError],
-    ...[AlreadyRegistered, AppNotFound, Ignore, TimeoutError],
+    ...[AlreadyRegistered, AppNotFound, Ignore, TimeoutError, IncompleteStream, SyncSubtask],
   ],
   'billiard.exceptions': [Terminated],
   'kombu.exceptions': [

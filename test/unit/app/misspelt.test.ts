@@ -8,7 +8,7 @@ import {
   SIGNATURE_EXTRAS,
   SIGNATURE_OPTIONS,
 } from '../../../src/app/options/signature-options.ts';
-import { BOUNDS, GET } from '../../../src/app/results/result-options.ts';
+import { BOUNDS, DEPENDENCIES, GET, JOIN } from '../../../src/app/results/result-options.ts';
 import { DECLARATION_KEYS } from '../../../src/app/routing/queues.ts';
 import { SETTING_NAMES, SETTINGS } from '../../../src/app/settings/tables/table.ts';
 import { CONNECT } from '../../../src/app/signals/signal-options.ts';
@@ -115,6 +115,7 @@ const settings = (values: object) => new Celery('proj', values);
 const app: any = new Celery('proj');
 const add = app.task('proj.add', (x: number) => x);
 const result = app.AsyncResult('some-id');
+const results = app.GroupResult('some-group', [result]);
 const { CALL, EAGER, HANDLERS, RETRY, RETRY_POLICY, TASK } = ofTasks;
 const ROUTE = [...ofTasks.ROUTE_OPTIONS.keys()];
 const declare = (options: object) => app.task('proj.other', options, () => 1);
@@ -150,6 +151,15 @@ const OPTIONS: readonly Place[] = [
   },
   { what: 'self.retry', words: keys(OF_RETRY), use: word => checkRetryOptions({ [word]: 1 }) },
   { what: 'get', words: keys(GET), use: word => result.get({ [word]: 1 }) },
+  { what: 'get of a group', words: keys(JOIN), use: word => results.get({ [word]: 1 }) },
+  { what: 'ready of a group', words: keys(BOUNDS), use: word => results.ready({ [word]: 1 }) },
+  { what: 'save of a group', words: keys(BOUNDS), use: word => results.save({ [word]: 1 }) },
+  { what: 'graph', words: keys(DEPENDENCIES), use: word => result.graph({ [word]: 1 }) },
+  {
+    what: 'collect',
+    words: [...keys(GET), 'intermediate'],
+    use: word => result.collect({ [word]: 1 }).next(),
+  },
   { what: 'state', words: keys(BOUNDS), use: word => result.state({ [word]: 1 }) },
   {
     what: 'revoke',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import { deriveApp } from '../../../../src/app/app.ts';
+import { deriveApp } from '../../../../src/app/derive-app.ts';
 import { Celery, ClassTask, Request, TaskBase } from '../../../../src/index.ts';
 
 class MyRequest extends Request {}
