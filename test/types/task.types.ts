@@ -2,7 +2,14 @@
  * Compile-time tests: this file is type-checked, never run. Each `@ts-expect-error` line
  * fails the check when the mistake under it is no longer noticed.
  */
-import { type AsyncResult, Celery, type Task, type TaskContext } from '../../src/index.ts';
+import {
+  type AsyncResult,
+  Celery,
+  type GroupResult,
+  ResultSet,
+  type Task,
+  type TaskContext,
+} from '../../src/index.ts';
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -52,6 +59,31 @@ export async function calls(): Promise<void> {
   expectType<Equal<typeof unknown, AsyncResult<unknown>>>();
   const typed = await app.sendTask('py.tsum', [[1, 2]]);
   expectType<Equal<typeof typed, AsyncResult<number>>>();
+}
+
+export async function groups(): Promise<void> {
+  const [sum, said] = [await add.delay(1, 2), await text.delay(1)];
+  const set = new ResultSet<[number, string]>([sum, said]);
+  const values = await set.get();
+  expectType<Equal<typeof values, [number, string]>>();
+  const second = await set.results[1].get();
+  expectType<Equal<typeof second, string>>();
+  const group = app.GroupResult('id', [sum, set.results[1]]);
+  const both = app.GroupResult<[number, [number, string]]>('outer', [
+    sum,
+    app.GroupResult<[number, string]>('inner', [sum, said]),
+  ]);
+  expectType<Equal<typeof both, GroupResult<[number, [number, string]]>>>();
+  const nested = await both.get({ followParents: false, callback: (_id, _value) => {} });
+  expectType<Equal<typeof nested, [number, [number, string]]>>();
+  await group.get();
+  const restored = await app.GroupResult.restore<number[]>('id');
+  const numbers = await restored?.get();
+  expectType<Equal<typeof numbers, number[] | undefined>>();
+  // @ts-expect-error a result of another type
+  new ResultSet<[number, string]>([sum, sum]);
+  // @ts-expect-error an id
+  app.GroupResult([sum]);
 }
 
 export async function mistakes(): Promise<void> {

@@ -22,7 +22,7 @@ export class GroupResult<R extends readonly unknown[] = unknown[]>
 
   constructor(
     id: string,
-    results: Iterable<ResultHandle> | Handles<R>,
+    results: Handles<R>,
     host: ResultHost,
     options: { readonly parent?: ResultHandle | undefined } = {},
   ) {

@@ -43,7 +43,7 @@ export class ResultHandles {
 
   group<R extends readonly unknown[]>(
     id: string,
-    results: Iterable<ResultHandle> | Handles<R>,
+    results: Handles<R>,
     options: { readonly parent?: ResultHandle | undefined } = {},
   ): GroupResult<R> {
     return new GroupResult<R>(id, results, this.#host, options);

@@ -50,8 +50,8 @@ export class ResultSet<R extends readonly unknown[] = unknown[]> {
   readonly #results = new Map<string, ResultHandle>();
   #host: ResultHost | undefined;
 
-  constructor(results: Iterable<ResultHandle> | Handles<R> = []) {
-    for (const result of results as Iterable<ResultHandle>) this.add(result);
+  constructor(results?: Handles<R>) {
+    for (const result of (results ?? []) as Iterable<ResultHandle>) this.add(result);
   }
 
   get results(): Handles<R> {
