@@ -436,6 +436,8 @@ function waitingForMany(setup: Setup): void {
       seen.push(result);
       if (task_id === c) await eventually(() => assert.equal(reader.subscriptions, 2));
       if (task_id === c) await writer.store(meta(b, 'SUCCESS', 'b'));
+      // what has come is no longer listened for
+      if (task_id === b) await eventually(() => assert.equal(reader.subscriptions, 1));
       if (task_id === b) await writer.store(meta(a, 'SUCCESS', 'a'));
     }
 

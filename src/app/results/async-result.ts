@@ -122,7 +122,10 @@ export class AsyncResult<R = unknown> extends ResultBase<R> {
       for (;;) {
         for (const meta of await noted(this.id, news.take())) {
           const isFinal = states.READY_STATES.has(meta.status);
-          if (isFinal) backend.release?.(this.id);
+          if (isFinal) {
+            this[LEAF].learn(meta);
+            backend.release?.(this.id);
+          }
           yield meta;
           if (isFinal) return;
         }

@@ -3,7 +3,6 @@ import { type Bounds, bounded } from '../../backends/bounded.ts';
 import { fetchMany, finalDocuments, forgetMany } from '../../backends/wait-many.ts';
 import { currentTask } from '../../execute/task-context.ts';
 import type { ResultMeta } from '../../wire/results/result-meta.ts';
-import * as states from '../../wire/results/states.ts';
 import { SyncSubtask } from './errors.ts';
 import { type Leaf, leavesBefore, leavesOf, type ResultHost, type Whole } from './handle.ts';
 import { hasFailed } from './leaf.ts';
@@ -66,11 +65,10 @@ export async function* endings(
   for await (const meta of finalDocuments(backend, [...open.keys()], wait)) {
     const ended = open.get(meta.task_id);
     if (!ended && hasFailed(meta)) throwOf(before.get(meta.task_id)!, meta);
-    for (const leaf of ended ?? []) {
-      leaf.learn(meta);
-      yield leaf;
-    }
+    if (!ended) continue;
+    for (const leaf of ended) leaf.learn(meta);
     backend.release?.(meta.task_id);
+    yield* ended;
   }
 }
 
@@ -84,19 +82,22 @@ export async function* updatesOf(
   const open = leaves.filter(isOpen);
   const host = hostOf(open);
   if (!host) return;
-  const ids = open.map(leaf => leaf.id);
+  const byId = new Map(open.map(leaf => [leaf.id, leaf]));
   const wait = { timeout, signal, closing: host.closing(), everyState: true };
   const backend = await host.backend();
-  for await (const meta of finalDocuments(backend, ids, wait)) {
+  for await (const meta of finalDocuments(backend, [...byId.keys()], wait)) {
+    const leaf = byId.get(meta.task_id)!;
+    leaf.learn(meta);
+    if (leaf.final) backend.release?.(leaf.id);
     yield meta;
-    if (states.READY_STATES.has(meta.status)) backend.release?.(meta.task_id);
   }
 }
 
 /** @throws the error of the first task before `whole` that has failed */
 export async function throwOfParents(whole: Whole, bounds: Bounds): Promise<void> {
   const before = leavesBefore(whole);
-  await learnAll(before, bounds);
+  // when they cannot be read, its own error has to do
+  await learnAll(before, bounds).catch(() => {});
   for (const leaf of before) if (leaf.final && hasFailed(leaf.final)) leaf.value(true);
 }
 

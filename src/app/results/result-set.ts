@@ -48,6 +48,8 @@ const MOST_REVOKED_AT_ONCE = 1000;
  */
 export class ResultSet<R extends readonly unknown[] = unknown[]> {
   readonly #results = new Map<string, ResultHandle>();
+  /** The same as a list, until something changes. */
+  #list: readonly ResultHandle[] | undefined;
   #host: ResultHost | undefined;
 
   constructor(results?: Handles<R>) {
@@ -55,7 +57,8 @@ export class ResultSet<R extends readonly unknown[] = unknown[]> {
   }
 
   get results(): Handles<R> {
-    return [...this.#results.values()] as unknown as Handles<R>;
+    this.#list ??= [...this.#results.values()];
+    return this.#list as unknown as Handles<R>;
   }
 
   get length(): number {
@@ -81,20 +84,21 @@ export class ResultSet<R extends readonly unknown[] = unknown[]> {
       throw new TypeError(`The result ${result.id} is of another app than those of the ResultSet.`);
     }
     this.#host ??= host;
-    if (!this.#results.has(result.id)) this.#results.set(result.id, result);
+    if (this.#results.has(result.id)) return;
+    this.#results.set(result.id, result);
+    this.#list = undefined;
   }
 
   /** @throws RangeError when it is not there */
   remove(result: ResultHandle | string): void {
-    const id = idOf(result);
-    if (!this.#results.delete(id)) {
-      throw new RangeError(`The ResultSet has no result ${saferepr(id)}`);
-    }
+    if (this.has(result)) this.discard(result);
+    else throw new RangeError(`The ResultSet has no result ${saferepr(idOf(result))}`);
   }
 
   /** Remove a result that may be there. */
   discard(result: ResultHandle | string): void {
     this.#results.delete(idOf(result));
+    this.#list = undefined;
   }
 
   /** Add each that is not there. */
@@ -104,6 +108,7 @@ export class ResultSet<R extends readonly unknown[] = unknown[]> {
 
   clear(): void {
     this.#results.clear();
+    this.#list = undefined;
   }
 
   /** Whether all are over. */
@@ -249,8 +254,8 @@ function valuesOf(results: Iterable<ResultHandle>, propagate: boolean): unknown[
 }
 
 function isHandle(value: unknown): value is ResultHandle {
-  const { id, get } = (value ?? {}) as Partial<ResultHandle>;
-  return typeof id === 'string' && typeof get === 'function';
+  const { id, results, [LEAF]: leaf } = (value ?? {}) as Partial<ResultHandle>;
+  return typeof id === 'string' && (leaf !== undefined || Array.isArray(results));
 }
 
 function idOf(result: ResultHandle | string): string {
