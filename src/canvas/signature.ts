@@ -116,6 +116,7 @@ export function signatureCall(
     errbacks: list(options.link_error),
     chain: Array.isArray(options.chain) ? options.chain : null,
     headers: isMap(options.headers) ? options.headers : {},
+    ...stampsOf(options),
   };
   const priority = numeric(options.priority);
   const serializer = text(options.serializer);
@@ -123,6 +124,16 @@ export function signatureCall(
     ...call,
     ...(priority === undefined ? {} : { priority }),
     ...(serializer === undefined ? {} : { serializer }),
+  };
+}
+
+/** Stamps are options of their own, beside the list of their names. */
+function stampsOf(options: SignatureData['options']): Pick<TaskCall, 'stampedHeaders' | 'stamps'> {
+  const { stamped_headers: names } = options;
+  if (!Array.isArray(names) || names.length === 0) return {};
+  return {
+    stampedHeaders: names,
+    stamps: Object.fromEntries(names.map(name => [name, options[name]])),
   };
 }
 

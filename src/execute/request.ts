@@ -45,6 +45,10 @@ export interface TaskRequest {
   readonly errbacks: readonly unknown[] | null;
   /** Remaining steps of a chain, the next one last, as on the wire; null outside chains. */
   readonly chain: readonly unknown[] | null;
+  /** Names of the headers that the caller stamped on it; null when there are none. */
+  readonly stampedHeaders: readonly string[] | null;
+  /** The values of those. */
+  readonly stamps: Readonly<Record<string, unknown>>;
   /** True when the function was called as a function, without a message. */
   readonly calledDirectly: boolean;
   /** True when the call ran where it was made (`apply`, `task_always_eager`). */
@@ -102,6 +106,14 @@ class MessageRequest implements TaskRequest {
 
   get parentId(): string | null {
     return this.#headers.parentId;
+  }
+
+  get stampedHeaders(): readonly string[] | null {
+    return this.#headers.stampedHeaders;
+  }
+
+  get stamps(): Readonly<Record<string, unknown>> {
+    return this.#headers.stamps;
   }
 
   get group(): string | null {
@@ -222,6 +234,8 @@ export function directRequest(
     callbacks: null,
     errbacks: null,
     chain: null,
+    stampedHeaders: null,
+    stamps: {},
     calledDirectly: true,
     isEager: false,
     children: [],

@@ -116,6 +116,22 @@ describe('a signature', () => {
     );
   });
 
+  test('has its stamps on what follows it, too', async t => {
+    const { add, double, hear, testApp } = await setup(t, { worker: true });
+    const steps = chain(add.s(1, 2), double.s().link(hear.s())).stamp({ tenant: 'x' });
+
+    await (await steps.delay()).get(WAIT);
+    await resultOf(double.s(0));
+
+    const stamps = testApp.sent.map(({ task, headers }) => [task, headers.stamps]);
+    assert.deepEqual(stamps, [
+      ['sums.add', { tenant: 'x' }],
+      ['sums.double', { tenant: 'x' }],
+      ['sums.hear', { tenant: 'x' }],
+      ['sums.double', {}],
+    ]);
+  });
+
   test('refuses options that are none, and those that cannot travel', async t => {
     const { add } = await setup(t);
 
