@@ -4,7 +4,6 @@ import type { LamportClock } from '../base/time/lamport.ts';
 import type { Transport } from '../messaging/contract.ts';
 import {
   buildEventMessage,
-  type Event,
   type EventFields,
   type EventStamp,
   eventGroup,
@@ -109,16 +108,13 @@ export class EventDispatcher {
   send(type: string, fields: EventFields = {}): void {
     checkArgument(type, nonEmpty, 'The type of an event');
     checkArgument(fields, map, 'The fields of an event');
-    if (this.sends(eventGroup(type))) this.sendEvent(eventOf(type, this.stamp(), fields));
+    if (!this.sends(eventGroup(type))) return;
+    const event = eventOf(type, this.#stamp(), fields);
+    this.#outbox.put(buildEventMessage(event, this.#options), eventRoutingKey(type), 1);
   }
 
-  /** @internal One that stands already. @throws EncodeError */
-  sendEvent(event: Event): void {
-    this.#outbox.put(buildEventMessage(event, this.#options), eventRoutingKey(event.type), 1);
-  }
-
-  /** @internal Who tells, and when: now. Ticks the logical clock. */
-  stamp(): EventStamp {
+  /** Who tells, and when: now. Ticks the logical clock. */
+  #stamp(): EventStamp {
     const { clock, hostname, lamport } = this.#options;
     const timestamp = clock.now();
     if (timestamp - this.#offsetAt > OFFSET_AGE) {
@@ -131,7 +127,7 @@ export class EventDispatcher {
 
   /** @internal Stamp an event, and send it together with others of this turn of the event loop. */
   collect(type: string, fields: EventFields): void {
-    this.#batch.add(type, this.stamp(), fields);
+    this.#batch.add(type, this.#stamp(), fields);
     if (this.#batch.size >= MOST_IN_BATCH) this.#flush();
     else if (!this.#isFlushDue) {
       this.#isFlushDue = true;

@@ -64,11 +64,8 @@ export interface EventMessageOptions {
 }
 
 /** @throws EncodeError for a value that the serializer (`event_serializer`) does not know */
-export function buildEventMessage(
-  body: Event | readonly Event[],
-  options: EventMessageOptions,
-): Message {
-  return eventMessage(serializerNamed(options.serializer).encode(body), options);
+export function buildEventMessage(event: Event, options: EventMessageOptions): Message {
+  return eventMessage(serializerNamed(options.serializer).encode(event), options);
 }
 
 /** @param data the event, or a list of them, as the serializer writes them */

@@ -8,12 +8,14 @@ import {
   type EventFields,
   type EventStamp,
   eventGroup,
+  eventMessage,
   eventOf,
   eventRoutingKey,
   readEvents,
   TASK_BATCH,
   utcOffset,
 } from '../../../../src/wire/messages/event.ts';
+import { createEventBatch } from '../../../../src/wire/messages/event-batch.ts';
 import * as tasks from '../../../../src/wire/messages/task-events.ts';
 import type { TaskHeaders } from '../../../../src/wire/messages/task-headers.ts';
 import { listGolden, readGolden } from '../golden-files.ts';
@@ -40,6 +42,14 @@ function message(body: unknown) {
 function ours({ type, ...given }: Event): Event {
   const { stamp, fields } = partsOf(given as Event);
   return eventOf(type, stamp, oursOf(type, fields as Record<string, never>));
+}
+
+/** The list with only that, as a worker writes it. */
+function listOf({ type, ...given }: Event): string | Uint8Array {
+  const { stamp, fields } = partsOf(given as Event);
+  const batch = createEventBatch('json');
+  batch.add(type, stamp, oursOf(type, fields as Record<string, never>));
+  return batch.take();
 }
 
 function partsOf(event: Event): { stamp: EventStamp; fields: EventFields } {
@@ -84,10 +94,10 @@ describe('an event', () => {
 
       const { message: theirs, routingKey, exchange, deliveryTag = '' } = decodeEnvelope(raw);
       assert.equal(routingKey, eventRoutingKey(batched ? TASK_BATCH : type));
-      const built = buildEventMessage(batched ? [event_] : event_, {
-        hostname: event.hostname,
-        serializer: 'json',
-      });
+      const options = { hostname: event.hostname, serializer: 'json' };
+      const built = batched
+        ? eventMessage(listOf(event), options)
+        : buildEventMessage(event_, options);
       const text = encodeEnvelope(built, { exchange, routingKey, deliveryTag });
       const { body, ...rest } = JSON.parse(text) as Record<string, unknown>;
       const { body: theirBody, ...theirRest } = JSON.parse(raw) as Record<string, unknown>;
