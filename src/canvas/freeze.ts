@@ -103,7 +103,7 @@ function freezeChain(chain: SignatureData, place: Place, ids: Ids): Frozen {
  * What a chain runs, one after the other: chains in it taken apart, groups of one unrolled, empty
  * ones left out, and a group that something follows as a chord with that as its body.
  */
-export function preparedSteps(chain: SignatureData): readonly SignatureData[] {
+function preparedSteps(chain: SignatureData): readonly SignatureData[] {
   const flat = flatSteps(chain);
   const some = flat.filter(step => !isKind(step, 'group') || tasksOf(step).length > 0);
   const steps: SignatureData[] = [];

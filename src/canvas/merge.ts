@@ -1,5 +1,6 @@
 /** What a call adds to a signature: Celery's `clone` and the merging of `apply_async`. */
 import type { SignatureData } from './signature.ts';
+import { stampsOf } from './stamps.ts';
 
 export type SignatureParts = Partial<Pick<SignatureData, 'args' | 'kwargs' | 'options'>>;
 
@@ -20,7 +21,7 @@ export function merged(signature: SignatureData, parts: SignatureParts): Signatu
 
 type Options = SignatureData['options'];
 
-export function mergedOptions(own: Options, given: Options): Options {
+function mergedOptions(own: Options, given: Options): Options {
   const kept = keptOptions(own);
   return { ...own, ...given, ...kept };
 }
@@ -32,9 +33,4 @@ function keptOptions(own: Options): Options {
     if (own[name] !== undefined && own[name] !== null) kept[name] = own[name];
   }
   return kept;
-}
-
-/** Names of the stamps that options have. */
-export function stampsOf({ stamped_headers: names }: Options): readonly string[] {
-  return Array.isArray(names) ? names.filter(name => typeof name === 'string') : [];
 }

@@ -3,15 +3,7 @@
  * chord, what follows a chord goes into its body, and chains are one chain.
  */
 import { link, linkError, linksOf } from './links.ts';
-import {
-  bodyOf,
-  chainSignature,
-  chordSignature,
-  headerOf,
-  isKind,
-  tasksOf,
-  withBody,
-} from './shapes.ts';
+import { bodyOf, chainSignature, chordSignature, isKind, tasksOf, withBody } from './shapes.ts';
 import type { SignatureData } from './signature.ts';
 
 export function pipe(left: SignatureData, right: SignatureData): SignatureData {
@@ -104,11 +96,6 @@ export function answersOf(signature: SignatureData): number {
       .map(answersOf)
       .findLast(count => count > 0) ?? 0
   );
-}
-
-/** All parts of a header in their order, with groups in it taken apart. */
-export function flatHeader(chord: SignatureData): readonly SignatureData[] {
-  return headerOf(chord).flatMap(membersOf);
 }
 
 /** A group in a group is its members. */

@@ -6,6 +6,7 @@ import { isMap } from '../base/kind-of.ts';
 import { InvalidTaskError } from '../wire/errors.ts';
 import type { TaskCall } from '../wire/messages/task-message.ts';
 import { PyDateTime } from '../wire/serializers/typed-value.ts';
+import { stampHeaders } from './stamps.ts';
 
 export interface SignatureData {
   readonly task: string;
@@ -116,7 +117,7 @@ export function signatureCall(
     errbacks: list(options.link_error),
     chain: Array.isArray(options.chain) ? options.chain : null,
     headers: isMap(options.headers) ? options.headers : {},
-    ...stampsOf(options),
+    ...stampHeaders(options),
   };
   const priority = numeric(options.priority);
   const serializer = text(options.serializer);
@@ -124,16 +125,6 @@ export function signatureCall(
     ...call,
     ...(priority === undefined ? {} : { priority }),
     ...(serializer === undefined ? {} : { serializer }),
-  };
-}
-
-/** Stamps are options of their own, beside the list of their names. */
-function stampsOf(options: SignatureData['options']): Pick<TaskCall, 'stampedHeaders' | 'stamps'> {
-  const { stamped_headers: names } = options;
-  if (!Array.isArray(names) || names.length === 0) return {};
-  return {
-    stampedHeaders: names,
-    stamps: Object.fromEntries(names.map(name => [name, options[name]])),
   };
 }
 

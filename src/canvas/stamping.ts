@@ -3,7 +3,6 @@
  * revoked together. Celery: `Signature.stamp`, `StampingVisitor`.
  */
 import { linksOf } from './links.ts';
-import { stampsOf } from './merge.ts';
 import {
   bodyOf,
   groupSignature,
@@ -16,6 +15,7 @@ import {
   withTasks,
 } from './shapes.ts';
 import type { SignatureData } from './signature.ts';
+import { stampsOf } from './stamps.ts';
 
 /**
  * Stamps by name. With a list `stamped_headers` only those named in it are stamps, and the others

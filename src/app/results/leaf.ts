@@ -34,8 +34,8 @@ export class StoredLeaf implements Leaf {
 
   value(propagate: boolean): unknown {
     if (this.#final === undefined) return undefined;
-    const { status, result, traceback } = this.#final;
-    if (!states.PROPAGATE_STATES.has(status)) return result;
+    const { result, traceback } = this.#final;
+    if (!hasFailed(this.#final)) return result;
     const error = this.host.decodeError(result, traceback);
     if (!propagate) return error;
     throw error;

@@ -1,14 +1,16 @@
 /** Options of a call as a signature keeps them: in Celery's spelling, as they travel. */
 import { isMap } from '../../base/kind-of.ts';
 import { snakeCase } from '../../base/text/case.ts';
+import { checkKeptOptions } from '../options/option-checks.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
 
 /** Belong to the moment of a call, and cannot travel. */
 const OF_THE_MOMENT = ['kwargs', 'signal'] as const;
 const NOT_KEPT: ReadonlySet<string> = new Set(OF_THE_MOMENT);
 
-/** @throws TypeError for `kwargs` and `signal` */
+/** @throws TypeError for `kwargs` and `signal`, and for an option that is none or of the wrong kind */
 export function keptOptions(options: ApplyOptions): Record<string, unknown> {
+  checkKeptOptions(options);
   for (const name of OF_THE_MOMENT) {
     if (options[name] === undefined) continue;
     throw new TypeError(`A signature cannot keep ${name}; it is an option of applyAsync.`);

@@ -1,5 +1,4 @@
 import { pipeAll } from '../../canvas/pipe.ts';
-import type { SignatureHost, SignatureMode } from './signature.ts';
 import { plain, Signature } from './signature.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any signature, whatever its types
@@ -41,7 +40,7 @@ export type CheckedChain<S extends readonly AnySignature[]> = S extends readonly
  */
 export function chain<const S extends readonly [AnySignature, ...AnySignature[]]>(
   ...steps: CheckedChain<S> extends S ? S : CheckedChain<S>
-): Signature<MissingOf<S[0]>, ResultOf<Last<S>>, Extract<SignatureMode, 'partial'>> {
+): Signature<MissingOf<S[0]>, ResultOf<Last<S>>, 'partial'> {
   const signatures = steps as readonly unknown[];
   for (const [i, step] of signatures.entries()) {
     if (step instanceof Signature) continue;
@@ -50,12 +49,8 @@ export function chain<const S extends readonly [AnySignature, ...AnySignature[]]
     );
   }
   const known = signatures as readonly AnySignature[];
-  return new Signature(pipeAll(known.map(plain)), hostOf(known[0]!));
+  return new Signature(pipeAll(known.map(plain)), known[0]!['~host']);
 }
 
 const describe = (value: unknown) =>
   typeof value === 'function' ? `a function (${value.name})` : JSON.stringify(value);
-
-export function hostOf(signature: AnySignature): SignatureHost {
-  return signature['~host'];
-}

@@ -11,7 +11,6 @@ import { withOptions } from '../../canvas/shapes.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
 import { type StampOptions, type Stamps, stamped } from '../../canvas/stamping.ts';
 import { signatureText } from '../../canvas/text.ts';
-import { checkKeptOptions } from '../options/option-checks.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
 import type { AsyncResult } from '../results/async-result.ts';
 import { keptOptions } from './call-options.ts';
@@ -85,7 +84,6 @@ export class Signature<M extends Args = Args, R = unknown, K extends SignatureMo
 
   /** The same with these options over its own. Celery: `set`. @throws TypeError for one that is none */
   set(options: ApplyOptions): this {
-    checkKeptOptions(options);
     return this.#with(withOptions(this.toJSON(), keptOptions(options)));
   }
 

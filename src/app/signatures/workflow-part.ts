@@ -1,19 +1,17 @@
 /** One message of a workflow, taken apart into what the user may say of a call and what only workflows do. */
 import { camelCase } from '../../base/text/case.ts';
-import { stampsOf } from '../../canvas/merge.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
+import { type StampHeaders, stampHeaders, stampsOf } from '../../canvas/stamps.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
 
 /** What the message of a workflow's task says beside what each call may. */
-export interface WorkflowPart {
+export interface WorkflowPart extends StampHeaders {
   readonly groupId?: string | undefined;
   readonly groupIndex?: number | undefined;
   /** Steps that follow it, the next one last. */
   readonly chain?: readonly unknown[] | undefined;
   /** The body that waits for it. */
   readonly chord?: unknown;
-  readonly stampedHeaders?: readonly string[] | undefined;
-  readonly stamps?: Readonly<Record<string, unknown>> | undefined;
 }
 
 const OF_WORKFLOWS = new Set(['group_id', 'group_index', 'chain', 'chord', 'stamped_headers']);
@@ -37,7 +35,5 @@ export function partOf(signature: SignatureData): { options: ApplyOptions; part:
     group_id?: string;
     group_index?: number;
   };
-  const stamps = Object.fromEntries(names.map(name => [name, given[name]]));
-  const stamped = names.length > 0 ? { stampedHeaders: names, stamps } : {};
-  return { options, part: { chain, chord, groupId, groupIndex, ...stamped } };
+  return { options, part: { chain, chord, groupId, groupIndex, ...stampHeaders(given) } };
 }

@@ -6,7 +6,6 @@ import { inspect } from 'node:util';
 import { saferepr } from '../../base/text/saferepr.ts';
 import { taskSignature } from '../../canvas/shapes.ts';
 import { TASK_BRAND } from '../loading/brand.ts';
-import { checkKeptOptions } from '../options/option-checks.ts';
 import type { ApplyOptions, EagerOptions } from '../options/task-options.ts';
 import type { AsyncResult } from '../results/async-result.ts';
 import type { EagerResult } from '../results/eager-result.ts';
@@ -90,7 +89,6 @@ export function createTask(definition: TaskDefinition, host: TaskHost): AnyTask 
         : Promise.reject(surplus('apply', options, more)),
   };
   const signature = (args: Args = [], { kwargs, ...options }: ApplyOptions = {}) => {
-    checkKeptOptions(options);
     const parts = { args, kwargs: kwargs ?? {}, options: keptOptions(options) };
     return new Signature(taskSignature(task, parts), host);
   };
