@@ -25,13 +25,19 @@ export function travelling(options: ApplyOptions): Record<string, unknown> {
     if (value === undefined || value === null || NOT_KEPT.has(name)) continue;
     kept[snakeCase(name)] = plainOf(name, value);
   }
+  const { exchange } = options;
+  if (isMap(exchange)) kept.exchange_type ??= exchange.type;
   return kept;
 }
 
 function plainOf(name: string, value: unknown): unknown {
   if (name === 'link' || name === 'linkError') return Array.isArray(value) ? value : [value];
+  if (name === 'retryPolicy') return inCelerySpelling(value as object);
   if (value instanceof Date) return value.toISOString();
   const { name: called } = value as { name?: unknown };
   // a queue or an exchange
   return isMap(value) && typeof called === 'string' ? called : value;
 }
+
+const inCelerySpelling = (policy: object) =>
+  Object.fromEntries(Object.entries(policy).map(([name, value]) => [snakeCase(name), value]));

@@ -2,6 +2,7 @@
 import { camelCase } from '../../base/text/case.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
 import { type StampHeaders, stampHeaders, stampsOf } from '../../canvas/stamps.ts';
+import { inOptionSpelling } from '../options/option-checks.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
 
 /** What the message of a workflow's task says beside what each call may. */
@@ -22,7 +23,7 @@ export function partOf(signature: SignatureData): { options: ApplyOptions; part:
   const options: Record<string, unknown> = { kwargs };
   for (const [name, value] of Object.entries(given)) {
     if (value === null || OF_WORKFLOWS.has(name) || names.includes(name)) continue;
-    options[camelCase(name)] = value;
+    options[camelCase(name)] = name === 'retry_policy' ? inOptionSpelling(value) : value;
   }
   const {
     chain,

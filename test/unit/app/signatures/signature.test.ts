@@ -6,6 +6,7 @@ import {
   Celery,
   type CeleryConfig,
   chain,
+  exchange,
   Signature,
 } from '../../../../src/index.ts';
 import { createTestApp } from '../../../../src/testing/index.ts';
@@ -130,6 +131,26 @@ describe('a signature', () => {
       ['sums.hear', { tenant: 'x' }],
       ['sums.double', {}],
     ]);
+  });
+
+  test('keeps its options in the spelling of Celery, and is sent by them', async t => {
+    const { add, testApp } = await setup(t);
+    const signature = add.s(1, 2).set({
+      ...{ exchange: exchange('sums-x', 'topic'), routingKey: 'a.b', timeLimit: 9 },
+      retryPolicy: { maxRetries: 1, intervalStart: 0 },
+    });
+
+    assert.deepEqual(signature.options, {
+      ...{ exchange: 'sums-x', exchange_type: 'topic', routing_key: 'a.b', time_limit: 9 },
+      retry_policy: { max_retries: 1, interval_start: 0 },
+    });
+    await signature.delay();
+
+    const [sent] = testApp.sent;
+    assert.deepEqual(
+      [sent!.exchange, sent!.routingKey, sent!.headers.timelimit],
+      ['sums-x', 'a.b', [9, null]],
+    );
   });
 
   test('refuses options that are none, and those that cannot travel', async t => {
