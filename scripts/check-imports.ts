@@ -71,7 +71,7 @@ const INNER: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'messaging/redis': [['*'], ['intake'], ['consumer', 'visibility-sweep'], ['transport']],
   backends: [['*'], ['redis', 'rpc', 'sqlite'], ['open']],
   pool: [['*'], ['prefork', 'threads'], ['child', 'parent'], ['in-process', 'open']],
-  execute: [['errors', 'request'], ['logs'], ['*'], ['run']],
+  execute: [['errors', 'request'], ['logs'], ['*'], ['workflow'], ['run']],
   app: [
     ['loading', 'options', 'results', 'signals'],
     ['routing', 'signatures'],

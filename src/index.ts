@@ -121,7 +121,14 @@ export type { Camera } from './events/snapshot.ts';
 export type { EventState, StateOptions, TaskQuery } from './events/state.ts';
 export type { EventTask } from './events/task-record.ts';
 export type { EventWorker } from './events/worker-record.ts';
-export { Ignore, MaxRetriesExceededError, Reject, Retry, TaskPredicate } from './execute/errors.ts';
+export {
+  ChordError,
+  Ignore,
+  MaxRetriesExceededError,
+  Reject,
+  Retry,
+  TaskPredicate,
+} from './execute/errors.ts';
 export type { TaskHandlers } from './execute/handlers.ts';
 export type { TaskLogger } from './execute/logs/task-logger.ts';
 export type { TaskReply } from './execute/outcome.ts';

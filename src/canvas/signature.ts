@@ -35,31 +35,52 @@ export interface SignatureRoute {
 }
 
 /**
- * Reads one signature of one plain task.
+ * Reads one signature of any kind.
  *
- * @throws InvalidTaskError when it is something else: a group or a chord inside a chain
- *   or callback needs a canvas, and losing it silently would lose work
+ * @throws InvalidTaskError when it is none, or of a kind that nobody knows: losing it silently would
+ *   lose work
  */
 export function readSignature(data: unknown): SignatureData {
   if (!isMap(data) || typeof data.task !== 'string') {
     throw new InvalidTaskError(`Not a signature: ${JSON.stringify(data)?.slice(0, 200)}`);
   }
   const type = data.subtask_type ?? null;
-  const nested = isMap(data.options) ? data.options.chord : undefined;
-  if (type !== null || nested) {
+  if (type !== null && !KINDS.has(type)) {
     throw new InvalidTaskError(
-      `The workflow continues with ${nested ? 'a chord' : `a ${String(type)}`} (${data.task}); this worker runs plain tasks, chains of them and their callbacks.`,
+      `The workflow continues with a ${String(type)} (${data.task}), which is no kind of signature: ${[...KINDS].join(', ')}.`,
     );
   }
   return {
     task: data.task,
     args: Array.isArray(data.args) ? data.args : [],
-    kwargs: isMap(data.kwargs) ? data.kwargs : {},
+    kwargs: isMap(data.kwargs) ? readParts(data.kwargs, PARTS[type as keyof typeof PARTS]) : {},
     options: isMap(data.options) ? data.options : {},
-    subtask_type: null,
+    subtask_type: type as string | null,
     immutable: data.immutable === true,
   };
 }
+
+/** Where the signatures are that a kind consists of. */
+const PARTS = {
+  chain: ['tasks'],
+  group: ['tasks'],
+  chord: ['header', 'body'],
+  xmap: ['task'],
+  xstarmap: ['task'],
+  chunks: ['task'],
+} as const;
+const KINDS: ReadonlySet<unknown> = new Set(Object.keys(PARTS));
+
+type Kwargs = Readonly<Record<string, unknown>>;
+
+function readParts(kwargs: Kwargs, names: readonly string[] = []): Kwargs {
+  if (names.length === 0) return kwargs;
+  const parts = names.map(name => [name, readPart(kwargs[name])]);
+  return { ...kwargs, ...Object.fromEntries(parts) };
+}
+
+const readPart = (part: unknown) =>
+  Array.isArray(part) ? part.map(readSignature) : readSignature(part);
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
@@ -96,6 +117,7 @@ export function signatureCall(
   const { options } = signature;
   const countdown = numeric(options.countdown);
   const expires = numeric(options.expires);
+  const nesting = numeric(options.replaced_task_nesting);
   const call: TaskCall = {
     task: signature.task,
     id: text(options.task_id) ?? newId(),
@@ -116,6 +138,8 @@ export function signatureCall(
     callbacks: list(options.link),
     errbacks: list(options.link_error),
     chain: Array.isArray(options.chain) ? options.chain : null,
+    chord: isMap(options.chord) ? options.chord : null,
+    ...(nesting === undefined ? {} : { replacedTaskNesting: nesting }),
     headers: isMap(options.headers) ? options.headers : {},
     ...stampHeaders(options),
   };

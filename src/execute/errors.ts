@@ -142,3 +142,8 @@ export class MaxRetriesExceededError extends CeleryError {
     this.taskKwargs = task?.kwargs ?? {};
   }
 }
+
+/** The body of a chord will not run, because a part of its header failed. Celery: `ChordError`. */
+export class ChordError extends CeleryError {
+  readonly code = 'CHORD';
+}

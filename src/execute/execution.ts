@@ -15,6 +15,8 @@ export interface Continuation {
   readonly errbacks: readonly SignatureData[];
   /** Remaining steps in reverse order: the last one is next, as on the wire. */
   readonly chain: readonly SignatureData[];
+  /** The body of the chord that waits for it. */
+  readonly chord: SignatureData | undefined;
 }
 
 export interface Execution {
@@ -33,6 +35,8 @@ export interface Execution {
   /** While its code waits: end it with this error, whatever it does later. */
   cutShort?: ((thrown: unknown) => void) | undefined;
   wasCutShort?: boolean;
+  /** Its process was lost, perhaps after it had told all that it had to tell. */
+  readonly isLost?: boolean;
 }
 
 export interface TaskSource {

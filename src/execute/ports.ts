@@ -1,3 +1,4 @@
+import type { ResultBackend } from '../backends/contract.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { TimeZone } from '../base/time/time-zone.ts';
@@ -15,6 +16,9 @@ export type Errback = (
   kwargs: Readonly<Record<string, unknown>>,
 ) => Promise<unknown>;
 
+/** What workflows need of a result store. */
+export type WorkflowStore = Pick<ResultBackend, 'chords' | 'storeGroup' | 'fetchGroup'>;
+
 /** What running a task needs from the outside; given by the app to workers and eager calls alike. */
 export interface ExecutionPorts {
   /** Keep a result document, or send it to who asked for it (`reply_to`). Resolves when it is safe. */
@@ -23,6 +27,8 @@ export interface ExecutionPorts {
   fetch?(taskId: string): Promise<ResultMeta | undefined>;
   /** The worker stops: a store that cannot be reached is not waited for much longer. */
   hurry?(): void;
+  /** Counts the parts of chords; undefined where results are not kept for everybody. */
+  readonly workflows?: WorkflowStore | undefined;
   /** Publish a message: a retry, a callback, the next step of a chain. Resolves when the broker has it. */
   publish(call: TaskCall, route: SignatureRoute): Promise<void>;
   /** Send an event in the name of the node; undefined where nobody could hear it. */

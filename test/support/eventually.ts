@@ -2,11 +2,12 @@ import { AssertionError } from 'node:assert/strict';
 
 /**
  * Try `check` again and again until it returns without throwing (and not false), and return
- * what it returned; after `seconds` the last failure is thrown.
+ * what it returned; after `seconds`, enough for a machine that is busy with other tests, the last failure is
+ * thrown.
  */
 export async function eventually<T>(
   check: () => T | Promise<T>,
-  { seconds = 10, everyMs = 10 }: { seconds?: number; everyMs?: number } = {},
+  { seconds = 30, everyMs = 20 }: { seconds?: number; everyMs?: number } = {},
 ): Promise<T> {
   const deadline = performance.now() + seconds * 1000;
   for (;;) {

@@ -1,11 +1,14 @@
 /** Calls of signatures: each message that a workflow begins with is one call. */
 import { randomUUID } from 'node:crypto';
-import type { ResultNode } from '../../canvas/freeze.ts';
-import { plan } from '../../canvas/plan.ts';
+import { type ResultNode, resultTuple } from '../../canvas/freeze.ts';
+import { type Plan, plan } from '../../canvas/plan.ts';
+import { sendPlan, type WorkflowStore } from '../../canvas/send-plan.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
+import { currentTask } from '../../execute/task-context.ts';
 import { InvalidTaskError } from '../../wire/errors.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
 import type { AsyncResult } from '../results/async-result.ts';
+import type { GroupResult } from '../results/group-result.ts';
 import { travelling } from '../signatures/call-options.ts';
 import { partOf } from '../signatures/workflow-part.ts';
 import type { Call } from '../tasks/call.ts';
@@ -16,7 +19,9 @@ export interface SignatureCalls {
   replyTo(): string;
   definition(name: string): TaskDefinition | undefined;
   call(call: Call): Promise<AsyncResult<unknown>>;
-  result(node: ResultNode): AsyncResult<unknown>;
+  result(node: ResultNode): AsyncResult<unknown> | GroupResult;
+  /** Undefined where results are not kept for everybody. */
+  store(): Promise<WorkflowStore | undefined>;
 }
 
 export class ApplySignature {
@@ -26,31 +31,44 @@ export class ApplySignature {
     this.#calls = calls;
   }
 
-  /** @throws InvalidTaskError for what is no task and no chain of tasks, or for an empty chain */
+  /** @throws InvalidTaskError for an empty chain, ImproperlyConfigured for a chord that nobody can count */
   async apply(
     signature: SignatureData,
     args: readonly unknown[],
     options: ApplyOptions,
-  ): Promise<AsyncResult<unknown>> {
+  ): Promise<AsyncResult<unknown> | GroupResult> {
     const { kwargs = {}, signal } = options;
     const ids = { newId: randomUUID, replyTo: this.#calls.replyTo() };
-    const parts = { args, kwargs, options: travelling(options) };
-    const { sends, result } = plan(signature, parts, ids);
-    const [first, ...others] = sends;
-    if (first === undefined || others.length > 0 || result === undefined) {
-      throw new InvalidTaskError(`Not a task nor a chain of tasks: ${signature.task}`);
-    }
-    const sent = await this.#calls.call(this.#callOf(first, signal));
-    return result.id === sent.id ? sent : this.#calls.result(result);
+    const planned = plan(signature, { args, kwargs, options: travelling(options) }, ids);
+    const { result } = planned;
+    if (result === undefined) throw new InvalidTaskError('A chain without tasks cannot be called.');
+    return this.#send(planned, result, signal);
   }
 
-  #callOf(send: SignatureData, signal: AbortSignal | undefined): Call {
+  async #send(planned: Plan, result: ResultNode, signal: AbortSignal | undefined) {
+    const isOne = planned.sends.length === 1 && planned.chords.length === 0;
+    let ofResult: AsyncResult<unknown> | undefined;
+    await sendPlan(planned, {
+      store: () => this.#calls.store(),
+      send: async each => {
+        const sent = await this.#calls.call(this.#callOf(each, signal, isOne));
+        if (sent.id === result.id) ofResult = sent;
+      },
+    });
+    if (!isOne) currentTask()?.request.children.push(resultTuple(result));
+    return ofResult && !result.parent ? ofResult : this.#calls.result(result);
+  }
+
+  #callOf(send: SignatureData, signal: AbortSignal | undefined, addToParent: boolean): Call {
     const { task, args } = send;
     const { options, part } = partOf(send);
-    const definition = this.#calls.definition(task);
     return {
-      ...{ task, args, definition, argsAsTuple: true, part },
-      options: signal ? { ...options, signal } : options,
+      ...{ task, args, definition: this.#calls.definition(task), argsAsTuple: true, part },
+      options: {
+        ...options,
+        ...(signal && { signal }),
+        ...(!addToParent && { addToParent }),
+      },
     };
   }
 }

@@ -10,6 +10,7 @@ import { checkCall, checkEagerCall } from '../options/option-checks.ts';
 import type { ApplyOptions, EagerOptions } from '../options/task-options.ts';
 import type { AsyncResult } from '../results/async-result.ts';
 import { EagerResult } from '../results/eager-result.ts';
+import type { GroupResult } from '../results/group-result.ts';
 import type { ResultHost } from '../results/handle.ts';
 import { ResultHandles } from '../results/handles.ts';
 import type { Call } from '../tasks/call.ts';
@@ -41,7 +42,11 @@ export class Apply implements TaskHost {
       replyTo: () => host.publisher.oid,
       definition: name => host.definition(name),
       call: call => this.#apply(call),
-      result: node => this.results.fromTuple(resultTuple(node)) as AsyncResult,
+      result: node => this.results.fromTuple(resultTuple(node)),
+      store: async () => {
+        const backend = await host.backend();
+        return backend.name === 'disabled' || backend.onlyForSender ? undefined : backend;
+      },
     });
   }
 
@@ -49,7 +54,7 @@ export class Apply implements TaskHost {
     signature: SignatureData,
     args: Args,
     options: ApplyOptions,
-  ): Promise<AsyncResult<unknown>> {
+  ): Promise<AsyncResult<unknown> | GroupResult> {
     try {
       checkCall(args, options, undefined);
     } catch (error) {

@@ -7,7 +7,7 @@
 import type { Logger } from '../../base/logger.ts';
 import type { Execution } from '../../execute/execution.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
-import { outcomeMeta } from '../../execute/run/result-documents.ts';
+import { outcomeMeta } from '../../execute/result-documents.ts';
 import { executeTask } from '../../execute/run/run-task.ts';
 import { buildTaskMessage, type TaskCall } from '../../wire/messages/task-message.ts';
 import * as states from '../../wire/results/states.ts';

@@ -58,6 +58,7 @@ export class AppExecutionPorts {
       store: results.store,
       hurry: () => results.hurry(),
       ...(storesResults && !backend.onlyForSender && { fetch: (id: string) => backend.fetch(id) }),
+      ...(storesResults && !backend.onlyForSender && { workflows: backend }),
       publish: (call, route) => this.#publish(call, route),
       sendEvent: (type, fields) => this.#host.events(node.hostname).send(type, fields),
       storesResults,

@@ -13,6 +13,7 @@ import { type StampOptions, type Stamps, stamped } from '../../canvas/stamping.t
 import { signatureText } from '../../canvas/text.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
 import type { AsyncResult } from '../results/async-result.ts';
+import type { GroupResult } from '../results/group-result.ts';
 import { keptOptions } from './call-options.ts';
 
 type Args = readonly unknown[];
@@ -44,7 +45,7 @@ export interface SignatureHost {
     signature: SignatureData,
     args: Args,
     options: ApplyOptions,
-  ): Promise<AsyncResult<unknown>>;
+  ): Promise<AsyncResult<unknown> | GroupResult>;
 }
 
 /**

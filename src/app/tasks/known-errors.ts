@@ -14,7 +14,7 @@ import {
   OperationalError,
   Unroutable,
 } from '../../drivers/errors.ts';
-import { Ignore, MaxRetriesExceededError, Reject } from '../../execute/errors.ts';
+import { ChordError, Ignore, MaxRetriesExceededError, Reject } from '../../execute/errors.ts';
 import {
   SoftTimeLimitExceeded,
   Terminated,
@@ -49,6 +49,7 @@ const BY_MESSAGE: Readonly<Record<string, readonly MessageError[]>> = {
   'celery.exceptions': [
     ...[ImproperlyConfigured, SecurityError, QueueNotFound, TaskRevokedError, InvalidTaskError],
     ...[AlreadyRegistered, AppNotFound, Ignore, TimeoutError, IncompleteStream, SyncSubtask],
+    ...[ChordError],
   ],
   'billiard.exceptions': [Terminated],
   'kombu.exceptions': [

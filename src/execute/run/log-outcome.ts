@@ -1,15 +1,9 @@
 /** The log lines about one run, worded as in Celery. */
-import { printable } from '../../base/text/printable.ts';
 import { saferepr } from '../../base/text/saferepr.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
 import type { Execution } from '../execution.ts';
+import { label } from '../label.ts';
 import type { FailureOutcome } from '../outcome.ts';
-
-/** `name[id]` */
-export function label(x: Execution): string {
-  if (!x.headers) return `${x.task.name}[?]`;
-  return printable(`${x.headers.shadow ?? x.headers.task}[${x.headers.id}]`);
-}
 
 export function logOutcome(x: Execution): void {
   const { logger } = x.ports;

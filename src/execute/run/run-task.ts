@@ -7,13 +7,16 @@
 
 import { type CeleryError, isCeleryError } from '../../base/errors.ts';
 import type { JobControl } from '../../pool/contract.ts';
+import { exceptionRepr } from '../../wire/results/exception.ts';
 import type { Execution, TaskSource } from '../execution.ts';
 
+import { label } from '../label.ts';
 import { failure } from '../outcome-of.ts';
 import type { ExecutionPorts, RunnableTask } from '../ports.ts';
+import { tellChord } from '../workflow/chord-parts.ts';
 import { call } from './call.ts';
 import { announceEnd, announceOutcome, announceStart } from './hooks.ts';
-import { label, logOutcome } from './log-outcome.ts';
+import { logOutcome } from './log-outcome.ts';
 import { type PackedReply, packReply } from './packed-reply.ts';
 import { reply } from './reply.ts';
 import {
@@ -29,7 +32,15 @@ import { traced } from './traced.ts';
 
 type Step = (x: Execution) => void | Promise<void>;
 
-const STEPS: readonly Step[] = [announceStart, markStarted, call, dispatch, store, announceOutcome];
+const STEPS: readonly Step[] = [
+  announceStart,
+  markStarted,
+  call,
+  dispatch,
+  store,
+  tellChord,
+  announceOutcome,
+];
 
 /**
  * Run the task and keep what came out of it. Never rejects: whatever goes wrong ends as a
@@ -89,7 +100,18 @@ async function failInternally(x: Execution, error: unknown): Promise<void> {
   const outcome = failure(error, x, !isCeleryError(error, 'INVALID_TASK'));
   x.outcome = outcome;
   await storeInternalFailure(x, outcome);
+  await tellLate(x);
   await x.ports.signals?.internalError(x.task.name, x.headers?.id, outcome.error);
+}
+
+/** The chord would wait for ever. */
+async function tellLate(x: Execution): Promise<void> {
+  try {
+    // not there when the message could not be read
+    if (x.continuation && x.request) await tellChord(x);
+  } catch (error) {
+    x.ports.logger.critical(`Task ${label(x)}: its chord was not told: ${exceptionRepr(error)}`);
+  }
 }
 
 /**

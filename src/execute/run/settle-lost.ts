@@ -1,11 +1,13 @@
 import { readTaskHeaders } from '../../wire/messages/task-message.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
 import type { Execution, TaskSource } from '../execution.ts';
+import { label } from '../label.ts';
 import { failure } from '../outcome-of.ts';
 import type { ExecutionPorts, RunnableTask } from '../ports.ts';
+import { cancelledMeta, revokedMeta } from '../result-documents.ts';
+import { endPart, giveUp, tellChord } from '../workflow/chord-parts.ts';
+import { NOTHING } from '../workflow/continuation.ts';
 import { announceOutcome } from './hooks.ts';
-import { label } from './log-outcome.ts';
-import { cancelledMeta, revokedMeta } from './result-documents.ts';
 import {
   bindContext,
   decode,
@@ -26,13 +28,14 @@ export async function failTask(
   ports: ExecutionPorts,
   error: Error,
 ): Promise<void> {
-  const x = { task, source, ports, control: NO_CONTROL, runtime: 0 } as Execution;
+  const x = lost(task, source, ports);
   try {
     decode(x);
     bindContext(x);
     x.outcome = { ...failure(error, x, false), traceback: '' };
     await dispatch(x);
     await store(x);
+    await tellChord(x);
     await announceOutcome(x);
   } catch (cause) {
     x.outcome = failure(error, x, true);
@@ -41,7 +44,7 @@ export async function failTask(
   }
 }
 
-/** Store that a task will not run: it expired or was revoked. */
+/** Store that a task will not run: it expired or was revoked. What should have followed will not either. */
 export async function revokeTask(
   task: RunnableTask,
   source: TaskSource,
@@ -49,11 +52,16 @@ export async function revokeTask(
   error: Error,
 ): Promise<void> {
   if (!ports.storesResults) return;
-  const x = { task, source, ports, control: NO_CONTROL, runtime: 0 } as Execution;
+  const x = lost(task, source, ports);
   x.headers = readTaskHeaders(source.message, ports.accept);
   const ignored = x.headers.ignoreResult ?? task.ignoreResult;
-  if (ignored && !task.storeErrorsEvenIfIgnored) return;
-  await keep(x, revokedMeta(x, error));
+  const revoked = revokedMeta(x, error);
+  if (!ignored || task.storeErrorsEvenIfIgnored) await keep(x, revoked);
+  decode(x);
+  if (x.continuation === NOTHING) return;
+  bindContext(x);
+  await giveUp(x, x.continuation.chain, revoked);
+  await endPart(x, revoked);
 }
 
 /** Store that a run was broken off and the broker delivers the task again. */
@@ -62,9 +70,12 @@ export async function cancelTask(
   source: TaskSource,
   ports: ExecutionPorts,
 ): Promise<void> {
-  const x = { task, source, ports, control: NO_CONTROL, runtime: 0 } as Execution;
+  const x = lost(task, source, ports);
   decode(x);
   bindContext(x);
   if (!ports.storesResults || x.request.ignoreResult) return;
   await keep(x, cancelledMeta(x));
 }
+
+const lost = (task: RunnableTask, source: TaskSource, ports: ExecutionPorts): Execution =>
+  ({ task, source, ports, control: NO_CONTROL, runtime: 0, isLost: true }) as Execution;

@@ -6,14 +6,16 @@ import { readTaskBody, readTaskHeaders } from '../../wire/messages/task-message.
 import { exceptionRepr } from '../../wire/results/exception.ts';
 import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import type { Execution } from '../execution.ts';
+import { label } from '../label.ts';
 import type { FailureOutcome } from '../outcome.ts';
 import { textOfThrown } from '../outcome-of.ts';
 import { requestFromMessage } from '../request.ts';
+import { outcomeMeta, startedMeta, updateMeta } from '../result-documents.ts';
 import type { StateUpdate } from '../state-update.ts';
 import { type Blame, type ContextHost, currentTask, TaskContext } from '../task-context.ts';
-import { dispatchNext, dispatchRetry, readContinuation } from './dispatch.ts';
-import { label } from './log-outcome.ts';
-import { outcomeMeta, startedMeta, updateMeta } from './result-documents.ts';
+import { readContinuation } from '../workflow/continuation.ts';
+import { dispatchNext } from '../workflow/dispatch.ts';
+import { dispatchRetry } from '../workflow/retry.ts';
 
 /** Of a run that no pool controls. */
 export const NO_CONTROL: JobControl = { signal: new AbortController().signal, release() {} };

@@ -196,9 +196,14 @@ describe('a message that cannot be run', () => {
       { ports: { accept: new Set(['application/x-yaml']) } },
       'disallowed',
     ],
-    ['is part of a chord', { call: { chord: { task: 'c' } } }, 'invalid'],
+    ['is part of a chord without a task', { call: { chord: { options: {} } } }, 'invalid'],
     [
-      'continues with a group',
+      'continues with something of an unknown kind',
+      { call: { chain: [{ task: 'g', subtask_type: 'tree' }] } },
+      'invalid',
+    ],
+    [
+      'continues with a group that has no tasks',
       { call: { chain: [{ task: 'g', subtask_type: 'group' }] } },
       'invalid',
     ],

@@ -1,19 +1,19 @@
 /** Result documents of one run, in the shape that Celery stores. */
-import { isError } from '../../base/kind-of.ts';
-import { toIso } from '../../wire/dates.ts';
-import type { WireException } from '../../wire/result-shapes.ts';
-import { encodeException } from '../../wire/results/exception.ts';
-import type { ResultMeta } from '../../wire/results/result-meta.ts';
-import * as states from '../../wire/results/states.ts';
-import type { Execution } from '../execution.ts';
-import type { Outcome } from '../outcome.ts';
-import type { ExecutionPorts } from '../ports.ts';
-import type { StateUpdate } from '../state-update.ts';
+import { isError } from '../base/kind-of.ts';
+import { toIso } from '../wire/dates.ts';
+import type { WireException } from '../wire/result-shapes.ts';
+import { encodeException } from '../wire/results/exception.ts';
+import type { ResultMeta } from '../wire/results/result-meta.ts';
+import * as states from '../wire/results/states.ts';
+import type { Execution } from './execution.ts';
+import type { Outcome } from './outcome.ts';
+import type { ExecutionPorts } from './ports.ts';
+import type { StateUpdate } from './state-update.ts';
 
 interface Stored {
   readonly status: string;
   readonly result: unknown;
-  readonly traceback?: string;
+  readonly traceback?: string | null | undefined;
   readonly final?: boolean;
   readonly taskId?: string;
 }
@@ -107,19 +107,11 @@ function revokedDocument(
   };
 }
 
-/** The failure of a step, stored for a later step of its chain that will never run. */
-export function inheritedFailureMeta(
+/** Of another task of the same workflow, which will never run. */
+export function unreachedMeta(
   x: Execution,
-  outcome: Extract<Outcome, { kind: 'failure' }>,
   taskId: string,
+  { status, result, traceback }: Pick<Stored, 'status' | 'result'> & { traceback?: string | null },
 ): ResultMeta {
-  const { exception, traceback } = outcome;
-  const failed = meta(x, {
-    status: states.FAILURE,
-    result: exception,
-    traceback,
-    final: true,
-    taskId,
-  });
-  return { ...failed, children: [] };
+  return { ...meta(x, { status, result, traceback, final: true, taskId }), children: [] };
 }

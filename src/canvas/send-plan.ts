@@ -1,0 +1,43 @@
+/** Sends what a plan begins with, so that no part of a chord can end before its number is known. */
+import { ImproperlyConfigured } from '../base/errors.ts';
+import { type ResultNode, resultTuple } from './freeze.ts';
+import type { Plan, PlannedChord } from './plan.ts';
+import type { SignatureData } from './signature.ts';
+
+/** What workflows need of a result store. */
+export interface WorkflowStore {
+  /** Undefined in stores that cannot count. */
+  readonly chords?: { setSize(groupId: string, size: number): Promise<void> } | undefined;
+  storeGroup(groupId: string, tuple: unknown): Promise<void>;
+}
+
+export interface PlanPorts {
+  /** Asked for a plan with chords only; undefined where no results are kept. */
+  store(): WorkflowStore | undefined | Promise<WorkflowStore | undefined>;
+  /** Publish one message. Resolves when the broker has it. */
+  send(signature: SignatureData): Promise<unknown>;
+}
+
+/** @throws ImproperlyConfigured for a chord where nobody can count its parts */
+export async function sendPlan({ sends, chords }: Plan, ports: PlanPorts): Promise<void> {
+  if (chords.length > 0) {
+    const store = await ports.store();
+    await Promise.all(chords.map(chord => announce(chord, store)));
+  }
+  await Promise.all(sends.map(signature => ports.send(signature)));
+}
+
+async function announce(chord: PlannedChord, store: WorkflowStore | undefined): Promise<void> {
+  if (!store?.chords) {
+    throw new ImproperlyConfigured(
+      `The result backend cannot count the parts of a chord (${chord.body.task} waits for ${chord.size}): ` +
+        'set result_backend to one that keeps results for everybody, as redis:// and db+sqlite:// do.',
+    );
+  }
+  const { groupId, size, header } = chord;
+  if (isNested(header)) await store.storeGroup(groupId, resultTuple(header));
+  await store.chords.setSize(groupId, size);
+}
+
+/** Some of its values are lists, which the parts alone do not tell. */
+const isNested = ({ members = [] }: ResultNode) => members.some(member => member.members);

@@ -1,0 +1,33 @@
+import { resultTuple } from '../../canvas/freeze.ts';
+import type { SignatureParts } from '../../canvas/merge.ts';
+import { plan } from '../../canvas/plan.ts';
+import { sendPlan } from '../../canvas/send-plan.ts';
+import { type SignatureData, signatureCall, signatureRoute } from '../../canvas/signature.ts';
+import type { Execution } from '../execution.ts';
+import { runInContext } from '../task-context.ts';
+
+/**
+ * Publish a signature of any kind as a child of this run: a callback, the next step of a chain, the
+ * body of a chord.
+ *
+ * @param parts arguments that come before its own, and options
+ */
+export async function sendSignature(
+  x: Execution,
+  signature: SignatureData,
+  parts: SignatureParts,
+): Promise<void> {
+  const { ports } = x;
+  const handedDown = { rootId: x.headers.rootId, parentId: x.headers.id };
+  const ids = { newId: () => ports.newId(), replyTo: '' };
+  const planned = plan(signature, { ...parts, place: handedDown }, ids);
+  const applied = { ...handedDown, newId: ids.newId, now: ports.clock.now() };
+  // inside, so that it can inherit the priority
+  await runInContext(x.context, () =>
+    sendPlan(planned, {
+      store: () => ports.workflows,
+      send: each => ports.publish(signatureCall(each, [], applied), signatureRoute(each)),
+    }),
+  );
+  if (planned.result) x.request.children.push(resultTuple(planned.result));
+}
