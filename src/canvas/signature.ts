@@ -53,7 +53,7 @@ export function readSignature(data: unknown): SignatureData {
   return {
     task: data.task,
     args: Array.isArray(data.args) ? data.args : [],
-    kwargs: isMap(data.kwargs) ? readParts(data.kwargs, PARTS[type as keyof typeof PARTS]) : {},
+    kwargs: readParts(isMap(data.kwargs) ? data.kwargs : {}, PARTS[type as keyof typeof PARTS]),
     options: isMap(data.options) ? data.options : {},
     subtask_type: type as string | null,
     immutable: data.immutable === true,
