@@ -28,6 +28,8 @@ import { LocalTime } from './settings/local-time.ts';
 import { Settings } from './settings/settings.ts';
 import type { CeleryConfig } from './settings/tables/table.ts';
 import { createSignals, type Signals } from './signals/signals.ts';
+import { BuiltInTasks } from './tasks/built-in.ts';
+import type { TaskDefinition } from './tasks/definition.ts';
 import { KnownErrors } from './tasks/known-errors.ts';
 import { Registry } from './tasks/registry.ts';
 
@@ -65,6 +67,7 @@ export class AppInternals {
   readonly #clock: () => Clock;
   readonly #dispatchers = new Set<EventDispatcher>();
   readonly #ownDispatchers = new Map<string, EventDispatcher>();
+  readonly #builtIn: BuiltInTasks;
   #queues: Queues | undefined;
 
   constructor({ main, settings, taskBase, clock, origin }: AppParts) {
@@ -85,6 +88,13 @@ export class AppInternals {
       dispatcher: options => this.#createDispatcher(options),
     });
     this.apply = this.#createApply(clock);
+    this.#builtIn = new BuiltInTasks({
+      conf: this.conf,
+      definition: name => this.definition(name),
+      backend: () => this.backend(),
+      applySignature: (...call) => this.apply.applySignature(...call),
+      callDirectly: (...call) => this.apply.callDirectly(...call),
+    });
     this.registry = origin
       ? origin.registry.derive(this.conf, this.apply)
       : new Registry(this.conf, this.apply, taskBase);
@@ -125,6 +135,11 @@ export class AppInternals {
     await new DurableRevokes(await this.backend()).keep(ids);
   }
 
+  /** The task of that name, also one that each app has (`celery.map`). */
+  definition(name: string): TaskDefinition | undefined {
+    return this.registry.tasks.get(name)?.definition ?? this.#builtIn.find(name);
+  }
+
   #createApply(clock: () => Clock): Apply {
     return new Apply({
       conf: this.conf,
@@ -133,7 +148,7 @@ export class AppInternals {
       publisher: this.#publisher,
       clock,
       localTime: this.localTime,
-      definition: name => this.registry.tasks.get(name)?.definition,
+      definition: name => this.definition(name),
       loading: () => (this.configuration.isLoaded ? undefined : this.configuration.load({})),
       backend: () => this.backend(),
       events: hostname => this.dispatcher(hostname),

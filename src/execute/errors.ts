@@ -1,5 +1,6 @@
 import { CeleryError } from '../base/errors.ts';
 import { saferepr, textOf } from '../base/text/saferepr.ts';
+import type { SignatureData } from '../canvas/signature.ts';
 import { exceptionRepr } from '../wire/results/exception.ts';
 
 /** What a thrown value asks for; other than `code` nobody has it by chance. */
@@ -93,6 +94,16 @@ export class Ignore extends TaskPredicate {
 
   get [PREDICATE]() {
     return 'ignore' as const;
+  }
+}
+
+/** Another task runs in the place of this one. Made by `self.replace`; throw it. */
+export class Replacement extends Ignore {
+  readonly signature: SignatureData;
+
+  constructor(signature: SignatureData) {
+    super(`Replaced by ${signature.task}.`);
+    this.signature = signature;
   }
 }
 

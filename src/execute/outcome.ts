@@ -1,3 +1,4 @@
+import type { SignatureData } from '../canvas/signature.ts';
 import type { WireException } from '../wire/result-shapes.ts';
 import type { Retry } from './errors.ts';
 
@@ -5,7 +6,7 @@ export type Outcome =
   | { readonly kind: 'success'; readonly value: unknown }
   | FailureOutcome
   | { readonly kind: 'retry'; readonly retry: Retry; readonly traceback: string }
-  | { readonly kind: 'ignore' }
+  | { readonly kind: 'ignore'; readonly replacement?: SignatureData | undefined }
   | { readonly kind: 'reject'; readonly requeue: boolean; readonly reason: string };
 
 export interface FailureOutcome {

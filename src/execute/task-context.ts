@@ -3,6 +3,8 @@
  * `currentTask()` anywhere below it.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { ChordPart } from '../backends/contract.ts';
+import { isMap } from '../base/kind-of.ts';
 import type { Logger } from '../base/logger.ts';
 import { checkArgument, map, name, wait } from '../base/option-kinds.ts';
 import { processWide } from '../base/process/process-wide.ts';
@@ -10,8 +12,11 @@ import { argsRepr, saferepr } from '../base/text/saferepr.ts';
 import { sleep } from '../base/time/backoff.ts';
 import { type Clock, systemClock } from '../base/time/clock.ts';
 import type { TimeZone } from '../base/time/time-zone.ts';
+import { checkReplacement } from '../canvas/replacement.ts';
+import { readSignature, type SignatureData } from '../canvas/signature.ts';
+import type { ChordPlace } from '../canvas/unreached.ts';
 import { deadlineOf, momentAfter, momentOf } from '../wire/moments.ts';
-import { MaxRetriesExceededError, Retry } from './errors.ts';
+import { MaxRetriesExceededError, Replacement, Retry } from './errors.ts';
 import { TaskLogger, taskFields } from './logs/task-logger.ts';
 import type { TaskRequest } from './request.ts';
 import { checkRetryOptions, type RetryOptions } from './retry-options.ts';
@@ -25,6 +30,9 @@ export interface ContextHost {
   readonly maxRetries: number | null;
   readonly defaultRetryDelay: number;
   updateState(update: StateUpdate): Promise<void>;
+  addToChord?(signature: SignatureData): Promise<string>;
+  /** All parts of a chord were seen to have ended: `celery.chord_unlock`. */
+  completeChord?(place: ChordPlace, parts: readonly ChordPart[]): Promise<void>;
   sendEvent?(type: string, fields: Readonly<Record<string, unknown>>): void;
   /** The task has waited for long for the result of `taskId`; undefined when that is over. */
   waits?(taskId: string | undefined): void;
@@ -85,6 +93,24 @@ export function blameCurrentTask(thrown: unknown): Blame | undefined {
   let host = hostOf(currentTask());
   while (host?.caller) host = hostOf(host.caller);
   return host?.blame?.(thrown);
+}
+
+/** For the code of `celery.chord_unlock`. */
+export function completeChord(
+  context: TaskContext,
+  place: ChordPlace,
+  parts: readonly ChordPart[],
+): Promise<void> {
+  const host = hostOf(context);
+  if (!host?.completeChord) throw new TypeError('celery.chord_unlock runs in a worker only.');
+  return host.completeChord(place, parts);
+}
+
+function checkedSignature(signature: unknown, method: string): SignatureData {
+  if (isMap(signature) && typeof signature.task === 'string') return readSignature(signature);
+  throw new TypeError(
+    `self.${method} needs a signature, such as add.s(1, 2), got ${saferepr(signature)}`,
+  );
 }
 
 /** Undefined also for contexts that another copy of this library has made. */
@@ -157,6 +183,35 @@ export class TaskContext {
   async updateState(update: StateUpdate): Promise<void> {
     checkStateUpdate(update);
     return this.#host.updateState(update);
+  }
+
+  /**
+   * Decide that another task, or a workflow, runs in the place of this one: `throw self.replace(add.s(2, 2))`.
+   * It has the id of this task, so whoever waits for this one gets its result, and what should have
+   * followed this one follows it. Of a group the result is the list of its values. Celery: `replace`.
+   *
+   * @returns the outcome to throw; the messages are published by the worker after that
+   * @throws TypeError for what is no signature, ImproperlyConfigured for a part of a chord and for an
+   *   empty chain
+   */
+  replace(signature: SignatureData): Replacement {
+    const data = checkedSignature(signature, 'replace');
+    checkReplacement(data);
+    return new Replacement(data);
+  }
+
+  /**
+   * Add a task to the chord that this one is part of: its body waits for it too, and gets its value
+   * after those of the header. Resolves when it is published. Celery: `add_to_chord`.
+   *
+   * @returns the id of the task
+   * @throws TypeError outside of a chord, and for what is no signature
+   */
+  async addToChord(signature: SignatureData): Promise<string> {
+    const data = checkedSignature(signature, 'addToChord');
+    const { addToChord } = this.#host;
+    if (!addToChord) throw new TypeError('addToChord needs a task that runs in a worker.');
+    return addToChord.call(this.#host, data);
   }
 
   /**

@@ -205,7 +205,7 @@ function createIntake(
   const ports = { announcer, endings, unwanted, tells };
   const dispatcher = createDispatcher(blueprint, execution, prefetch, ports);
   const admissionPorts = {
-    tasks: app.tasks,
+    definition: (name: string) => app[INTERNALS].definition(name),
     line: dispatcher,
     onScheduled: (count: number) => {
       prefetch.scheduled = count;

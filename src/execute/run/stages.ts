@@ -1,6 +1,9 @@
+import type { ChordPart } from '../../backends/contract.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { TimeZone } from '../../base/time/time-zone.ts';
+import type { SignatureData } from '../../canvas/signature.ts';
+import type { ChordPlace } from '../../canvas/unreached.ts';
 import type { JobControl } from '../../pool/contract.ts';
 import { readTaskBody, readTaskHeaders } from '../../wire/messages/task-message.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
@@ -13,8 +16,11 @@ import { requestFromMessage } from '../request.ts';
 import { outcomeMeta, startedMeta, updateMeta } from '../result-documents.ts';
 import type { StateUpdate } from '../state-update.ts';
 import { type Blame, type ContextHost, currentTask, TaskContext } from '../task-context.ts';
+import { addToChord } from '../workflow/add-to-chord.ts';
+import { complete } from '../workflow/chord-parts.ts';
 import { readContinuation } from '../workflow/continuation.ts';
 import { dispatchNext } from '../workflow/dispatch.ts';
+import { dispatchReplacement } from '../workflow/replace.ts';
 import { dispatchRetry } from '../workflow/retry.ts';
 
 /** Of a run that no pool controls. */
@@ -72,6 +78,14 @@ class ExecutionHost implements ContextHost {
     this.#x.control.waits?.(taskId);
   }
 
+  addToChord(signature: SignatureData): Promise<string> {
+    return addToChord(this.#x, signature);
+  }
+
+  completeChord(place: ChordPlace, parts: readonly ChordPart[]): Promise<void> {
+    return complete(this.#x, place, parts);
+  }
+
   sendEvent(type: string, fields: Readonly<Record<string, unknown>>): void {
     this.#x.ports.sendEvent?.(type, fields);
   }
@@ -110,8 +124,11 @@ export function markStarted(x: Execution): Promise<void> | undefined {
 
 export function dispatch(x: Execution): Promise<void> | undefined {
   if (x.outcome.kind === 'retry') return dispatchRetry(x, x.outcome.retry.plan);
-  if (x.outcome.kind === 'success' || x.outcome.kind === 'failure') return dispatchNext(x);
-  return undefined;
+  if (x.outcome.kind === 'ignore') {
+    const { replacement } = x.outcome;
+    return replacement && dispatchReplacement(x, replacement);
+  }
+  return dispatchNext(x);
 }
 
 export function keep(x: Execution, meta: ResultMeta): Promise<void> {

@@ -110,7 +110,8 @@ async function afterOthers(
   return undefined;
 }
 
-async function complete(
+/** With all parts there: send the body, or give it up when one has failed. */
+export async function complete(
   x: Execution,
   { groupId, body }: ChordPlace,
   parts: readonly ChordPart[],

@@ -29,7 +29,10 @@ async function callOrSend(
   group: string | null,
 ): Promise<void> {
   const call = x.ports.errback?.(errback.task);
-  if (!call) return sendSignature(x, errback, { args: [request.id], options: { group_id: group } });
+  if (!call) {
+    await sendSignature(x, errback, { args: [request.id], options: { group_id: group } });
+    return;
+  }
   const seen = errback.immutable ? [] : [request, error, traceback];
   try {
     await call([...seen, ...errback.args], errback.kwargs);

@@ -140,7 +140,7 @@ class TaskRunner implements JobRunner {
       typeof header === 'string'
         ? header
         : readTaskHeaders(source.message, this.#ports.accept).task;
-    const task = this.#app.tasks.get(name)?.definition ?? missingTask(name);
+    const task = this.#app[INTERNALS].definition(name) ?? missingTask(name);
     return runTask(task, source, this.#ports, control);
   }
 

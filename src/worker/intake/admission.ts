@@ -31,7 +31,7 @@ export interface Line {
 }
 
 export interface AdmissionPorts {
-  readonly tasks: ReadonlyMap<string, { readonly definition: TaskDefinition }>;
+  definition(name: string): TaskDefinition | undefined;
   readonly line: Line;
   onScheduled(count: number): void;
   readonly announcer: Announcer;
@@ -79,7 +79,7 @@ export class Admission {
   receive(delivery: Delivery): void {
     const headers = this.#readHeaders(delivery);
     if (!headers) return;
-    const task = this.#ports.tasks.get(headers.task)?.definition;
+    const task = this.#ports.definition(headers.task);
     const { accept } = this.#execution;
     if (!task || task.isRemote) this.#refusals.unregistered(delivery, headers);
     else if (!accept.has(delivery.message.contentType)) this.#refusals.disallowedContent(delivery);
@@ -100,7 +100,7 @@ export class Admission {
   /** Whether nothing keeps the task from starting now, and from being acknowledged before. */
   #isFree(headers: TaskHeaders, delivery: Delivery): boolean {
     const { task: name, eta, expires } = headers;
-    const task = this.#ports.tasks.get(name)?.definition;
+    const task = this.#ports.definition(name);
     if (!task || task.isRemote || task.resolved.acksLate) return false;
     if (eta !== null || expires !== null || this.#policies.revoked.covers(headers)) return false;
     if (this.#policies.rateLimits?.limits(task) || this.#policies.storedRevokes) return false;

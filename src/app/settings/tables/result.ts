@@ -74,7 +74,7 @@ export const RESULT_SETTINGS = {
     {},
     'Options of the result backend, such as `global_keyprefix` or `retry_policy`.',
   ),
-  result_chord_retry_interval: later(
+  result_chord_retry_interval: used(
     'CELERY_RESULT_CHORD_RETRY_INTERVAL',
     duration,
     1,

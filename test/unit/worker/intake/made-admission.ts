@@ -62,9 +62,10 @@ export function admissionOf(
     ['t.add', { definition: definitionOf('t.add', options) }],
     ['t.far', new Celery('proj').remoteTask('t.far')],
   ]);
+  const definition = (name: string) => tasks.get(name)?.definition;
   const admission = new Admission(
     { state, execution },
-    { tasks, line, onScheduled: count => void counts.push(count), announcer },
+    { definition, line, onScheduled: count => void counts.push(count), announcer },
     policies,
     { refusals, unwanted },
   );
