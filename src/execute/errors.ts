@@ -91,19 +91,18 @@ function isMoment(when: unknown): when is number | Date {
 /** Forget about this run: no state is stored, no callback is called. Celery: `Ignore`. */
 export class Ignore extends TaskPredicate {
   readonly code = 'IGNORE';
+  /** What runs in the place of the task: made by `self.replace`. */
+  replacement?: SignatureData;
+
+  /** @internal */
+  static replacedBy(signature: SignatureData): Ignore {
+    const ignore = new Ignore(`Replaced by ${signature.task}.`);
+    ignore.replacement = signature;
+    return ignore;
+  }
 
   get [PREDICATE]() {
     return 'ignore' as const;
-  }
-}
-
-/** Another task runs in the place of this one. Made by `self.replace`; throw it. */
-export class Replacement extends Ignore {
-  readonly signature: SignatureData;
-
-  constructor(signature: SignatureData) {
-    super(`Replaced by ${signature.task}.`);
-    this.signature = signature;
   }
 }
 

@@ -2,7 +2,7 @@ import { isError } from '../base/kind-of.ts';
 import { errorText } from '../base/text/error-text.ts';
 import { saferepr, textOf } from '../base/text/saferepr.ts';
 import { encodeException } from '../wire/results/exception.ts';
-import { PREDICATE, predicateOf, type Reject, type Replacement, type Retry } from './errors.ts';
+import { type Ignore, PREDICATE, predicateOf, type Reject, type Retry } from './errors.ts';
 import type { Execution } from './execution.ts';
 import type { FailureOutcome, Outcome } from './outcome.ts';
 import { retryAfter } from './retry-policy.ts';
@@ -14,7 +14,7 @@ export function outcomeOf(thrown: unknown, x: Execution): Outcome {
     case 'retry':
       return retryOutcome(predicate as Retry);
     case 'ignore':
-      return { kind: 'ignore', replacement: (predicate as Partial<Replacement>).signature };
+      return { kind: 'ignore', replacement: (predicate as Ignore).replacement };
     case 'reject': {
       const { reason, requeue } = predicate as Reject;
       return { kind: 'reject', requeue, reason: textOf(reason ?? '') };

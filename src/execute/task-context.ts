@@ -16,7 +16,7 @@ import { checkReplacement } from '../canvas/replacement.ts';
 import { readSignature, type SignatureData } from '../canvas/signature.ts';
 import type { ChordPlace } from '../canvas/unreached.ts';
 import { deadlineOf, momentAfter, momentOf } from '../wire/moments.ts';
-import { MaxRetriesExceededError, Replacement, Retry } from './errors.ts';
+import { Ignore, MaxRetriesExceededError, Retry } from './errors.ts';
 import { TaskLogger, taskFields } from './logs/task-logger.ts';
 import type { TaskRequest } from './request.ts';
 import { checkRetryOptions, type RetryOptions } from './retry-options.ts';
@@ -194,10 +194,10 @@ export class TaskContext {
    * @throws TypeError for what is no signature, ImproperlyConfigured for a part of a chord and for an
    *   empty chain
    */
-  replace(signature: SignatureData): Replacement {
+  replace(signature: SignatureData): Ignore {
     const data = checkedSignature(signature, 'replace');
     checkReplacement(data);
-    return new Replacement(data);
+    return Ignore.replacedBy(data);
   }
 
   /**

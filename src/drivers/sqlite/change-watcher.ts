@@ -26,6 +26,7 @@ export class ChangeWatcher {
   #timer: NodeJS.Timeout | undefined;
   #pauseMs = SOON_MS;
   #nudged = false;
+  #isStopped = false;
 
   /** `isWaiting` tells whether anybody cares about a change now; if not, nothing is read. */
   constructor(options: {
@@ -53,6 +54,7 @@ export class ChangeWatcher {
   }
 
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#unwatch();
@@ -85,6 +87,8 @@ export class ChangeWatcher {
         this.#onChange();
       }
     }
+    // whoever heard of the change may have been the last who waited
+    if (this.#isStopped) return;
     this.#schedule(this.#pauseMs);
     const longest = this.#watcher === undefined ? LONGEST_UNWATCHED_MS : LONGEST_WATCHED_MS;
     this.#pauseMs = Math.min(this.#pauseMs * 2, longest);
