@@ -201,3 +201,33 @@ for (const surround of [redisSurroundings, rabbitmqSurroundings]) {
     });
   });
 }
+
+/** Celery's store of this kind does not count: a task looks at the results again and again. */
+describe('chords of Python on a database', { skip }, () => {
+  it('are completed, or given up, by our worker', async t => {
+    const surroundings = await redisSurroundings();
+    t.after(() => surroundings.stop());
+    const settings = {
+      ...surroundings.settings,
+      result_backend: `db+sqlite:///${surroundings.dir}/results.sqlite`,
+      task_default_queue: 'here',
+    };
+    const worker = startWorker(settings, [], appFile);
+    t.after(() => {
+      worker.kill('SIGKILL');
+      return worker.ended();
+    });
+    await worker.sees(/ ready\./);
+    const task = (name: string, ...args: unknown[]) => taskSignature(`f.${name}`, { args });
+    const signatures = [
+      chordSignature([task('add', 1, 1), task('slow', 2, 1.5)], task('echo')),
+      chordSignature([task('add', 1, 1), task('fail', 'mine')], task('echo')),
+    ];
+    const sent = { settings, signatures };
+    const got = await python<unknown[]>(SEND, sent, { cwd: PYTHON_FIXTURES, timeout: 90 });
+    assert.deepEqual(got[0], [2, 2]);
+    assert.match(String(got[1]), /RangeError: mine/);
+    await worker.sees(/celery\.chord_unlock\[.*retry/);
+    await worker.sees(/Chord of celery\.chord_unlock\[.*f\.echo will not run: Dependency/);
+  });
+});
