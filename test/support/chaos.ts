@@ -52,11 +52,13 @@ export function childrenOf(pid: number): number[] {
 export class Fleet {
   readonly #settings: () => CeleryConfig;
   readonly #args: readonly string[];
+  readonly #appFile: string | undefined;
   readonly #all: RunningCli[] = [];
   #alive: RunningCli[] = [];
 
-  constructor(settings: () => CeleryConfig, args: readonly string[] = []) {
+  constructor(settings: () => CeleryConfig, args: readonly string[] = [], appFile?: string) {
     this.#settings = settings;
+    this.#appFile = appFile;
     this.#args = args;
   }
 
@@ -66,7 +68,7 @@ export class Fleet {
 
   async enlist(): Promise<RunningCli> {
     const args = ['-n', `w${this.#all.length}@test`, ...this.#args];
-    const worker = startWorker(this.#settings(), args);
+    const worker = startWorker(this.#settings(), args, this.#appFile);
     this.#all.push(worker);
     this.#alive.push(worker);
     await worker.sees(/ ready\./, 60);
