@@ -13,11 +13,12 @@ import { ENQUEUE } from './suites/enqueue.ts';
 import { FOOTPRINT } from './suites/footprint.ts';
 import { LATENCY } from './suites/latency.ts';
 import type { Suite } from './suites/suite.ts';
+import { WORKFLOWS } from './suites/workflows.ts';
 import type { System } from './system.ts';
 import { tables } from './table.ts';
 import { TSCELERY_SYSTEMS } from './tscelery.ts';
 
-const SUITES: readonly Suite[] = [...DRAIN_SUITES, ENQUEUE, LATENCY, FOOTPRINT];
+const SUITES: readonly Suite[] = [...DRAIN_SUITES, ENQUEUE, LATENCY, WORKFLOWS, FOOTPRINT];
 const SYSTEMS: readonly System[] = [
   ...PYTHON_SYSTEMS,
   ...TSCELERY_SYSTEMS,

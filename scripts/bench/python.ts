@@ -73,6 +73,10 @@ export const PYTHON_SYSTEMS: readonly System[] = [
       worker: lab => worker(lab, REDIS, { results: true }),
       producer: lab => producer(lab, 'latency', true),
     },
+    workflows: {
+      worker: lab => worker(lab, REDIS, { results: true }),
+      producer: lab => producer(lab, 'workflows', true),
+    },
     footprint: {
       worker: lab => worker(lab, REDIS, { loglevel: 'INFO' }),
       version: lab => python(lab, REDIS, ['-m', 'celery', '--version'], false),

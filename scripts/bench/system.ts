@@ -54,6 +54,8 @@ export interface System {
   readonly rpc?: DrainSubject;
   readonly enqueue?: EnqueueSubject;
   readonly latency?: LatencySubject;
+  /** A worker, and a program that sends it workflows and prints how long each took. */
+  readonly workflows?: LatencySubject;
   readonly footprint?: FootprintSubject;
 }
 

@@ -37,6 +37,14 @@ const rate = (
   measured: runs => ratio(runs, suite, system, other, 'rate'),
 });
 
+/** So many times as many workflows a second as Python on Redis. */
+const workflows = (text: string, limit: number, system: string, metric: string): Target => ({
+  text,
+  limit,
+  digits: 2,
+  measured: runs => ratio(runs, 'workflows', system, BASELINE, metric),
+});
+
 const footprint = (text: string, limit: number, metric: string): Target => ({
   text,
   limit,
@@ -109,6 +117,10 @@ const TARGETS: readonly Target[] = [
   rate('rpc', 'RabbitMQ with rpc results, prefork: 4 × Python Celery', 4, PREFORK, BASELINE),
   ENQUEUE,
   LATENCY,
+  workflows('chord of 1 000: 10 × Python Celery', 10, PREFORK, 'chord'),
+  workflows('chain of 100: 4 × Python Celery', 4, PREFORK, 'chain'),
+  workflows('group of 10 000, joined: 10 × Python Celery', 10, PREFORK, 'group'),
+  workflows('chord of 1 000 on SQLite: 3 × Python Celery on Redis', 3, SQLITE, 'chord'),
   CHILD_MEMORY,
   footprint('a worker with 2 children is ready within 1000 ms', 1000, 'ready'),
   footprint('`tscelery --version` takes at most 100 ms', 100, 'version'),

@@ -58,6 +58,10 @@ class Checkout {
         worker: lab => this.#worker(lab, broker, { results: true }),
         producer: lab => this.#producer(lab, broker, 'latency', true),
       },
+      workflows: {
+        worker: lab => this.#worker(lab, broker, { results: true }),
+        producer: lab => this.#producer(lab, broker, 'workflows', true),
+      },
       footprint: {
         ...this.footprint(broker, PREFORK),
         version: lab => this.#node(lab, broker, [this.#path(BIN), '--version'], false),

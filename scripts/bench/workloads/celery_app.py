@@ -17,3 +17,13 @@ def noop():
 def started():
     """Seconds of the machine's clock that never jumps, the same in every process."""
     return time.monotonic()
+
+
+@app.task(name="bench.add")
+def add(x, y):
+    return x + y
+
+
+@app.task(name="bench.sum")
+def total(values):
+    return sum(values)

@@ -3,12 +3,17 @@ import json
 import sys
 import time
 
-from celery_app import noop, started
+from celery import chain, chord, group
+from celery_app import add, noop, started, total
 
 WARM_UP = 200
 ENQUEUED = 5000
 SPACED = 500
 SPACING = 0.010
+CHORD = 1000
+CHAIN = 100
+GROUP = 10000
+TIMES = 3
 
 
 def enqueue():
@@ -34,4 +39,27 @@ def latency():
     return {"starts": starts, "results": results}
 
 
-print(json.dumps({"enqueue": enqueue, "latency": latency}[sys.argv[1]]()))
+def seconds(workflow, expected):
+    """Of the shortest of some, from the call to the result in hand."""
+    taken = []
+    for _ in range(TIMES):
+        start = time.monotonic()
+        result = workflow().get(timeout=300)
+        taken.append(time.monotonic() - start)
+        assert result == expected
+    return min(taken)
+
+
+def workflows():
+    noop.delay().get(timeout=60)
+    parts = [add.s(i, i) for i in range(CHORD)]
+    steps = [add.s(0, 1)] + [add.s(1)] * (CHAIN - 1)
+    members = [add.s(i, 0) for i in range(GROUP)]
+    return {
+        "chord": seconds(lambda: chord(parts)(total.s()), CHORD * (CHORD - 1)),
+        "chain": seconds(lambda: chain(*steps).delay(), CHAIN),
+        "group": seconds(lambda: group(members).delay(), list(range(GROUP))),
+    }
+
+
+print(json.dumps({"enqueue": enqueue, "latency": latency, "workflows": workflows}[sys.argv[1]]()))

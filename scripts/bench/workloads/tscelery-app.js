@@ -13,3 +13,7 @@ export const app = new Celery('bench', {
 export const noop = app.task('bench.noop', () => 42);
 
 export const started = app.task('bench.started', () => monotonic());
+
+export const add = app.task('bench.add', (x, y) => x + y);
+
+export const sum = app.task('bench.sum', values => values.reduce((a, b) => a + b, 0));
