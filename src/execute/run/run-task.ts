@@ -14,6 +14,7 @@ import { label } from '../label.ts';
 import { failure } from '../outcome-of.ts';
 import type { ExecutionPorts, RunnableTask } from '../ports.ts';
 import { tellChord } from '../workflow/chord-parts.ts';
+import { dispatchNext } from '../workflow/dispatch.ts';
 import { call } from './call.ts';
 import { announceEnd, announceOutcome, announceStart } from './hooks.ts';
 import { logOutcome } from './log-outcome.ts';
@@ -98,19 +99,23 @@ async function execute(
 async function failInternally(x: Execution, error: unknown): Promise<void> {
   if (isCeleryError(error, 'BACKEND_STORE') && keepsMessage(x, error)) return;
   const outcome = failure(error, x, !isCeleryError(error, 'INVALID_TASK'));
+  const hadFailed = x.outcome?.kind === 'failure';
   x.outcome = outcome;
   await storeInternalFailure(x, outcome);
-  await tellLate(x);
+  await tellOthers(x, hadFailed);
   await x.ports.signals?.internalError(x.task.name, x.headers?.id, outcome.error);
 }
 
-/** The chord would wait for ever. */
-async function tellLate(x: Execution): Promise<void> {
+/** Whoever waits for what should have followed would wait for ever. */
+async function tellOthers(x: Execution, areTold: boolean): Promise<void> {
+  // neither is there when the message could not be read
+  if (!x.continuation || !x.request) return;
   try {
-    // not there when the message could not be read
-    if (x.continuation && x.request) await tellChord(x);
+    if (!areTold) await dispatchNext(x);
+    await tellChord(x);
   } catch (error) {
-    x.ports.logger.critical(`Task ${label(x)}: its chord was not told: ${exceptionRepr(error)}`);
+    const text = exceptionRepr(error);
+    x.ports.logger.critical(`Task ${label(x)}: what follows it was not told: ${text}`);
   }
 }
 

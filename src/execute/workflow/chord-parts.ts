@@ -4,6 +4,7 @@
  */
 
 import type { ChordPart, ChordStore } from '../../backends/contract.ts';
+import { BackendStoreError } from '../../backends/errors.ts';
 import { type CeleryError, isCeleryError } from '../../base/errors.ts';
 import { type RetryPolicy, sleep, withRetries } from '../../base/time/backoff.ts';
 import { linksOf } from '../../canvas/links.ts';
@@ -124,10 +125,16 @@ export async function complete(
       isRetryable: error => (error as CeleryError).recoverable === true,
     });
   } catch (error) {
-    if (isCeleryError(error, 'CONNECTION_CLOSED')) throw error;
+    if (isCeleryError(error, 'CONNECTION_CLOSED')) throw notSent(x, body, error);
     const failure = new ChordError(`Callback error: ${exceptionRepr(error)}`, { cause: error });
     await failBody(x, body, failure, encodeException(failure));
   }
+}
+
+/** The worker stops: with late acks the message of the part goes back, and another one sends the body. */
+function notSent({ headers }: Execution, { task }: SignatureData, cause: Error): BackendStoreError {
+  const message = `The body of the chord, ${task}, could not be sent: ${cause.message}`;
+  return new BackendStoreError(message, { taskId: headers.id, state: '', cause });
 }
 
 function dependencyError({ taskId, result }: ChordPart): ChordError {
