@@ -11,25 +11,26 @@ import type { Delivery } from '../../src/messaging/contract.ts';
 import { DEFAULT_EXCHANGE, queue } from '../../src/messaging/entities.ts';
 import { bodyBytes, type Message } from '../../src/wire/messages/message.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RabbitmqServer, startRabbitmq } from '../support/rabbitmq.ts';
 import { messagingOn, openRpc, sharedRpc } from '../support/rpc-backend.ts';
 import { type RedisServer, startRedis } from '../support/servers.ts';
+import { type SharedRabbitmq, shareRabbitmq } from '../support/shared-rabbitmq.ts';
 import { backendContract, meta } from './backend.contract.ts';
 
 function contractOver(broker: string, url: (t: TestContext) => string): void {
   backendContract(`rpc over ${broker}`, async t => ({
     keepsFamily: true,
     keepsGroups: false,
+    crowd: 600,
     open: sharedRpc(t, url(t)),
   }));
 }
 
 let redis: RedisServer;
-let rabbitmq: RabbitmqServer;
+let rabbitmq: SharedRabbitmq;
 let folder: string;
 before(async () => {
   redis = await startRedis();
-  rabbitmq = await startRabbitmq();
+  rabbitmq = await shareRabbitmq();
   folder = await mkdtemp(join(tmpdir(), 'tscelery-rpc-'));
 });
 after(async () => {
@@ -166,7 +167,7 @@ describe('an rpc result on the wire', () => {
 describe('rpc results that nobody has read', () => {
   it('are all there however many they are, and only a few of those that were read stay', async t => {
     const { worker, client, replyTo } = await pair(t);
-    const ids = Array.from({ length: 100_000 }, (_, i) => `task-${i}`);
+    const ids = Array.from({ length: 10_000 }, (_, i) => `task-${i}`);
     const waits = ids.map(async id => {
       const found = await waitForResult(client, id, { timeout: 120 });
       client.release(id);

@@ -5,10 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Celery, type CeleryConfig } from '../../src/index.ts';
+import { builtApp } from './built-app.ts';
 import { type RunningCli, startCli } from './cli.ts';
 import { startRedis } from './servers.ts';
 
-export const WORKER_APP = fileURLToPath(new URL('../fixtures/worker-app.ts', import.meta.url));
+/** As it was written: stacks name its TypeScript. */
+export const WORKER_APP_SOURCE = fileURLToPath(
+  new URL('../fixtures/worker-app.ts', import.meta.url),
+);
+export const WORKER_APP = builtApp(WORKER_APP_SOURCE);
 
 /** Settings of broker and backend, and what to do when the tests are over. */
 export interface Surroundings {
@@ -60,7 +65,7 @@ export interface WorkerBench {
 }
 
 export interface BenchOptions {
-  /** Path of the app; that of test/fixtures/worker-app.ts by default. */
+  /** Path of the app; what test/fixtures/worker-app.ts becomes by default. */
   readonly appFile?: string;
   readonly settings?: CeleryConfig;
   readonly args?: readonly string[];

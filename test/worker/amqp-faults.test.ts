@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { type Channel, connect } from 'amqplib/callback_api';
 import { INTERNALS } from '../../src/app/app-internals.ts';
 import { Celery, type CeleryConfig } from '../../src/index.ts';
@@ -10,7 +11,8 @@ import { type RabbitmqServer, rabbitmqNodeSurroundings } from '../support/rabbit
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { lines, type Surroundings, withWorker } from '../support/worker.ts';
 
-const TASKS = 10_000;
+/** Enough for every fault to meet hundreds of them. */
+const TASKS = Number(process.env.TSCELERY_TEST_TASKS ?? 4000);
 /** Seconds each task takes, so that faults meet running ones. */
 const TASK_SECONDS = 0.002;
 /** Waiting and held ones; undefined when there is no such queue. */
@@ -18,30 +20,39 @@ const messagesIn = async (server: RabbitmqServer, queue: string) =>
   (await server.queues()).find(({ name }) => name === queue)?.messages;
 const pause = (seconds: number) => new Promise(resolve => setTimeout(resolve, seconds * 1000));
 
+/** One node for all, as it takes long to start; each test has queues of its own. */
+let surroundings: Surroundings & { server: RabbitmqServer };
+let server: RabbitmqServer;
+before(async () => {
+  surroundings = await rabbitmqNodeSurroundings();
+  server = surroundings.server;
+});
+after(() => surroundings.stop());
+
+const newQueue = () => `fleet-${randomUUID().slice(0, 8)}`;
+
 describe('a fleet on RabbitMQ', () => {
-  let surroundings: Surroundings & { server: RabbitmqServer };
-  let server: RabbitmqServer;
+  let queue: string;
   let proxy: TcpProxy;
   let app: Celery;
   let fleet: Fleet;
 
   beforeEach(async () => {
-    surroundings = await rabbitmqNodeSurroundings();
-    server = surroundings.server;
+    queue = newQueue();
     proxy = await startTcpProxy(server.port);
     // workers reach the broker through the proxy
     const settings: CeleryConfig = {
       ...surroundings.settings,
+      task_default_queue: queue,
       broker_url: server.url.replace(String(server.port), String(proxy.port)),
     };
-    app = new Celery('client', surroundings.settings);
+    app = new Celery('client', { ...surroundings.settings, task_default_queue: queue });
     fleet = new Fleet(() => settings, ['--prefetch-multiplier', '10']);
   });
   afterEach(async () => {
     await app.close();
     await fleet.dismiss();
     await proxy.close();
-    await surroundings.stop();
   });
 
   const send = (task: string, notes: string, count = TASKS) =>
@@ -82,7 +93,7 @@ describe('a fleet on RabbitMQ', () => {
   const drained = () =>
     eventually(
       async () => {
-        assert.equal(await messagesIn(server, 'celery'), 0);
+        assert.equal(await messagesIn(server, queue), 0);
       },
       { seconds: 90, everyMs: 200 },
     );
@@ -143,51 +154,62 @@ function foreignChannel(url: string): Promise<Channel> {
 
 describe('a worker on RabbitMQ', () => {
   it('survives messages of any kind, and runs the task that comes after them', async () => {
-    const surroundings = await rabbitmqNodeSurroundings();
-    try {
-      await withWorker(surroundings, {}, async ({ queue, worker, app }) => {
-        const channel = await foreignChannel(surroundings.server.url);
-        const task = { task: 'w.add', id: 'x' };
-        const json = { contentType: 'application/json', contentEncoding: 'utf-8' };
-        let deep: object = {};
-        for (let level = 0; level < 1000; level++) deep = { k: deep };
-        for (const [body, properties] of [
-          ['', {}],
-          ['not json', { ...json, headers: task }],
-          ['[[1, 2]', { ...json, headers: task }],
-          ['[[1, 2], {}, {}]', { ...json, headers: { task: 'w.add' } }],
-          ['[[1, 2], {}, {}]', { ...json, headers: { ...task, eta: 'soon', retries: 'many' } }],
-          ['[[1, 2], {}, {}]', { ...json, headers: { ...task, deep } }],
-          ['\xff\xfe', { ...json, contentEncoding: 'klingon', headers: task }],
-          ['[[1, 2], {}, {}]', { contentType: 'application/x-python-serialize', headers: task }],
-          ['[[1], {}, {}]', { ...json, headers: { ...task, task: ['w.add'] } }],
-          ['{"task": 3}', { ...json, replyTo: 'nowhere', correlationId: 'c' }],
-          [
-            '[[1, 2], {}, {}]',
-            { ...json, headers: { ...task, __proto__: null, 'x-delivery-count': -1 } },
-          ],
-        ] as const) {
-          channel.sendToQueue(queue, Buffer.from(body, 'latin1'), properties);
-        }
-        await new Promise<void>(resolve => channel.close(() => resolve()));
+    await withWorker(surroundings, {}, async ({ queue, worker, app }) => {
+      const channel = await foreignChannel(surroundings.server.url);
+      const task = { task: 'w.add', id: 'x' };
+      const json = { contentType: 'application/json', contentEncoding: 'utf-8' };
+      let deep: object = {};
+      for (let level = 0; level < 1000; level++) deep = { k: deep };
+      for (const [body, properties] of [
+        ['', {}],
+        ['not json', { ...json, headers: task }],
+        ['[[1, 2]', { ...json, headers: task }],
+        ['[[1, 2], {}, {}]', { ...json, headers: { task: 'w.add' } }],
+        ['[[1, 2], {}, {}]', { ...json, headers: { ...task, eta: 'soon', retries: 'many' } }],
+        ['[[1, 2], {}, {}]', { ...json, headers: { ...task, deep } }],
+        ['\xff\xfe', { ...json, contentEncoding: 'klingon', headers: task }],
+        ['[[1, 2], {}, {}]', { contentType: 'application/x-python-serialize', headers: task }],
+        ['[[1], {}, {}]', { ...json, headers: { ...task, task: ['w.add'] } }],
+        ['{"task": 3}', { ...json, replyTo: 'nowhere', correlationId: 'c' }],
+        [
+          '[[1, 2], {}, {}]',
+          { ...json, headers: { ...task, __proto__: null, 'x-delivery-count': -1 } },
+        ],
+      ] as const) {
+        channel.sendToQueue(queue, Buffer.from(body, 'latin1'), properties);
+      }
+      await new Promise<void>(resolve => channel.close(() => resolve()));
 
-        const result = await app.sendTask('w.add', [20, 22], {});
+      const result = await app.sendTask('w.add', [20, 22], {});
 
-        assert.equal(await result.get({ timeout: 20 }), 42);
-        await eventually(async () => {
-          assert.equal(await (await app[INTERNALS].transport()).size(queue), 0);
-        });
-        assert.equal(worker.child.exitCode, null);
-        assert.doesNotMatch(worker.stderr, /Connection to broker lost|channel was lost/);
+      assert.equal(await result.get({ timeout: 20 }), 42);
+      await eventually(async () => {
+        assert.equal(await (await app[INTERNALS].transport()).size(queue), 0);
       });
-    } finally {
-      await surroundings.stop();
-    }
+      assert.equal(worker.child.exitCode, null);
+      assert.doesNotMatch(worker.stderr, /Connection to broker lost|channel was lost/);
+    });
   });
 
+  it('runs a late-acked task once that blocks its worker for longer than the heartbeat', async () => {
+    const options = { settings: { broker_heartbeat: 2 }, args: ['-P', 'async', '-c', '2'] };
+    await withWorker(surroundings, options, async ({ app, worker, queue, file, lines }) => {
+      const notes = file();
+      const result = await app.sendTask('w.blocksLate', [notes, 9]);
+
+      await worker.sees(/w\.blocksLate\[\S+\] has ended here; it is not started twice/, 60);
+
+      assert.equal(await result.get({ timeout: 20 }), null);
+      assert.equal(await (await app.sendTask('w.add', [1, 2])).get({ timeout: 20 }), 3);
+      await eventually(async () => assert.equal(await messagesIn(server, queue), 0));
+      assert.deepEqual(await lines(notes), ['blocks']);
+    });
+  });
+
+  // the last one: the node does not wait for acks from here on
   it('runs a late-acked task once that takes longer than the consumer timeout', async () => {
-    const surroundings = await rabbitmqNodeSurroundings();
-    const { server, settings } = surroundings;
+    const queue = newQueue();
+    const settings = { ...surroundings.settings, task_default_queue: queue };
     await server.eval(
       'application:set_env(rabbit, consumer_timeout, 1000), application:set_env(rabbit, channel_tick_interval, 300).',
     );
@@ -206,7 +228,7 @@ describe('a worker on RabbitMQ', () => {
       await worker.sees(/received again; it is not started twice/);
       await eventually(
         async () => {
-          assert.equal(await messagesIn(server, 'celery'), 0);
+          assert.equal(await messagesIn(server, queue), 0);
         },
         { seconds: 20, everyMs: 200 },
       );
@@ -214,28 +236,6 @@ describe('a worker on RabbitMQ', () => {
     } finally {
       await app.close();
       await fleet.dismiss();
-      await surroundings.stop();
-    }
-  });
-
-  it('runs a late-acked task once that blocks its worker for longer than the heartbeat', async () => {
-    const surroundings = await rabbitmqNodeSurroundings();
-    const { server } = surroundings;
-    const options = { settings: { broker_heartbeat: 2 }, args: ['-P', 'async', '-c', '2'] };
-    try {
-      await withWorker(surroundings, options, async ({ app, worker, queue, file, lines }) => {
-        const notes = file();
-        const result = await app.sendTask('w.blocksLate', [notes, 9]);
-
-        await worker.sees(/w\.blocksLate\[\S+\] has ended here; it is not started twice/, 60);
-
-        assert.equal(await result.get({ timeout: 20 }), null);
-        assert.equal(await (await app.sendTask('w.add', [1, 2])).get({ timeout: 20 }), 3);
-        await eventually(async () => assert.equal(await messagesIn(server, queue), 0));
-        assert.deepEqual(await lines(notes), ['blocks']);
-      });
-    } finally {
-      await surroundings.stop();
     }
   });
 });

@@ -150,7 +150,7 @@ describe('calls of one app at once', () => {
 describe('remote control', () => {
   /** Commands and tasks go on after the broker was away. */
   async function survives(surroundings: Surroundings, harm: () => Promise<void>) {
-    await withWorker(surroundings, {}, async ({ app, worker }) => {
+    await withWorker(surroundings, { args: ['-c', '1'] }, async ({ app, worker }) => {
       assert.deepEqual(await ping(app), PONG);
       await harm();
       await eventually(async () => assert.deepEqual(await ping(app), PONG), { seconds: 60 });
@@ -194,7 +194,7 @@ describe('terminate at the moment when tasks end', () => {
       t.diagnostic(`seed ${chance.seed}`);
       await withWorker(surroundings(), {}, async ({ app, file, lines }) => {
         const results: AsyncResult[] = [];
-        for (let round = 0; round < 40; round++) {
+        for (let round = 0; round < 20; round++) {
           const result = await app.sendTask('w.work' as never, [file(), 'x', 0.03] as never);
           results.push(result);
           await new Promise(resolve => setTimeout(resolve, chance.below(50)));
@@ -216,7 +216,7 @@ describe('terminate at the moment when tasks end', () => {
 });
 
 describe('kills of children under load', () => {
-  const KILLS = Number(process.env.TSCELERY_TEST_KILLS ?? 20);
+  const KILLS = Number(process.env.TSCELERY_TEST_KILLS ?? 10);
 
   /** What events told of each task: its last word, and how often it had one. */
   async function finals(app: Celery) {

@@ -14,6 +14,7 @@ import {
   redisSurroundings,
   type Surroundings,
   sqliteSurroundings,
+  WORKER_APP_SOURCE,
   type WorkerBench,
   withWorker,
 } from '../support/worker.ts';
@@ -28,7 +29,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
     before(async () => {
       surroundings = await surround();
       await new Promise<void>((ready, failed) => {
-        finished = withWorker(surroundings, {}, async started => {
+        finished = withWorker(surroundings, { appFile: WORKER_APP_SOURCE }, async started => {
           bench = started;
           ready();
           await new Promise<void>(resolve => {

@@ -13,6 +13,10 @@ import {
   withWorker,
 } from '../support/worker.ts';
 
+/** Where it does not matter what runs tasks: each child costs as much to start as its worker. */
+const CHILDLESS = { args: ['-P', 'async', '-c', '2'] };
+const ONE_CHILD = { args: ['-c', '1'] };
+
 for (const surround of [redisSurroundings, sqliteSurroundings]) {
   describe(`revoking on ${surround === redisSurroundings ? 'Redis' : 'SQLite'}`, () => {
     let surroundings: Surroundings;
@@ -22,7 +26,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
     after(() => surroundings.stop());
 
     it('keeps a task that waits from running, and its client hears of it', async () => {
-      await withWorker(surroundings, {}, async ({ app, file, lines, worker }) => {
+      await withWorker(surroundings, CHILDLESS, async ({ app, file, lines, worker }) => {
         const notes = file();
         const result = await app.sendTask('w.work', [notes, 'never', 0], { countdown: 1 });
 
@@ -35,7 +39,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
     });
 
     it('lets go of a task that waits for its time: a stopped worker leaves no message behind', async () => {
-      await withWorker(surroundings, {}, async ({ app, queue, worker }) => {
+      await withWorker(surroundings, CHILDLESS, async ({ app, queue, worker }) => {
         const result = await app.sendTask('w.add', [1, 2], { countdown: 3600 });
         await worker.sees(/received/);
 
@@ -51,7 +55,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
 
     it('reaches tasks that wait for a place or for their rate limit at once', async () => {
       const settings = { task_annotations: { 'w.add': { rate_limit: '1/h' } } };
-      await withWorker(surroundings, { settings }, async ({ app, file, worker }) => {
+      await withWorker(surroundings, { ...CHILDLESS, settings }, async ({ app, file, worker }) => {
         const long = () => app.sendTask('w.work', [file(), 'long', 60]);
         const running = [await long(), await long()];
         const reserved = await long();
@@ -68,7 +72,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
     });
 
     it('without terminate leaves a running task and its state alone', async () => {
-      await withWorker(surroundings, {}, async ({ app, file, lines, worker }) => {
+      await withWorker(surroundings, ONE_CHILD, async ({ app, file, lines, worker }) => {
         const notes = file();
         const result = await app.sendTask('w.work', [notes, 'ran', 1]);
         await eventually(async () => (await lines(notes)).length === 1);
@@ -81,7 +85,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
     });
 
     it('with an unknown signal is refused, and the task runs to its end', async () => {
-      await withWorker(surroundings, {}, async ({ app, file, lines }) => {
+      await withWorker(surroundings, ONE_CHILD, async ({ app, file, lines }) => {
         const notes = file();
         const result = await app.sendTask('w.work', [notes, 'ran', 1]);
         await eventually(async () => (await lines(notes)).length === 1);
@@ -97,7 +101,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
     });
 
     it('takes a signal in every spelling', async () => {
-      await withWorker(surroundings, {}, async ({ app, file, lines, worker }) => {
+      await withWorker(surroundings, ONE_CHILD, async ({ app, file, lines, worker }) => {
         for (const signal of ['kill', 'KILL', 'SIGKILL', 9] as const) {
           const notes = file();
           const result = await app.sendTask('w.work', [notes, 'long', 60]);
@@ -112,7 +116,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
     });
 
     it('takes the number of a signal, as Python sends it', async () => {
-      await withWorker(surroundings, {}, async ({ app, file, lines, worker }) => {
+      await withWorker(surroundings, ONE_CHILD, async ({ app, file, lines, worker }) => {
         const notes = file();
         const result = await app.sendTask('w.work', [notes, 'long', 60]);
         await eventually(async () => (await lines(notes)).length === 1);
@@ -125,7 +129,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
     });
 
     it('with a signal that ends no process ends the task all the same, without a debugger', async () => {
-      await withWorker(surroundings, {}, async ({ app, file, lines, worker }) => {
+      await withWorker(surroundings, ONE_CHILD, async ({ app, file, lines, worker }) => {
         const notes = file();
         const result = await app.sendTask('w.work', [notes, 'long', 60]);
         await eventually(async () => (await lines(notes)).length === 1);
@@ -138,7 +142,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
     });
 
     it('of very many ids at once shows the first of them', async () => {
-      await withWorker(surroundings, {}, async ({ app, worker }) => {
+      await withWorker(surroundings, CHILDLESS, async ({ app, worker }) => {
         const ids = Array.from({ length: 20_000 }, (_, i) => `id-${i}`);
 
         await app.control.revoke(ids);
@@ -148,7 +152,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
     });
 
     it('with terminate kills what runs; the worker goes on', async () => {
-      await withWorker(surroundings, {}, async ({ app, file, lines, worker }) => {
+      await withWorker(surroundings, ONE_CHILD, async ({ app, file, lines, worker }) => {
         const notes = file();
         const result = await app.sendTask('w.work', [notes, 'long', 60]);
         await eventually(async () => (await lines(notes)).length === 1);
@@ -162,8 +166,8 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
     });
 
     it('every worker answers a ping', async () => {
-      await withWorker(surroundings, {}, async ({ app, another }) => {
-        await another();
+      await withWorker(surroundings, CHILDLESS, async ({ app, another }) => {
+        await another(CHILDLESS.args);
 
         const replies = await app.control.ping({ timeout: 2, limit: 2 });
 
@@ -176,7 +180,7 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
     });
 
     it('an unknown command is answered with an error, a wrong one too', async () => {
-      await withWorker(surroundings, {}, async ({ app }) => {
+      await withWorker(surroundings, CHILDLESS, async ({ app }) => {
         const unknown = await app.control.call('levitate', {}, { limit: 1 });
         const wrong = await app.control.call('revoke', { task_id: 5 }, { limit: 1 });
 
@@ -192,7 +196,7 @@ describe('a Python client of our worker', () => {
     if (!(await pythonCelery())) return t.skip('Python Celery is not installed here');
     const surroundings = await redisSurroundings();
     try {
-      await withWorker(surroundings, {}, async ({ queue }) => {
+      await withWorker(surroundings, CHILDLESS, async ({ queue }) => {
         const [pong, state] = await python<[unknown[], string]>(
           `
 from celery import Celery
@@ -227,7 +231,7 @@ describe('a durable revoke', () => {
       t.after(() => surroundings.stop());
       await withWorker(
         surroundings,
-        { settings },
+        { ...CHILDLESS, settings },
         async ({ app, file, lines, worker, another }) => {
           worker.kill('SIGTERM');
           await worker.ended();
@@ -236,7 +240,7 @@ describe('a durable revoke', () => {
           const kept = await app.sendTask('w.work', [notes, 'kept', 0]);
           await revoked.revoke();
 
-          await another();
+          await another(CHILDLESS.args);
 
           await kept.get({ timeout: 20 });
           await assert.rejects(revoked.get({ timeout: 20 }), TaskRevokedError);
@@ -249,45 +253,53 @@ describe('a durable revoke', () => {
   it('from the command line needs no worker', async t => {
     const surroundings = await redisSurroundings();
     t.after(() => surroundings.stop());
-    await withWorker(surroundings, { settings }, async ({ app, queue, worker, another }) => {
-      worker.kill('SIGTERM');
-      await worker.ended();
-      const result = await app.sendTask('w.add', [1, 2]);
-      const given = { ...surroundings.settings, ...settings, task_default_queue: queue };
+    await withWorker(
+      surroundings,
+      { ...CHILDLESS, settings },
+      async ({ app, queue, worker, another }) => {
+        worker.kill('SIGTERM');
+        await worker.ended();
+        const result = await app.sendTask('w.add', [1, 2]);
+        const given = { ...surroundings.settings, ...settings, task_default_queue: queue };
 
-      const cli = await runCli(
-        ['-A', `${WORKER_APP}:app`, 'control', '-t', '0.2', 'revoke', result.id],
-        {
-          env: { TEST_SETTINGS: JSON.stringify(given) },
-        },
-      );
+        const cli = await runCli(
+          ['-A', `${WORKER_APP}:app`, 'control', '-t', '0.2', 'revoke', result.id],
+          {
+            env: { TEST_SETTINGS: JSON.stringify(given) },
+          },
+        );
 
-      assert.match(cli.stderr, /No nodes replied/);
-      await another();
-      await assert.rejects(result.get({ timeout: 20 }), TaskRevokedError);
-    });
+        assert.match(cli.stderr, /No nodes replied/);
+        await another(CHILDLESS.args);
+        await assert.rejects(result.get({ timeout: 20 }), TaskRevokedError);
+      },
+    );
   });
 
   it('is made of one that Python sends, by a worker that hears of it', async t => {
     if (!(await pythonCelery())) return t.skip('Python Celery is not installed here');
     const surroundings = await redisSurroundings();
     t.after(() => surroundings.stop());
-    await withWorker(surroundings, { settings }, async ({ app, queue, worker, another }) => {
-      const result = await app.sendTask('w.add', [1, 2], { queue: 'elsewhere' });
-      await python(
-        `
+    await withWorker(
+      surroundings,
+      { ...CHILDLESS, settings },
+      async ({ app, queue, worker, another }) => {
+        const result = await app.sendTask('w.add', [1, 2], { queue: 'elsewhere' });
+        await python(
+          `
 from celery import Celery
 app = Celery('py', broker=data['url'], backend=data['url'])
 out = app.control.revoke(data['id'], reply=True, timeout=10, limit=1)`,
-        { url: surroundings.settings.broker_url, id: result.id },
-      );
-      worker.kill('SIGTERM');
-      await worker.ended();
+          { url: surroundings.settings.broker_url, id: result.id },
+        );
+        worker.kill('SIGTERM');
+        await worker.ended();
 
-      await another(['-Q', `${queue},elsewhere`, '--without-mingle']);
+        await another([...CHILDLESS.args, '-Q', `${queue},elsewhere`, '--without-mingle']);
 
-      await assert.rejects(result.get({ timeout: 20 }), TaskRevokedError);
-    });
+        await assert.rejects(result.get({ timeout: 20 }), TaskRevokedError);
+      },
+    );
   });
 
   it('is refused at the start by a store that nobody else can read', async t => {

@@ -116,7 +116,7 @@ for (const { broker, surround } of rpcBrokers) {
         assert.match(error.message, /so sorry/);
         return true;
       });
-      assert.match((await result.traceback()) ?? '', /worker-app\.ts/);
+      assert.match((await result.traceback()) ?? '', /worker-app\./);
     });
 
     it('comes from the worker itself when the task never ran or died', async () => {
