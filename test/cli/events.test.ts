@@ -15,7 +15,7 @@ before(async () => {
 });
 after(() => redis.stop());
 
-const args = ['-E', '--heartbeat-interval', '0.3'];
+const args = ['-E', '-c', '1', '--heartbeat-interval', '0.3'];
 
 /** Runs `body` with `tscelery events …` next to a worker. */
 async function watching(

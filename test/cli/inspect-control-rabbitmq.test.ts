@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { builtApp } from '../support/built-app.ts';
 import { runCli } from '../support/cli.ts';
 import { rabbitmqNodeSurroundings } from '../support/rabbitmq.ts';
 import { withWorker } from '../support/worker.ts';
 
-const APP = fileURLToPath(new URL('../fixtures/control-app.ts', import.meta.url));
+const APP = builtApp(fileURLToPath(new URL('../fixtures/control-app.ts', import.meta.url)));
 
 describe('inspect, control and status on RabbitMQ', () => {
   let surroundings: Awaited<ReturnType<typeof rabbitmqNodeSurroundings>>;
@@ -21,7 +22,7 @@ describe('inspect, control and status on RabbitMQ', () => {
     });
 
   it('show all nodes that answer in time, and wait no longer than for those that are named', () =>
-    withWorker(surroundings, { appFile: APP }, async ({ another }) => {
+    withWorker(surroundings, { appFile: APP, args: ['-c', '1'] }, async ({ another }) => {
       await another();
       const start = performance.now();
       const named = await run('inspect', 'ping', '-t', '25', '-d', 'w1@test,w2@test');
@@ -44,7 +45,7 @@ describe('inspect, control and status on RabbitMQ', () => {
     }));
 
   it('let a worker take a queue more, which is no new connection for its log', () =>
-    withWorker(surroundings, { appFile: APP }, async ({ app, worker }) => {
+    withWorker(surroundings, { appFile: APP, args: ['-c', '1'] }, async ({ app, worker }) => {
       for (const queue of ['more', 'most']) {
         const { stdout } = await run('control', 'add_consumer', queue, '-d', 'w1@test', '-t', '9');
         assert.match(stdout, new RegExp(`add consumer ${queue}`));

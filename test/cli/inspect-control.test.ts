@@ -2,21 +2,25 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { builtApp } from '../support/built-app.ts';
 import { type CliResult, type RunningCli, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/servers.ts';
 import {
   redisSurroundings,
   type Surroundings,
+  sharedWorker,
   sqliteSurroundings,
   type WorkerBench,
   withWorker,
 } from '../support/worker.ts';
 
-const APP = fileURLToPath(new URL('../fixtures/control-app.ts', import.meta.url));
+const APP = builtApp(fileURLToPath(new URL('../fixtures/control-app.ts', import.meta.url)));
 
 /** How long a command may take that does not wait for its timeout. */
 const LONG = ['-t', '25'];
+/** Each costs as much to start as its worker. */
+const ONE_CHILD = ['-c', '1'];
 
 function startWith(settings: object, args: readonly string[]): RunningCli {
   const all = ['-A', `${APP}:app`, ...args];
@@ -38,11 +42,22 @@ interface NodeBench extends WorkerBench {
   start(...args: readonly string[]): RunningCli;
 }
 
+/** One for all tests that only look at it. */
+function sharedNode() {
+  const own = { control_exchange: randomUUID() };
+  const options = { appFile: APP, settings: own, args: ONE_CHILD };
+  const bench = sharedWorker(() => surroundings, options);
+  return (body: (bench: Pick<NodeBench, 'run'>) => Promise<void>) => {
+    assert.equal(bench().worker.child.exitCode, null);
+    return body({ run: (...args) => cli({ ...surroundings.settings, ...own }, args) });
+  };
+}
+
 function withNode(body: (bench: NodeBench) => Promise<void>): Promise<void> {
   // nodes of other tests must not hear
   const own = { control_exchange: randomUUID() };
   const settings = { ...surroundings.settings, ...own };
-  return withWorker(surroundings, { appFile: APP, settings: own }, bench =>
+  return withWorker(surroundings, { appFile: APP, settings: own, args: ONE_CHILD }, bench =>
     body({
       ...bench,
       run: (...args) => cli(settings, args),
@@ -54,8 +69,10 @@ function withNode(body: (bench: NodeBench) => Promise<void>): Promise<void> {
 const one = (...lines: readonly string[]) => [...lines, '', '1 node online.', ''].join('\n');
 
 describe('inspect, control and status', { concurrency: 2 }, () => {
+  const withSharedNode = sharedNode();
+
   it('show what a node answers, and how many did', () =>
-    withNode(async ({ run }) => {
+    withSharedNode(async ({ run }) => {
       assert.equal((await run('status')).stdout, one('->  w1@test: OK'));
       assert.equal((await run('inspect', 'ping')).stdout, one('->  w1@test: OK', '        pong'));
       assert.equal(
@@ -94,20 +111,20 @@ describe('inspect, control and status', { concurrency: 2 }, () => {
     }));
 
   it('print an error of a node as such, which is no failure of theirs', () =>
-    withNode(async ({ run }) => {
+    withSharedNode(async ({ run }) => {
       const refused = await run('control', 'rate_limit', 'c.nobody', '10/m');
       assert.equal(refused.stdout, '->  w1@test: ERROR\n        unknown task\n');
       assert.equal(refused.code, 0);
     }));
 
   it('say less when they are told to be quiet', () =>
-    withNode(async ({ run }) => {
+    withSharedNode(async ({ run }) => {
       assert.equal((await run('-q', 'inspect', 'ping')).stdout, ' w1@test: OK\n        pong\n');
       assert.equal((await run('-q', 'status')).stdout, one(' w1@test: OK'));
     }));
 
   it('print JSON and nothing else', () =>
-    withNode(async ({ run }) => {
+    withSharedNode(async ({ run }) => {
       const answer = { ok: 'pong' };
       const text = (...args: string[]) => run(...args, '--json').then(({ stdout }) => stdout);
 
@@ -119,7 +136,7 @@ describe('inspect, control and status', { concurrency: 2 }, () => {
 
   it('ask the nodes that are named, once', () =>
     withNode(async ({ another, run }) => {
-      await another();
+      await another(ONE_CHILD);
 
       const both = await run('status', '-j', ...LONG);
       assert.deepEqual(Object.keys(JSON.parse(both.stdout)).sort(), ['w1@test', 'w2@test']);
@@ -133,7 +150,7 @@ describe('inspect, control and status', { concurrency: 2 }, () => {
 
   it('do not wait for the timeout when all who heard them have answered', () =>
     withNode(async ({ another, run }) => {
-      await Promise.all([another(), another()]);
+      await Promise.all([another(ONE_CHILD), another(ONE_CHILD)]);
       const start = performance.now();
 
       const { stdout } = await run('status', ...LONG);
@@ -144,7 +161,7 @@ describe('inspect, control and status', { concurrency: 2 }, () => {
 
   it('warn of nodes that have one name', () =>
     withNode(async ({ another, run }) => {
-      await another(['-n', 'w1@test']);
+      await another(['-n', 'w1@test', ...ONE_CHILD]);
 
       const { stdout, stderr } = await run('inspect', 'ping');
 
@@ -157,7 +174,7 @@ describe('inspect, control and status', { concurrency: 2 }, () => {
     }));
 
   it("know the app's own commands, with their words", () =>
-    withNode(async ({ run }) => {
+    withSharedNode(async ({ run }) => {
       assert.equal(
         (await run('inspect', 'greet', 'bob', '3')).stdout,
         one('->  w1@test: OK', '    * \\x1b[31mhello bob from w1@test', '    * 3'),
@@ -185,7 +202,7 @@ describe('inspect, control and status', { concurrency: 2 }, () => {
 
   it('print each reply when it comes, not when all are there', () =>
     withNode(async ({ another, run, start, worker }) => {
-      const late = await another();
+      const late = await another(ONE_CHILD);
       late.kill('SIGSTOP');
       const asked = start('inspect', 'ping', ...LONG);
 
@@ -258,8 +275,8 @@ describe('inspect, control and status without nodes', () => {
 it('status of workers on an SQLite file waits for nobody who is not there', async () => {
   const sqlite = await sqliteSurroundings();
   try {
-    await withWorker(sqlite, { appFile: APP }, async ({ another }) => {
-      await another();
+    await withWorker(sqlite, { appFile: APP, args: ONE_CHILD }, async ({ another }) => {
+      await another(ONE_CHILD);
       const start = performance.now();
 
       const { stdout } = await cli(sqlite.settings, ['status', ...LONG]);

@@ -83,12 +83,12 @@ describe('a child that dies', () => {
     const h = await prefork(t, { concurrency: 2, prefetchPerChild: 10 });
     const log = logFile(t);
     const random = seeded(20_261_121);
-    const jobs = Array.from({ length: 200 }, (_, value) =>
+    const jobs = Array.from({ length: 100 }, (_, value) =>
       h.run({ do: random() < 0.5 ? 'sleep' : 'block', ms: random() * 8, value, log: log.path }),
     );
     const all = Promise.all(jobs);
     let kills = 0;
-    while (h.answers.length < 180) {
+    while (h.answers.length < 80) {
       const progress = h.answers.length + 1 + Math.floor(random() * 15);
       await eventually(() => h.answers.length >= progress, { everyMs: 1 });
       await new Promise(resolve => setTimeout(resolve, random() * 10));
@@ -101,7 +101,7 @@ describe('a child that dies', () => {
 
     const runs = log.lines();
     assert.equal(new Set(runs).size, runs.length);
-    assert.equal(h.answers.length, 200);
+    assert.equal(h.answers.length, 100);
     const lost = answers.filter(a => a.error);
     // a kill may also take the answer of the job before along
     assert.ok(lost.length <= 2 * kills, `${lost.length} lost by ${kills} kills`);

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Celery, type CeleryConfig } from '../../src/index.ts';
 import { builtApp } from './built-app.ts';
@@ -115,6 +116,39 @@ export async function withWorker(
     for (const worker of workers) worker.kill('SIGKILL');
     await Promise.all(workers.map(worker => worker.ended()));
   }
+}
+
+/**
+ * One worker for all tests of the suite that this is called in: each start costs a second of a
+ * processor. For tests that neither end it nor change what others see of it.
+ *
+ * @returns what gives it to a test
+ */
+export function sharedWorker(
+  surroundings: () => Surroundings,
+  options: BenchOptions,
+): () => WorkerBench {
+  let bench: WorkerBench;
+  let finish = () => {};
+  let finished = Promise.resolve();
+  before(async () => {
+    await new Promise<void>((ready, failed) => {
+      finished = withWorker(surroundings(), options, async started => {
+        bench = started;
+        const over = new Promise<void>(resolve => {
+          finish = resolve;
+        });
+        ready();
+        await over;
+      });
+      finished.catch(failed);
+    });
+  });
+  after(async () => {
+    finish();
+    await finished;
+  });
+  return () => bench;
 }
 
 /** A worker process that is starting. */

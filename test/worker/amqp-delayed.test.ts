@@ -38,27 +38,31 @@ async function emptyBroker(): Promise<Surroundings> {
 describe('native delayed delivery', () => {
   it('keeps a message in the broker until it is due, and hides that it did', async () => {
     const settings = topical();
-    await withWorker(surroundings, { settings }, async ({ app, worker, file }) => {
-      const notes = file();
-      const transport = await app[INTERNALS].transport();
-      const eta = new Date(Date.now() + 5600);
+    await withWorker(
+      surroundings,
+      { settings, args: ['-c', '1'] },
+      async ({ app, worker, file }) => {
+        const notes = file();
+        const transport = await app[INTERNALS].transport();
+        const eta = new Date(Date.now() + 5600);
 
-      const result = await app.sendTask('w.retriesIn', [notes, 0, 0], { eta });
-      const waiting = await transport.size('celery_delayed_2');
-      const log = worker.stderr + worker.stdout;
+        const result = await app.sendTask('w.retriesIn', [notes, 0, 0], { eta });
+        const waiting = await transport.size('celery_delayed_2');
+        const log = worker.stderr + worker.stdout;
 
-      assert.equal(waiting, 1);
-      assert.doesNotMatch(log, /w\.retriesIn\[.*received/);
-      assert.equal(await result.get({ timeout: 20 }), 0);
-      assert.ok(Date.now() >= eta.getTime());
-      const { task_default_exchange: to, task_default_routing_key: key } = settings;
-      assert.deepEqual(await lines(notes), [`${to} ${key} `]);
-    });
+        assert.equal(waiting, 1);
+        assert.doesNotMatch(log, /w\.retriesIn\[.*received/);
+        assert.equal(await result.get({ timeout: 20 }), 0);
+        assert.ok(Date.now() >= eta.getTime());
+        const { task_default_exchange: to, task_default_routing_key: key } = settings;
+        assert.deepEqual(await lines(notes), [`${to} ${key} `]);
+      },
+    );
   });
 
   it('delays each retry anew, however many there are', async () => {
     const settings = topical();
-    await withWorker(surroundings, { settings }, async ({ app, file }) => {
+    await withWorker(surroundings, { settings, args: ['-c', '1'] }, async ({ app, file }) => {
       const notes = file();
       const started = performance.now();
 
@@ -97,7 +101,7 @@ describe('native delayed delivery', () => {
   it('can use classic queues to wait in', async () => {
     const empty = await emptyBroker();
     const settings = topical({ broker_native_delayed_delivery_queue_type: 'classic' });
-    await withWorker(empty, { settings }, async ({ app }) => {
+    await withWorker(empty, { settings, args: ['-c', '1'] }, async ({ app }) => {
       const vhost = new URL(String(empty.settings.broker_url)).pathname.slice(1);
       const queues = await surroundings.server.queues(vhost);
       const delays = queues.filter(({ name }) => name.startsWith('celery_delayed_'));
@@ -111,7 +115,7 @@ describe('native delayed delivery', () => {
 
   it('leaves a direct exchange alone, and says so once', async () => {
     const settings = { task_default_queue_type: 'quorum' };
-    await withWorker(surroundings, { settings }, async ({ app, worker }) => {
+    await withWorker(surroundings, { settings, args: ['-c', '1'] }, async ({ app, worker }) => {
       const warnings: string[] = [];
       const listen = ({ message }: Error) => void warnings.push(message);
       process.on('warning', listen);
@@ -137,17 +141,21 @@ describe('native delayed delivery', () => {
       { worker_detect_quorum_queues: false },
     ]) {
       const empty = await emptyBroker();
-      await withWorker(empty, { settings: topical(more) }, async ({ app, worker }) => {
-        await app.sendTask('w.nothing', [], { countdown: 3600 });
-        await worker.sees(/w\.nothing\[.*\] received/);
+      await withWorker(
+        empty,
+        { settings: topical(more), args: ['-c', '1'] },
+        async ({ app, worker }) => {
+          await app.sendTask('w.nothing', [], { countdown: 3600 });
+          await worker.sees(/w\.nothing\[.*\] received/);
 
-        const vhost = new URL(String(empty.settings.broker_url)).pathname.slice(1);
-        const listed = await surroundings.server.eval(
-          `rabbit_exchange:info_all(<<"${vhost}">>, [name]).`,
-        );
-        assert.match(listed, /"amq\.topic"/);
-        assert.doesNotMatch(listed, /celery_delayed/);
-      });
+          const vhost = new URL(String(empty.settings.broker_url)).pathname.slice(1);
+          const listed = await surroundings.server.eval(
+            `rabbit_exchange:info_all(<<"${vhost}">>, [name]).`,
+          );
+          assert.match(listed, /"amq\.topic"/);
+          assert.doesNotMatch(listed, /celery_delayed/);
+        },
+      );
     }
   });
 
@@ -162,7 +170,7 @@ describe('native delayed delivery', () => {
     } finally {
       await other.close();
     }
-    await withWorker(empty, { settings }, async ({ app, worker }) => {
+    await withWorker(empty, { settings, args: ['-c', '1'] }, async ({ app, worker }) => {
       await worker.sees(/Native delayed delivery is not set up/);
 
       const result = await app.sendTask('w.add', [1, 2], { countdown: 1.5 });

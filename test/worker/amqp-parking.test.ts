@@ -31,23 +31,27 @@ async function parked(name: string): Promise<{ name: string; type: string; count
 describe('a worker on RabbitMQ', () => {
   it('has a message with a far ETA wait in the broker, and runs it in time', async () => {
     const settings = { worker_park_eta_after: 1 };
-    await withWorker(surroundings, { settings }, async ({ app, worker, queue: name }) => {
-      const eta = new Date(Date.now() + 7500);
+    await withWorker(
+      surroundings,
+      { settings, args: ['-c', '1'] },
+      async ({ app, worker, queue: name }) => {
+        const eta = new Date(Date.now() + 7500);
 
-      const result = await app.sendTask('w.add', [1, 2], { eta });
-      await worker.sees(/waits in the broker/);
+        const result = await app.sendTask('w.add', [1, 2], { eta });
+        await worker.sees(/waits in the broker/);
 
-      assert.deepEqual(await parked(name), [
-        { name: `tscelery.parked.${name}.4`, type: 'classic', count: 1 },
-      ]);
-      assert.equal(await result.get({ timeout: 20 }), 3);
-      assert.ok(Date.now() >= eta.getTime(), 'it did not wait for its ETA');
-    });
+        assert.deepEqual(await parked(name), [
+          { name: `tscelery.parked.${name}.4`, type: 'classic', count: 1 },
+        ]);
+        assert.equal(await result.get({ timeout: 20 }), 3);
+        assert.ok(Date.now() >= eta.getTime(), 'it did not wait for its ETA');
+      },
+    );
   });
 
   it('parks a message again that came back early', async () => {
     const settings = { worker_park_eta_after: 0 };
-    await withWorker(surroundings, { settings }, async ({ app, worker }) => {
+    await withWorker(surroundings, { settings, args: ['-c', '1'] }, async ({ app, worker }) => {
       // for 4 s, then for 2; however slow the machine, there is a second time
       const eta = new Date(Date.now() + 7500);
 
@@ -62,82 +66,102 @@ describe('a worker on RabbitMQ', () => {
 
   it('has room for work however many messages are parked', async () => {
     const settings = { worker_eta_task_limit: 2, worker_prefetch_multiplier: 1 };
-    await withWorker(surroundings, { settings }, async ({ app, queue: name }) => {
-      const transport = await app[INTERNALS].transport();
-      await Promise.all(
-        Array.from({ length: 50 }, () => app.sendTask('w.nothing', [], { countdown: 3600 })),
-      );
+    await withWorker(
+      surroundings,
+      { settings, args: ['-c', '1'] },
+      async ({ app, queue: name }) => {
+        const transport = await app[INTERNALS].transport();
+        await Promise.all(
+          Array.from({ length: 50 }, () => app.sendTask('w.nothing', [], { countdown: 3600 })),
+        );
 
-      await eventually(async () => {
-        assert.equal(await transport.size(`tscelery.parked.${name}.2048`), 50);
-      });
+        await eventually(async () => {
+          assert.equal(await transport.size(`tscelery.parked.${name}.2048`), 50);
+        });
 
-      const now = await app.sendTask('w.add', [1, 2]);
-      assert.equal(await now.get({ timeout: 20 }), 3);
-    });
+        const now = await app.sendTask('w.add', [1, 2]);
+        assert.equal(await now.get({ timeout: 20 }), 3);
+      },
+    );
   });
 
   it('keeps messages with an ETA to itself when told to', async () => {
     const settings = { worker_park_eta_after: null };
-    await withWorker(surroundings, { settings }, async ({ app, worker, queue: name }) => {
-      await app.sendTask('w.nothing', [], { countdown: 3600 });
+    await withWorker(
+      surroundings,
+      { settings, args: ['-c', '1'] },
+      async ({ app, worker, queue: name }) => {
+        await app.sendTask('w.nothing', [], { countdown: 3600 });
 
-      await worker.sees(/w\.nothing\[.*\] received/);
+        await worker.sees(/w\.nothing\[.*\] received/);
 
-      assert.deepEqual(await parked(name), []);
-    });
+        assert.deepEqual(await parked(name), []);
+      },
+    );
   });
 
   it('keeps a message that the broker cannot park, and says so once', async () => {
     const settings = { worker_park_eta_after: 1 };
-    await withWorker(surroundings, { settings }, async ({ app, worker, queue: name }) => {
-      const transport = await app[INTERNALS].transport();
-      // something else of that name
-      for (const seconds of [1, 2, 4]) {
-        const taken = `tscelery.parked.${name}.${seconds}`;
-        await transport.declare(queue(taken, { exchange: DEFAULT_EXCHANGE }));
-      }
-      const eta = new Date(Date.now() + 4500);
+    await withWorker(
+      surroundings,
+      { settings, args: ['-c', '1'] },
+      async ({ app, worker, queue: name }) => {
+        const transport = await app[INTERNALS].transport();
+        // something else of that name
+        for (const seconds of [1, 2, 4]) {
+          const taken = `tscelery.parked.${name}.${seconds}`;
+          await transport.declare(queue(taken, { exchange: DEFAULT_EXCHANGE }));
+        }
+        const eta = new Date(Date.now() + 4500);
 
-      const sent = Array.from({ length: 3 }, (_, n) => app.sendTask('w.add', [n, 0], { eta }));
+        const sent = Array.from({ length: 3 }, (_, n) => app.sendTask('w.add', [n, 0], { eta }));
 
-      const results = (await Promise.all(sent)).map(result => result.get({ timeout: 20 }));
-      assert.deepEqual(await Promise.all(results), [0, 1, 2]);
-      assert.ok(Date.now() >= eta.getTime());
-      const warnings = worker.stderr.concat(worker.stdout).match(/could not keep them/g);
-      assert.equal(warnings?.length, 1);
-    });
+        const results = (await Promise.all(sent)).map(result => result.get({ timeout: 20 }));
+        assert.deepEqual(await Promise.all(results), [0, 1, 2]);
+        assert.ok(Date.now() >= eta.getTime());
+        const warnings = worker.stderr.concat(worker.stdout).match(/could not keep them/g);
+        assert.equal(warnings?.length, 1);
+      },
+    );
   });
 
   it('takes what was parked in a quorum queue of a quorum queue', async () => {
     const settings = { worker_park_eta_after: 1, task_default_queue_type: 'quorum' };
-    await withWorker(surroundings, { settings }, async ({ app, worker, queue: name }) => {
-      const result = await app.sendTask('w.add', [1, 2], { countdown: 2.8 });
-      await worker.sees(/waits in the broker/);
+    await withWorker(
+      surroundings,
+      { settings, args: ['-c', '1'] },
+      async ({ app, worker, queue: name }) => {
+        const result = await app.sendTask('w.add', [1, 2], { countdown: 2.8 });
+        await worker.sees(/waits in the broker/);
 
-      assert.deepEqual(
-        (await parked(name)).map(({ type }) => type),
-        ['quorum'],
-      );
-      assert.equal(await result.get({ timeout: 20 }), 3);
-    });
+        assert.deepEqual(
+          (await parked(name)).map(({ type }) => type),
+          ['quorum'],
+        );
+        assert.equal(await result.get({ timeout: 20 }), 3);
+      },
+    );
   });
 
   it('revokes a parked message when it comes back', async () => {
     const settings = { worker_park_eta_after: 0 };
-    await withWorker(surroundings, { settings }, async ({ app, worker, file }) => {
-      const notes = file();
-      const result = await app.sendTask('w.work', [notes, 'ran', 0], {
-        countdown: 4.5,
-        expires: 3,
-      });
+    await withWorker(
+      surroundings,
+      { settings, args: ['-c', '1'] },
+      async ({ app, worker, file }) => {
+        const notes = file();
+        const result = await app.sendTask('w.work', [notes, 'ran', 0], {
+          countdown: 4.5,
+          expires: 3,
+        });
 
-      await worker.sees(/waits in the broker/);
-      await worker.sees(/Discarding revoked task/);
+        await worker.sees(/waits in the broker/);
+        await worker.sees(/Discarding revoked task/);
 
-      await assert.rejects(result.get({ timeout: 20 }), { name: 'TaskRevokedError' });
-      assert.deepEqual(await lines(notes), []);
-    });
+        await assert.rejects(result.get({ timeout: 20 }), { name: 'TaskRevokedError' });
+        assert.deepEqual(await lines(notes), []);
+      },
+    );
   });
 });
 

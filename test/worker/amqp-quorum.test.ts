@@ -17,17 +17,21 @@ const QUORUM = { task_default_queue_type: 'quorum' };
 
 describe('a worker on a quorum queue', () => {
   it('declares its default queue as one when told to', async () => {
-    await withWorker(surroundings, { settings: QUORUM }, async ({ app, queue }) => {
-      const queues = await surroundings.server.queues();
+    await withWorker(
+      surroundings,
+      { settings: QUORUM, args: ['-c', '1'] },
+      async ({ app, queue }) => {
+        const queues = await surroundings.server.queues();
 
-      assert.equal(queues.find(({ name }) => name === queue)?.type, 'quorum');
-      assert.equal(await (await app.sendTask('w.add', [1, 2])).get({ timeout: 20 }), 3);
-    });
+        assert.equal(queues.find(({ name }) => name === queue)?.type, 'quorum');
+        assert.equal(await (await app.sendTask('w.add', [1, 2])).get({ timeout: 20 }), 3);
+      },
+    );
   });
 
   it('declares a queue of task_queues with the arguments that this brings', async () => {
     const settings = { task_queues: { feeds: { queue_arguments: { 'x-queue-type': 'quorum' } } } };
-    await withWorker(surroundings, { settings }, async ({ app }) => {
+    await withWorker(surroundings, { settings, args: ['-c', '1'] }, async ({ app }) => {
       const queues = await surroundings.server.queues();
 
       assert.equal(queues.find(({ name }) => name === 'feeds')?.type, 'quorum');

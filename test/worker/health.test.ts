@@ -37,7 +37,7 @@ async function started(t: TestContext, { args = [], url = redis.url, settings = 
   };
   const app = new Celery('client', config);
   const both = ['--health-port', String(port), '--metrics-port', String(port)];
-  const worker = startWorker(config, ['--health-host', host, ...both, ...args]);
+  const worker = startWorker(config, ['-c', '1', '--health-host', host, ...both, ...args]);
   t.after(async () => {
     worker.kill('SIGKILL');
     await worker.ended();
@@ -160,7 +160,7 @@ describe('the health of a worker', () => {
 
   it('survives new children and a restart under the same process id', async t => {
     const settings = { worker_pool_restarts: true };
-    const { app, ask, port, send, worker } = await started(t, { settings });
+    const { app, ask, port, send, worker } = await started(t, { settings, args: ['-c', '2'] });
     await worker.sees(/ ready\./);
     await app.control.poolRestart({ reply: true });
     await eventually(async () => {

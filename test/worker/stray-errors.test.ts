@@ -14,6 +14,7 @@ import { TYPESCRIPT } from '../support/typescript.ts';
 import {
   redisSurroundings,
   type Surroundings,
+  sharedWorker,
   startWorker,
   withWorker,
 } from '../support/worker.ts';
@@ -33,34 +34,33 @@ const POOLS = {
 
 for (const [pool, { args, hasChildren }] of Object.entries(POOLS)) {
   describe(`an error that nothing caught, in a worker with -P ${pool}`, () => {
-    const bench = (body: Parameters<typeof withWorker>[2]) =>
-      withWorker(surroundings, { args }, body);
+    const shared = sharedWorker(() => surroundings, { args });
 
-    it('of a callback fails its task, whatever its code does later', () =>
-      bench(async ({ app, worker, file, lines }) => {
-        const notes = file();
-        const result = await app.sendTask('w.throwsLater', [notes]);
-        const error = { name: 'RangeError', message: 'nobody catches this' };
+    it('of a callback fails its task, whatever its code does later', async () => {
+      const { app, worker, file, lines } = shared();
+      const notes = file();
+      const result = await app.sendTask('w.throwsLater', [notes]);
+      const error = { name: 'RangeError', message: 'nobody catches this' };
 
-        await assert.rejects(result.get({ timeout: 20 }), error);
+      await assert.rejects(result.get({ timeout: 20 }), error);
 
-        await worker.sees(/ERROR\/.*Task w\.throwsLater\[.*RangeError.*nobody catches this/);
-        assert.equal(await (await app.sendTask('w.add', [1, 2])).get({ timeout: 20 }), 3);
-        if (!hasChildren) await eventually(async () => (await lines(notes)).length === 1);
-        assert.equal(await result.state(), 'FAILURE');
-      }));
+      await worker.sees(/ERROR\/.*Task w\.throwsLater\[.*RangeError.*nobody catches this/);
+      assert.equal(await (await app.sendTask('w.add', [1, 2])).get({ timeout: 20 }), 3);
+      if (!hasChildren) await eventually(async () => (await lines(notes)).length === 1);
+      assert.equal(await result.state(), 'FAILURE');
+    });
 
-    it('of a promise fails its task, also in a task called like a function', () =>
-      bench(async ({ app }) => {
-        const own = await app.sendTask('w.forgets', ['own']);
-        await assert.rejects(own.get({ timeout: 20 }), { name: 'RangeError', message: 'own' });
+    it('of a promise fails its task, also in a task called like a function', async () => {
+      const { app } = shared();
+      const own = await app.sendTask('w.forgets', ['own']);
+      await assert.rejects(own.get({ timeout: 20 }), { name: 'RangeError', message: 'own' });
 
-        const inner = await app.sendTask('w.delegatesForgets');
-        await assert.rejects(inner.get({ timeout: 20 }), { message: 'by another' });
-      }));
+      const inner = await app.sendTask('w.delegatesForgets');
+      await assert.rejects(inner.get({ timeout: 20 }), { message: 'by another' });
+    });
 
     it('of a task with late acks settles its message', () =>
-      bench(async ({ app, worker, queue, file, lines }) => {
+      withWorker(surroundings, { args }, async ({ app, worker, queue, file, lines }) => {
         const notes = file();
         const result = await app.sendTask('w.forgetsLate', [notes]);
         await assert.rejects(result.get({ timeout: 20 }), { message: 'late' });
@@ -72,19 +72,19 @@ for (const [pool, { args, hasChildren }] of Object.entries(POOLS)) {
         assert.deepEqual(await lines(notes), ['runs']);
       }));
 
-    it('of a task that has ended is logged with its name and stack, and no other fails', () =>
-      bench(async ({ app, worker, file }) => {
-        const neighbour = await app.sendTask('w.work', [file(), 'neighbour', 1]);
-        const result = await app.sendTask('w.leavesBehind');
+    it('of a task that has ended is logged with its name and stack, and no other fails', async () => {
+      const { app, worker, file } = shared();
+      const neighbour = await app.sendTask('w.work', [file(), 'neighbour', 1]);
+      const result = await app.sendTask('w.leavesBehind');
 
-        await worker.sees(
-          new RegExp(
-            `ERROR/.*Task w\\.leavesBehind\\[${result.id}\\] had ended when nothing caught its error: RangeError: left behind\\n +at forgotten`,
-          ),
-        );
-        assert.equal(await neighbour.get({ timeout: 20 }), 'neighbour');
-        assert.equal(await result.get({ timeout: 20 }), null);
-      }));
+      await worker.sees(
+        new RegExp(
+          `ERROR/.*Task w\\.leavesBehind\\[${result.id}\\] had ended when nothing caught its error: RangeError: left behind\\n +at forgotten`,
+        ),
+      );
+      assert.equal(await neighbour.get({ timeout: 20 }), 'neighbour');
+      assert.equal(await result.get({ timeout: 20 }), null);
+    });
 
     it('and that is no task’s ends the process as ever, and is in the log file', async t => {
       const log = join(surroundings.dir, `${pool}.log`);
