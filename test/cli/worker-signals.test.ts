@@ -31,7 +31,7 @@ while (!existsSync('loaded')) await sleep(0.02);
 function setup(t: TestContext, app = APP) {
   const cwd = temporaryProject(t, { 'tasks.js': app });
   const worker = (args: readonly string[] = [], options: CliOptions = {}) => {
-    const cli = startCli(['-A', 'tasks', 'worker', '-l', 'info', '-c', '2', ...args], {
+    const cli = startCli(['-A', 'tasks', 'worker', '-l', 'info', '-c', '1', ...args], {
       cwd,
       ...options,
     });
@@ -198,7 +198,7 @@ describe('a signal during the start', { concurrency: 2 }, () => {
 describe('USR1', { concurrency: 2 }, () => {
   it('tells what runs, and what each child holds, as often as it comes', async t => {
     const { worker, call } = setup(t);
-    const cli = worker();
+    const cli = worker(['-c', '2']);
     await times(cli, READY, 1);
     const id = await call('proj.untilGo');
     await cli.sees(/received/);
@@ -317,7 +317,7 @@ function accepts(port: number): Promise<boolean> {
 describe('TTIN and TTOU', { concurrency: 2 }, () => {
   it('make the pool larger and smaller by one', async t => {
     const { worker, children } = setup(t);
-    const cli = worker();
+    const cli = worker(['-c', '2']);
     await times(cli, READY, 1);
 
     cli.kill('SIGTTIN');
@@ -339,7 +339,7 @@ describe('TTIN and TTOU', { concurrency: 2 }, () => {
   it('say what cannot be, and change nothing then', async t => {
     const { worker, call, children } = setup(t);
     const [busy, solo] = [
-      worker(['-n', 'busy@h', '-l', 'DEBUG']),
+      worker(['-c', '2', '-n', 'busy@h', '-l', 'DEBUG']),
       worker(['-P', 'solo', '-n', 'solo@h', '-Q', 'q']),
     ];
     await Promise.all([times(busy, READY, 1), times(solo, READY, 1)]);

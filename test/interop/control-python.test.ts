@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Celery } from '../../src/index.ts';
+import { builtApp } from '../support/built-app.ts';
 import { runCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { python, pythonCelery } from '../support/python.ts';
@@ -13,7 +14,7 @@ import { rabbitmqSurroundings } from '../support/shared-rabbitmq.ts';
 import { redisSurroundings, type Surroundings, withWorker } from '../support/worker.ts';
 
 const FIXTURES = dirname(fileURLToPath(new URL('../fixtures/python_app.py', import.meta.url)));
-const OURS = join(FIXTURES, 'control-app.ts');
+const OURS = builtApp(join(FIXTURES, 'control-app.ts'));
 const PYTHON = process.env.TSCELERY_TEST_PYTHON ?? '/usr/bin/python3';
 
 interface Printed {

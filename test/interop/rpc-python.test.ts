@@ -97,7 +97,7 @@ r = send('w.fail', 'so sorry')
 try:
     r.get(timeout=20)
 except Exception as exc:
-    error = [type(exc).__name__, list(exc.args), r.state, 'worker-app.ts' in r.traceback]
+    error = [type(exc).__name__, list(exc.args), r.state, 'worker-app.' in r.traceback]
 seen = []
 r = send('w.progress')
 r.get(timeout=20, on_message=lambda m: seen.append([m['status'], m['result']]))

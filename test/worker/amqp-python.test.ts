@@ -42,7 +42,7 @@ def send(name, args=(), **options):
 
 describe('a Python client on RabbitMQ', { skip }, () => {
   test('calls our tasks and gets their results', async () => {
-    await withWorker(surroundings, {}, async ({ queue }) => {
+    await withWorker(surroundings, { args: ['-c', '1'] }, async ({ queue }) => {
       const out = await python<unknown[]>(
         `${SEND}
 out = [send("w.add", (1, 2)), send("w.echo", ({"x": [1, None, "ž"]},)),
@@ -55,7 +55,7 @@ out = [send("w.add", (1, 2)), send("w.echo", ({"x": [1, None, "ž"]},)),
   });
 
   test('sends headers of any size of number, and our worker hands them to the task', async () => {
-    await withWorker(surroundings, {}, async ({ queue }) => {
+    await withWorker(surroundings, { args: ['-c', '1'] }, async ({ queue }) => {
       const out = await python<{ headers: Record<string, unknown> }>(
         `${SEND}\nout = send("w.whoAmI", headers={"big": 1700000000000, "neg": -5, "deep": {"n": [300, 2**40]}})`,
         { ...surroundings.settings, queue },

@@ -24,7 +24,7 @@ describe('a worker on Redis', () => {
 
   it('consumes after twenty restarts of the broker within a minute', async () => {
     const settings = { broker_url: server.url, result_backend: server.url };
-    await withWorker(surroundings, { settings }, async ({ app, worker }) => {
+    await withWorker(surroundings, { settings, args: ['-c', '1'] }, async ({ app, worker }) => {
       const began = performance.now();
       for (let restart = 0; restart < 20; restart++) {
         await server.restart();
@@ -55,7 +55,7 @@ describe('a worker on Redis', () => {
     const broker_url = server.url.replace(String(server.port), String(proxy.port));
     const settings = { broker_url, result_backend: server.url };
 
-    await withWorker(surroundings, { settings }, async ({ app, worker }) => {
+    await withWorker(surroundings, { settings, args: ['-c', '1'] }, async ({ app, worker }) => {
       assert.deepEqual(cut, steps);
       assert.match(worker.stderr, /Cannot connect to .*\.\n.*Trying again in 2\.00 seconds/);
       assert.equal((await app.control.ping()).length, 1);

@@ -8,11 +8,12 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Celery, type CeleryConfig } from '../../src/index.ts';
 import { Money } from '../fixtures/content-app.ts';
+import { builtApp } from '../support/built-app.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { type RunningCli, runCli, startCli } from '../support/cli.ts';
 import { type RedisServer, startRedis } from '../support/servers.ts';
 
-const APP = fileURLToPath(new URL('../fixtures/content-app.ts', import.meta.url));
+const APP = builtApp(fileURLToPath(new URL('../fixtures/content-app.ts', import.meta.url)));
 const COMPRESSIONS = ['gzip', 'zlib', 'brotli', 'zstd', 'bzip2', 'lzma'];
 
 let server: RedisServer;

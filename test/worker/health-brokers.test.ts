@@ -33,7 +33,8 @@ async function withProbed(
   body: (bench: Probed) => Promise<void>,
 ): Promise<void> {
   const port = await freePort();
-  const args = ['--health-host', host, '--health-port', `${port}`, '--metrics-port', `${port}`];
+  const args = ['-c', '1', '--health-host', host, '--health-port', `${port}`];
+  args.push('--metrics-port', `${port}`);
   await withWorker(surroundings, { ...options, args }, bench =>
     body({ ...bench, port, ask: path => askServer({ port, host }, path, 5) }),
   );
