@@ -62,8 +62,19 @@ export type {
   Signals,
   TaskEvent,
 } from './app/signals/signals.ts';
-export { type AnySignature, chain } from './app/signatures/chain.ts';
-export { Signature, type SignatureMode } from './app/signatures/signature.ts';
+export { chain } from './app/signatures/chain.ts';
+export { chord } from './app/signatures/chord.ts';
+export type { Chunks } from './app/signatures/chunks-signature.ts';
+export { group } from './app/signatures/group.ts';
+export type { Group } from './app/signatures/group-signature.ts';
+export type { SignatureMode } from './app/signatures/part-types.ts';
+export {
+  type AnySignature,
+  type FreezeOptions,
+  type FrozenSignature,
+  Signature,
+  type SignatureSections,
+} from './app/signatures/signature.ts';
 export { ClassTask, TaskBase } from './app/tasks/base-class.ts';
 export type { TaskFunction } from './app/tasks/definition.ts';
 export { AlreadyRegistered, NotRegistered, TaskRevokedError } from './app/tasks/errors.ts';

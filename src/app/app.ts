@@ -48,6 +48,9 @@ import type { SecurityOptions } from './settings/security.ts';
 import type { Settings } from './settings/settings.ts';
 import type { CeleryConfig } from './settings/tables/table.ts';
 import type { Signals } from './signals/signals.ts';
+import type { Args, Tail } from './signatures/part-types.ts';
+import { readAnySignature, type SignatureSource } from './signatures/read.ts';
+import type { AnySignature, Signature } from './signatures/signature.ts';
 import type { ClassTask } from './tasks/base-class.ts';
 import { checkAppArguments, readDeclaration } from './tasks/declaration.ts';
 import type { TaskFunction } from './tasks/definition.ts';
@@ -268,6 +271,29 @@ export class Celery {
       definition,
       argsAsTuple: false,
     });
+  }
+
+  /**
+   * A call as a value: of a task by its name, or of a signature as another program wrote it down, of
+   * whatever kind, with further arguments before its own and options over its own. Celery:
+   * `app.signature`.
+   *
+   * @throws TypeError for what is none, and for an option that is none; InvalidTaskError for a
+   *   dictionary of a kind that nobody knows
+   */
+  signature<N extends Known>(
+    name: N,
+    args?: Tail<Parameters<FunctionOf<N>>>,
+    options?: ApplyOptions,
+  ): Signature<Args, Awaited<ReturnType<FunctionOf<N>>>, 'partial'>;
+  signature<R = unknown>(
+    source: SignatureSource,
+    args?: Args,
+    options?: ApplyOptions,
+    // biome-ignore lint/suspicious/noExplicitAny: whatever its kind, its handle is known when it is sent
+  ): Signature<any, R, 'partial', any>;
+  signature(source: unknown, args?: Args, options: ApplyOptions = {}): AnySignature {
+    return this[INTERNALS].apply.signature(readAnySignature(source, args, options));
   }
 
   /** Handles of groups, and `restore` for one that was saved. Celery: `app.GroupResult`. */

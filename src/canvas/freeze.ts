@@ -7,6 +7,7 @@ import { membersOf, unchained, unrolled } from './pipe.ts';
 import {
   bodyOf,
   chordSignature,
+  chunksGroup,
   groupSignature,
   headerOf,
   isKind,
@@ -50,6 +51,7 @@ export function freeze(signature: SignatureData, place: Place, ids: Ids): Frozen
   if (isKind(signature, 'chain')) return freezeChain(signature, place, ids);
   if (isKind(signature, 'group')) return freezeGroup(signature, place, ids);
   if (isKind(signature, 'chord')) return freezeChord(signature, place, ids);
+  if (isKind(signature, 'chunks')) return freezeGroup(chunksGroup(signature), place, ids);
   return freezeTask(signature, place, ids);
 }
 
@@ -118,7 +120,7 @@ function preparedSteps(chain: SignatureData): readonly SignatureData[] {
 
 function flatSteps(chain: SignatureData): SignatureData[] {
   return unchained(chain).flatMap(task => {
-    const step = unrolled(task);
+    const step = unrolled(isKind(task, 'chunks') ? chunksGroup(task) : task);
     return isKind(step, 'chain') ? flatSteps(step) : [step];
   });
 }

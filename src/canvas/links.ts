@@ -27,6 +27,20 @@ function addTo(signature: SignatureData, name: 'link' | 'link_error', added: Sig
 
 const immutable = (signature: SignatureData): SignatureData => ({ ...signature, immutable: true });
 
+/** Takes no arguments any more: of a group its members, of a chord those of its header, as in Celery. */
+export function asImmutable(signature: SignatureData): SignatureData {
+  if (isKind(signature, 'group')) {
+    return withTasks(signature, tasksOf(signature).map(asImmutable));
+  }
+  if (!isKind(signature, 'chord')) return immutable(signature);
+  return withHeader(signature, headerOf(signature).map(asImmutable));
+}
+
+/** What is called after success, and after that. */
+export function flatLinks(signature: SignatureData): readonly SignatureData[] {
+  return linksOf(signature, 'link').flatMap(each => [each, ...flatLinks(each)]);
+}
+
 /**
  * Called with the result. As in Celery, a group has it after its first task, without the result,
  * and a chord after its body.

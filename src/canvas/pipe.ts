@@ -3,7 +3,16 @@
  * chord, what follows a chord goes into its body, and chains are one chain.
  */
 import { link, linkError, linksOf } from './links.ts';
-import { bodyOf, chainSignature, chordSignature, isKind, tasksOf, withBody } from './shapes.ts';
+import {
+  bodyOf,
+  chainSignature,
+  chordSignature,
+  chunksGroup,
+  isKind,
+  lazyPartsOf,
+  tasksOf,
+  withBody,
+} from './shapes.ts';
 import type { SignatureData } from './signature.ts';
 
 export function pipe(left: SignatureData, right: SignatureData): SignatureData {
@@ -30,7 +39,7 @@ function afterTask(left: SignatureData, right: SignatureData): SignatureData {
 
 function afterGroup(left: SignatureData, right: SignatureData): SignatureData {
   if (isKind(right, 'group') && tasksOf(right).length === 0) return left;
-  return chordSignature(tasksOf(left), right);
+  return chordSignature(lazyPartsOf(left) ?? tasksOf(left), right);
 }
 
 function afterChord(left: SignatureData, given: SignatureData): SignatureData {
@@ -42,8 +51,10 @@ function afterChord(left: SignatureData, given: SignatureData): SignatureData {
 
 function afterChain(left: SignatureData, given: SignatureData): SignatureData {
   if (isKind(given, 'chain')) return unchained(given).reduce(pipe, left);
-  const right = unrolled(given);
   const tasks = unchained(left);
+  // it stays one whose members are not known yet
+  if (tasks.length === 0 && lazyPartsOf(given)) return given;
+  const right = unrolled(given);
   const last = tasks.at(-1);
   if (last === undefined) return isKind(right, 'group') ? right : chainSignature([right]);
   const before = tasks.slice(0, -1);
@@ -90,6 +101,7 @@ export function answersOf(signature: SignatureData): number {
     return tasksOf(signature).reduce((sum, each) => sum + answersOf(each), 0);
   }
   if (isKind(signature, 'chord')) return answersOf(bodyOf(signature));
+  if (isKind(signature, 'chunks')) return tasksOf(chunksGroup(signature)).length;
   if (!isKind(signature, 'chain')) return 1;
   return (
     tasksOf(signature)

@@ -2,16 +2,16 @@
  * What has to be sent for a workflow to begin: one message for a chain, one for each member of a
  * group, and for a chord what its header will be counted by. Celery: `apply_async` of each kind.
  */
-import { freeze, type Ids, idOf, type Place, type ResultNode } from './freeze.ts';
+import { type Frozen, freeze, type Ids, idOf, type Place, type ResultNode } from './freeze.ts';
 import { link, linkError, linksOf } from './links.ts';
 import { merged, type SignatureParts } from './merge.ts';
 import { answersOf, membersOf } from './pipe.ts';
 import {
   bodyOf,
+  chunksGroup,
   groupSignature,
   headerOf,
   isKind,
-  starmapSignature,
   tasksOf,
   withOptions,
 } from './shapes.ts';
@@ -46,6 +46,55 @@ export function plan(signature: SignatureData, call: Call, ids: Ids): Plan {
   return { sends: planner.sends, chords: planner.chords, result };
 }
 
+/** Planned bit by bit, when a group or the header of a chord has more members than are known at once. */
+export interface PlannedStream {
+  readonly groupId: string;
+  /** The body of a chord, with its id. */
+  readonly body: SignatureData | undefined;
+  /** Without members. */
+  readonly result: ResultNode;
+  /** @param from place of the first of these among all members */
+  batch(members: readonly SignatureData[], from: number): PlannedMembers;
+}
+
+export interface PlannedMembers extends Omit<Plan, 'result'> {
+  readonly results: readonly ResultNode[];
+  /** How many parts of a chord they are. */
+  readonly answers: number;
+  /** Those that they count as in the group, which is more than are planned when one is a group. */
+  readonly count: number;
+}
+
+export function planStream(signature: SignatureData, call: Call, ids: Ids): PlannedStream {
+  const planner = new Planner(ids);
+  const chord = isKind(signature, 'chord') ? planner.chordShape(signature, call) : undefined;
+  const shape = chord
+    ? planner.groupShape(groupSignature([], { task_id: chord.groupId }), chord.header)
+    : planner.groupShape(signature, call);
+  const header: ResultNode = { id: shape.groupId, members: [], parent: undefined };
+  const result = chord ? { ...chord.body.result, parent: header } : header;
+  const batch = (members: readonly SignatureData[], from: number): PlannedMembers => {
+    const each = new Planner(ids);
+    const { results, count } = each.members(members, from, shape);
+    const answers = members.reduce((sum, member) => sum + answersOf(member), 0);
+    return { sends: each.sends, chords: each.chords, results, answers, count };
+  };
+  return { groupId: shape.groupId, body: chord?.body.signature, result, batch };
+}
+
+/** What all members of a group get. */
+interface GroupShape {
+  readonly groupId: string;
+  readonly parts: SignatureParts;
+  readonly place: Place;
+}
+
+interface ChordShape {
+  readonly groupId: string;
+  readonly body: Frozen;
+  readonly header: Call;
+}
+
 class Planner {
   readonly sends: SignatureData[] = [];
   readonly chords: PlannedChord[] = [];
@@ -72,60 +121,78 @@ class Planner {
   /** The first step is sent, and carries the others: the next one last, since it is taken from there. */
   #chain(signature: SignatureData, { place = {}, ...parts }: Call): ResultNode | undefined {
     const { args = [], kwargs = {}, options = {} } = parts;
-    const { task_id: id, chain: after, link: callbacks, link_error: errbacks, ...others } = options;
-    const given = linked(merged(signature, {}), { link: callbacks, link_error: errbacks });
-    const frozen = freeze(given, typeof id === 'string' ? { ...place, id } : place, this.#ids);
+    const { task_id: id, chain: after, link: callbacks, link_error: errbacks, ...given } = options;
+    const whole = linked(merged(signature, {}), { link: callbacks, link_error: errbacks });
+    const frozen = freeze(whole, typeof id === 'string' ? { ...place, id } : place, this.#ids);
     const [first, ...rest] = tasksOf(frozen.signature);
     if (first === undefined) return undefined;
     const chain = [...(Array.isArray(after) ? after : []), ...rest.reverse()];
     this.apply(first, {
       ...(signature.immutable ? {} : { args: [...args, ...signature.args], kwargs }),
-      options: { ...others, ...(chain.length > 0 && { chain }) },
+      options: { ...ownOptions(signature), ...given, ...(chain.length > 0 && { chain }) },
     });
     return frozen.result;
   }
 
-  #group(signature: SignatureData, { place = {}, ...parts }: Call): ResultNode {
+  #group(signature: SignatureData, call: Call): ResultNode {
+    const shape = this.groupShape(signature, call);
+    const { results } = this.members(tasksOf(signature), 0, shape);
+    const [only, ...more] = results;
+    // a group of one chain that ends in a group is that group
+    if (only?.members && more.length === 0) return only;
+    return { id: shape.groupId, members: results, parent: undefined };
+  }
+
+  groupShape(signature: SignatureData, { place = {}, ...parts }: Call): GroupShape {
     const { options = {}, ...given } = parts;
     const { task_id: id, ...others } = { ...signature.options, ...options };
     const groupId = typeof id === 'string' ? id : this.#ids.newId();
     const { chord = others.chord, rootId, parentId } = place as Place & { chord?: unknown };
-    const members = tasksOf(signature).flatMap(membersOf);
-    const results = members.map((member, groupIndex) =>
-      this.apply(member, {
-        ...given,
-        options: shared(others),
-        place: { groupId, groupIndex, rootId, parentId, chord: chord as SignatureData | undefined },
-      }),
-    );
-    const [only, ...more] = results;
-    // a group of one chain that ends in a group is that group
-    if (only?.members && more.length === 0) return only;
-    return { id: groupId, members: results.filter(isThere), parent: undefined };
+    return {
+      groupId,
+      parts: { ...given, options: shared(others) },
+      place: { groupId, rootId, parentId, chord: chord as SignatureData | undefined },
+    };
   }
 
-  #chord(signature: SignatureData, call: Call): ResultNode | undefined {
+  /** @param from place of the first one */
+  members(given: readonly SignatureData[], from: number, { parts, place }: GroupShape) {
+    const members = given.flatMap(membersOf);
+    const results = members.map((member, i) =>
+      this.apply(member, { ...parts, place: { ...place, groupIndex: from + i } }),
+    );
+    return { results: results.filter(isThere), count: members.length };
+  }
+
+  /** The body with its id, and how the header is called. */
+  chordShape(signature: SignatureData, call: Call): ChordShape {
     const { place = {}, args = [], kwargs = {}, options = {} } = call;
-    const { task_id: id, ...others } = options;
+    const { task_id: id, ...others } = { ...ownOptions(signature), ...options };
     const groupId = idOf(signature) ?? this.#ids.newId();
     const given = merged(bodyOf(signature), { options: others });
-    const { rootId } = place;
+    const { rootId, parentId } = place;
     const bodyPlace = {
       ...place,
       id: typeof id === 'string' ? id : undefined,
       groupId: place.groupId ?? groupId,
     };
     const body = freeze(given, bodyPlace, this.#ids);
-    const header = headerOf(signature);
-    if (header.length === 0) return this.apply(body.signature, { args: [[]] });
-    const members = groupSignature(header, { task_id: groupId });
     const { chain: _, chord: __, ...forHeader } = others;
-    const at = this.chords.length;
-    const result = this.#group(members, {
+    const header = {
       ...(signature.immutable ? {} : { args, kwargs }),
       options: forHeader,
-      place: { rootId, parentId: place.parentId, chord: body.signature },
-    });
+      place: { rootId, parentId, chord: body.signature },
+    };
+    return { groupId, body, header };
+  }
+
+  #chord(signature: SignatureData, call: Call): ResultNode | undefined {
+    const { groupId, body, header } = this.chordShape(signature, call);
+    const parts = headerOf(signature);
+    if (parts.length === 0) return this.apply(body.signature, { args: [[]] });
+    const members = groupSignature(parts, { task_id: groupId });
+    const at = this.chords.length;
+    const result = this.#group(members, header);
     this.chords.splice(at, 0, {
       groupId,
       size: answersOf(members),
@@ -147,6 +214,12 @@ function shared(options: SignatureData['options']): SignatureData['options'] {
   return Object.fromEntries(Object.entries(options).filter(([name]) => !OF_PLACE.has(name)));
 }
 
+/** Those of a chain or a chord that are for its parts: what is linked to it is linked to them. */
+function ownOptions({ options }: SignatureData): SignatureData['options'] {
+  const { task_id: _, reply_to: __, link: ___, link_error: ____, ...own } = shared(options);
+  return own;
+}
+
 function linked(
   signature: SignatureData,
   options: Readonly<Record<string, unknown>>,
@@ -154,12 +227,4 @@ function linked(
   const holder = withOptions({ ...signature, options: {} }, options);
   const called = linksOf(holder, 'link').reduce(link, signature);
   return linksOf(holder, 'link_error').reduce((each, errback) => linkError(each, errback), called);
-}
-
-/** `n` items for each message. */
-export function chunksGroup({ kwargs }: SignatureData): SignatureData {
-  const { task, it, n } = kwargs as { task: SignatureData; it: readonly unknown[]; n: number };
-  const parts: SignatureData[] = [];
-  for (let i = 0; i < it.length; i += n) parts.push(starmapSignature(task, it.slice(i, i + n)));
-  return groupSignature(parts);
 }

@@ -18,16 +18,30 @@ export interface PlanPorts {
   send(signature: SignatureData): Promise<unknown>;
 }
 
+/** Messages that are on their way to the broker together. */
+export const MOST_AT_ONCE = 1000;
+
 /** @throws ImproperlyConfigured for a chord where nobody can count its parts */
-export async function sendPlan({ sends, chords }: Plan, ports: PlanPorts): Promise<void> {
+export async function sendPlan(
+  { sends, chords }: Pick<Plan, 'sends' | 'chords'>,
+  ports: PlanPorts,
+): Promise<void> {
   if (chords.length > 0) {
     const store = await ports.store();
     await Promise.all(chords.map(chord => announce(chord, store)));
   }
-  await Promise.all(sends.map(signature => ports.send(signature)));
+  // at once, so that a broker gets them in few round trips, but never a list of any length
+  for (let at = 0; at < sends.length; at += MOST_AT_ONCE) {
+    const batch = sends.slice(at, at + MOST_AT_ONCE);
+    await Promise.all(batch.map(signature => ports.send(signature)));
+  }
 }
 
-async function announce(chord: PlannedChord, store: WorkflowStore | undefined): Promise<void> {
+/** Tells how many parts of a chord answer, and what they are when some of them are groups. */
+export async function announce(
+  chord: PlannedChord,
+  store: WorkflowStore | undefined,
+): Promise<void> {
   if (!store?.chords) {
     throw new ImproperlyConfigured(
       `The result backend cannot count the parts of a chord (${chord.body.task} waits for ${chord.size}): ` +

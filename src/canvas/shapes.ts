@@ -4,12 +4,16 @@
  */
 import { isMap } from '../base/kind-of.ts';
 import { InvalidTaskError } from '../wire/errors.ts';
+import { LazyParts } from './lazy.ts';
 import type { SignatureData } from './signature.ts';
 
 /** Celery's names of what is more than a task; it registers them under these. */
 export type SubtaskType = 'chain' | 'group' | 'chord' | 'xmap' | 'xstarmap' | 'chunks';
 
 type Options = SignatureData['options'];
+
+/** Of a group or of a chord's header. */
+export type Parts = readonly SignatureData[] | LazyParts;
 
 const NO_ARGS: readonly unknown[] = [];
 
@@ -39,15 +43,12 @@ export function chainSignature(
   return ofKind('chain', { tasks }, options);
 }
 
-export function groupSignature(
-  tasks: readonly SignatureData[],
-  options: Options = {},
-): SignatureData {
+export function groupSignature(tasks: Parts, options: Options = {}): SignatureData {
   return ofKind('group', { tasks }, options);
 }
 
 export function chordSignature(
-  header: readonly SignatureData[],
+  header: Parts,
   body: SignatureData,
   options: Options = {},
 ): SignatureData {
@@ -73,6 +74,14 @@ export function chunksSignature(
   return ofKind('chunks', { task, it, n }, {}, true);
 }
 
+/** What chunks are when they are applied: `n` items for each message. */
+export function chunksGroup({ kwargs, options }: SignatureData): SignatureData {
+  const { task, it, n } = kwargs as { task: SignatureData; it: readonly unknown[]; n: number };
+  const parts: SignatureData[] = [];
+  for (let i = 0; i < it.length; i += n) parts.push(starmapSignature(task, it.slice(i, i + n)));
+  return groupSignature(parts, options);
+}
+
 export function isKind(signature: SignatureData, type: SubtaskType): boolean {
   return signature.subtask_type === type;
 }
@@ -89,6 +98,7 @@ export function tasksOf(signature: SignatureData): readonly SignatureData[] {
  */
 export function headerOf(chord: SignatureData): readonly SignatureData[] {
   const { header } = chord.kwargs;
+  if (header instanceof LazyParts) return header.list;
   return isMap(header) ? tasksOf(header as unknown as SignatureData) : listOf(header, chord);
 }
 
@@ -99,8 +109,37 @@ export function bodyOf(chord: SignatureData): SignatureData {
   return body as unknown as SignatureData;
 }
 
+/** What a group or a chord runs side by side, as long as not all of it is known. */
+export function lazyPartsOf({ subtask_type: type, kwargs }: SignatureData): LazyParts | undefined {
+  const parts = type === 'group' ? kwargs.tasks : type === 'chord' ? kwargs.header : undefined;
+  return parts instanceof LazyParts && !parts.isList ? parts : undefined;
+}
+
+/** The same signature with all of its parts as lists, as it travels. */
+export function withLists(signature: SignatureData): SignatureData {
+  switch (signature.subtask_type) {
+    case 'chain':
+    case 'group':
+      return withTasks(signature, tasksOf(signature).map(withLists));
+    case 'chord':
+      return withBody(withHeaderList(signature), withLists(bodyOf(signature)));
+    default:
+      return signature;
+  }
+}
+
+function withHeaderList(chord: SignatureData): SignatureData {
+  const { header } = chord.kwargs;
+  const isGroup = isMap(header) && !(header instanceof LazyParts);
+  const listed = isGroup
+    ? withLists(header as unknown as SignatureData)
+    : headerOf(chord).map(withLists);
+  return withKwargs(chord, { ...chord.kwargs, header: listed });
+}
+
 function listOf(value: unknown, { task }: SignatureData): readonly SignatureData[] {
   if (Array.isArray(value)) return value as readonly SignatureData[];
+  if (value instanceof LazyParts) return value.list;
   throw new InvalidTaskError(`A ${task} has no list of signatures.`);
 }
 

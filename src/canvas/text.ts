@@ -1,6 +1,6 @@
 /** Signatures as people read them, in Celery's notation: `tasks.add(2, 2) | add(4)`. */
 import { saferepr } from '../base/text/saferepr.ts';
-import { bodyOf, chainSignature, headerOf, isKind, tasksOf } from './shapes.ts';
+import { bodyOf, chainSignature, headerOf, isKind, lazyPartsOf, tasksOf } from './shapes.ts';
 import type { SignatureData } from './signature.ts';
 
 export function signatureText(signature: SignatureData): string {
@@ -38,14 +38,18 @@ function chainText(chain: SignatureData): string {
   return tasks.length === 0 ? '<chain: empty>' : withoutRepeats(tasks, textsOf(tasks).join(' | '));
 }
 
+/** What a generator will give is not read for it. */
+const UNREAD = '<generator>';
+
 function groupText(group: SignatureData): string {
+  if (lazyPartsOf(group)) return `group(${UNREAD})`;
   const tasks = tasksOf(group);
   return tasks.length === 0 ? 'group(<empty>)' : withoutRepeats(tasks, `group(${listText(tasks)})`);
 }
 
 function chordText(chord: SignatureData): string {
   const body = bodyOf(chord);
-  const header = [listText(headerOf(chord))];
+  const header = [lazyPartsOf(chord) ? UNREAD : listText(headerOf(chord))];
   const [first, ...others] = isKind(body, 'chain') ? tasksOf(body) : [];
   if (first === undefined) return withoutRepeats([body], `%${callText(body, header)}`);
   const rest = others.length === 0 ? '' : ` | ${chainText(chainSignature(others))}`;

@@ -1,25 +1,34 @@
 /** Calls of signatures: each message that a workflow begins with is one call. */
 import { randomUUID } from 'node:crypto';
-import { type ResultNode, resultTuple } from '../../canvas/freeze.ts';
+import { freeze, type Place, type ResultNode, resultTuple } from '../../canvas/freeze.ts';
 import { type Plan, plan } from '../../canvas/plan.ts';
-import { sendPlan, type WorkflowStore } from '../../canvas/send-plan.ts';
+import { MOST_AT_ONCE, sendPlan, type WorkflowStore } from '../../canvas/send-plan.ts';
+import { lazyPartsOf } from '../../canvas/shapes.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
 import { currentTask } from '../../execute/task-context.ts';
 import { InvalidTaskError } from '../../wire/errors.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
-import type { AsyncResult } from '../results/async-result.ts';
+import type { AsyncResult, ResultOptions } from '../results/async-result.ts';
 import type { GroupResult } from '../results/group-result.ts';
+import type { ResultHandle } from '../results/handle.ts';
+import type { Handles } from '../results/result-set.ts';
 import { travelling } from '../signatures/call-options.ts';
 import { partOf } from '../signatures/workflow-part.ts';
 import type { Call } from '../tasks/call.ts';
 import type { TaskDefinition } from '../tasks/definition.ts';
+import { applyStream, type Handle, type Sending } from './apply-stream.ts';
 
 export interface SignatureCalls {
   /** `reply_to` of what waits for its turn. */
   replyTo(): string;
   definition(name: string): TaskDefinition | undefined;
   call(call: Call): Promise<AsyncResult<unknown>>;
-  result(node: ResultNode): AsyncResult<unknown> | GroupResult;
+  result(id: string, options: ResultOptions): AsyncResult<unknown>;
+  group(
+    id: string,
+    results: Handles<readonly unknown[]>,
+    options: { readonly parent?: ResultHandle | undefined },
+  ): GroupResult;
   /** Undefined where results are not kept for everybody. */
   store(): Promise<WorkflowStore | undefined>;
 }
@@ -36,27 +45,65 @@ export class ApplySignature {
     signature: SignatureData,
     args: readonly unknown[],
     options: ApplyOptions,
-  ): Promise<AsyncResult<unknown> | GroupResult> {
+  ): Promise<Handle> {
+    checkLinks(signature, options);
     const { kwargs = {}, signal } = options;
-    const ids = { newId: randomUUID, replyTo: this.#calls.replyTo() };
-    const planned = plan(signature, { args, kwargs, options: travelling(options) }, ids);
+    const call = { args, kwargs, options: travelling(options) };
+    const lazy = lazyPartsOf(signature);
+    if (lazy && (await lazy.exceeds(MOST_AT_ONCE))) {
+      return applyStream(signature, call, {
+        ...{ lazy, ids: this.#ids, sending: this.#sending(signal, false) },
+      });
+    }
+    const planned = plan(signature, call, this.#ids);
     const { result } = planned;
     if (result === undefined) throw new InvalidTaskError('A chain without tasks cannot be called.');
     return this.#send(planned, result, signal);
   }
 
+  /** The same signature with its ids, and the handle of what will come of it. */
+  freeze(signature: SignatureData, place: Place) {
+    const frozen = freeze(signature, place, this.#ids);
+    return {
+      signature: frozen.signature,
+      result: this.#handle(frozen.result, new Map()),
+    };
+  }
+
+  get #ids() {
+    return { newId: randomUUID, replyTo: this.#calls.replyTo() };
+  }
+
   async #send(planned: Plan, result: ResultNode, signal: AbortSignal | undefined) {
     const isOne = planned.sends.length === 1 && planned.chords.length === 0;
-    let ofResult: AsyncResult<unknown> | undefined;
-    await sendPlan(planned, {
-      store: () => this.#calls.store(),
-      send: async each => {
-        const sent = await this.#calls.call(this.#callOf(each, signal, isOne));
-        if (sent.id === result.id) ofResult = sent;
-      },
-    });
+    const sending = this.#sending(signal, isOne);
+    await sending.send(planned);
     if (!isOne) currentTask()?.request.children.push(resultTuple(result));
-    return ofResult && !result.parent ? ofResult : this.#calls.result(result);
+    return sending.handle(result);
+  }
+
+  #sending(signal: AbortSignal | undefined, addToParent: boolean): Sending {
+    const unusual = new Map<string, AsyncResult<unknown>>();
+    const store = () => this.#calls.store();
+    const send = async (each: SignatureData) => {
+      const sent = await this.#calls.call(this.#callOf(each, signal, addToParent));
+      if (sent.ignored) unusual.set(sent.id, sent);
+    };
+    return {
+      send: planned => sendPlan(planned, { store, send }),
+      store,
+      handle: node => this.#handle(node, unusual),
+    };
+  }
+
+  /** @param ignored handles of those that no result comes of */
+  #handle(node: ResultNode, ignored: ReadonlyMap<string, unknown>): Handle {
+    const parent = node.parent && this.#handle(node.parent, ignored);
+    if (!node.members) {
+      return this.#calls.result(node.id, { parent, ignored: ignored.has(node.id) });
+    }
+    const members = node.members.map(member => this.#handle(member, ignored));
+    return this.#calls.group(node.id, members as Handles<readonly unknown[]>, { parent });
   }
 
   #callOf(send: SignatureData, signal: AbortSignal | undefined, addToParent: boolean): Call {
@@ -71,4 +118,16 @@ export class ApplySignature {
       },
     };
   }
+}
+
+/** Of a group it would be unclear what they follow. */
+export function checkLinks(
+  { subtask_type: type }: SignatureData,
+  { link, linkError }: Pick<ApplyOptions, 'link' | 'linkError'>,
+): void {
+  if (type !== 'group' || (link === undefined && linkError === undefined)) return;
+  const name = link === undefined ? 'linkError' : 'link';
+  throw new TypeError(
+    `A group cannot be called with the option ${name}: link its members with group.${name}(…), or let one call follow all of them with chord(group, call).`,
+  );
 }

@@ -3,7 +3,7 @@
  * with everything a worker does around it, or just called.
  */
 import { bounded } from '../../backends/bounded.ts';
-import { resultTuple } from '../../canvas/freeze.ts';
+import type { Place } from '../../canvas/freeze.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
 import { checkTaskName } from '../app-options.ts';
 import { checkCall, checkEagerCall } from '../options/option-checks.ts';
@@ -11,14 +11,17 @@ import type { ApplyOptions, EagerOptions } from '../options/task-options.ts';
 import type { AsyncResult } from '../results/async-result.ts';
 import { EagerResult } from '../results/eager-result.ts';
 import type { GroupResult } from '../results/group-result.ts';
-import type { ResultHost } from '../results/handle.ts';
+import type { ResultHandle, ResultHost } from '../results/handle.ts';
 import { ResultHandles } from '../results/handles.ts';
+import { signatureOf } from '../signatures/kinds.ts';
+import type { AnySignature } from '../signatures/signature.ts';
 import type { Call } from '../tasks/call.ts';
 import type { TaskDefinition } from '../tasks/definition.ts';
 import { callDirectly } from '../tasks/direct-call.ts';
 import type { Args, KnownCall, TaskHost } from '../tasks/task.ts';
 import { ApplySignature } from './apply-signature.ts';
 import { runEagerly } from './eager.ts';
+import { EagerCanvas } from './eager-canvas.ts';
 import { AppExecutionPorts, type ExecutionPortsHost } from './execution-ports.ts';
 
 export interface ApplyHost extends ExecutionPortsHost, Omit<ResultHost, 'fromTuple'> {
@@ -33,6 +36,7 @@ export class Apply implements TaskHost {
   readonly results: ResultHandles;
   readonly #host: ApplyHost;
   readonly #signatures: ApplySignature;
+  readonly #eager: EagerCanvas;
 
   constructor(host: ApplyHost) {
     this.#host = host;
@@ -42,11 +46,20 @@ export class Apply implements TaskHost {
       replyTo: () => host.publisher.oid,
       definition: name => host.definition(name),
       call: call => this.#apply(call),
-      result: node => this.results.fromTuple(resultTuple(node)),
+      result: (id, options) => this.results.result(id, options),
+      group: (id, results, options) => this.results.group(id, results, options) as GroupResult,
       store: async () => {
         const backend = await host.backend();
         return backend.name === 'disabled' || backend.onlyForSender ? undefined : backend;
       },
+    });
+    this.#eager = new EagerCanvas({
+      replyTo: () => host.publisher.oid,
+      definition: name => host.definition(name),
+      fromTuple: tuple => this.results.fromTuple(tuple),
+      throws: () => host.conf.get('task_eager_propagates'),
+      run: (call, options, parent) => this.#runHere(call, options, parent),
+      group: (id, results, options) => this.results.group(id, results, options) as GroupResult,
     });
   }
 
@@ -60,7 +73,42 @@ export class Apply implements TaskHost {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#signatures.apply(signature, args, options);
+    return this.#applyOrRun(signature, args, options);
+  }
+
+  /** A task alone, as any call of it. */
+  async #applyOrRun(signature: SignatureData, args: Args, options: ApplyOptions) {
+    const loading = this.#host.loading();
+    if (loading) {
+      const closing = this.#host.closing();
+      await loading;
+      closing.throwIfClosed();
+    }
+    const isEager = signature.subtask_type !== null && this.#host.conf.task_always_eager;
+    if (!isEager) return this.#signatures.apply(signature, args, options);
+    // what runs here has the methods of what is sent
+    return this.#eager.apply(signature, args, options) as Promise<unknown> as Promise<
+      AsyncResult<unknown> | GroupResult
+    >;
+  }
+
+  async applySignatureHere(
+    signature: SignatureData,
+    args: Args,
+    options: EagerOptions,
+  ): Promise<EagerResult | GroupResult> {
+    checkEagerCall(args, options, undefined);
+    const loading = this.#host.loading();
+    if (loading) await loading;
+    return this.#eager.apply(signature, args, options);
+  }
+
+  freezeSignature(signature: SignatureData, place: Place) {
+    return this.#signatures.freeze(signature, place);
+  }
+
+  signature(data: SignatureData): AnySignature {
+    return signatureOf(data, this);
   }
 
   /** Of a task that is known here the settings may want a run, of others only a message. */
@@ -89,7 +137,7 @@ export class Apply implements TaskHost {
     checkEagerCall(args, options, definition);
     const checked = definition.checkArguments(args, options.kwargs ?? {});
     if (checked) await checked;
-    const run = () => this.#runHere(definition, args, options);
+    const run = () => this.#runHere(callOf(definition, args, options), options as EagerOptions);
     const { signal } = options;
     const ran = signal ? bounded(run, { signal }, this.#host.closing()) : run();
     return ran as Promise<unknown> as Promise<AsyncResult<unknown>>;
@@ -127,33 +175,38 @@ export class Apply implements TaskHost {
     options: EagerOptions,
   ): Promise<EagerResult> {
     checkEagerCall(args, options, definition);
-    return this.#runHere(definition, args, options);
+    return this.#runHere(callOf(definition, args, options), options);
   }
 
+  /** @param parent the result of what had to be done before */
   async #runHere(
-    definition: TaskDefinition,
-    args: Args,
-    options: EagerOptions,
+    call: KnownCall,
+    { throw: throws, retries = 0 }: Pick<EagerOptions, 'throw' | 'retries'>,
+    parent?: ResultHandle,
   ): Promise<EagerResult> {
     const loading = this.#host.loading();
     if (loading) await loading;
     const { conf, publisher } = this.#host;
     await publisher.prepare();
-    const { retries = 0 } = options;
-    const task = definition.name;
-    const made = publisher.unsent({ task, args, options, definition, argsAsTuple: true });
+    const made = publisher.unsent(call);
     // a priority's name means a number only to a broker
     const priority = typeof made.priority === 'number' ? made.priority : undefined;
-    const call = { ...made, retries, priority };
-    const outcome = await runEagerly(definition, call, await this.ports.ofEagerRun());
-    const result = new EagerResult(definition.name, outcome, tuple =>
-      this.results.fromTuple(tuple),
+    const outcome = await runEagerly(
+      call.definition,
+      { ...made, retries, priority },
+      await this.ports.ofEagerRun(),
     );
-    if (options.throw ?? conf.get('task_eager_propagates')) await result.get();
+    const fromTuple = (tuple: unknown) => this.results.fromTuple(tuple);
+    const result = new EagerResult(call.task, outcome, fromTuple, parent);
+    if (throws ?? conf.get('task_eager_propagates')) await result.get();
     return result;
   }
 
   callDirectly(definition: TaskDefinition, args: Args): Promise<unknown> {
     return callDirectly(definition, args, {}, this.#host);
   }
+}
+
+function callOf(definition: TaskDefinition, args: Args, options: EagerOptions): KnownCall {
+  return { task: definition.name, args, options, definition, argsAsTuple: true };
 }

@@ -207,7 +207,11 @@ export function checkKeptOptions(options: ApplyOptions): void {
   checkOptions(options, CALL, 'set');
 }
 
-export function checkEagerCall(args: unknown, options: EagerOptions, task: Callee): void {
+export function checkEagerCall(
+  args: unknown,
+  options: EagerOptions,
+  task: Callee | undefined,
+): void {
   checkArgument(args, list, ARGUMENTS);
   checkOptions(options, EAGER, 'a call', kwargsHint(task));
 }

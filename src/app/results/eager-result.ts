@@ -2,9 +2,10 @@ import { inspect } from 'node:util';
 import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import * as states from '../../wire/results/states.ts';
 import type { AsyncResult } from './async-result.ts';
-import { checkPlace } from './awaiting.ts';
+import { checkPlace, follows, throwOfParents } from './awaiting.ts';
 import type { GroupResult } from './group-result.ts';
 import { LEAF, type Leaf, type ResultHandle } from './handle.ts';
+import { hasFailed } from './leaf.ts';
 import { ResultBase } from './result-base.ts';
 import {
   checkBounds,
@@ -59,6 +60,8 @@ export class EagerResult<R = unknown> extends ResultBase<R> implements ResultMet
   async get(options: GetOptions = {}): Promise<R> {
     checkGetOptions(options);
     checkPlace(options);
+    const hasParent = this.parent !== undefined && follows(options);
+    if (hasParent && hasFailed(this.#outcome.meta)) await throwOfParents(this, options);
     return this[LEAF].value(options.propagate !== false) as R;
   }
 

@@ -1,27 +1,33 @@
 import { pipeAll } from '../../canvas/pipe.ts';
-import { plain, Signature } from './signature.ts';
+import type { AsyncResult } from '../results/async-result.ts';
+import type { Group } from './group-signature.ts';
+import type { HandleOf, MissingOf, ResultOf, StepAfter } from './part-types.ts';
+import { type AnySignature, hostOf, plain, type Signature, signatureIn } from './signature.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: any signature, whatever its types
-export type AnySignature = Signature<any, any, any>;
-
-type ResultOf<S> = S extends Signature<infer _M, infer R, infer _K> ? R : never;
-type MissingOf<S> = S extends Signature<infer M, infer _R, infer _K> ? M : never;
 type Last<S extends readonly unknown[]> = S extends readonly [...unknown[], infer L] ? L : never;
 type Rest<S extends readonly unknown[]> = S extends readonly [unknown, ...infer R] ? R : [];
 
-/** In the message of the compiler: a step gets what it does not take. */
-export interface ChainMismatch<Produced, Wanted> {
-  readonly '~chainMismatch': { produced: Produced; wanted: Wanted };
-}
+/** A group of one is that one in a chain. */
+type Unrolled<S> =
+  S extends Group<infer _M, infer R, infer _K>
+    ? R extends readonly [infer One]
+      ? One
+      : R
+    : ResultOf<S>;
 
-type StepAfter<Before, S> =
-  S extends Signature<infer M, infer _R, infer K>
-    ? [K] extends ['immutable']
-      ? S
-      : [Before] extends M
-        ? S
-        : ChainMismatch<Before, M>
-    : never;
+type UnrolledHandle<S> =
+  S extends Group<infer _M, infer R, infer _K>
+    ? R extends readonly [infer One]
+      ? AsyncResult<One>
+      : HandleOf<S>
+    : HandleOf<S>;
+
+/** What a chain of these steps is. */
+export type Chained<S extends readonly AnySignature[]> = S extends readonly [
+  infer Only extends AnySignature,
+]
+  ? Signature<MissingOf<Only>, ResultOf<Only>, 'partial', HandleOf<Only>>
+  : Signature<MissingOf<S[0]>, Unrolled<Last<S>>, 'partial', UnrolledHandle<Last<S>>>;
 
 /** The steps, with a mismatch in the place of each that does not take what the one before gives. */
 export type CheckedChain<S extends readonly AnySignature[]> = S extends readonly [
@@ -29,28 +35,20 @@ export type CheckedChain<S extends readonly AnySignature[]> = S extends readonly
   infer N extends AnySignature,
   ...infer More extends AnySignature[],
 ]
-  ? readonly [F, StepAfter<ResultOf<F>, N>, ...Rest<CheckedChain<readonly [N, ...More]>>]
+  ? readonly [F, StepAfter<Unrolled<F>, N>, ...Rest<CheckedChain<readonly [N, ...More]>>]
   : S;
 
 /**
  * Calls one after the other, each with the result of the one before as its first argument. Its
- * result is that of the last one. Celery: `chain`, `|`.
+ * result is that of the last one. A group in it gives the list of its results to the step after it,
+ * which is a chord then; a group of one call is that call. Celery: `chain`, `|`.
  *
  * @throws TypeError for what is no signature
  */
 export function chain<const S extends readonly [AnySignature, ...AnySignature[]]>(
   ...steps: CheckedChain<S> extends S ? S : CheckedChain<S>
-): Signature<MissingOf<S[0]>, ResultOf<Last<S>>, 'partial'> {
-  const signatures = steps as readonly unknown[];
-  for (const [i, step] of signatures.entries()) {
-    if (step instanceof Signature) continue;
-    throw new TypeError(
-      `chain needs signatures, such as add.s(1, 2), got ${describe(step)} as step ${i + 1}`,
-    );
-  }
-  const known = signatures as readonly AnySignature[];
-  return new Signature(pipeAll(known.map(plain)), known[0]!['~host']);
+): Chained<S> {
+  const given = steps as readonly unknown[];
+  const known = given.map((step, i) => signatureIn(step, 'chain', `step ${i + 1}`));
+  return hostOf(known).signature(pipeAll(known.map(plain))) as unknown as Chained<S>;
 }
-
-const describe = (value: unknown) =>
-  typeof value === 'function' ? `a function (${value.name})` : JSON.stringify(value);

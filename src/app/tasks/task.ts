@@ -10,7 +10,10 @@ import type { ApplyOptions, EagerOptions } from '../options/task-options.ts';
 import type { AsyncResult } from '../results/async-result.ts';
 import type { EagerResult } from '../results/eager-result.ts';
 import { keptOptions } from '../signatures/call-options.ts';
-import { type Missing, Signature, type SignatureHost, type Tail } from '../signatures/signature.ts';
+import type { Chunks } from '../signatures/chunks-signature.ts';
+import { taskChunks, taskMap, taskStarmap } from '../signatures/maps.ts';
+import type { Missing, Tail } from '../signatures/part-types.ts';
+import { Signature, type SignatureHost } from '../signatures/signature.ts';
 import type { Call } from './call.ts';
 import type { TaskDefinition } from './definition.ts';
 
@@ -52,6 +55,19 @@ export interface Task<A extends Args = Args, R = unknown> {
     tail: T,
     options?: ApplyOptions,
   ): Signature<Missing<A, T>, R, 'partial'>;
+  /**
+   * One message that calls the task with each item after the other; its result is the list of theirs.
+   * Celery: `map`.
+   */
+  map(it: Iterable<A[0]>): Signature<[], R[], 'immutable'>;
+  /** The same with items that are lists of arguments. Celery: `starmap`. */
+  starmap(it: Iterable<A>): Signature<[], R[], 'immutable'>;
+  /**
+   * A group of `starmap`s with `n` items in each; its results are lists. Celery: `chunks`.
+   *
+   * @throws TypeError when `n` is no whole number above 0
+   */
+  chunks(it: Iterable<A>, n: number): Chunks<R>;
   readonly [TASK_BRAND]: true;
   readonly definition: TaskDefinition;
 }
@@ -96,6 +112,9 @@ export function createTask(definition: TaskDefinition, host: TaskHost): AnyTask 
     s: (...args: unknown[]) => signature(args),
     si: (...args: unknown[]) => signature(args).asImmutable(),
     signature,
+    map: (it: Iterable<unknown>) => taskMap(signature([]), it),
+    starmap: (it: Iterable<Args>) => taskStarmap(signature([]), it),
+    chunks: (it: Iterable<Args>, n: number) => taskChunks(signature([]), it, n),
   };
   const shown = { toString: () => text, [inspect.custom]: () => text };
   for (const [key, value] of entriesOf(fixed)) {

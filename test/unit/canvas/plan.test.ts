@@ -4,9 +4,10 @@ import { describe, test } from 'node:test';
 import { resultTuple } from '../../../src/canvas/freeze.ts';
 import { linkError } from '../../../src/canvas/links.ts';
 import { pipeAll } from '../../../src/canvas/pipe.ts';
-import { chunksGroup, plan } from '../../../src/canvas/plan.ts';
+import { plan } from '../../../src/canvas/plan.ts';
 import {
   chainSignature as C,
+  chunksGroup,
   chunksSignature,
   chordSignature as D,
   groupSignature as G,
