@@ -64,6 +64,8 @@ interface Part {
   /** Ids that are handed down. */
   readonly rootId: string | undefined;
   readonly parentId: string | undefined;
+  /** Of the group that it is in. */
+  readonly groupId?: string | undefined;
   /** Of the first task, for a run that should think it is not the first. */
   readonly retries?: number | undefined;
 }
@@ -106,14 +108,14 @@ export class EagerCanvas {
   }
 
   #task(signature: SignatureData, given: Part): Promise<EagerResult> {
-    const { args, kwargs, parent, rootId, parentId, retries } = given;
+    const { args, kwargs, parent, rootId, parentId, groupId, retries } = given;
     const send = merged(signature, { args, kwargs });
     const { options, part } = partOf(send);
     const call = {
       ...{ task: send.task, args: send.args, argsAsTuple: true },
       definition: this.#definition(send.task),
       // nobody counts here
-      part: { ...part, chord: undefined },
+      part: { ...part, groupId: part.groupId ?? groupId, chord: undefined },
       options: { ...(rootId && { rootId }), ...(parentId && { parentId }), ...options },
     };
     return this.#ports.run(call, { throw: false, ...(retries && { retries }) }, parent);
@@ -127,12 +129,16 @@ export class EagerCanvas {
 
   async #chain(chain: SignatureData, part: Part): Promise<Handle> {
     const own = chain.immutable ? [] : [...part.args, ...chain.args];
+    const { groupId } = part;
     let next: Part = { ...part, args: own };
     let last: Handle | undefined;
-    for (const step of tasksOf(chain)) {
+    const steps = tasksOf(chain);
+    for (const [i, step] of steps.entries()) {
       if (last && isOver(last)) return last;
       const failed = last && failureOf(last);
-      last = failed ? this.#fail(step, failed, last!) : await this.#run(step, next);
+      // as the whole it is one member of a group, by its last step
+      const place = { ...next, groupId: i === steps.length - 1 ? groupId : undefined };
+      last = failed ? this.#fail(step, failed, last!) : await this.#run(step, place);
       next = await after(last, next);
     }
     if (!last) throw new InvalidTaskError('A chain without tasks cannot be called.');
@@ -140,9 +146,10 @@ export class EagerCanvas {
   }
 
   async #group(group: SignatureData, part: Part): Promise<GroupResult> {
+    const groupId = group.options.task_id as string;
     const results: Handle[] = [];
     for (const member of tasksOf(group)) {
-      results.push(await this.#run(member, { ...part, parent: undefined }));
+      results.push(await this.#run(member, { ...part, groupId, parent: undefined }));
     }
     return this.#groupResult(group, results, part.parent);
   }
@@ -154,7 +161,7 @@ export class EagerCanvas {
     const body = bodyOf(chord);
     const failed = failureOf(header);
     if (failed) return this.#fail(body, dependencyError(failed), header);
-    return this.#run(body, await after(header, given));
+    return this.#run(body, { ...(await after(header, given)), groupId: part.groupId });
   }
 
   /** What nobody ran, since something before it has failed. */

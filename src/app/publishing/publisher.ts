@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { v5 as uuid5 } from 'uuid';
 import type { Closing } from '../../base/closing.ts';
+import { isMap } from '../../base/kind-of.ts';
 import type { SignatureRoute } from '../../canvas/signature.ts';
 import { currentTask } from '../../execute/task-context.ts';
 import type { Tracing } from '../../tracing/contract.ts';
@@ -146,6 +147,16 @@ export class Publisher {
     const priority = isOpen ? this.#calls.inheritedPriority() : undefined;
     const given: ApplyOptions = priority === undefined ? options : { ...options, priority };
     const defaults = this.#calls.declared(definition);
-    return router.route({ name: task, args, options: given, task: definition, defaults });
+    const name = routedAs(task, options.kwargs);
+    return router.route({ name, args, options: given, task: definition, defaults });
   }
+}
+
+const OF_ANOTHER: ReadonlySet<string> = new Set(['celery.map', 'celery.starmap']);
+
+/** A task that only calls another one goes where that one goes, as in Celery. */
+function routedAs(task: string, kwargs: ApplyOptions['kwargs']): string {
+  if (!OF_ANOTHER.has(task) || !isMap(kwargs?.task)) return task;
+  const { task: name } = kwargs.task;
+  return typeof name === 'string' ? name : task;
 }

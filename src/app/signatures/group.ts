@@ -2,7 +2,7 @@ import { type AnyIterable, LazyParts } from '../../canvas/lazy.ts';
 import { groupSignature } from '../../canvas/shapes.ts';
 import { Group } from './group-signature.ts';
 import { EMPTY_HOST, LazyHost } from './hosts.ts';
-import type { MissingOf, MissingOfAll, ResultOf, ResultsOf } from './part-types.ts';
+import type { MissingOf, MissingOfAll, ModeOfAll, ResultOf, ResultsOf } from './part-types.ts';
 import { type AnySignature, hostOf, plain, signatureIn } from './signature.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any group, whatever its types
@@ -20,10 +20,10 @@ type AnyGroup = Group<any, any, any>;
 export function group<G extends AnyGroup>(group: G): G;
 export function group<const S extends readonly AnySignature[]>(
   ...members: S
-): Group<MissingOfAll<S>, ResultsOf<S>, 'partial'>;
+): Group<MissingOfAll<S>, ResultsOf<S>, ModeOfAll<S>>;
 export function group<const S extends readonly AnySignature[]>(
   members: S,
-): Group<MissingOfAll<S>, ResultsOf<S>, 'partial'>;
+): Group<MissingOfAll<S>, ResultsOf<S>, ModeOfAll<S>>;
 export function group<S extends AnySignature>(
   members: AnyIterable<S>,
 ): Group<MissingOf<S>, ResultOf<S>[], 'partial'>;

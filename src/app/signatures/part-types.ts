@@ -62,15 +62,34 @@ export type StepAfter<Before, S> =
         : ChainMismatch<Before, M>
     : never;
 
+/** A group is its members where it is one of several. */
+interface AnyGroup extends AnyTyped {
+  skew(...options: never[]): unknown;
+}
+
 /** Values of several, in their order. */
-export type ResultsOf<S extends readonly unknown[]> = {
-  -readonly [I in keyof S]: ResultOf<S[I]>;
-};
+export type ResultsOf<S extends readonly unknown[]> = S extends readonly []
+  ? []
+  : S extends readonly [infer F, ...infer More]
+    ? [...MembersOf<F>, ...ResultsOf<More>]
+    : MembersOf<S[number]>[number][];
+
+type MembersOf<S> = S extends AnyGroup ? ListIn<ResultOf<S>> : [ResultOf<S>];
+type ListIn<R> = R extends readonly unknown[] ? R : never;
 
 /** What all of several lack: each gets the same arguments, and immutable ones none. */
 export type MissingOfAll<S extends readonly unknown[]> = number extends S['length']
   ? MissingOf<S[number]>
   : OrNothing<MeetAll<S>>;
+
+/** Nothing in it takes arguments when that holds for all of its members. */
+export type ModeOfAll<S extends readonly unknown[]> = number extends S['length']
+  ? ModeOf<S[number]>
+  : [MeetAll<S>] extends [undefined]
+    ? 'immutable'
+    : 'partial';
+
+type ModeOf<S> = S extends Typed<infer _M, infer _R, infer K, infer _H> ? K : never;
 
 type OrNothing<M> = [M] extends [Args] ? M : [M] extends [undefined] ? [] : never;
 
@@ -79,12 +98,7 @@ type MeetAll<S extends readonly unknown[]> = S extends readonly [infer F, ...inf
   ? Meet<MissingIn<F>, MeetAll<More>>
   : undefined;
 
-type MissingIn<S> =
-  S extends Typed<infer Own, infer _R, infer K, infer _H>
-    ? [K] extends ['immutable']
-      ? undefined
-      : Own
-    : never;
+type MissingIn<S> = ModeOf<S> extends 'immutable' ? undefined : MissingOf<S>;
 
 type Meet<Own, Others> = [Own] extends [undefined]
   ? Others
