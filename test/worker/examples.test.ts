@@ -88,6 +88,37 @@ here: 42
   });
 });
 
+describe('the example workflows', () => {
+  const cwd = join(EXAMPLES, 'workflows');
+  const shown = `workflow: pictures.download('http://example.org/cat.png') | %publish([resize(640), resize(320), resize(160)])
+published: cat.png: 640 x 427, cat.png: 320 x 213, cat.png: 160 x 107
+heights: 427, 213, 107
+missing: RangeError: http://example.org/nothing is no picture
+feeds: monday: 5 + 8 + 11 entries
+chunks: 10, 10, 5
+`;
+  const places: Readonly<Record<string, (t: TestContext) => Promise<Env>>> = {
+    'a file': async t => {
+      const file = join(temporaryProject(t, {}), 'celery.sqlite');
+      return at(`sqla+sqlite:///${file}`, `db+sqlite:///${file}`);
+    },
+    Redis: async t => {
+      const redis = await startRedis();
+      t.after(() => redis.stop());
+      return at(redis.url, redis.url);
+    },
+  };
+  for (const [place, envOf] of Object.entries(places)) {
+    it(`shows what its client says it shows, on ${place}`, async t => {
+      const env = await envOf(t);
+      const worker = await startWorker(t, ['-A', 'app'], { cwd, env });
+
+      assert.equal(await runTs('client.ts', cwd, env), shown);
+      await worker.sees(/No picture from .*: http:\/\/example\.org\/nothing is no picture/);
+    });
+  }
+});
+
 describe('the example mixed-fleet', () => {
   const cwd = join(EXAMPLES, 'mixed-fleet');
 

@@ -33,6 +33,13 @@ export interface SignatureCalls {
   store(): Promise<WorkflowStore | undefined>;
 }
 
+interface SendingOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly addToParent: boolean;
+  /** Note which have no result: what is sent may be too much to note anything of it. */
+  readonly keepsIgnored: boolean;
+}
+
 export class ApplySignature {
   readonly #calls: SignatureCalls;
 
@@ -52,7 +59,8 @@ export class ApplySignature {
     const lazy = lazyPartsOf(signature);
     if (lazy && (await lazy.exceeds(MOST_AT_ONCE))) {
       return applyStream(signature, call, {
-        ...{ lazy, ids: this.#ids, sending: this.#sending(signal, false) },
+        ...{ lazy, ids: this.#ids },
+        sending: keepsIgnored => this.#sending({ signal, keepsIgnored, addToParent: false }),
       });
     }
     const planned = plan(signature, call, this.#ids);
@@ -66,7 +74,7 @@ export class ApplySignature {
     const frozen = freeze(signature, place, this.#ids);
     return {
       signature: frozen.signature,
-      result: this.#handle(frozen.result, new Map()),
+      result: this.#handle(frozen.result, new Set()),
     };
   }
 
@@ -76,28 +84,28 @@ export class ApplySignature {
 
   async #send(planned: Plan, result: ResultNode, signal: AbortSignal | undefined) {
     const isOne = planned.sends.length === 1 && planned.chords.length === 0;
-    const sending = this.#sending(signal, isOne);
+    const sending = this.#sending({ signal, keepsIgnored: true, addToParent: isOne });
     await sending.send(planned);
     if (!isOne) currentTask()?.request.children.push(resultTuple(result));
     return sending.handle(result);
   }
 
-  #sending(signal: AbortSignal | undefined, addToParent: boolean): Sending {
-    const unusual = new Map<string, AsyncResult<unknown>>();
+  #sending({ signal, keepsIgnored, addToParent }: SendingOptions): Sending {
+    const ignored = new Set<string>();
     const store = () => this.#calls.store();
     const send = async (each: SignatureData) => {
       const sent = await this.#calls.call(this.#callOf(each, signal, addToParent));
-      if (sent.ignored) unusual.set(sent.id, sent);
+      if (keepsIgnored && sent.ignored) ignored.add(sent.id);
     };
     return {
       send: planned => sendPlan(planned, { store, send }),
       store,
-      handle: node => this.#handle(node, unusual),
+      handle: node => this.#handle(node, ignored),
     };
   }
 
-  /** @param ignored handles of those that no result comes of */
-  #handle(node: ResultNode, ignored: ReadonlyMap<string, unknown>): Handle {
+  /** @param ignored those that no result comes of */
+  #handle(node: ResultNode, ignored: ReadonlySet<string>): Handle {
     const parent = node.parent && this.#handle(node.parent, ignored);
     if (!node.members) {
       return this.#calls.result(node.id, { parent, ignored: ignored.has(node.id) });

@@ -26,7 +26,8 @@ export interface Sending {
 interface Stream {
   readonly lazy: LazyParts;
   readonly ids: Ids;
-  readonly sending: Sending;
+  /** @param keepsIgnored note which of them have no result */
+  sending(keepsIgnored: boolean): Sending;
 }
 
 /**
@@ -36,9 +37,10 @@ interface Stream {
  * @throws InvalidTaskError for a part of a chord's header that ends in a group
  */
 export async function applyStream(signature: SignatureData, call: SignatureParts, stream: Stream) {
-  const { lazy, ids, sending } = stream;
+  const { lazy, ids } = stream;
   const planned = planStream(signature, call, ids);
   const isKept = !planned.body && !isIgnored(signature, call);
+  const sending = stream.sending(isKept);
   const results: ResultNode[] = [];
   const sent = { count: 0, answers: 0 };
   const batches = lazy.batches(MOST_AT_ONCE);
