@@ -92,15 +92,18 @@ export class ApplySignature {
 
   #sending({ signal, keepsIgnored, addToParent }: SendingOptions): Sending {
     const ignored = new Set<string>();
+    let only: AsyncResult<unknown> | undefined;
     const store = () => this.#calls.store();
     const send = async (each: SignatureData) => {
       const sent = await this.#calls.call(this.#callOf(each, signal, addToParent));
+      if (addToParent) only = sent;
       if (keepsIgnored && sent.ignored) ignored.add(sent.id);
     };
     return {
       send: planned => sendPlan(planned, { store, send }),
       store,
-      handle: node => this.#handle(node, ignored),
+      // of one that has run here it has the result
+      handle: node => (only?.id === node.id ? only : this.#handle(node, ignored)),
     };
   }
 

@@ -20,7 +20,8 @@ import { executionSignals } from '../signals/execution-signals.ts';
 import type { Signals } from '../signals/signals.ts';
 import type { TaskDefinition } from '../tasks/definition.ts';
 import { callDirectly } from '../tasks/direct-call.ts';
-import { runEagerly, SILENT } from './eager.ts';
+import { type EagerPorts, SILENT } from './eager.ts';
+import { HereChords } from './here-chords.ts';
 
 export interface ExecutionPortsHost {
   readonly conf: Settings;
@@ -65,10 +66,17 @@ export class AppExecutionPorts {
     };
   }
 
-  async ofEagerRun(): Promise<ExecutionPorts> {
-    const stores = this.#host.conf.get('task_store_eager_result');
+  async ofEagerRun(): Promise<EagerPorts> {
+    const { conf } = this.#host;
+    const stores = conf.get('task_store_eager_result');
     const ports = stores ? await this.ofWorker({ hostname: '', logger: SILENT }) : this.#local();
-    return { ...ports, publish: (call, route) => this.#publishNext(call, route) };
+    return {
+      ...ports,
+      workflows: ports.workflows?.chords ? ports.workflows : new HereChords(),
+      definition: name => this.#host.definition(name),
+      isEverythingHere: conf.get('task_always_eager'),
+      publish: (call, route) => this.#publish(call, route),
+    };
   }
 
   #local(): ExecutionPorts {
@@ -92,15 +100,6 @@ export class AppExecutionPorts {
 
   #publish(call: TaskCall, route: SignatureRoute): Promise<void> {
     return this.#host.publisher.publishCall(call, route, this.#host.definition(call.task));
-  }
-
-  /** What an eager task sends on: run here too when everything is eager, else published. */
-  async #publishNext(call: TaskCall, route: SignatureRoute): Promise<void> {
-    const definition = this.#host.definition(call.task);
-    if (!definition || !this.#host.conf.get('task_always_eager')) {
-      return this.#publish(call, route);
-    }
-    await runEagerly(definition, call, await this.ofEagerRun());
   }
 
   #errback(name: string): Errback | undefined {

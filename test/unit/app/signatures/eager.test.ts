@@ -119,4 +119,48 @@ describe('a workflow that runs here', () => {
       message: /far\.away/,
     });
   });
+
+  test('has what a task puts in its place, and what follows that', async t => {
+    const { app, add, double, sum, hear, heard } = await madeSums(t, EAGER);
+    const replaced = app.task('sums.replaced', { bind: true }, (self, by: unknown): number => {
+      throw self.replace(by as never);
+    });
+    const parts = [add.s(1, 2), double.s(4)];
+
+    assert.equal(await resultOf(replaced.s(add.s(1, 2))), 3);
+    assert.equal(await resultOf(replaced.s(chord(parts, sum.s()))), 11);
+    assert.deepEqual(await resultOf(replaced.s(group(parts))), [3, 8]);
+    assert.equal(await resultOf(chain(replaced.s(chain(parts[0]!, double.s())), add.s(1))), 7);
+    const result = await replaced.s(chord(parts, sum.s())).applyAsync([], { taskId: 'mine' });
+    assert.deepEqual([result.id, await result.state()], ['mine', 'SUCCESS']);
+    await add
+      .s(1, 2)
+      .link(chord([add.s(1), double.s()], hear.s()))
+      .delay();
+    await double.s(1).link(group(hear.s(), hear.s())).delay();
+    assert.deepEqual(heard, [[[4, 6]], [2], [2]]);
+  });
+
+  test('is replaced here also when only this call runs here', async t => {
+    const { app, add, double, sum, testApp } = await madeSums(t);
+    const replaced = app.task('sums.replaced', { bind: true }, (self, by: unknown): number => {
+      throw self.replace(by as never);
+    });
+
+    const result = await replaced.apply([chord([add.s(1, 2), double.s(4)], sum.s())]);
+
+    assert.equal(await result.get(), 11);
+    assert.equal(testApp.sent.length, 0);
+    const linked = add.s(1, 2).link(chord([add.s(1), double.s()], sum.s()));
+    await assert.rejects((await linked.apply()).get(), /chord cannot follow a task that runs here/);
+  });
+
+  test('of one task has the result that was made here', async t => {
+    const { add } = await madeSums(t, EAGER);
+
+    const result = await add.s(1).delay(2);
+
+    assert.ok(result instanceof EagerResult);
+    assert.equal(await result.get(), 3);
+  });
 });
