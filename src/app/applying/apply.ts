@@ -107,6 +107,10 @@ export class Apply implements TaskHost {
     return this.#signatures.freeze(signature, place);
   }
 
+  get linksHeaders(): boolean {
+    return this.#host.conf.get('task_allow_error_cb_on_chord_header');
+  }
+
   signature(data: SignatureData): AnySignature {
     return signatureOf(data, this);
   }

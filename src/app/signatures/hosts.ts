@@ -15,6 +15,7 @@ import { type AnySignature, NO_APP, type SignatureHost } from './signature.ts';
 /** An empty group has nothing to send: its result is there at once, and nobody stores it. */
 class EmptyHost implements SignatureHost {
   readonly [NO_APP] = true;
+  readonly linksHeaders = false;
 
   async applySignature({ options }: SignatureData): Promise<GroupResult> {
     return emptyResult(options.task_id);
@@ -51,6 +52,8 @@ function emptyResult(id: unknown): GroupResult {
 /** Asks that of the first member, which is read when it is needed. */
 export class LazyHost implements SignatureHost {
   readonly [NO_APP] = true;
+  /** Of a group, which is no chord. */
+  readonly linksHeaders = false;
   readonly #parts: LazyParts;
 
   constructor(parts: LazyParts) {

@@ -42,6 +42,8 @@ export interface SignatureHost {
     options: EagerOptions,
   ): Promise<EagerResult | GroupResult>;
   freezeSignature(signature: SignatureData, place: Place): FrozenParts;
+  /** `task_allow_error_cb_on_chord_header`. */
+  readonly linksHeaders: boolean;
   /** Of the class that its kind has. */
   signature(data: SignatureData): AnySignature;
 }
@@ -155,9 +157,13 @@ export class Signature<
     return this.#with(link(plain(this), withLists(plain(callback))));
   }
 
-  /** The same that calls this one when it fails: each member of a group, the body of a chord. Celery: `link_error`. */
+  /**
+   * The same that calls this one when it fails: each member of a group, the body of a chord, and with
+   * `task_allow_error_cb_on_chord_header` the parts of its header, too. Celery: `link_error`.
+   */
   linkError(errback: SignatureData): this {
-    return this.#with(linkError(plain(this), withLists(plain(errback))));
+    const options = { alsoHeaders: this.#host.linksHeaders };
+    return this.#with(linkError(plain(this), withLists(plain(errback)), options));
   }
 
   /** The same as `linkError`. Celery: `on_error`. */

@@ -222,7 +222,7 @@ export const TASK_SETTINGS = {
     null,
     'Priority of tasks that set none; 0 is served first on Redis, 255 on RabbitMQ.',
   ),
-  task_allow_error_cb_on_chord_header: later(
+  task_allow_error_cb_on_chord_header: used(
     'CELERY_ALLOW_ERROR_CB_ON_CHORD_HEADER',
     bool,
     false,

@@ -77,6 +77,23 @@ describe('a chord', () => {
     assert.deepEqual(heard, [[10, 'sum']]);
   });
 
+  test('has errbacks on its body, and on its header where a setting says so', async t => {
+    const linksOf = (whole: { kwargs: unknown }) => {
+      const { header, body } = JSON.parse(JSON.stringify(whole)).kwargs;
+      return [...header, body].map(({ options }) => options.link_error?.length ?? 0);
+    };
+    const plain = await madeSums(t);
+    const also = await madeSums(t, { settings: { task_allow_error_cb_on_chord_header: true } });
+
+    for (const [{ add, sum, hear }, links] of [
+      [plain, [0, 0, 1]],
+      [also, [1, 1, 1]],
+    ] as const) {
+      const whole = chord([add.s(1, 2), add.s(3, 4)], sum.s());
+      assert.deepEqual(linksOf(whole.linkError(hear.s())), links);
+    }
+  });
+
   test('needs a result backend that counts', async t => {
     const { add, sum } = await madeSums(t, { settings: { result_backend: 'disabled://' } });
 
