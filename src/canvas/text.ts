@@ -28,9 +28,14 @@ function callText({ task, args, kwargs }: SignatureData, front: readonly string[
 
 /** A signature among arguments is one, too. */
 function valueText(value: unknown): string {
+  if (isSignature(value)) return signatureText(value);
+  const hasSome = Array.isArray(value) && value.length > 0 && value.every(isSignature);
+  return hasSome ? listText(value) : saferepr(value);
+}
+
+function isSignature(value: unknown): value is SignatureData {
   const { subtask_type: type, task } = (value ?? {}) as Partial<SignatureData>;
-  const isSignature = type !== undefined && typeof task === 'string';
-  return isSignature ? signatureText(value as SignatureData) : saferepr(value);
+  return type !== undefined && typeof task === 'string';
 }
 
 function chainText(chain: SignatureData): string {

@@ -103,6 +103,14 @@ describe('a chord', () => {
     );
   });
 
+  test('shows as Celery shows it, also with a group as its body', async t => {
+    const { add, sum } = await madeSums(t);
+
+    const whole = chord([add.s(1, 1)], group(sum.s()));
+
+    assert.equal(String(whole), '%celery.group([sums.add(1, 1)], tasks=[sums.sum()])');
+  });
+
   test('says which part of it is no signature', async t => {
     const { add, sum } = await madeSums(t);
 
