@@ -86,6 +86,11 @@ export interface ResultBackend {
   release?(taskId: string): void;
   /** The stored document, or undefined when there is none (Celery's PENDING). @throws BackendGetMetaError */
   fetch(taskId: string): Promise<ResultMeta | undefined>;
+  /**
+   * Documents of the tasks with this `group_id`, in no order: all that are stored are looked through,
+   * which takes its time. Missing in stores that do not keep the group. @throws BackendGetMetaError
+   */
+  fetchOfGroup?(groupId: string): Promise<readonly ResultMeta[]>;
   /** Forget the result. Idempotent. */
   forget(taskId: string): Promise<void>;
   /**

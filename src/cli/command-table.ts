@@ -2,6 +2,7 @@
 
 import { AMQP } from './declarations/amqp.ts';
 import { CALL } from './declarations/call.ts';
+import { CHORD } from './declarations/chord.ts';
 import { CONTROL } from './declarations/control.ts';
 import { DLQ } from './declarations/dlq.ts';
 import { EVENTS } from './declarations/events.ts';
@@ -20,6 +21,7 @@ import { PROBE } from './probe-command.ts';
 export const COMMANDS: readonly Command[] = [
   command(AMQP, () => import('./commands/amqp.ts')),
   command(CALL, () => import('./commands/call.ts')),
+  command(CHORD, () => import('./commands/chord.ts')),
   command(CONTROL, () => import('./commands/control.ts')),
   command(DLQ, () => import('./commands/dlq.ts')),
   command(EVENTS, () => import('./commands/events.ts')),

@@ -92,6 +92,25 @@ describe('redis keys', () => {
 });
 
 describe('redis backend addresses', () => {
+  it('of one group are found among all others, also below a prefix with signs of patterns', async t => {
+    const [group, other] = [randomUUID(), randomUUID()];
+    const backend = await opener(t, shared, { global_keyprefix: '[a]*' })();
+    const stranger = await opener(t, shared, { global_keyprefix: 'a' })();
+    const ids = Array.from({ length: 1500 }, () => randomUUID());
+    const store = (id: string, group_id: string, result: unknown = null) =>
+      backend.store({ ...meta(id, 'SUCCESS', result), group_id });
+    await Promise.all(ids.map((id, i) => store(id, i % 500 === 0 ? group : other)));
+    await store(randomUUID(), other, `speaks of ${group}`);
+    await stranger.store({ ...meta(randomUUID(), 'SUCCESS'), group_id: group });
+
+    const found = await backend.fetchOfGroup?.(group);
+
+    assert.deepEqual(
+      found?.map(({ task_id }) => task_id).sort(),
+      [ids[0], ids[500], ids[1000]].sort(),
+    );
+  });
+
   it('include a unix socket with a database number', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'tscelery-socket-'));
     t.after(() => rm(folder, { recursive: true, force: true }));

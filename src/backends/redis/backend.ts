@@ -30,6 +30,7 @@ import {
   redisBackendUrls,
 } from './connection.ts';
 import { RedisDocuments } from './documents.ts';
+import { documentsAbout } from './documents-about.ts';
 import { Subscriber } from './subscriber.ts';
 
 /** Seconds that what is under way gets when the backend is closed, since Redis may be silent. */
@@ -160,6 +161,21 @@ export class RedisBackend implements ResultBackend {
     } catch (error) {
       throw this.#getError(error, taskId, 'reading the result of');
     }
+  }
+
+  async fetchOfGroup(groupId: string): Promise<readonly ResultMeta[]> {
+    const { client, documents } = this.#opened();
+    const prefix = this.#taskPrefix;
+    const found: ResultMeta[] = [];
+    try {
+      for await (const [key, document] of documentsAbout(groupId, { client, documents, prefix })) {
+        const meta = this.#readMeta(key.slice(prefix.length), document);
+        if (meta.group_id === groupId) found.push(meta);
+      }
+    } catch (error) {
+      throw this.#getError(error, groupId, 'looking for results of the group');
+    }
+    return found;
   }
 
   async forget(taskId: string): Promise<void> {
