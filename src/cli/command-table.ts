@@ -6,6 +6,7 @@ import { CHORD } from './declarations/chord.ts';
 import { CONTROL } from './declarations/control.ts';
 import { DLQ } from './declarations/dlq.ts';
 import { EVENTS } from './declarations/events.ts';
+import { GRAPH } from './declarations/graph.ts';
 import { INSPECT } from './declarations/inspect.ts';
 import { LIST } from './declarations/list.ts';
 import { MIGRATE } from './declarations/migrate.ts';
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   command(CONTROL, () => import('./commands/control.ts')),
   command(DLQ, () => import('./commands/dlq.ts')),
   command(EVENTS, () => import('./commands/events.ts')),
+  command(GRAPH, () => import('./commands/graph.ts')),
   PROBE,
   command(INSPECT, () => import('./commands/inspect.ts')),
   command(LIST, () => import('./commands/list.ts')),

@@ -6,7 +6,15 @@ const NODE = { fillcolor: 'palegreen3', color: 'palegreen4' };
 const TERMINAL = { fillcolor: 'palegreen1', color: 'palegreen2' };
 const GRAPH = { bgcolor: 'mintcream' };
 
-type Attributes = Readonly<Record<string, unknown>>;
+export type Attributes = Readonly<Record<string, unknown>>;
+
+/** How `toDot` draws nodes that are not all alike. */
+export interface Drawing<T> {
+  /** Of a node, besides Celery's. */
+  node?(node: T): Attributes;
+  /** Of the edges that begin there. */
+  edgesOf?(node: T): Attributes;
+}
 
 /** A graph without cycles of nodes whose text (`String(node)`) is their label. */
 export class DependencyGraph<T = unknown> {
@@ -56,7 +64,7 @@ export class DependencyGraph<T = unknown> {
   }
 
   /** The graph in the language of Graphviz, as Celery draws it. */
-  toDot(): string {
+  toDot(drawing: Drawing<T> = {}): string {
     const scheme = { ...SCHEME, ...this.#attributes };
     const { root = null, ...shared } = scheme as typeof scheme & { root?: unknown };
     const head = written({ ...shared, ...GRAPH, root: root ?? 'None' });
@@ -66,13 +74,14 @@ export class DependencyGraph<T = unknown> {
       const label = quoted(node);
       if (seen.has(label)) return;
       seen.add(label);
-      lines.push(`    ${label} [${written({ ...shared, ...colours })}]`);
+      lines.push(`    ${label} [${written({ ...shared, ...colours, ...drawing.node?.(node) })}]`);
     };
     for (const [from, all] of this.#adjacent) {
       if (all.length === 0) put(from, TERMINAL);
       for (const to of all) {
         put(from, NODE);
-        lines.push(`    ${quoted(from)} -> ${quoted(to)} [${written({ ...shared, ...EDGE })}]`);
+        const attributes = written({ ...shared, ...EDGE, ...drawing.edgesOf?.(from) });
+        lines.push(`    ${quoted(from)} -> ${quoted(to)} [${attributes}]`);
       }
     }
     return `${[...lines, '}'].join('\n')}\n`;

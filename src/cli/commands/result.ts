@@ -1,5 +1,4 @@
 import type { Celery } from '../../app/app.ts';
-import { INTERNALS } from '../../app/app-internals.ts';
 import type { AsyncResult } from '../../app/results/async-result.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import { printableLines } from '../../base/text/printable.ts';
@@ -9,6 +8,7 @@ import type { RESULT_OPTIONS } from '../declarations/result.ts';
 import { loadApp } from '../load-app.ts';
 import type { Invocation } from '../parsing/command.ts';
 import { CommandError } from '../parsing/command-error.ts';
+import { requireReadableResults } from '../readable-results.ts';
 
 export async function run(invocation: Invocation<typeof RESULT_OPTIONS>): Promise<number> {
   const { globals, values, words } = invocation;
@@ -22,15 +22,6 @@ export async function run(invocation: Invocation<typeof RESULT_OPTIONS>): Promis
   } finally {
     await app.close();
   }
-}
-
-/** Otherwise one would wait for ever. */
-async function requireReadableResults(app: Celery): Promise<void> {
-  const backend = await app[INTERNALS].backend();
-  if (!backend.onlyForSender) return;
-  throw new CommandError(
-    `The result backend ${backend.url} sends results to the process that sent the task, so they cannot be read here. Use one that stores results, for example "redis://localhost/1".`,
-  );
 }
 
 async function requireTask(app: Celery, name: string): Promise<void> {

@@ -101,7 +101,7 @@ function oneByOne(replies: readonly ControlReply[]): Readonly<Record<string, unk
 }
 
 /** In Celery's words what keeps nodes from being asked. */
-async function reached<T>(what: string, ask: () => Promise<T>): Promise<T> {
+export async function reached<T>(what: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {

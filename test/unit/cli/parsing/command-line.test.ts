@@ -158,7 +158,7 @@ describe('wrong command line', () => {
   });
 
   it("Celery's commands that do not exist here yet are named as such", () => {
-    for (const name of ['beat', 'multi', 'graph']) {
+    for (const name of ['beat', 'multi', 'upgrade']) {
       refuses([name, '--any'], globalFrame(`The command '${name}' is not in tscelery yet.`));
     }
   });
