@@ -15,6 +15,7 @@ import { REPORT } from './declarations/report.ts';
 import { RESULT } from './declarations/result.ts';
 import { SHELL } from './declarations/shell.ts';
 import { STATUS } from './declarations/status.ts';
+import { TYPES } from './declarations/types.ts';
 import { WORKER } from './declarations/worker.ts';
 import { type Command, command } from './parsing/command.ts';
 import { PROBE } from './probe-command.ts';
@@ -36,5 +37,6 @@ export const COMMANDS: readonly Command[] = [
   command(RESULT, () => import('./commands/result.ts')),
   command(SHELL, () => import('./commands/shell.ts')),
   command(STATUS, () => import('./commands/status.ts')),
+  command(TYPES, () => import('./commands/types.ts')),
   command(WORKER, () => import('./commands/worker.ts')),
 ];

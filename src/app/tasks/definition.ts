@@ -16,6 +16,7 @@ import {
   bindArguments,
   checkArguments,
   type Parameters as ParameterList,
+  parameterTexts,
   readParameters,
 } from './parameters.ts';
 import { autoRetryOf } from './retry-declaration.ts';
@@ -130,6 +131,14 @@ export class TaskDefinition implements RunnableTask {
   get takesError(): boolean {
     if (!this.#parameters || this.#declared.bind) return false;
     return this.#parameters.rest || this.#parameters.positional.length > 1;
+  }
+
+  /**
+   * Its parameters as `params` would name them, with `{ a, b? }` for an object of keyword arguments;
+   * undefined when they are not known.
+   */
+  get parameterTexts(): readonly string[] | undefined {
+    return this.#parameters?.known ? parameterTexts(this.#parameters) : undefined;
   }
 
   /** Whether a keyword argument of that name would reach the task. */

@@ -5,7 +5,7 @@
  * parameters by name, and what is left over goes to a trailing destructured object.
  */
 
-import { parameterTexts, splitTopLevel } from './parameter-source.ts';
+import { splitTopLevel, parameterTexts as textsOfSource } from './parameter-source.ts';
 
 export interface Parameter {
   /** Undefined for a destructured parameter. */
@@ -51,7 +51,7 @@ const NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 export function readParameters(fn: AnyFunction, options: ParameterOptions = {}): Parameters {
   const functionName = options.name ?? (fn.name || 'task');
   if (options.params) return fromNames(functionName, options.params);
-  const texts = parameterTexts(Function.prototype.toString.call(fn));
+  const texts = textsOfSource(Function.prototype.toString.call(fn));
   if (texts === undefined) {
     return { functionName, positional: [], rest: false, keywords: undefined, known: false };
   }
@@ -75,6 +75,24 @@ function fromNames(functionName: string, names: readonly string[]): Parameters {
     else positional.push({ name, optional: text.endsWith('?') });
   }
   return { functionName, positional, rest, keywords, known: true };
+}
+
+/**
+ * The other way round: `x`, `y?`, `*rest`. A parameter without a name, which takes things apart, is
+ * empty. An object of keyword arguments is `**options` when it takes any, and `{ a, b }`, or
+ * `{ a, ...others }`, when it says which; `?` after that: it may be left out.
+ */
+export function parameterTexts({ positional, rest, keywords }: Parameters): string[] {
+  const texts = positional.map(({ name = '', optional }) => (optional ? `${name}?` : name));
+  if (rest) texts.push('*rest');
+  if (keywords) texts.push(keywordsText(keywords));
+  return texts;
+}
+
+function keywordsText({ names, others, optional }: KeywordObject): string {
+  if (names.size === 0 && others) return '**options';
+  const members = [...names, ...(others ? ['...others'] : [])];
+  return `{ ${members.join(', ')} }${optional ? '?' : ''}`;
 }
 
 function fromTexts(functionName: string, texts: readonly string[]): Parameters {

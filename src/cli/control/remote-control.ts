@@ -92,7 +92,7 @@ export async function askNodes(
 }
 
 /** One that is named twice answers once, and the second answer would be waited for. */
-function nodesIn(destination: readonly string[] | undefined): readonly string[] | undefined {
+export function nodesIn(destination: readonly string[] | undefined): readonly string[] | undefined {
   return destination && [...new Set(destination)];
 }
 

@@ -82,8 +82,10 @@ function placeOf({ state }: Request): 'active' | 'reserved' | 'ready' {
 }
 
 function optionsOf(task: TaskDefinition): Readonly<Record<string, unknown>> {
-  const { maxRetries, defaultRetryDelay } = task;
-  return { ...task.options, ...task.resolved, maxRetries, defaultRetryDelay };
+  const { maxRetries, defaultRetryDelay, parameterTexts } = task;
+  // as JSON, for programs that make types of it
+  const params = parameterTexts && JSON.stringify(parameterTexts);
+  return { ...task.options, ...task.resolved, maxRetries, defaultRetryDelay, params };
 }
 
 /** ` [rate_limit=10/m max_retries=3]`: those of the attributes that the task has. */
