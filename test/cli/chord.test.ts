@@ -189,6 +189,29 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
       });
     });
 
+    it('nothing is counted when the body could not be sent for want of a broker', async () => {
+      await bench(async ({ chords, sent, stored, body }) => {
+        const { id, tasks } = await sent(1);
+        await stored(id, tasks[0]!, 'SUCCESS', 7);
+        const env = {
+          TEST_SETTINGS: JSON.stringify({
+            ...surroundings.settings,
+            broker_url: 'redis://:pw@127.0.0.1:1',
+          }),
+        };
+        const told = ['--task', tasks[0]!, '--body', body(randomUUID())];
+
+        const { code, stdout, stderr } = await runCli(
+          ['-A', `${appFile}:app`, 'chord', 'repair', id, ...told],
+          { env },
+        );
+
+        assert.deepEqual([code, stdout], [1, '']);
+        assert.match(stderr, /^Error: Error connecting to Redis: /);
+        assert.deepEqual((await chords.progress(id))?.parts, []);
+      });
+    });
+
     it('a chord without size goes on with the size that repair is told', async () => {
       await bench(async ({ app, chords, chord, stored, body }) => {
         const [id, first, second, result] = Array.from({ length: 4 }, () => randomUUID());
