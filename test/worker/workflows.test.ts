@@ -232,6 +232,14 @@ for (const surround of [redisSurroundings, sqliteSurroundings]) {
       });
     });
 
+    it('count a part whose process died between its result and the chord', async () => {
+      await bench(async ({ app, worker }) => {
+        const chord = chordSignature([add(1, 1), task('storesAndDies', 7)], echo);
+        assert.deepEqual(await get(app, chord), [2, 7]);
+        await worker.sees(/storesAndDies\[.* had ended before its process did/);
+      });
+    });
+
     it('go on with what replaces a task, under its id', async () => {
       await bench(async ({ app }) => {
         const replaced = (by: SignatureData) => task('replaces', by);

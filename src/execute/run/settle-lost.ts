@@ -1,5 +1,6 @@
 import { readTaskHeaders } from '../../wire/messages/task-message.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
+import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import type { Execution, TaskSource } from '../execution.ts';
 import { label } from '../label.ts';
 import { failure } from '../outcome-of.ts';
@@ -62,6 +63,23 @@ export async function revokeTask(
   bindContext(x);
   await giveUp(x, x.continuation.chain, revoked);
   await endPart(x, revoked);
+}
+
+/**
+ * Of a run whose end is stored: the chord that waits for it may not have heard of it, since the end
+ * is told after it is stored. Idempotent.
+ */
+export async function tellStoredEnd(
+  task: RunnableTask,
+  source: TaskSource,
+  ports: ExecutionPorts,
+  end: ResultMeta,
+): Promise<void> {
+  const x = lost(task, source, ports);
+  decode(x);
+  if (!x.continuation.chord) return;
+  bindContext(x);
+  await endPart(x, end);
 }
 
 /** Store that a run was broken off and the broker delivers the task again. */

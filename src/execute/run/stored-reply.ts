@@ -8,17 +8,23 @@ import type { ExecutionPorts, RunnableTask } from '../ports.ts';
 /** Seconds for the store to answer: the message of a lost run is not kept waiting for longer. */
 const PATIENCE = 5;
 
+/** How a run ended, and the document that tells so. */
+export interface StoredEnd {
+  readonly reply: TaskReply;
+  readonly meta: ResultMeta;
+}
+
 /**
- * The reply of a run that ended well, and whose process died before it could say so; undefined
+ * The end of a run that ended well, and whose process died before it could say so; undefined
  * when the store does not know of it. Never rejects.
  *
  * @param since when it began, in seconds since 1970
  */
-export async function storedReply(
+export async function storedEnd(
   task: Pick<RunnableTask, 'resultReprMaxsize'>,
   { id, since }: { readonly id: string; readonly since: number },
   { fetch, clock }: Required<Pick<ExecutionPorts, 'fetch' | 'clock'>>,
-): Promise<TaskReply | undefined> {
+): Promise<StoredEnd | undefined> {
   let meta: ResultMeta | undefined;
   try {
     const asked = fetch(id).then(stored => {
@@ -31,5 +37,5 @@ export async function storedReply(
   }
   const result = saferepr(meta.result, { maxLength: task.resultReprMaxsize });
   const runtime = Math.max(0, clock.now() - since);
-  return { kind: 'success', runtime, texts: { result } };
+  return { reply: { kind: 'success', runtime, texts: { result } }, meta };
 }

@@ -7,6 +7,7 @@ import type { TaskDefinition } from '../../app/tasks/definition.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock, Timer } from '../../base/time/clock.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
+import { tellStoredEnd } from '../../execute/run/settle-lost.ts';
 import type { Delivery } from '../../messaging/contract.ts';
 import {
   isTaskMessage,
@@ -219,7 +220,7 @@ export class Admission {
   }
 
   async #admitUnlessDone(request: Request, successful: SuccessfulTasks): Promise<void> {
-    const isDone = await successful.has(request.id);
+    const isDone = (await successful.has(request.id)) && (await this.#chordHears(request));
     if (this.#isStopped) return this.#state.requests.delete(request);
     // revoked while the store was asked
     if (this.#unwanted.discard(request)) return;
@@ -229,6 +230,19 @@ export class Admission {
     });
     this.#state.requests.delete(request);
     this.#refusals.settle(request.ack());
+  }
+
+  /** A run may have ended well without its chord hearing of that. False when it cannot be told now. */
+  async #chordHears({ id, task, headers, delivery }: Request): Promise<boolean> {
+    if (headers.group === null) return true;
+    try {
+      const end = await this.#execution.fetch?.(id);
+      if (end) await tellStoredEnd(task, delivery, this.#execution, end);
+      return true;
+    } catch (error) {
+      this.#logger.warning(`Task ${id} runs again: ${(error as Error).message}`, { task_id: id });
+      return false;
+    }
   }
 
   #admit(request: Request, isLate: boolean): void {

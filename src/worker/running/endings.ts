@@ -2,10 +2,11 @@
 import type { Logger } from '../../base/logger.ts';
 import type { TaskReply } from '../../execute/outcome.ts';
 import type { ExecutionPorts } from '../../execute/ports.ts';
-import { cancelTask, failTask } from '../../execute/run/settle-lost.ts';
-import { storedReply } from '../../execute/run/stored-reply.ts';
+import { cancelTask, failTask, tellStoredEnd } from '../../execute/run/settle-lost.ts';
+import { storedEnd } from '../../execute/run/stored-reply.ts';
 import { type PoolError, Terminated, TimeLimitExceeded } from '../../pool/errors.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
+import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import type { Announcer } from '../announcer.ts';
 import type { Request } from '../request.ts';
 
@@ -48,14 +49,24 @@ export class Endings {
   async #answeredOrNot(
     request: Request,
     error: PoolError,
-    { since, ...store }: Parameters<typeof storedReply>[2] & { since: number },
+    { since, ...store }: Parameters<typeof storedEnd>[2] & { since: number },
   ): Promise<void> {
-    const reply = await storedReply(request.task, { id: request.id, since }, store);
-    if (!reply) return this.#unanswered(request, error);
+    const end = await storedEnd(request.task, { id: request.id, since }, store);
+    if (!end || !(await this.#hasTold(request, end.meta))) return this.#unanswered(request, error);
     this.#logger.info(`Task ${request.label} had ended before its process did`, {
       task_id: request.id,
     });
-    this.answered(request, reply);
+    this.answered(request, end.reply);
+  }
+
+  async #hasTold(request: Request, end: ResultMeta): Promise<boolean> {
+    try {
+      await tellStoredEnd(request.task, request.delivery, this.#execution, end);
+      return true;
+    } catch (error) {
+      this.#logger.error(`${request.label}: ${(error as Error).message}`);
+      return false;
+    }
   }
 
   #unanswered(request: Request, error: PoolError): void {
