@@ -45,6 +45,8 @@ export interface TaskRequest {
   readonly errbacks: readonly unknown[] | null;
   /** Remaining steps of a chain, the next one last, as on the wire; null outside chains. */
   readonly chain: readonly unknown[] | null;
+  /** The body of the chord that waits for it, a signature as it came; null outside of chords. */
+  readonly chord: unknown;
   /** Names of the headers that the caller stamped on it; null when there are none. */
   readonly stampedHeaders: readonly string[] | null;
   /** The values of those. */
@@ -168,6 +170,10 @@ class MessageRequest implements TaskRequest {
     return this.#body.chain;
   }
 
+  get chord(): unknown {
+    return this.#body.chord ?? null;
+  }
+
   get isEager(): boolean {
     return this.#origin.isEager ?? false;
   }
@@ -234,6 +240,7 @@ export function directRequest(
     callbacks: null,
     errbacks: null,
     chain: null,
+    chord: null,
     stampedHeaders: null,
     stamps: {},
     calledDirectly: true,

@@ -76,7 +76,7 @@ except Exception as exc:
       assert.equal(kind, 'builtins.TypeError');
       assert.deepEqual(args, ['so sorry']);
       assert.equal(state, 'FAILURE');
-      assert.match(traceback, /worker-app\.ts/);
+      assert.match(traceback, /worker-app\.mjs:\d+/);
     });
 
     it('gets a class of that name for an error class of ours', async () => {

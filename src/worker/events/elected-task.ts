@@ -1,4 +1,6 @@
-/** What the winner of an election for the topic `task` does: sends the task that the action names. */
+/** What the winner of an election for the topic `task` does: sends the workflow that the action is. */
+import { plan } from '../../canvas/plan.ts';
+import { sendPlan } from '../../canvas/send-plan.ts';
 import {
   readSignature,
   type SignatureData,
@@ -8,13 +10,19 @@ import {
 import type { ExecutionPorts } from '../../execute/ports.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
 
-export type ElectedTaskPorts = Pick<ExecutionPorts, 'clock' | 'logger' | 'newId' | 'publish'>;
+export type ElectedTaskPorts = Pick<
+  ExecutionPorts,
+  'clock' | 'logger' | 'newId' | 'publish' | 'workflows'
+>;
 
-/** Never rejects. @param action a signature of one task, with its chain and callbacks */
+/** Never rejects. @param action a signature of any kind */
 export async function sendElectedTask(action: unknown, ports: ElectedTaskPorts): Promise<void> {
   try {
-    const signature = readSignature(action);
-    await ports.publish(callOf(signature, ports), signatureRoute(signature));
+    const ids = { newId: () => ports.newId(), replyTo: '' };
+    await sendPlan(plan(readSignature(action), {}, ids), {
+      store: () => ports.workflows,
+      send: each => ports.publish(callOf(each, ports), signatureRoute(each)),
+    });
   } catch (error) {
     ports.logger.error(`Could not call task: ${exceptionRepr(error)}`);
   }

@@ -37,6 +37,18 @@ describe('the task of whoever won an election', () => {
     assert.deepEqual([second.id, second.rootId], ['new-id', 'new-id']);
   });
 
+  test('may be a workflow', async () => {
+    const { calls, send } = setup();
+    await send({ ...signature, subtask_type: 'group', kwargs: { tasks: [signature, signature] } });
+    assert.deepEqual(
+      calls.map(([{ task, args, groupIndex }]) => [task, args, groupIndex]),
+      [
+        ['proj.add', [40, 2], 0],
+        ['proj.add', [40, 2], 1],
+      ],
+    );
+  });
+
   test('is not sent when the action is none, and the log says why', async () => {
     const { calls, log, send } = setup();
     for (const action of [null, 'proj.add', {}, { ...signature, subtask_type: 'group' }]) {
@@ -46,7 +58,7 @@ describe('the task of whoever won an election', () => {
     assert.deepEqual(calls, []);
     assert.equal(log.length, 4);
     assert.match(log[0]!, /^Could not call task: InvalidTaskError\('Not a signature: null/);
-    assert.match(log[3]!, /a group/);
+    assert.match(log[3]!, /'Not a signature/);
   });
 
   test('that the broker does not take is told, and nothing fails', async () => {
