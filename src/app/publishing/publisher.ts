@@ -135,6 +135,7 @@ export class Publisher {
     const routes = await loadRouters(conf.get('task_routes'));
     const router = new Router(this.#host.queues(), conf.get('task_default_queue'), routes);
     this.#sender.tracing = this.tracing();
+    this.#sender.mostBytes = conf.get('task_message_max_size');
     this.#router = router;
     this.#routerRevision = revision;
     return router;

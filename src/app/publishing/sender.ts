@@ -15,6 +15,7 @@ import { priorityNumber } from '../options/priority-names.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
 import type { Route } from '../routing/router.ts';
 import type { PublishEvent, Signals } from '../signals/signals.ts';
+import { checkSize } from './message-size.ts';
 import { NativeDelays, type NativeDelaysHost } from './native-delays.ts';
 import type { UnrankedCall } from './task-calls.ts';
 
@@ -43,6 +44,8 @@ export class Sender {
   readonly #delays: NativeDelays;
   /** Undefined while `task_tracing` is off. */
   tracing: Tracing | undefined;
+  /** Bytes of a body; null is no limit. */
+  mostBytes: number | null = null;
 
   constructor(host: SenderHost, replyTo: string) {
     this.#host = host;
@@ -63,6 +66,7 @@ export class Sender {
   #sendRanked(call: TaskCall, route: Route, closing: Closing): Promise<void> {
     const { queue, exchange, routingKey, options } = route;
     const message = buildTaskMessage(call);
+    if (this.mostBytes !== null) checkSize(message, call, this.mostBytes);
     const isAnswered = call.replyTo === this.#replyTo && !call.ignoreResult;
     const event: PublishEvent = {
       task: call.task,

@@ -10,6 +10,7 @@ import {
   exchangeType,
   mapOf,
   orNull,
+  positive,
   priority,
   priorityOrName,
   protocol,
@@ -203,6 +204,12 @@ export const TASK_SETTINGS = {
     bool,
     false,
     'Send a task-sent event for every task published.',
+  ),
+  task_message_max_size: used(
+    null,
+    orNull(positive),
+    134_217_728,
+    'Bytes that the body of a message may have, 128 MiB as RabbitMQ allows; a larger one is refused before it is sent, with what made it large. Null is no limit; RabbitMQ 4 allows 16 MiB.',
   ),
   task_tracing: used(
     null,
