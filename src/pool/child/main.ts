@@ -27,7 +27,7 @@ const server = new ChildServer({
   memory: () => Math.floor(process.memoryUsage.rss() / 1024),
   exit,
   die: () => {
-    killOffspring(offspringOf(pid));
+    killOffspring(offspringOf(pid, 'offspring'));
     kill(pid, 'SIGKILL');
   },
 });
@@ -36,7 +36,7 @@ const LISTENERS: Readonly<Record<string, (batch: unknown) => void>> = {
   message: batch => server.receive(batch),
   // also when the parent was killed: its messages belong to another worker from now on
   disconnect: () => {
-    killOffspring(offspringOf(pid));
+    killOffspring(offspringOf(pid, 'offspring'));
     exit(EXIT_ORPHANED);
   },
   // a task that calls process.exit must not take the replies of earlier ones along

@@ -138,7 +138,7 @@ class ProcessCarrier implements Carrier {
     const { pid } = this;
     if (pid === undefined || this.#exit !== undefined) return;
     // nobody can tell whose they were when it is gone
-    this.#offspring = offspringOf(pid, signal === 'SIGKILL');
+    this.#offspring = offspringOf(pid, signal === 'SIGKILL' ? 'all' : undefined);
     this.#process.kill(signal);
     if (signal === 'SIGKILL') killOffspring(this.#offspring);
   }

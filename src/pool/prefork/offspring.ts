@@ -18,13 +18,13 @@ export interface Offspring {
 /**
  * The living descendants of a process, in its session. Takes well below a millisecond.
  *
- * @param freeze stop the process and each descendant before its children are listed, so that none
- *   is started unseen; for those that are killed next
+ * @param freeze stop each descendant before its children are listed, and with `all` the process too,
+ *   so that none is started unseen; for those that are killed next
  */
-export function offspringOf(pid: number, freeze = false): Offspring[] {
+export function offspringOf(pid: number, freeze?: 'all' | 'offspring'): Offspring[] {
   const root = statOf(pid);
   if (root === undefined) return [];
-  if (freeze) send(pid, 'SIGSTOP');
+  if (freeze === 'all') send(pid, 'SIGSTOP');
   const family: Offspring[] = [{ pid, started: root.started }];
   // it grows meanwhile
   for (const parent of family) {
@@ -38,9 +38,12 @@ export function offspringOf(pid: number, freeze = false): Offspring[] {
   return family.slice(1);
 }
 
-/** Kill those that are still there: an id may be another process's by now. */
+/**
+ * Kill those that are still there: an id may be another process's by now. The youngest first: whoever
+ * else looks for them meanwhile (`guardian.ts`) still finds each below its parent.
+ */
 export function killOffspring(offspring: readonly Offspring[]): void {
-  for (const { pid, started } of offspring) {
+  for (const { pid, started } of [...offspring].reverse()) {
     if (statOf(pid)?.started === started) send(pid, 'SIGKILL');
   }
 }
