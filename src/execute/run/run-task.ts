@@ -7,14 +7,13 @@
 
 import { type CeleryError, isCeleryError } from '../../base/errors.ts';
 import type { JobControl } from '../../pool/contract.ts';
-import { exceptionRepr } from '../../wire/results/exception.ts';
 import type { Execution, TaskSource } from '../execution.ts';
 
 import { label } from '../label.ts';
 import { failure } from '../outcome-of.ts';
 import type { ExecutionPorts, RunnableTask } from '../ports.ts';
 import { tellChord } from '../workflow/chord-parts.ts';
-import { dispatchNext } from '../workflow/dispatch.ts';
+import { tellOthers } from '../workflow/dispatch.ts';
 import { call } from './call.ts';
 import { announceEnd, announceOutcome, announceStart } from './hooks.ts';
 import { logOutcome } from './log-outcome.ts';
@@ -104,19 +103,6 @@ async function failInternally(x: Execution, error: unknown): Promise<void> {
   await storeInternalFailure(x, outcome);
   await tellOthers(x, hadFailed);
   await x.ports.signals?.internalError(x.task.name, x.headers?.id, outcome.error);
-}
-
-/** Whoever waits for what should have followed would wait for ever. */
-async function tellOthers(x: Execution, areTold: boolean): Promise<void> {
-  // neither is there when the message could not be read
-  if (!x.continuation || !x.request) return;
-  try {
-    if (!areTold) await dispatchNext(x);
-    await tellChord(x);
-  } catch (error) {
-    const text = exceptionRepr(error);
-    x.ports.logger.critical(`Task ${label(x)}: what follows it was not told: ${text}`);
-  }
 }
 
 /**

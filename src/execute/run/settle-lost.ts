@@ -8,6 +8,7 @@ import type { ExecutionPorts, RunnableTask } from '../ports.ts';
 import { cancelledMeta, revokedMeta } from '../result-documents.ts';
 import { endPart, giveUp, tellChord } from '../workflow/chord-parts.ts';
 import { NOTHING } from '../workflow/continuation.ts';
+import { tellOthers } from '../workflow/dispatch.ts';
 import { announceOutcome } from './hooks.ts';
 import {
   bindContext,
@@ -41,6 +42,7 @@ export async function failTask(
   } catch (cause) {
     x.outcome = failure(error, x, true);
     await storeInternalFailure(x, x.outcome);
+    await tellOthers(x, true);
     ports.logger.error(`Task ${label(x)}: ${exceptionRepr(cause)}`);
   }
 }
@@ -58,11 +60,20 @@ export async function revokeTask(
   const ignored = x.headers.ignoreResult ?? task.ignoreResult;
   const revoked = revokedMeta(x, error);
   if (!ignored || task.storeErrorsEvenIfIgnored) await keep(x, revoked);
-  decode(x);
-  if (x.continuation === NOTHING) return;
+  if (!isFollowed(x)) return;
   bindContext(x);
   await giveUp(x, x.continuation.chain, revoked);
   await endPart(x, revoked);
+}
+
+/** False too when the message cannot be read: it would never have run, and is settled all the same. */
+function isFollowed(x: Execution): boolean {
+  try {
+    decode(x);
+  } catch {
+    return false;
+  }
+  return x.continuation !== NOTHING;
 }
 
 /**

@@ -1,8 +1,11 @@
 /** What a finished run sends out: callbacks and the next step of a chain, or errbacks. */
+
+import { exceptionRepr } from '../../wire/results/exception.ts';
 import * as states from '../../wire/results/states.ts';
 import type { Execution } from '../execution.ts';
+import { label } from '../label.ts';
 import type { FailureOutcome } from '../outcome.ts';
-import { giveUp } from './chord-parts.ts';
+import { giveUp, tellChord } from './chord-parts.ts';
 import { NOTHING } from './continuation.ts';
 import { callErrbacks } from './errbacks.ts';
 import { sendSignature } from './send-signature.ts';
@@ -30,4 +33,22 @@ async function afterFailure(x: Execution, outcome: FailureOutcome): Promise<void
   const { error, exception: result, traceback } = outcome;
   await callErrbacks(x, errbacks, { request: x.request, error, traceback });
   await giveUp(x, chain, { status: states.FAILURE, result, traceback });
+}
+
+/**
+ * After something outside of the task's code went wrong: whoever waits for what should have followed
+ * would wait for ever. Never rejects.
+ *
+ * @param areTold errbacks and the rest of the chain, of an earlier failure
+ */
+export async function tellOthers(x: Execution, areTold: boolean): Promise<void> {
+  // neither is there when the message could not be read
+  if (!x.continuation || !x.request) return;
+  try {
+    if (!areTold) await dispatchNext(x);
+    await tellChord(x);
+  } catch (error) {
+    const text = exceptionRepr(error);
+    x.ports.logger.critical(`Task ${label(x)}: what follows it was not told: ${text}`);
+  }
 }

@@ -325,4 +325,11 @@ describe('a task that others settle', () => {
 
     assert.deepEqual([wanted.statuses(), ignored.statuses()], [['REVOKED'], []]);
   });
+
+  it('is stored as revoked when its message cannot be read, which is settled then', async () => {
+    const { task, ports, statuses } = setup(() => 1);
+    const broken = { ...source(), message: { ...source().message, body: '{' } };
+    await revokeTask(task, broken, ports, new Error('expired'));
+    assert.deepEqual(statuses(), ['REVOKED']);
+  });
 });

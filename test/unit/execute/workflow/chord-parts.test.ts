@@ -5,6 +5,7 @@ import { linkError } from '../../../../src/canvas/links.ts';
 import { taskSignature } from '../../../../src/canvas/shapes.ts';
 import type { ExecutionPorts, RunnableTask } from '../../../../src/execute/ports.ts';
 import { executeTask } from '../../../../src/execute/run/run-task.ts';
+import { failTask } from '../../../../src/execute/run/settle-lost.ts';
 import { InvalidTaskError } from '../../../../src/index.ts';
 import type { TaskCall } from '../../../../src/wire/messages/task-message.ts';
 import type { ResultMeta } from '../../../../src/wire/results/result-meta.ts';
@@ -12,6 +13,13 @@ import { messageFor, notedExecution, turn } from '../../worker/made-requests.ts'
 
 const body = taskSignature('t.body', { options: { task_id: 'body', group_id: 'g' } });
 const NOBODY = () => assert.fail('nobody saves groups here');
+
+const taskOf = (code: () => unknown): RunnableTask => ({
+  ...{ name: 't.add', maxRetries: 3, defaultRetryDelay: 180, ignoreResult: false },
+  ...{ trackStarted: false, storeErrorsEvenIfIgnored: false, resultReprMaxsize: 100 },
+  ...{ excModule: 't', isExpected: () => false },
+  invoke: code,
+});
 
 /** Parts of one chord, each run on its own. */
 function chord(more: Partial<ExecutionPorts> = {}) {
@@ -22,27 +30,23 @@ function chord(more: Partial<ExecutionPorts> = {}) {
     workflows: { chords, storeGroup: NOBODY, fetchGroup: async () => undefined },
     ...more,
   });
+  const part = (call: Partial<TaskCall>, redelivered = false) => {
+    const message = messageFor({ group: 'g', chord: body, ...call });
+    return { exchange: '', routingKey: 'celery', message, redelivered };
+  };
   const run = (
     call: Partial<TaskCall>,
     code: () => unknown = () => call.id,
-    redelivered = false,
-  ) => {
-    const task: RunnableTask = {
-      ...{ name: 't.add', maxRetries: 3, defaultRetryDelay: 180, ignoreResult: false },
-      ...{ trackStarted: false, storeErrorsEvenIfIgnored: false, resultReprMaxsize: 100 },
-      ...{ excModule: 't', isExpected: () => false },
-      invoke: code,
-    };
-    const message = messageFor({ group: 'g', chord: body, ...call });
-    const source = { exchange: '', routingKey: 'celery', message, redelivered };
-    return executeTask(task, source, made.execution);
-  };
+    redelivered?: boolean,
+  ) => executeTask(taskOf(code), part(call, redelivered), made.execution);
+  const settleLost = (call: Partial<TaskCall>) =>
+    failTask(taskOf(assert.fail), part(call), made.execution, new Error('lost'));
   const ended = () =>
     made.stored.map(({ task_id: id, status, result }: ResultMeta) => {
       const error = result as { exc_type?: string; exc_message?: string[] } | null;
       return [id, status, error?.exc_type ?? result, ...(error?.exc_message ?? [])];
     });
-  return { ...made, chords, published, run, ended };
+  return { ...made, chords, published, run, settleLost, ended };
 }
 
 describe('the parts of a chord', () => {
@@ -106,6 +110,24 @@ describe('the parts of a chord', () => {
     await running;
 
     assert.deepEqual(published[0]?.args, [[5]]);
+  });
+
+  it('are told of when one is lost whose errback cannot be sent', async () => {
+    const { chords, settleLost, ended } = chord({
+      publish: async () => {
+        throw new InvalidTaskError('no queue');
+      },
+    });
+    await chords.setSize('g', 1);
+    await settleLost({ id: 'a', errbacks: [taskSignature('t.errback')] });
+
+    assert.deepEqual(
+      ended().map(([id, status, type]) => [id, status, type]),
+      [
+        ['a', 'FAILURE', 'Exception'],
+        ['body', 'FAILURE', 'ChordError'],
+      ],
+    );
   });
 
   it('are told of for steps that will not run, since the one before could not be sent', async () => {
