@@ -4,8 +4,8 @@ import { type ResultNode, resultTuple } from './freeze.ts';
 import type { Plan, PlannedChord } from './plan.ts';
 import type { SignatureData } from './signature.ts';
 
-/** What workflows need of a result store. */
-export interface WorkflowStore {
+/** What has to be known of a plan's chords before their parts are sent. */
+export interface PlanStore {
   /** Undefined in stores that cannot count. */
   readonly chords?: { setSize(groupId: string, size: number): Promise<void> } | undefined;
   storeGroup(groupId: string, tuple: unknown): Promise<void>;
@@ -13,7 +13,7 @@ export interface WorkflowStore {
 
 export interface PlanPorts {
   /** Asked for a plan with chords only; undefined where no results are kept. */
-  store(): WorkflowStore | undefined | Promise<WorkflowStore | undefined>;
+  store(): PlanStore | undefined | Promise<PlanStore | undefined>;
   /** Publish one message. Resolves when the broker has it. */
   send(signature: SignatureData): Promise<unknown>;
 }
@@ -38,10 +38,7 @@ export async function sendPlan(
 }
 
 /** Tells how many parts of a chord answer, and what they are when some of them are groups. */
-export async function announce(
-  chord: PlannedChord,
-  store: WorkflowStore | undefined,
-): Promise<void> {
+export async function announce(chord: PlannedChord, store: PlanStore | undefined): Promise<void> {
   if (!store?.chords) {
     throw new ImproperlyConfigured(
       `The result backend cannot count the parts of a chord (${chord.body.task} waits for ${chord.size}): ` +

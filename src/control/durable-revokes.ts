@@ -1,4 +1,5 @@
 import type { ResultBackend } from '../backends/contract.ts';
+import { keepsForEverybody } from '../backends/keeps-for-everybody.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 
 /** Somebody may revoke a million tasks in one command. */
@@ -16,7 +17,7 @@ export class DurableRevokes {
 
   /** @throws ImproperlyConfigured for a store that others cannot read */
   constructor(backend: ResultBackend) {
-    if (backend.onlyForSender || backend.name === 'disabled') {
+    if (!keepsForEverybody(backend)) {
       throw new ImproperlyConfigured(
         `task_durable_revokes needs a result_backend that every node can read; ${backend.url} is none.`,
       );

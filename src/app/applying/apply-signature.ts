@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { freeze, type Place, type ResultNode, resultTuple } from '../../canvas/freeze.ts';
 import { type Plan, plan } from '../../canvas/plan.ts';
-import { MOST_AT_ONCE, sendPlan, type WorkflowStore } from '../../canvas/send-plan.ts';
+import { MOST_AT_ONCE, type PlanStore, sendPlan } from '../../canvas/send-plan.ts';
 import { lazyPartsOf } from '../../canvas/shapes.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
 import { currentTask } from '../../execute/task-context.ts';
@@ -30,7 +30,7 @@ export interface SignatureCalls {
     options: { readonly parent?: ResultHandle | undefined },
   ): GroupResult;
   /** Undefined where results are not kept for everybody. */
-  store(): Promise<WorkflowStore | undefined>;
+  store(): Promise<PlanStore | undefined>;
 }
 
 interface SendingOptions {

@@ -6,7 +6,7 @@ import { type Ids, type ResultNode, resultTuple } from '../../canvas/freeze.ts';
 import type { LazyParts } from '../../canvas/lazy.ts';
 import type { SignatureParts } from '../../canvas/merge.ts';
 import { type Plan, type PlannedStream, planStream } from '../../canvas/plan.ts';
-import { announce, MOST_AT_ONCE, type WorkflowStore } from '../../canvas/send-plan.ts';
+import { announce, MOST_AT_ONCE, type PlanStore } from '../../canvas/send-plan.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
 import { currentTask } from '../../execute/task-context.ts';
 import { InvalidTaskError } from '../../wire/errors.ts';
@@ -19,7 +19,7 @@ export type Handle = AsyncResult<unknown> | GroupResult;
 export interface Sending {
   /** Sends what a plan begins with, or a part of it. */
   send(planned: Pick<Plan, 'sends' | 'chords'>): Promise<void>;
-  store(): Promise<WorkflowStore | undefined>;
+  store(): Promise<PlanStore | undefined>;
   handle(node: ResultNode): Handle;
 }
 

@@ -3,6 +3,7 @@
  * with everything a worker does around it, or just called.
  */
 import { bounded } from '../../backends/bounded.ts';
+import { keepsForEverybody } from '../../backends/keeps-for-everybody.ts';
 import type { Place } from '../../canvas/freeze.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
 import { checkTaskName } from '../app-options.ts';
@@ -50,7 +51,7 @@ export class Apply implements TaskHost {
       group: (id, results, options) => this.results.group(id, results, options) as GroupResult,
       store: async () => {
         const backend = await host.backend();
-        return backend.name === 'disabled' || backend.onlyForSender ? undefined : backend;
+        return keepsForEverybody(backend) ? backend : undefined;
       },
     });
     this.#eager = new EagerCanvas({

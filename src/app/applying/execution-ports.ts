@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ResultBackend } from '../../backends/contract.ts';
+import { keepsForEverybody } from '../../backends/keeps-for-everybody.ts';
 import { LastStores } from '../../backends/last-stores.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock } from '../../base/time/clock.ts';
@@ -58,8 +59,10 @@ export class AppExecutionPorts {
       ...node,
       store: results.store,
       hurry: () => results.hurry(),
-      ...(storesResults && !backend.onlyForSender && { fetch: (id: string) => backend.fetch(id) }),
-      ...(storesResults && !backend.onlyForSender && { workflows: backend }),
+      ...(keepsForEverybody(backend) && {
+        fetch: (id: string) => backend.fetch(id),
+        workflows: backend,
+      }),
       publish: (call, route) => this.#publish(call, route),
       sendEvent: (type, fields) => this.#host.events(node.hostname).send(type, fields),
       storesResults,

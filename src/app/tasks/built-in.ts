@@ -3,10 +3,12 @@
  * and Python's.
  */
 import type { ChordPart, ResultBackend } from '../../backends/contract.ts';
+import { fetchMany } from '../../backends/wait-many.ts';
 import { chordSignature, chunksSignature, groupSignature, tasksOf } from '../../canvas/shapes.ts';
 import { readSignature, type SignatureData } from '../../canvas/signature.ts';
 import { completeChord, type TaskContext } from '../../execute/task-context.ts';
 import { InvalidTaskError } from '../../wire/errors.ts';
+import { taskIdsIn } from '../../wire/result-shapes.ts';
 import { READY_STATES } from '../../wire/results/states.ts';
 import type { TaskOptions } from '../options/task-options.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -103,25 +105,22 @@ async function unlock(given: Kwargs, host: BuiltInHost, self: TaskContext): Prom
   const { group_id: groupId, callback, interval, max_retries: most, result } = given;
   const body = readSignature(callback);
   const backend = await host.backend();
-  const parts: ChordPart[] = [];
-  for (const id of listOf(result, 'celery.chord_unlock').flatMap(leavesOf)) {
-    const meta = await backend.fetch(id);
-    if (!meta || !READY_STATES.has(meta.status)) {
-      const countdown = Number(interval ?? host.conf.get('result_chord_retry_interval'));
-      throw self.retry({ countdown, maxRetries: typeof most === 'number' ? most : null });
-    }
-    parts.push({ taskId: id, index: parts.length, status: meta.status, result: meta.result });
+  const ids = listOf(result, 'celery.chord_unlock').flatMap(idsIn);
+  const metas = await fetchMany(backend, ids);
+  if (!metas.every(meta => meta && READY_STATES.has(meta.status))) {
+    const countdown = Number(interval ?? host.conf.get('result_chord_retry_interval'));
+    throw self.retry({ countdown, maxRetries: typeof most === 'number' ? most : null });
   }
+  const parts = metas.map((meta, index): ChordPart => {
+    const { status, result: value } = meta!;
+    return { taskId: ids[index]!, index, status, result: value };
+  });
   await completeChord(self, { groupId: String(groupId), index: null, body }, parts);
 }
 
-/** Ids of the tasks in a result tuple, or in the text that older versions send. */
-function leavesOf(tuple: unknown): string[] {
-  if (typeof tuple === 'string') return [tuple];
-  const [head, members] = listOf(tuple, 'celery.chord_unlock');
-  if (Array.isArray(members)) return members.flatMap(leavesOf);
-  const [id] = Array.isArray(head) ? head : [head];
-  if (typeof id === 'string') return [id];
+function idsIn(tuple: unknown): string[] {
+  const ids = taskIdsIn(tuple);
+  if (ids) return ids;
   throw new InvalidTaskError(`Not a result: ${JSON.stringify(tuple)?.slice(0, 200)}`);
 }
 

@@ -1,6 +1,7 @@
 /** What can be known of a chord whose body was not sent: from the store, and from whoever asks. */
 import type { ChordPart, ResultBackend } from '../../backends/contract.ts';
 import { fetchMany } from '../../backends/wait-many.ts';
+import { taskIdsIn } from '../../wire/result-shapes.ts';
 import type { ResultMeta } from '../../wire/results/result-meta.ts';
 import { PENDING, READY_STATES } from '../../wire/results/states.ts';
 
@@ -73,7 +74,7 @@ async function header(
     return { source: 'told', ids: told, metas: await fetchMany(backend, told), isOrdered: true };
   }
   const group = await backend.fetchGroup(groupId);
-  const saved = idsOf(group);
+  const saved = taskIdsIn(group);
   if (saved) {
     const metas = await fetchMany(backend, saved);
     return {
@@ -86,15 +87,6 @@ async function header(
   const metas = complete ? [] : await backend.fetchOfGroup?.(groupId);
   if (!metas) return { source: 'unknown', ids: [], metas: [], isOrdered: false };
   return { source: 'found', ids: metas.map(({ task_id }) => task_id), metas, isOrdered: false };
-}
-
-/** Of the tasks in the result tuple of a group, one after the other. */
-function idsOf(tuple: unknown): string[] | undefined {
-  const members = membersOf(tuple);
-  if (members.length > 0) return members.flatMap(member => idsOf(member) ?? []);
-  const [head] = Array.isArray(tuple) ? (tuple as unknown[]) : [];
-  const id: unknown = Array.isArray(head) ? head[0] : undefined;
-  return typeof id === 'string' ? [id] : undefined;
 }
 
 function membersOf(tuple: unknown): readonly unknown[] {

@@ -1,43 +1,12 @@
 import assert from 'node:assert/strict';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
-import {
-  type AnySignature,
-  Celery,
-  type CeleryConfig,
-  chain,
-  exchange,
-  Signature,
-} from '../../../../src/index.ts';
-import { createTestApp } from '../../../../src/testing/index.ts';
-
-interface Setup {
-  readonly settings?: CeleryConfig;
-  readonly worker?: boolean;
-}
-
-/** An app on memory, with a worker in this process when that is wanted. */
-async function setup(t: TestContext, { settings = {}, worker = false }: Setup = {}) {
-  const app = new Celery('sums');
-  const add = app.task('sums.add', (x: number, y: number) => x + y);
-  const double = app.task('sums.double', (x: number) => 2 * x);
-  const broken = app.task('sums.broken', (x: number): number => {
-    throw new RangeError(`broken ${x}`);
-  });
-  const heard: unknown[] = [];
-  const hear = app.task('sums.hear', (...args: unknown[]) => void heard.push(args));
-  const testApp = await createTestApp(app, { settings });
-  t.after(() => testApp.stop());
-  if (worker) await testApp.startWorker();
-  return { app, add, double, broken, hear, heard, testApp };
-}
-
-const WAIT = { timeout: 5 };
-const resultOf = async (signature: AnySignature) => (await signature.delay()).get(WAIT);
+import { chain, exchange, Signature } from '../../../../src/index.ts';
+import { madeSums, resultOf, WAIT } from './made-sums.ts';
 
 describe('a signature', () => {
   test('is the dictionary that Celery writes, and shows as Celery shows it', async t => {
-    const { add } = await setup(t);
+    const { add } = await madeSums(t);
 
     const signature = add.signature([2], { queue: 'slow', countdown: 3, expires: new Date(0) });
 
@@ -55,7 +24,7 @@ describe('a signature', () => {
   });
 
   test('never changes: what sets something gives another one', async t => {
-    const { add, double } = await setup(t);
+    const { add, double } = await madeSums(t);
     const signature = add.s(1, 2);
     const before = JSON.stringify(signature);
 
@@ -75,7 +44,7 @@ describe('a signature', () => {
   });
 
   test('takes the arguments of the call before its own', async t => {
-    const { add } = await setup(t, { worker: true });
+    const { add } = await madeSums(t, { worker: true });
 
     assert.equal(await (await add.s(2).delay(40)).get(WAIT), 42);
     assert.equal(await (await add.s(2).applyAsync([1], { priority: 1 })).get(WAIT), 3);
@@ -83,7 +52,7 @@ describe('a signature', () => {
   });
 
   test('is called with the result of what it is linked to', async t => {
-    const { add, double, hear, heard } = await setup(t, { worker: true });
+    const { add, double, hear, heard } = await madeSums(t, { worker: true });
 
     assert.equal(await resultOf(add.s(1, 2).link(hear.s('from add'))), 3);
     await resultOf(double.s(0));
@@ -94,7 +63,7 @@ describe('a signature', () => {
   });
 
   test('may be an argument of a task, which gets the dictionary', async t => {
-    const { add, double, hear, heard } = await setup(t, { worker: true });
+    const { add, double, hear, heard } = await madeSums(t, { worker: true });
 
     await resultOf(hear.s(add.s(1).set({ queue: 'q' })));
 
@@ -106,7 +75,7 @@ describe('a signature', () => {
   });
 
   test('has its stamps in the headers of its message', async t => {
-    const { add, testApp } = await setup(t);
+    const { add, testApp } = await madeSums(t);
 
     await add.s(1, 2).stamp({ tenant: 'x' }).delay();
 
@@ -118,7 +87,7 @@ describe('a signature', () => {
   });
 
   test('has its stamps on what follows it, too', async t => {
-    const { add, double, hear, testApp } = await setup(t, { worker: true });
+    const { add, double, hear, testApp } = await madeSums(t, { worker: true });
     const steps = chain(add.s(1, 2), double.s().link(hear.s())).stamp({ tenant: 'x' });
 
     await (await steps.delay()).get(WAIT);
@@ -134,7 +103,7 @@ describe('a signature', () => {
   });
 
   test('keeps its options in the spelling of Celery, and is sent by them', async t => {
-    const { add, testApp } = await setup(t);
+    const { add, testApp } = await madeSums(t);
     const signature = add.s(1, 2).set({
       ...{ exchange: exchange('sums-x', 'topic'), routingKey: 'a.b', timeLimit: 9 },
       retryPolicy: { maxRetries: 1, intervalStart: 0 },
@@ -154,7 +123,7 @@ describe('a signature', () => {
   });
 
   test('refuses options that are none, and those that cannot travel', async t => {
-    const { add } = await setup(t);
+    const { add } = await madeSums(t);
 
     assert.throws(() => add.s(1).set({ qeue: 'x' } as never), /qeue.*queue/s);
     assert.throws(() => add.s(1).set({ signal: AbortSignal.abort() }), /signal/);
@@ -167,7 +136,7 @@ describe('a signature', () => {
 
 describe('a chain', () => {
   test('gives each step the result of the one before', async t => {
-    const { add, double } = await setup(t, { worker: true });
+    const { add, double } = await madeSums(t, { worker: true });
 
     assert.equal(await resultOf(chain(add.s(1, 2), add.s(3), double.s())), 12);
     assert.equal(await resultOf(chain(chain(add.s(1, 1), double.s()), double.s())), 8);
@@ -176,7 +145,7 @@ describe('a chain', () => {
   });
 
   test('runs here, step by step, when everything is eager', async t => {
-    const { add, double, testApp } = await setup(t, { settings: { task_always_eager: true } });
+    const { add, double, testApp } = await madeSums(t, { settings: { task_always_eager: true } });
 
     await chain(add.s(1, 2), double.s()).delay();
 
@@ -184,7 +153,7 @@ describe('a chain', () => {
   });
 
   test('fails as a whole when a step fails, and calls what is linked to it', async t => {
-    const { add, broken, double, hear, heard } = await setup(t, { worker: true });
+    const { add, broken, double, hear, heard } = await madeSums(t, { worker: true });
     const failing = chain(add.s(1, 2), broken.s(), double.s()).linkError(hear.s());
 
     const result = await failing.delay();
@@ -195,7 +164,7 @@ describe('a chain', () => {
   });
 
   test('refuses what is no signature, and says which step', async t => {
-    const { add } = await setup(t);
+    const { add } = await madeSums(t);
 
     assert.throws(() => chain(add.s(1, 2), add as never), /a function \(sums\.add\) as step 2/);
     assert.throws(() => chain(3 as never), /got 3 as step 1/);
