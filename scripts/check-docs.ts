@@ -230,6 +230,7 @@ const ENDS_A_COMMAND: ReadonlySet<string> = new Set([
 const NEVER_A_FAILURE: ReadonlySet<string> = new Set([
   ...ENDS_A_COMMAND,
   'AddressInUse',
+  'LeadershipLost',
   'PoolFailure',
   'RemoteTaskError',
   'Retry',

@@ -24,7 +24,10 @@ const LEVELS: readonly Level[] = [
       'brokers; signatures as data; child processes; logs, signals and health of one process; ' +
       'OpenTelemetry',
   },
-  { rooms: ['backends'], words: 'result stores and waiting for results' },
+  {
+    rooms: ['backends', 'schedule-stores'],
+    words: 'result stores and waiting for results; where the entries of a schedule are kept',
+  },
   {
     rooms: ['execute', 'events', 'control'],
     words:
@@ -81,6 +84,7 @@ const INNER: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['*'],
   ],
   'app/settings': [['tables'], ['*']],
+  beat: [['errors', 'entries'], ['leader'], ['*'], ['service']],
   worker: [
     [
       'announcer',

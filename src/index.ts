@@ -167,6 +167,7 @@ export {
   WorkerLostError,
 } from './pool/errors.ts';
 export { AddressInUse } from './process/health/errors.ts';
+export { LeadershipLost } from './schedule-stores/errors.ts';
 export { registerSerializer, type Serializer } from './wire/content.ts';
 export {
   ContentDisallowed,
