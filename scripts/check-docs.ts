@@ -222,6 +222,7 @@ function errorProblems(errors: readonly ErrorClass[]): string[] {
 /** Errors that no program meets as a class: they end a command. */
 const ENDS_A_COMMAND: ReadonlySet<string> = new Set([
   'CommandError',
+  'MultiError',
   'PidfileError',
   'PidfileInUse',
   'UsageError',

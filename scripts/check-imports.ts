@@ -29,10 +29,11 @@ const LEVELS: readonly Level[] = [
     words: 'result stores and waiting for results; where the entries of a schedule are kept',
   },
   {
-    rooms: ['execute', 'events', 'control'],
+    rooms: ['execute', 'events', 'control', 'multi'],
     words:
       'runs one task: a pipeline that gets everything it needs as arguments; ' +
-      'events: sent, heard, and what follows from them; the client side of remote control',
+      'events: sent, heard, and what follows from them; the client side of remote control; ' +
+      'many workers in the background',
   },
   {
     rooms: ['app'],
@@ -122,6 +123,7 @@ const LEVEL = new Map(LEVELS.flatMap(({ rooms }, level) => rooms.map(name => [na
 const ONLY: Readonly<Record<string, { allowed: RegExp; reason: string }>> = {
   pool: { allowed: /^base\//, reason: 'a pool moves opaque jobs and imports only base' },
   process: { allowed: /^base\//, reason: 'process imports only base' },
+  multi: { allowed: /^(base|process)\//, reason: 'multi knows processes, not what runs in them' },
   execute: {
     allowed: /^(?!backends\/)|^backends\/(contract|errors)\.ts$/,
     reason: 'execute knows the contract of backends, not the backends',

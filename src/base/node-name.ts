@@ -15,9 +15,9 @@ export function nodeName(text: string | undefined, host: string = hostname()): s
   return `${name || 'celery'}@${rest || host}`;
 }
 
-function expand(text: string, values: Record<string, string>): string {
+function expand(text: string, values: Record<string, string>, percent = '%'): string {
   return text.replace(/%(%|[A-Za-z])/g, (token, letter: string) => {
-    if (letter === '%') return '%';
+    if (letter === '%') return percent;
     const value = values[letter];
     if (value === undefined) {
       const known = Object.keys(values).map(key => `%${key}`);
@@ -52,4 +52,14 @@ export function expandNodePath(text: string, node: string, slot = 0): string {
     i: String(slot),
     I: slot === 0 ? '' : `-${slot}`,
   });
+}
+
+/**
+ * Expands what the options of a node may hold that `multi` starts: `%n` and `%N` are the part before
+ * `@`, `%h` and `%p` the whole name, `%d` the host. `%i`, `%I` and `%%` are the worker's to expand.
+ */
+export function expandNodeOption(text: string, node: string): string {
+  const at = node.indexOf('@');
+  const [name, host] = [node.slice(0, at), node.slice(at + 1)];
+  return expand(text, { n: name, N: name, h: node, p: node, d: host, i: '%i', I: '%I' }, '%%');
 }

@@ -10,6 +10,7 @@ import { GRAPH } from './declarations/graph.ts';
 import { INSPECT } from './declarations/inspect.ts';
 import { LIST } from './declarations/list.ts';
 import { MIGRATE } from './declarations/migrate.ts';
+import { MULTI } from './declarations/multi.ts';
 import { PURGE } from './declarations/purge.ts';
 import { REPORT } from './declarations/report.ts';
 import { RESULT } from './declarations/result.ts';
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   command(INSPECT, () => import('./commands/inspect.ts')),
   command(LIST, () => import('./commands/list.ts')),
   command(MIGRATE, () => import('./commands/migrate.ts')),
+  command(MULTI, () => import('./commands/multi.ts')),
   command(PURGE, () => import('./commands/purge.ts')),
   command(REPORT, () => import('./commands/report.ts')),
   command(RESULT, () => import('./commands/result.ts')),

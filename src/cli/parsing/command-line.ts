@@ -40,20 +40,20 @@ export function readCommandLine(
   if (!command) throw unknownCommand(operands[0]!, commands);
   const globals = readValues(GLOBAL_OPTIONS, program, env, undefined);
   const parser = program.commands.find(candidate => candidate.name() === command.name)!;
-  return readSubcommand({ command, parser, globals }, unknown, env);
+  const globalWords = words.slice(0, words.length - unknown.length - 1);
+  return readSubcommand({ command, parser, globals, globalWords }, unknown, env);
 }
 
 interface Subcommand {
   readonly command: Command;
   readonly parser: Commander;
   readonly globals: Invocation['globals'];
+  readonly globalWords: readonly string[];
 }
 
-function readSubcommand(
-  { command, parser, globals }: Subcommand,
-  words: readonly string[],
-  env: Env,
-): Request {
+function readSubcommand(subcommand: Subcommand, words: readonly string[], env: Env): Request {
+  const { command, parser, globals, globalWords } = subcommand;
+  if (command.readsWords) return handOver(subcommand, words, env);
   const { operands: masked, unknown } = split(parser, words.map(maskNumber), command.name);
   const operands = masked.map(unmaskNumber);
   if (unknown.includes(HELP)) return { kind: 'help', text: parser.helpInformation() };
@@ -64,8 +64,23 @@ function readSubcommand(
   return {
     kind: 'run',
     command,
-    invocation: { command: command.name, globals, values, words: operands },
+    invocation: { command: command.name, globals, values, words: operands, globalWords },
   };
+}
+
+/** All words as they are, and the options that the environment gives. */
+function handOver(
+  { command, parser, globals, globalWords }: Subcommand,
+  words: readonly string[],
+  env: Env,
+): Request {
+  const end = words.indexOf('--');
+  if (words.slice(0, end < 0 ? undefined : end).includes(HELP)) {
+    return { kind: 'help', text: parser.helpInformation() };
+  }
+  const values = readValues(command.options, parser, env, command.name);
+  const invocation = { command: command.name, globals, values, words, globalWords };
+  return { kind: 'run', command, invocation };
 }
 
 function split(parser: Commander, words: readonly string[], command: string | undefined) {

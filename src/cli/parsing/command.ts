@@ -14,7 +14,10 @@ export interface Invocation<O extends Options = Options> {
   readonly command: string;
   readonly globals: GlobalValues;
   readonly values: Values<O>;
+  /** Those that are no options; all that follow its name when the command reads them itself. */
   readonly words: readonly string[];
+  /** Those before its name, as they were typed. */
+  readonly globalWords: readonly string[];
 }
 
 export interface CommandModule<O extends Options = Options> {
@@ -32,6 +35,8 @@ export interface Declaration<O extends Options = Options> {
   readonly isService?: boolean;
   /** Ruled by the signals of `process/signals/table.ts` from its first moment on. */
   readonly heedsSignals?: boolean;
+  /** Reads its words itself: `options` are for help, docs/cli.md and the environment. */
+  readonly readsWords?: boolean;
 }
 
 export interface Command<O extends Options = Options> extends Declaration<O> {

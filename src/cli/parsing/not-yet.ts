@@ -3,7 +3,7 @@
  * yet" and not "no such option". What comes to exist loses its row; a test holds the two apart.
  */
 
-const COMMANDS: readonly string[] = ['beat', 'flower', 'logtool', 'multi', 'upgrade'];
+const COMMANDS: readonly string[] = ['beat', 'flower', 'logtool', 'upgrade'];
 
 /** By command; `undefined` stands for the options before it. */
 const OPTIONS: ReadonlyMap<string | undefined, readonly string[]> = new Map([

@@ -5,6 +5,8 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Pidfile, PidfileError, PidfileInUse } from '../../../src/process/pidfile.ts';
+import { mayBeCelery } from '../../../src/process/running.ts';
+import { eventually } from '../../support/eventually.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 
 function setup(t: TestContext) {
@@ -106,6 +108,63 @@ describe('pidfile', () => {
 
     assert.deepEqual(warnings, []);
     assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
+  });
+
+  it('of another program, whose process has got the id of one that is gone, is replaced', async t => {
+    const { path, warnings, acquire } = setup(t);
+    const other = spawn('sleep', ['60']);
+    t.after(() => other.kill('SIGKILL'));
+    await once(other, 'spawn');
+    await eventually(() => assert.equal(mayBeCelery(other.pid!), false));
+    writeFileSync(path, `${other.pid}\n`);
+
+    acquire();
+
+    assert.deepEqual(warnings, ['Stale pidfile exists - Removing it.']);
+  });
+
+  it('that another process has written since is not removed', t => {
+    const { path, pidfile, acquire } = setup(t);
+    acquire();
+    writeFileSync(path, `${process.ppid}\n`);
+
+    pidfile.release();
+
+    assert.equal(readFileSync(path, 'utf8'), `${process.ppid}\n`);
+  });
+
+  it('that was left behind is taken by one of many that want it at once', async t => {
+    const { path } = setup(t);
+    writeFileSync(path, `${await deadPid()}\n`);
+    const module = new URL('../../../src/process/pidfile.ts', import.meta.url).href;
+    const code = `
+      const { Pidfile } = await import(${JSON.stringify(module)});
+      process.stdin.once('data', () => {
+        try { new Pidfile(${JSON.stringify(path)}).acquire(() => {}); console.log('has it'); }
+        catch (error) { console.log(error.code, error.pid); }
+        process.stdin.once('end', () => process.exit());
+      });
+      console.log('is here');`;
+    const loader = new URL('../../support/typescript-loader.mjs', import.meta.url).href;
+    const rivals = Array.from({ length: 4 }, () =>
+      spawn(process.execPath, ['--import', loader, '--input-type=module', '-e', code]),
+    );
+    t.after(() => rivals.forEach(rival => void rival.kill('SIGKILL')));
+    const said = rivals.map(rival => {
+      const lines: string[] = [];
+      rival.stdout.setEncoding('utf8').on('data', text => lines.push(...text.trim().split('\n')));
+      return lines;
+    });
+    await eventually(() => said.every(lines => lines.length === 1));
+
+    for (const rival of rivals) rival.stdin.write('now');
+    await eventually(() => said.every(lines => lines.length === 2));
+
+    const winner = rivals[said.findIndex(lines => lines[1] === 'has it')]!;
+    const ends = said.map(lines => lines[1]).sort();
+    const lost = `PIDFILE_IN_USE ${winner.pid}`;
+    assert.deepEqual(ends, [lost, lost, lost, 'has it']);
+    assert.equal(readFileSync(path, 'utf8'), `${winner.pid}\n`);
   });
 
   it('in a folder that does not exist cannot be used', t => {

@@ -97,6 +97,20 @@ describe('command line', () => {
     });
   });
 
+  it('a command that reads its words itself gets all of them, and those before its name', () => {
+    const invocation = accepts(
+      ['-Aproj', '--no-color', 'multi', 'start', '-c:1', '3', '--', '--help'],
+      {
+        TSCELERY_MULTI_PIDFILE: 'x.pid',
+      },
+    );
+
+    assert.deepEqual(invocation.words, ['start', '-c:1', '3', '--', '--help']);
+    assert.deepEqual(invocation.globalWords, ['-Aproj', '--no-color']);
+    assert.deepEqual(invocation.values, { pidfile: 'x.pid' });
+    assert.equal(readCommandLine(['multi', 'start', '--help'], COMMANDS, {}).kind, 'help');
+  });
+
   it('an option that was not given has no value', () => {
     assert.deepEqual(accepts(['worker']).values, {});
   });
@@ -158,7 +172,7 @@ describe('wrong command line', () => {
   });
 
   it("Celery's commands that do not exist here yet are named as such", () => {
-    for (const name of ['beat', 'multi', 'upgrade']) {
+    for (const name of ['beat', 'logtool', 'upgrade']) {
       refuses([name, '--any'], globalFrame(`The command '${name}' is not in tscelery yet.`));
     }
   });
@@ -185,7 +199,8 @@ describe('wrong command line', () => {
   });
 
   it('no option of any command takes an empty value', () => {
-    for (const { name, options, arguments: words } of COMMANDS) {
+    for (const { name, options, arguments: words, readsWords } of COMMANDS) {
+      if (readsWords) continue;
       const given = words.filter(({ rest }) => !rest).map(() => 'x');
       for (const option of Object.values(options).filter(candidate => !isFlag(candidate))) {
         const line = [name, ...given, option.flags[0]!, ''];
