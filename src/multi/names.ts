@@ -31,17 +31,25 @@ const MOST_NODES = 10_000;
  * @throws MultiError for names that cannot be those of files, and names given twice
  */
 export function nodeNames(words: readonly string[], naming: Naming): NodeName[] {
-  const suffix = /^(""|'')$/.test(naming.suffix ?? '') ? '' : naming.suffix || undefined;
-  const host = suffix ?? (naming.hostname || hostname());
-  const count = words.length === 1 && /^\d+$/.test(words[0]!) ? Number(words[0]) : undefined;
-  if (count !== undefined && count > MOST_NODES) {
-    throw new MultiError(`${words[0]} are too many nodes: ${MOST_NODES} are the most.`);
-  }
+  const host = hostOf(naming);
+  const count = countIn(words);
   const given = count === undefined ? words : Array.from({ length: count }, (_, i) => `${i + 1}`);
   const prefix = count === undefined ? (naming.prefix ?? '') : naming.rangePrefix || 'celery';
   const names = given.map(word => nameOf(word, prefix, host));
   refuseTwice(names);
   return names;
+}
+
+function hostOf(naming: Naming): string {
+  if (naming.suffix === '""' || naming.suffix === "''") return '';
+  return naming.suffix || naming.hostname || hostname();
+}
+
+function countIn(words: readonly string[]): number | undefined {
+  if (words.length !== 1 || !/^\d+$/.test(words[0]!)) return undefined;
+  const count = Number(words[0]);
+  if (count <= MOST_NODES) return count;
+  throw new MultiError(`${words[0]} are too many nodes: ${MOST_NODES} are the most.`);
 }
 
 function nameOf(word: string, prefix: string, host: string): NodeName {

@@ -88,8 +88,9 @@ export async function startInBackground(
   // none when there was no room for another open file
   const pipe = child.stdio?.[REPORT_FD] as Readable | undefined;
   const report = pipe && (await reportFrom(pipe, ended));
+  if (report === undefined) return await ended;
   child.unref();
-  return report ?? (await ended);
+  return report;
 }
 
 function endOf(child: ChildProcess): Promise<Ending> {
