@@ -97,7 +97,8 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
   return startCli(args, options).ended();
 }
 
-function cleanEnvironment(): NodeJS.ProcessEnv {
+/** What a person has who has set nothing of ours. */
+export function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !OWN_VARIABLES.test(name)),
   );

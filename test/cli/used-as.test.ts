@@ -1,0 +1,89 @@
+/** The lines with which the program is used, as they are typed, in the folder of a project. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { shellQuoted } from '../../src/base/text/shell-words.ts';
+import { cleanEnvironment } from '../support/cli.ts';
+import { eventually } from '../support/eventually.ts';
+import { processesIn, type SeenProcess } from '../support/processes.ts';
+import { program } from '../support/program.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+
+const PROJECT = {
+  'proj/celery.ts': `
+import { Celery } from ${JSON.stringify(program.library)};
+export const app = new Celery('proj', { include: ['proj.tasks'] });
+`,
+  'proj/tasks.ts': `
+import { app } from './celery.ts';
+export const add = app.task('tasks.add', (x: number, y: number) => x + y);
+`,
+};
+
+/** A shell in the folder, for which `tscelery` is a command. */
+function shellIn(t: TestContext, cwd: string) {
+  const command = join(cwd, 'bin/tscelery');
+  const words = [process.execPath, ...program.nodeArgs, program.entry].map(shellQuoted);
+  writeFileSync(command, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`);
+  chmodSync(command, 0o755);
+  const path = `${join(cwd, 'bin')}:${process.env.PATH}`;
+  const env = { ...cleanEnvironment(), ...program.env, PATH: path };
+  const start = (line: string) => {
+    const child = spawn('/bin/sh', ['-c', line], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const seen = { child, output: '' };
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        seen.output += text;
+      });
+    }
+    return seen;
+  };
+  t.after(async () => {
+    for (const { pid } of processesIn(cwd)) process.kill(pid, 'SIGKILL');
+    await eventually(() => assert.deepEqual(processesIn(cwd), []));
+  });
+  const run = async (line: string) => {
+    const seen = start(line);
+    const [code] = await once(seen.child, 'close');
+    return `${seen.output}exit code ${code}\n`;
+  };
+  return { start, run };
+}
+
+describe('a project is used with', { timeout: 120_000 }, () => {
+  it('a worker of some queues, nodes in the background, and remote control', async t => {
+    const cwd = temporaryProject(t, { ...PROJECT, 'bin/.keep': '' });
+    const { start, run } = shellIn(t, cwd);
+
+    const worker = start('tscelery -A proj worker -l INFO -Q feeds');
+    await eventually(() => assert.match(worker.output, /celery@\S+ ready\./));
+    assert.match(worker.output, /\[tasks\]\n {2}\. tasks\.add\n/);
+    assert.match(worker.output, /\[queues\]\n +\.> feeds /);
+    const sent = await run(`tscelery -A proj call tasks.add --args '[2, 3]' --queue feeds`);
+    const [id] = sent.split('\n');
+    assert.equal(await run(`tscelery -A proj result ${id}`), '5\nexit code 0\n');
+
+    const files = `--pidfile=${cwd}/%n.pid --logfile=${cwd}/%n%I.log`;
+    const started = await run(`tscelery -A proj multi start w1 ${files}`);
+    assert.match(started, /^> Starting nodes\.\.\.\n\t> w1@\S+: OK\nexit code 0$/m);
+    const pid = Number(readFileSync(join(cwd, 'w1.pid'), 'utf8'));
+    assert.ok(processesIn(cwd).some(process_ => process_.pid === pid));
+
+    const limited = await run('tscelery control rate_limit tasks.add 10/m');
+    assert.match(limited, /^-> {2}celery@\S+: OK\n {8}new rate limit set successfully$/m);
+    assert.match(limited, /^-> {2}w1@\S+: OK\n {8}new rate limit set successfully$/m);
+    assert.match(limited, /exit code 0\n$/);
+
+    assert.match(await run(`tscelery multi stopwait w1 ${files}`), /w1@\S+: OK\n/);
+    // not the shell, whose exit code is that of its command
+    const [{ pid: pidOfWorker }] = processesIn(cwd).filter(({ words }) =>
+      /celeryd: celery@\S+:Main/.test(words),
+    ) as [SeenProcess];
+    const ended = once(worker.child, 'close');
+    process.kill(pidOfWorker, 'SIGTERM');
+    assert.deepEqual(await ended, [0, null], worker.output);
+  });
+});
