@@ -1,10 +1,10 @@
 /** Many workers in the background, by their pidfiles. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { type CliOptions, type CliResult, runCli } from '../support/cli.ts';
+import { type CliOptions, type CliResult, runCli, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { processesIn } from '../support/processes.ts';
 import { program } from '../support/program.ts';
@@ -153,6 +153,28 @@ describe('multi', { concurrency: 2 }, () => {
     assert.match(other.stdout, /w1@h: \* Child was terminated by signal KILL\nFAILED\n$/);
   });
 
+  it('waits for the process, whatever becomes of its pidfile', async t => {
+    const { cwd, options, path, pid, multi } = setup(t);
+    await multi('start', 'w1@h', '-l', 'INFO');
+    const log = () => readFileSync(path('log/w1.log'), 'utf8');
+    await runCli(['-A', 'tasks', 'call', 'proj.nap', '-a', '[3]'], options);
+    await eventually(() => assert.match(log(), /proj\.nap\[\S+\] received/));
+    const worker = pid('w1');
+
+    const stopping = startCli(['multi', 'stopwait', 'w1@h', ...FILES], options);
+    await stopping.sees(/> Waiting for 1 node -> /);
+    rmSync(path('w1.pid'));
+    const again = await multi('stop', 'w1@h');
+    assert.equal(shown(again), '> w1@h: DOWN\n', 'without the file nobody else finds it');
+    assert.equal(isAlive(worker, cwd), true);
+
+    const { code, stdout } = await stopping.ended();
+    assert.equal(code, 0);
+    assert.match(stdout, /> Waiting for 1 node -> \d+\.\.\.\.+\n\t> w1@h: OK\n> w1@h: DOWN\n\n$/);
+    assert.equal(isAlive(worker, cwd), false);
+    assert.match(log(), /proj\.nap\[\S+\] succeeded/);
+  });
+
   it('sends no signal to what has the id of a worker that is gone', async t => {
     const { path, multi } = setup(t);
     const sleeper = spawn('sleep', ['60']);
@@ -168,6 +190,28 @@ describe('multi', { concurrency: 2 }, () => {
     );
     assert.equal(sleeper.exitCode ?? sleeper.signalCode, null);
     assert.doesNotThrow(() => process.kill(sleeper.pid!, 0));
+  });
+
+  it('fails when it may not signal what runs, and does not wait for it', async t => {
+    const { cwd, path } = setup(t);
+    chmodSync(cwd, 0o755);
+    // pid 1 is root's
+    writeFileSync(path('w1.pid'), '1\n');
+    const user = process.getuid?.() === 0 ? { uid: 65534 } : {};
+    const multi = (...args: string[]) =>
+      runCli(['multi', ...args, 'w1@h', '--pidfile=%n.pid'], { cwd, ...user });
+
+    const stopped = await multi('stopwait');
+    chmodSync(path('w1.pid'), 0o200);
+    const unread = await multi('kill');
+
+    assert.equal(stopped.code, 1);
+    assert.match(shown(stopped), /Could not signal w1@h \(1\): Operation not permitted\n$/);
+    assert.equal(unread.code, 1);
+    assert.match(
+      shown(unread),
+      /^Could not signal w1@h: EACCES: permission denied, open '.*w1\.pid'\n$/,
+    );
   });
 
   it('shows what it would do, and does nothing', async t => {

@@ -16,6 +16,8 @@ export interface CliOptions {
   readonly input?: string;
   /** Options for node itself. */
   readonly nodeOptions?: readonly string[];
+  /** Number of the user who runs it; root only. */
+  readonly uid?: number;
 }
 
 export interface CliResult {
@@ -41,6 +43,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
   const nodeArgs = [...program.nodeArgs, ...(options.nodeOptions ?? []), program.entry, ...args];
   const child = spawn(process.execPath, nodeArgs, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
     env: { ...cleanEnvironment(), ...program.env, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
