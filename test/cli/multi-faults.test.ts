@@ -63,10 +63,10 @@ class Cluster {
           if (workers.length === 1) assert.equal(this.pidfile(node), workers[0], `pid of ${node}`);
           return workers;
         });
-        const known = new Set(owners);
-        for (const { pid, parent, words } of this.processes) {
-          assert.ok(known.has(pid) || known.has(parent), `${pid} is an orphan: ${words}`);
-        }
+        const all = this.processes;
+        const isOwned = (pid: number): boolean =>
+          owners.includes(pid) || all.some(each => each.pid === pid && isOwned(each.parent));
+        for (const { pid, words } of all) assert.ok(isOwned(pid), `${pid} is an orphan: ${words}`);
       },
       { seconds: 40 },
     );

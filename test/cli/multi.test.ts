@@ -11,9 +11,12 @@ import { program } from '../support/program.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const APP = `
+import { existsSync } from 'node:fs';
 import { Celery } from ${JSON.stringify(program.library)};
 export const app = new Celery('proj');
-export const nap = app.task('proj.nap', seconds => new Promise(r => setTimeout(r, seconds * 1000)));
+export const wait = app.task('proj.wait', async file => {
+  while (!existsSync(file)) await new Promise(resolve => setTimeout(resolve, 20));
+});
 `;
 const SPLASH = /^celery multi v\d+\.\d+\.\d+ \(tscelery\)\n/;
 const FILES = ['--pidfile=%n.pid', '--logfile=log/%n%I.log'];
@@ -157,8 +160,8 @@ describe('multi', { concurrency: 2 }, () => {
     const { cwd, options, path, pid, multi } = setup(t);
     await multi('start', 'w1@h', '-l', 'INFO');
     const log = () => readFileSync(path('log/w1.log'), 'utf8');
-    await runCli(['-A', 'tasks', 'call', 'proj.nap', '-a', '[3]'], options);
-    await eventually(() => assert.match(log(), /proj\.nap\[\S+\] received/));
+    await runCli(['-A', 'tasks', 'call', 'proj.wait', '-a', '["go"]'], options);
+    await eventually(() => assert.match(log(), /proj\.wait\[\S+\] received/));
     const worker = pid('w1');
 
     const stopping = startCli(['multi', 'stopwait', 'w1@h', ...FILES], options);
@@ -167,12 +170,13 @@ describe('multi', { concurrency: 2 }, () => {
     const again = await multi('stop', 'w1@h');
     assert.equal(shown(again), '> w1@h: DOWN\n', 'without the file nobody else finds it');
     assert.equal(isAlive(worker, cwd), true);
+    writeFileSync(path('go'), '');
 
     const { code, stdout } = await stopping.ended();
     assert.equal(code, 0);
     assert.match(stdout, /> Waiting for 1 node -> \d+\.\.\.\.+\n\t> w1@h: OK\n> w1@h: DOWN\n\n$/);
     assert.equal(isAlive(worker, cwd), false);
-    assert.match(log(), /proj\.nap\[\S+\] succeeded/);
+    assert.match(log(), /proj\.wait\[\S+\] succeeded/);
   });
 
   it('sends no signal to what has the id of a worker that is gone', async t => {
