@@ -17,7 +17,7 @@ const END = Date.UTC(2031, 0, 1) / 1000;
 const AROUND = 2 * DAY;
 
 /** What the clock of a zone shows; as if it were UTC. Asks Intl at each hour, and at each minute of one with a change. */
-class Clock {
+export class LocalClock {
   readonly changes: number[] = [];
   readonly #offsets: { readonly from: number; readonly offset: number }[] = [];
   readonly #format: Intl.DateTimeFormat;
@@ -65,7 +65,12 @@ function matches(made: RandomCrontab, shown: number): boolean {
 }
 
 /** The due times from `start` to `end`, by looking at every minute. */
-function dueTimes(clock: Clock, made: RandomCrontab, start: number, end: number): number[] {
+export function dueTimes(
+  clock: LocalClock,
+  made: RandomCrontab,
+  start: number,
+  end: number,
+): number[] {
   const isWildcard = made.hour.text.includes('*') || made.hour.numbers.size === 24;
   const due: number[] = [];
   let latest = clock.shown(start - DAY);
@@ -88,7 +93,7 @@ const written = (moments: readonly number[]) =>
 /** What is wrong with a crontab in a zone between two moments, if anything. */
 function difference(
   zone: string,
-  clock: Clock,
+  clock: LocalClock,
   random: RandomCrontabs,
   change: number,
 ): string | undefined {
@@ -136,7 +141,7 @@ function difference(
 
 /** What is wrong in one zone: so many random crontabs around each of its changes. */
 export function differencesIn(zone: string, random: RandomCrontabs, each: number): string[] {
-  const clock = new Clock(zone);
+  const clock = new LocalClock(zone);
   const moments = clock.changes.length > 0 ? clock.changes : [START + 400 * DAY];
   return moments.flatMap(moment =>
     Array.from({ length: each }, () => difference(zone, clock, random, moment)).filter(
