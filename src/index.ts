@@ -168,6 +168,21 @@ export {
 } from './pool/errors.ts';
 export { AddressInUse } from './process/health/errors.ts';
 export { LeadershipLost } from './schedule-stores/errors.ts';
+export { BaseSchedule } from './schedules/base-schedule.ts';
+export type {
+  CrontabData,
+  DueState,
+  Schedule,
+  ScheduleContext,
+  ScheduleData,
+} from './schedules/contract.ts';
+export { InvalidSchedule, ParseException } from './schedules/errors.ts';
+export type { ScheduleValue } from './schedules/from-value.ts';
+export {
+  type IntervalOptions,
+  IntervalSchedule,
+  interval as schedule,
+} from './schedules/interval.ts';
 export { registerSerializer, type Serializer } from './wire/content.ts';
 export {
   ContentDisallowed,

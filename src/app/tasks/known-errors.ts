@@ -21,6 +21,7 @@ import {
   TimeLimitExceeded,
   WorkerLostError,
 } from '../../pool/errors.ts';
+import { InvalidSchedule, ParseException } from '../../schedules/errors.ts';
 import {
   ContentDisallowed,
   DecodeError,
@@ -49,8 +50,9 @@ const BY_MESSAGE: Readonly<Record<string, readonly MessageError[]>> = {
   'celery.exceptions': [
     ...[ImproperlyConfigured, SecurityError, QueueNotFound, TaskRevokedError, InvalidTaskError],
     ...[AlreadyRegistered, AppNotFound, Ignore, TimeoutError, IncompleteStream, SyncSubtask],
-    ...[ChordError],
+    ...[ChordError, InvalidSchedule],
   ],
+  'celery.schedules': [ParseException],
   'billiard.exceptions': [Terminated],
   'kombu.exceptions': [
     ...[OperationalError, ConnectionClosed, ChannelError, LimitExceeded, EncodeError],

@@ -1,0 +1,93 @@
+/** Schedules as stores keep them: JSON that anybody may have written. */
+import { isMap } from '../base/kind-of.ts';
+import { didYouMean } from '../base/text/nearest.ts';
+import { saferepr } from '../base/text/saferepr.ts';
+import type { Schedule, ScheduleContext, ScheduleData } from './contract.ts';
+import { InvalidSchedule } from './errors.ts';
+import { IntervalSchedule } from './interval.ts';
+
+type Kind = ScheduleData['__type__'];
+type Context = Partial<ScheduleContext>;
+
+/** What a form has: its fields, and what is made of them. */
+interface Form {
+  readonly required: readonly string[];
+  readonly optional: readonly string[];
+  readonly make: (fields: Fields, context: Context) => Schedule;
+}
+
+/** The fields of a value, each of which has to be of the kind that it is asked for as. */
+class Fields {
+  readonly #type: string;
+  readonly #data: Readonly<Record<string, unknown>>;
+
+  constructor(type: string, data: Readonly<Record<string, unknown>>) {
+    this.#type = type;
+    this.#data = data;
+  }
+
+  number(name: string): number {
+    const value = this.#data[name];
+    if (typeof value !== 'number') throw this.#wrong(name, 'a number');
+    return value;
+  }
+
+  boolean(name: string, fallback: boolean): boolean {
+    const value = this.#data[name] ?? fallback;
+    if (typeof value !== 'boolean') throw this.#wrong(name, 'true or false');
+    return value;
+  }
+
+  #wrong(name: string, expected: string): InvalidSchedule {
+    const got = saferepr(this.#data[name]);
+    return new InvalidSchedule(`${name} of ${this.#type} has to be ${expected}, got ${got}.`);
+  }
+}
+
+const FORMS: Partial<Readonly<Record<Kind, Form>>> = {
+  interval: {
+    required: ['every'],
+    optional: ['relative'],
+    make: (fields, context) => {
+      const relative = fields.boolean('relative', false);
+      return new IntervalSchedule(fields.number('every'), { relative }, context);
+    },
+  },
+};
+
+/**
+ * The schedule that a JSON value describes.
+ *
+ * @param context zone and clock of one that has no zone of its own
+ * @throws InvalidSchedule naming the field that cannot be used
+ */
+export function scheduleFromData(data: unknown, context: Context = {}): Schedule {
+  if (!isMap(data)) {
+    throw new InvalidSchedule(
+      `A schedule is an object with __type__, as {"__type__": "interval", "every": 30}; got ${saferepr(data)}.`,
+    );
+  }
+  const type = data.__type__;
+  const form = typeof type === 'string' && Object.hasOwn(FORMS, type) ? FORMS[type as Kind] : null;
+  if (!form) {
+    const kinds = Object.keys(FORMS);
+    const hint = didYouMean(String(type), kinds);
+    throw new InvalidSchedule(
+      `__type__ of a schedule is one of ${kinds.join(', ')}; got ${saferepr(type)}.${hint}`,
+    );
+  }
+  checkNames(data, String(type), form);
+  return form.make(new Fields(String(type), data), context);
+}
+
+function checkNames(data: Readonly<Record<string, unknown>>, type: string, form: Form): void {
+  const known = ['__type__', ...form.required, ...form.optional];
+  for (const name of Object.keys(data)) {
+    if (!known.includes(name)) {
+      const hint = didYouMean(name, known) || ` It has ${known.slice(1).join(', ')}.`;
+      throw new InvalidSchedule(`${type} has no field ${JSON.stringify(name)}.${hint}`);
+    }
+  }
+  const missing = form.required.find(name => data[name] === undefined);
+  if (missing !== undefined) throw new InvalidSchedule(`${type} needs the field ${missing}.`);
+}
