@@ -176,6 +176,8 @@ export type {
   ScheduleContext,
   ScheduleData,
 } from './schedules/contract.ts';
+export { type CrontabOptions, CrontabSchedule, crontab } from './schedules/crontab.ts';
+export type { CrontabValue } from './schedules/crontab-field.ts';
 export { InvalidSchedule, ParseException } from './schedules/errors.ts';
 export type { ScheduleValue } from './schedules/from-value.ts';
 export {

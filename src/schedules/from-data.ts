@@ -3,6 +3,8 @@ import { isMap } from '../base/kind-of.ts';
 import { didYouMean } from '../base/text/nearest.ts';
 import { saferepr } from '../base/text/saferepr.ts';
 import type { Schedule, ScheduleContext, ScheduleData } from './contract.ts';
+import { CrontabSchedule } from './crontab.ts';
+import type { CrontabValue } from './crontab-field.ts';
 import { InvalidSchedule } from './errors.ts';
 import { IntervalSchedule } from './interval.ts';
 
@@ -38,11 +40,33 @@ class Fields {
     return value;
   }
 
+  optionalText(name: string): string | undefined {
+    const value = this.#data[name] ?? undefined;
+    if (value !== undefined && typeof value !== 'string') throw this.#wrong(name, 'a string');
+    return value;
+  }
+
+  /** RedBeat keeps what a program gave: numbers and lists, too. */
+  crontabValue(name: string): CrontabValue {
+    const value = this.#data[name] ?? '*';
+    if (typeof value === 'string' || typeof value === 'number') return value;
+    if (Array.isArray(value)) return value as number[];
+    throw this.#wrong(name, 'a string');
+  }
+
   #wrong(name: string, expected: string): InvalidSchedule {
     const got = saferepr(this.#data[name]);
     return new InvalidSchedule(`${name} of ${this.#type} has to be ${expected}, got ${got}.`);
   }
 }
+
+const CRONTAB_FIELDS = {
+  minute: 'minute',
+  hour: 'hour',
+  day_of_week: 'dayOfWeek',
+  day_of_month: 'dayOfMonth',
+  month_of_year: 'monthOfYear',
+} as const;
 
 const FORMS: Partial<Readonly<Record<Kind, Form>>> = {
   interval: {
@@ -51,6 +75,18 @@ const FORMS: Partial<Readonly<Record<Kind, Form>>> = {
     make: (fields, context) => {
       const relative = fields.boolean('relative', false);
       return new IntervalSchedule(fields.number('every'), { relative }, context);
+    },
+  },
+  crontab: {
+    required: [],
+    optional: [...Object.keys(CRONTAB_FIELDS), 'timezone'],
+    make: (fields, context) => {
+      const given = Object.entries(CRONTAB_FIELDS).map(([name, option]) => [
+        option,
+        fields.crontabValue(name),
+      ]);
+      const timezone = fields.optionalText('timezone');
+      return new CrontabSchedule({ ...Object.fromEntries(given), timezone }, context);
     },
   },
 };
