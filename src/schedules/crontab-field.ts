@@ -30,8 +30,15 @@ const RANGES: Readonly<Record<CrontabFieldName, FieldRange>> = {
   monthOfYear: { min: 1, max: 12, names: MONTHS },
 };
 
-const MOST_REMEMBERED = 2000;
-const remembered = new Map<string, FieldNumbers>();
+const MOST_REMEMBERED = 1000;
+const LONGEST_REMEMBERED = 100;
+const remembered: Readonly<Record<CrontabFieldName, Map<unknown, FieldNumbers>>> = {
+  minute: new Map(),
+  hour: new Map(),
+  dayOfWeek: new Map(),
+  dayOfMonth: new Map(),
+  monthOfYear: new Map(),
+};
 
 /** The numbers of a field; immutable, so that fields of one text share it. */
 export class FieldNumbers {
@@ -69,13 +76,15 @@ export class FieldNumbers {
  * range and what is no value of a field
  */
 export function fieldNumbers(name: CrontabFieldName, value: CrontabValue): FieldNumbers {
-  const key = typeof value === 'object' ? undefined : `${name} ${typeof value} ${value}`;
-  const known = key === undefined ? undefined : remembered.get(key);
+  const known = remembered[name].get(value);
   if (known !== undefined) return known;
   const numbers = new FieldReader(name, value).read();
-  if (key !== undefined && key.length < 100) {
-    if (remembered.size >= MOST_REMEMBERED) remembered.clear();
-    remembered.set(key, numbers);
+  if (
+    typeof value === 'number' ||
+    (typeof value === 'string' && value.length < LONGEST_REMEMBERED)
+  ) {
+    if (remembered[name].size >= MOST_REMEMBERED) remembered[name].clear();
+    remembered[name].set(value, numbers);
   }
   return numbers;
 }

@@ -34,53 +34,58 @@ export interface CrontabOptions {
   readonly timezone?: string;
 }
 
+/** What is found out once, whatever zones and clocks it is used with. */
+interface Parsed {
+  readonly given: Readonly<Record<CrontabFieldName, CrontabValue>>;
+  readonly fields: CrontabNumbers;
+  readonly timezone: string | undefined;
+  readonly dueAfter: (wall: number) => number | undefined;
+}
+
 /** Celery: `celery.schedules.crontab`. Made by `crontab()`. */
 export class CrontabSchedule extends BaseSchedule {
-  readonly #options: CrontabOptions;
-  readonly #given: Readonly<Record<CrontabFieldName, CrontabValue>>;
-  readonly #fields: CrontabNumbers;
-  readonly #dueAfter: (wall: number) => number | undefined;
+  readonly #parsed: Parsed;
 
   /** @throws InvalidSchedule naming the field; ParseException for text that is not of the grammar */
-  constructor(options: CrontabOptions = {}, context: Partial<ScheduleContext> = {}) {
-    super(ownZone('crontab', options.timezone, context));
-    checkNames(options);
-    this.#options = options;
-    this.#given = eachField(name => kept(options[name] ?? '*'));
-    this.#fields = eachField(name => fieldNumbers(name, this.#given[name]));
-    const times = new CrontabTimes(this.#fields);
-    if (!times.isPossible) throw this.#neverDue();
-    this.#dueAfter = wall => times.after(wall);
+  constructor(
+    options: CrontabOptions | CrontabSchedule = {},
+    context: Partial<ScheduleContext> = {},
+  ) {
+    const parsed = options instanceof CrontabSchedule ? options.#parsed : parse(options);
+    super(ownZone('crontab', parsed.timezone, context));
+    this.#parsed = parsed;
   }
 
   override nextRun(after: Date): Date | null {
-    const next = this.#fields.hour.isWildcard ? nextOfShownTimes : nextOfFixedTimes;
-    const due = next(this.zone, after.getTime() / 1000, this.#dueAfter);
+    const next = this.#parsed.fields.hour.isWildcard ? nextOfShownTimes : nextOfFixedTimes;
+    const due = next(this.zone, after.getTime() / 1000, this.#parsed.dueAfter);
     return due === undefined ? null : dateOf(due);
   }
 
   override within(context: Partial<ScheduleContext>): Schedule {
-    return new CrontabSchedule(this.#options, { ...this.context, ...context });
+    return new CrontabSchedule(this, { ...this.context, ...context });
   }
 
   override equals(other: Schedule): boolean {
     if (!(other instanceof CrontabSchedule)) return super.equals(other);
+    const [ours, theirs] = [this.#parsed, other.#parsed];
     const same = (name: CrontabFieldName) =>
-      String(this.#fields[name].values) === String(other.#fields[name].values);
+      String(ours.fields[name].values) === String(theirs.fields[name].values);
     return (
       LINE.every(same) &&
-      this.#options.timezone === other.#options.timezone &&
-      this.#fields.hour.isWildcard === other.#fields.hour.isWildcard
+      ours.timezone === theirs.timezone &&
+      ours.fields.hour.isWildcard === theirs.fields.hour.isWildcard
     );
   }
 
   override toString(): string {
-    return `<crontab: ${LINE.map(name => fieldRepr(this.#given[name])).join(' ')} (m/h/dM/MY/d)>`;
+    const fields = LINE.map(name => fieldRepr(this.#parsed.given[name]));
+    return `<crontab: ${fields.join(' ')} (m/h/dM/MY/d)>`;
   }
 
   override toJSON(): ScheduleData {
-    const text = eachField(name => fieldText(this.#given[name]));
-    const { timezone } = this.#options;
+    const { given, timezone } = this.#parsed;
+    const text = eachField(name => fieldText(given[name]));
     return {
       __type__: 'crontab',
       minute: text.minute,
@@ -90,13 +95,6 @@ export class CrontabSchedule extends BaseSchedule {
       month_of_year: text.monthOfYear,
       ...(timezone === undefined ? {} : { timezone }),
     };
-  }
-
-  #neverDue(): InvalidSchedule {
-    const [day, month] = [fieldText(this.#given.dayOfMonth), fieldText(this.#given.monthOfYear)];
-    return new InvalidSchedule(
-      `crontab: no day is dayOfMonth '${day}' in monthOfYear '${month}', so it would never be due.`,
-    );
   }
 }
 
@@ -135,6 +133,20 @@ crontab.fromString = (line: string, options: { timezone?: string } = {}): Cronta
   const given = Object.fromEntries(LINE.map((name, i) => [name, fields[i]]));
   return new CrontabSchedule({ ...given, ...options });
 };
+
+function parse(options: CrontabOptions): Parsed {
+  checkNames(options);
+  const given = eachField(name => kept(options[name] ?? '*'));
+  const fields = eachField(name => fieldNumbers(name, given[name]));
+  const times = new CrontabTimes(fields);
+  if (!times.isPossible) {
+    const [day, month] = [fieldText(given.dayOfMonth), fieldText(given.monthOfYear)];
+    throw new InvalidSchedule(
+      `crontab: no day is dayOfMonth '${day}' in monthOfYear '${month}', so it would never be due.`,
+    );
+  }
+  return { given, fields, timezone: options.timezone, dueAfter: wall => times.after(wall) };
+}
 
 function eachField<T>(make: (name: CrontabFieldName) => T): Record<CrontabFieldName, T> {
   return {
