@@ -1,12 +1,12 @@
 /** What the setting `beat_schedule` may hold. */
 
 import type { CatchUp, Overlap } from '../../schedule-stores/entry.ts';
-import type { Schedule } from '../../schedules/contract.ts';
+import type { ScheduleValue } from '../../schedules/from-value.ts';
 import type { RouteOptions } from '../options/route-types.ts';
 import type { Duration } from '../options/setting-kinds.ts';
 
-/** A number of seconds, a duration, a schedule, or what one is made of. */
-export type ScheduleValue = number | Duration | Schedule;
+/** Seconds or another duration between runs, a schedule, or its JSON form. */
+export type EntrySchedule = ScheduleValue | Duration;
 
 /** When a periodic task is sent, and how; shared by entries of the setting and `addPeriodicTask`. */
 export interface PeriodicOptions {
@@ -42,7 +42,7 @@ export interface PeriodicFields {
 export interface BeatEntry extends PeriodicOptions, PeriodicFields {
   /** The name of a task, or a task. */
   readonly task: string | { readonly name: string };
-  readonly schedule: ScheduleValue;
+  readonly schedule: EntrySchedule;
   readonly args?: readonly unknown[] | null;
   readonly kwargs?: Readonly<Record<string, unknown>> | null;
   /** Options of the call, as `expires` and `queue`. */

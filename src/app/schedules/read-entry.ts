@@ -114,7 +114,8 @@ function scheduleOf(
   context: Partial<ScheduleContext>,
 ): Schedule {
   try {
-    const schedule = toSchedule(value as Parameters<typeof toSchedule>[0]);
+    const seconds = typeof value === 'number' ? UNREADABLE : duration.read(value);
+    const schedule = toSchedule(seconds === UNREADABLE ? value : seconds);
     const data = relative === true ? schedule.toJSON() : undefined;
     const isInterval = data?.__type__ === 'interval';
     const meant = isInterval ? scheduleFromData({ ...data, relative: true }) : schedule;

@@ -1,0 +1,47 @@
+/** Which store a name of `beat_scheduler` (`-S`) stands for. */
+import type { Logger } from '../base/logger.ts';
+import type { ScheduleContext } from '../schedules/contract.ts';
+import type { ScheduleStore } from './contract.ts';
+
+/** What a store may need; each takes what it knows. */
+export interface ScheduleStoreOptions {
+  /** `beat_schedule_filename`. */
+  readonly filename: string;
+  /** Zone and clock for schedules that are read. */
+  readonly context: ScheduleContext;
+  /** `enable_utc`. */
+  readonly enableUtc: boolean;
+  readonly logger: Pick<Logger, 'debug' | 'info' | 'warning' | 'error'>;
+  /** Of the app, by its setting's name. */
+  readonly setting: (name: string) => unknown;
+}
+
+type Open = (options: ScheduleStoreOptions) => Promise<ScheduleStore>;
+
+const file: Open = async options => new (await import('./file.ts')).FileScheduleStore(options);
+const memory: Open = async () => new (await import('./memory.ts')).MemoryScheduleStore();
+
+const STORES: Readonly<Record<string, Open>> = {
+  file,
+  'celery.beat:PersistentScheduler': file,
+  memory,
+  'celery.beat:Scheduler': memory,
+};
+
+/** Names of stores, and the classes of Python that they stand for. */
+export const STORE_NAMES: readonly string[] = Object.keys(STORES);
+
+/** As in the table: Celery takes `celery.beat.Scheduler` for `celery.beat:Scheduler`. */
+export function storeNamed(name: string): string | undefined {
+  const withColon = name.replace(/\.(?=[^.:]*$)/, ':');
+  return [name, withColon].find(each => Object.hasOwn(STORES, each));
+}
+
+/** Not started yet. Undefined for a name that is none of a store. */
+export async function openScheduleStore(
+  name: string,
+  options: ScheduleStoreOptions,
+): Promise<ScheduleStore | undefined> {
+  const known = storeNamed(name);
+  return known === undefined ? undefined : await STORES[known]!(options);
+}
