@@ -20,12 +20,25 @@ type Open = (options: ScheduleStoreOptions) => Promise<ScheduleStore>;
 
 const file: Open = async options => new (await import('./file.ts')).FileScheduleStore(options);
 const memory: Open = async () => new (await import('./memory.ts')).MemoryScheduleStore();
+const database: Open = async ({ setting, context }) => {
+  const { placeOf } = await import('./place.ts');
+  const place = placeOf(setting);
+  const key = setting('beat_store_key') as string;
+  if (place.kind === 'redis') {
+    const { RedisScheduleStore } = await import('./redis/store.ts');
+    return new RedisScheduleStore(place.redis, key, context);
+  }
+  const { SqliteScheduleStore } = await import('./sqlite/store.ts');
+  return new SqliteScheduleStore(place.location, key, context);
+};
 
 const STORES: Readonly<Record<string, Open>> = {
   file,
   'celery.beat:PersistentScheduler': file,
   memory,
   'celery.beat:Scheduler': memory,
+  database,
+  'tscelery:DatabaseScheduler': database,
 };
 
 /** Names of stores, and the classes of Python that they stand for. */

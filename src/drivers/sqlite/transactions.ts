@@ -3,17 +3,9 @@
  * the other. Waits for other processes' locks without blocking the event loop.
  */
 import { ConnectionClosed } from '../errors.ts';
-import { ChangeWatcher } from './change-watcher.ts';
-import {
-  closeSqlite,
-  openSqlite,
-  type SqliteDatabase,
-  type SqliteStatement,
-  sqliteError,
-  whileBusy,
-} from './driver.ts';
+import { closeSqlite, openSqlite, type SqliteDatabase, sqliteError, whileBusy } from './driver.ts';
 import { FileIdentity } from './file-identity.ts';
-import { MEMORY, type SqliteLocation } from './location.ts';
+import type { SqliteLocation } from './location.ts';
 
 /** Seconds that a statement may block the event loop. */
 const BLOCKING_WAIT = 0.005;
@@ -30,10 +22,8 @@ export class SqliteTransactions {
   readonly #location: SqliteLocation;
   readonly #options: TransactionsOptions;
   #database: SqliteDatabase | undefined;
-  #version: SqliteStatement | undefined;
   #file: FileIdentity | undefined;
   #isClosed = false;
-  readonly #watchers = new Set<ChangeWatcher>();
 
   constructor(location: SqliteLocation, options: TransactionsOptions = {}) {
     this.path = location.path;
@@ -56,25 +46,8 @@ export class SqliteTransactions {
     return this.#run('BEGIN', work);
   }
 
-  /** Calls back soon after anybody else has committed. @returns to stop that */
-  watch(onChange: () => void): () => void {
-    const watcher = new ChangeWatcher({
-      file: this.path === MEMORY ? this.path : `${this.path}-wal`,
-      version: () => this.#dataVersion(),
-      isWaiting: () => !this.#isClosed,
-      onChange,
-    });
-    this.#watchers.add(watcher);
-    return () => {
-      watcher.stop();
-      this.#watchers.delete(watcher);
-    };
-  }
-
   close(): void {
     this.#isClosed = true;
-    for (const watcher of this.#watchers) watcher.stop();
-    this.#watchers.clear();
     if (this.#database) closeSqlite(this.#database);
     this.#database = undefined;
   }
@@ -102,7 +75,6 @@ export class SqliteTransactions {
       database.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT * 1000}`);
       if (isDurable) database.exec('PRAGMA synchronous = FULL');
       if (prepare) transaction(database, 'BEGIN IMMEDIATE', prepare);
-      this.#version = database.prepare('PRAGMA data_version');
     } catch (error) {
       database.close();
       throw error;
@@ -110,16 +82,6 @@ export class SqliteTransactions {
     this.#file = new FileIdentity(this.path);
     this.#database = database;
     return database;
-  }
-
-  /** NaN differs from itself: when it cannot be told, there may be a change. */
-  #dataVersion(): number {
-    try {
-      if (!this.#database || !this.#file?.isCurrent) return Number.NaN;
-      return (this.#version!.get() as { data_version: number }).data_version;
-    } catch {
-      return Number.NaN;
-    }
   }
 }
 
