@@ -23,6 +23,7 @@ import { Connections } from './publishing/connections.ts';
 import { checkNamedOptions } from './publishing/named-settings.ts';
 import { Publisher } from './publishing/publisher.ts';
 import { Queues } from './routing/queues.ts';
+import { PeriodicTasks } from './schedules/periodic-tasks.ts';
 import { Configuration } from './settings/configuration.ts';
 import { LocalTime } from './settings/local-time.ts';
 import { Settings } from './settings/settings.ts';
@@ -61,6 +62,8 @@ export class AppInternals {
   readonly events: Events;
   readonly commands: CommandRegistry;
   readonly lamport: LamportClock;
+  /** Of the code. */
+  readonly periodicTasks: PeriodicTasks;
   readonly #connections: Connections;
   readonly #publisher: Publisher;
   readonly #origin: AppInternals | undefined;
@@ -83,6 +86,7 @@ export class AppInternals {
     this.commands = origin?.commands ?? new CommandRegistry();
     this.lamport = origin?.lamport ?? new LamportClock();
     this.control = this.#createControl();
+    this.periodicTasks = origin?.periodicTasks ?? this.#createPeriodicTasks();
     this.events = new Events({
       receiver: () => this.#receiverHost(),
       dispatcher: options => this.#createDispatcher(options),
@@ -113,6 +117,14 @@ export class AppInternals {
       clock,
       localTime: this.localTime,
       warn,
+    });
+  }
+
+  #createPeriodicTasks(): PeriodicTasks {
+    return new PeriodicTasks({
+      conf: this.conf,
+      context: () => ({ timezone: this.localTime.name, now: () => this.#clock().now() }),
+      backend: () => this.backend(),
     });
   }
 

@@ -3,11 +3,12 @@
  * entries are those of the code. Celery: `celery.beat:PersistentScheduler`, whose file is another.
  */
 import { resolve } from 'node:path';
+import type { Logger } from '../base/logger.ts';
+import type { ScheduleContext } from '../schedules/contract.ts';
 import type { EntryRun, ScheduleStore } from './contract.ts';
 import type { Entry, EntryState, StoredEntry } from './entry.ts';
 import { entryFromData, entryToData } from './entry-data.ts';
 import { EntryTable } from './entry-table.ts';
-import type { ScheduleStoreOptions } from './open.ts';
 import {
   FILE_VERSION,
   isPythonsFile,
@@ -22,9 +23,21 @@ const SNAPSHOT_EVERY = 180;
 const LARGEST_JOURNAL = 1 << 20;
 const JOURNAL_BYTES_EACH = 400;
 
+export interface FileScheduleStoreOptions {
+  /** `beat_schedule_filename`. */
+  readonly filename: string;
+  /** Zone and clock for schedules that are read. */
+  readonly context: ScheduleContext;
+  /** `enable_utc`. */
+  readonly enableUtc: boolean;
+  readonly logger: Pick<Logger, 'debug' | 'warning' | 'error'>;
+  /** Of the app, by its setting's name. */
+  readonly setting: (name: string) => unknown;
+}
+
 export class FileScheduleStore implements ScheduleStore {
   readonly isShared = false;
-  readonly #options: ScheduleStoreOptions;
+  readonly #options: FileScheduleStoreOptions;
   readonly #table = new EntryTable();
   #file: ScheduleFile;
   #states = new Map<string, EntryState>();
@@ -32,7 +45,7 @@ export class FileScheduleStore implements ScheduleStore {
   #unsynced = 0;
   #snapshotAt = 0;
 
-  constructor(options: ScheduleStoreOptions) {
+  constructor(options: FileScheduleStoreOptions) {
     this.#options = options;
     this.#file = new ScheduleFile(resolve(options.filename));
   }

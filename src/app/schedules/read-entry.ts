@@ -10,6 +10,7 @@ import { CATCH_UP, ENTRY_DEFAULTS, OVERLAP } from '../../schedule-stores/entry-d
 import type { Schedule, ScheduleContext } from '../../schedules/contract.ts';
 import { scheduleFromData } from '../../schedules/from-data.ts';
 import { toSchedule } from '../../schedules/from-value.ts';
+import type { PeriodicOptions } from '../options/beat-schedule.ts';
 import { configuredOptions } from '../options/option-checks.ts';
 import { duration, UNREADABLE } from '../options/setting-kinds.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
@@ -27,6 +28,16 @@ const span: kinds.Kind = {
   ...(duration.hint && { hint: duration.hint }),
 };
 
+/** When and how an entry is sent, in the spelling of `addPeriodicTask`. */
+export const PERIODIC: kinds.Kinds<Required<PeriodicOptions>> = {
+  enabled: kinds.flag,
+  catchUp: CATCH_UP,
+  maxAge: span,
+  overlap: OVERLAP,
+  jitter: span,
+  description: kinds.text,
+};
+
 const FIELDS: Readonly<Record<string, kinds.Kind>> = {
   task,
   schedule: kinds.any,
@@ -34,12 +45,7 @@ const FIELDS: Readonly<Record<string, kinds.Kind>> = {
   kwargs: kinds.map,
   options: kinds.map,
   relative: kinds.flag,
-  enabled: kinds.flag,
-  catch_up: CATCH_UP,
-  max_age: span,
-  overlap: OVERLAP,
-  jitter: span,
-  description: kinds.text,
+  ...Object.fromEntries(Object.entries(PERIODIC).map(([key, kind]) => [snakeCase(key), kind])),
 };
 
 /** Belong to one call, which an entry is many of. */

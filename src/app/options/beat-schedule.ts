@@ -2,8 +2,8 @@
 
 import type { CatchUp, Overlap } from '../../schedule-stores/entry.ts';
 import type { ScheduleValue } from '../../schedules/from-value.ts';
-import type { RouteOptions } from '../options/route-types.ts';
-import type { Duration } from '../options/setting-kinds.ts';
+import type { RouteOptions } from './route-types.ts';
+import type { Duration } from './setting-kinds.ts';
 
 /** Seconds or another duration between runs, a schedule, or its JSON form. */
 export type EntrySchedule = ScheduleValue | Duration;

@@ -1,0 +1,241 @@
+/** The entries in the order in which they are due. It knows no clock and does no I/O; times are milliseconds. */
+import type { EntryRun } from '../schedule-stores/contract.ts';
+import type { Entry, StoredEntry } from '../schedule-stores/entry.ts';
+import { type CatchUpRules, choose, nextSlot } from './catch-up.ts';
+import { DueHeap } from './due-heap.ts';
+import type { Claim, Remembered } from './leader/contract.ts';
+import type { RunIds } from './run-ids.ts';
+
+/** A schedule that failed is asked again after so long. */
+const BAD_SCHEDULE_PAUSE = 300_000;
+/** An interval that ran last later than this after now goes on from now: the clock was wrong then. */
+const INTERVAL_AHEAD = 60_000;
+/** The same for times of the day, which would come a second time otherwise. */
+const TIME_AHEAD = 86_400_000;
+
+/** An entry on the agenda. */
+export interface Row {
+  readonly entry: Entry;
+  /** The due time that was sent last, or when the entry was first seen. */
+  last: number;
+  count: number;
+  /** The due time that comes next; NaN when there is none. */
+  slot: number;
+  /** Its schedule failed: which due time comes next is not known. */
+  isBad: boolean;
+}
+
+/** A due time that is to be sent. */
+export interface Due {
+  readonly row: Row;
+  readonly slot: number;
+}
+
+export interface AgendaOptions {
+  readonly ids: RunIds;
+  /** `beat_cron_starting_deadline` in milliseconds; Infinity without one. */
+  readonly cronDeadline: number;
+  readonly onBadSchedule: (entry: Entry, error: Error) => void;
+}
+
+export class Agenda {
+  readonly #options: AgendaOptions;
+  readonly #heap = new DueHeap<Row>();
+  #rows = new Map<string, Row>();
+
+  constructor(options: AgendaOptions) {
+    this.#options = options;
+  }
+
+  get entries(): Entry[] {
+    return [...this.#rows.values()].map(({ entry }) => entry);
+  }
+
+  has(name: string): boolean {
+    return this.#rows.has(name);
+  }
+
+  /** When something is due next; Infinity when nothing is. */
+  get nextDue(): number {
+    return this.#heap.nextDue;
+  }
+
+  /** These entries, and no others. @returns what is to be remembered of those that are new */
+  replace(stored: readonly StoredEntry[], now: number): EntryRun[] {
+    const before = this.#rows;
+    const seen: EntryRun[] = [];
+    this.#rows = new Map();
+    for (const { entry, state } of stored) {
+      const known = before.get(entry.name);
+      const kept = known && state && hasSameSchedule(known.entry, entry) ? known : undefined;
+      const last = state ? Math.round(state.lastRunAt * 1000) : now;
+      const row: Row = {
+        entry,
+        last,
+        count: state?.totalRunCount ?? 0,
+        slot: Number.NaN,
+        isBad: false,
+      };
+      if (kept && kept.last >= last) Object.assign(row, { last: kept.last, count: kept.count });
+      this.#rows.set(entry.name, row);
+      if (kept && kept.last === row.last && !kept.isBad) row.slot = kept.slot;
+      else this.#plan(row, row.last);
+      if (!state) seen.push(runOf(row));
+    }
+    this.rebase(now);
+    return seen;
+  }
+
+  /** What earlier leaders sent: no due time of it is sent again, but for one of which it is not known. */
+  resume(remembered: ReadonlyMap<string, Remembered>, now: number): void {
+    for (const { name, slot: seconds, totalRunCount, isSent } of remembered.values()) {
+      const row = this.#rows.get(name);
+      const slot = Math.round(seconds * 1000);
+      if (!row || slot <= row.last) continue;
+      if (isSent) {
+        Object.assign(row, { last: slot, count: totalRunCount });
+        this.#plan(row, slot);
+      } else row.slot = slot;
+    }
+    this.rebase(now);
+  }
+
+  /** The clock may show an earlier time than before. @returns names of those that go on from now */
+  rebase(now: number): string[] {
+    const names: string[] = [];
+    this.#heap.clear();
+    for (const row of this.#rows.values()) {
+      if (row.last - now > INTERVAL_AHEAD && row.last - now > aheadOf(row.entry)) {
+        row.last = now;
+        this.#plan(row, now);
+        names.push(row.entry.name);
+      }
+      this.#push(row);
+    }
+    return names;
+  }
+
+  /**
+   * What is due, in its order; each entry is there once. What it returns is off the agenda until it is
+   * told what became of it.
+   */
+  take(now: number, most: number): Due[] {
+    const taken: Due[] = [];
+    while (taken.length < most) {
+      const row = this.#heap.pop(now);
+      if (!row) break;
+      const slot = this.#isDue(row, now) ? this.#choose(row, now) : undefined;
+      if (slot !== undefined) taken.push({ row, slot });
+    }
+    return taken;
+  }
+
+  id({ row, slot }: Due): string {
+    return this.#options.ids.of(row.entry.name, slot);
+  }
+
+  /** Of the run before; undefined when there was none. */
+  idBefore({ entry, last, count }: Row): string | undefined {
+    return count === 0 ? undefined : this.#options.ids.of(entry.name, last);
+  }
+
+  claim(due: Due): Claim {
+    const { row, slot } = due;
+    const { entry, count } = row;
+    return { name: entry.name, slot: slot / 1000, totalRunCount: count + 1, id: this.id(due) };
+  }
+
+  /** It was sent, or is given up. @returns what is to be remembered */
+  done({ row, slot }: Due): EntryRun {
+    row.last = slot;
+    row.count += 1;
+    this.#goOn(row, slot);
+    return runOf(row);
+  }
+
+  /** It is to be looked at again, at `at`. */
+  putBack({ row }: Due, at: number): void {
+    this.#heap.push(at, row);
+  }
+
+  /** It is left out, and so are other due times until `now`. */
+  skip({ row, slot }: Due, now: number): void {
+    this.#goOn(row, Math.max(slot, now));
+  }
+
+  #choose(row: Row, now: number): number | undefined {
+    try {
+      const choice = choose(row.entry.schedule, this.#rules(row.entry), row.slot, now);
+      if (choice.slot === undefined) this.#goOn(row, choice.upTo);
+      return choice.slot;
+    } catch (error) {
+      this.#options.onBadSchedule(row.entry, error as Error);
+      this.#heap.push(now + BAD_SCHEDULE_PAUSE, row);
+      return undefined;
+    }
+  }
+
+  #rules({ catchUp, maxAge, jitter, overlap, schedule }: Entry): CatchUpRules {
+    const { cronDeadline } = this.#options;
+    const age = maxAge === null ? Number.POSITIVE_INFINITY : maxAge * 1000;
+    const isBound = cronDeadline < age && isCrontab(schedule.toJSON()?.__type__);
+    return {
+      // of runs that must not overlap only one can be made up for
+      catchUp: overlap !== 'allow' && catchUp === 'all' ? 'last' : catchUp,
+      maxAge: isBound ? cronDeadline : age,
+      jitter: jitter * 1000,
+    };
+  }
+
+  /** Of one whose schedule failed it is found out now. */
+  #isDue(row: Row, now: number): boolean {
+    if (!row.isBad) return true;
+    this.#plan(row, row.last);
+    if (row.isBad) this.#heap.push(now + BAD_SCHEDULE_PAUSE, row);
+    else this.#push(row);
+    return false;
+  }
+
+  #goOn(row: Row, after: number): void {
+    this.#plan(row, after);
+    this.#push(row);
+  }
+
+  #push(row: Row): void {
+    const { entry, slot, isBad } = row;
+    if (isBad) this.#heap.push(row.last + BAD_SCHEDULE_PAUSE, row);
+    if (!entry.enabled || Number.isNaN(slot)) return;
+    this.#heap.push(slot + this.#options.ids.jitter(entry.name, slot, entry.jitter), row);
+  }
+
+  /** What comes after that. */
+  #plan(row: Row, after: number): void {
+    row.slot = Number.NaN;
+    row.isBad = false;
+    if (!row.entry.enabled) return;
+    try {
+      row.slot = nextSlot(row.entry.schedule, after);
+    } catch (error) {
+      row.isBad = true;
+      this.#options.onBadSchedule(row.entry, error as Error);
+    }
+  }
+}
+
+export function runOf({ entry, last, count }: Row): EntryRun {
+  return { name: entry.name, state: { lastRunAt: last / 1000, totalRunCount: count } };
+}
+
+const isCrontab = (type: string | undefined) => type === 'crontab' || type === 'cron';
+
+function aheadOf({ schedule }: Entry): number {
+  return schedule.toJSON()?.__type__ === 'interval' ? INTERVAL_AHEAD : TIME_AHEAD;
+}
+
+function hasSameSchedule(one: Entry, other: Entry): boolean {
+  return one === other || (one.enabled === other.enabled && textOf(one) === textOf(other));
+}
+
+function textOf({ schedule }: Entry): string {
+  return JSON.stringify(schedule.toJSON()) ?? schedule.toString();
+}
