@@ -17,7 +17,7 @@ interface Beside {
  */
 export function textOf(entry: Entry): { readonly schedule: string; readonly text: string } {
   const { name } = entry;
-  if (name.includes('\0') || !name.isWellFormed()) {
+  if (name.includes('\0') || Buffer.from(name).toString() !== name) {
     throw cannotBeKept(name, 'its name has characters that databases do not keep');
   }
   const { schedule, enabled: _, origin: __, ...others } = entryToData(entry);
