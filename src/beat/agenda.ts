@@ -1,11 +1,13 @@
 /** The entries in the order in which they are due. It knows no clock and does no I/O; times are milliseconds. */
 import type { EntryRun } from '../schedule-stores/contract.ts';
-import type { Entry, StoredEntry } from '../schedule-stores/entry.ts';
-import { type CatchUpRules, choose, nextSlot } from './catch-up.ts';
+import type { Entry, EntryState, StoredEntry } from '../schedule-stores/entry.ts';
+import { type CatchUpRules, choose, lastSlot, nextSlot } from './catch-up.ts';
 import { DueHeap } from './due-heap.ts';
 import type { Claim, Remembered } from './leader/contract.ts';
 import type { RunIds } from './run-ids.ts';
 
+/** Seconds between two moments that can be told apart. */
+const TICK = 0.001;
 /** A schedule that failed is asked again after so long. */
 const BAD_SCHEDULE_PAUSE = 300_000;
 /** An interval that ran last later than this after now goes on from now: the clock was wrong then. */
@@ -60,44 +62,34 @@ export class Agenda {
     return this.#heap.nextDue;
   }
 
-  /** These entries, and no others. @returns what is to be remembered of those that are new */
-  replace(stored: readonly StoredEntry[], now: number): EntryRun[] {
+  /**
+   * These entries, and no others.
+   *
+   * @param remembered what earlier leaders sent: no due time of it is sent again, but for one of which
+   *   nobody knows whether it was
+   * @returns what is to be remembered of those that are new
+   */
+  replace(
+    stored: readonly StoredEntry[],
+    now: number,
+    remembered: ReadonlyMap<string, Remembered> = NOTHING,
+  ): EntryRun[] {
     const before = this.#rows;
     const seen: EntryRun[] = [];
     this.#rows = new Map();
     for (const { entry, state } of stored) {
+      const claimed = remembered.get(entry.name);
+      const row = rowOf(entry, latest(state, claimed), now);
       const known = before.get(entry.name);
-      const kept = known && state && hasSameSchedule(known.entry, entry) ? known : undefined;
-      const last = state ? Math.round(state.lastRunAt * 1000) : now;
-      const row: Row = {
-        entry,
-        last,
-        count: state?.totalRunCount ?? 0,
-        slot: Number.NaN,
-        isBad: false,
-      };
-      if (kept && kept.last >= last) Object.assign(row, { last: kept.last, count: kept.count });
+      if (known && state) keepProgress(row, known);
       this.#rows.set(entry.name, row);
-      if (kept && kept.last === row.last && !kept.isBad) row.slot = kept.slot;
-      else this.#plan(row, row.last);
+      if (claimed && !claimed.isSent && claimed.slot * 1000 > row.last) {
+        row.slot = Math.round(claimed.slot * 1000);
+      } else if (Number.isNaN(row.slot)) this.#plan(row, row.last);
       if (!state) seen.push(runOf(row));
     }
     this.rebase(now);
     return seen;
-  }
-
-  /** What earlier leaders sent: no due time of it is sent again, but for one of which it is not known. */
-  resume(remembered: ReadonlyMap<string, Remembered>, now: number): void {
-    for (const { name, slot: seconds, totalRunCount, isSent } of remembered.values()) {
-      const row = this.#rows.get(name);
-      const slot = Math.round(seconds * 1000);
-      if (!row || slot <= row.last) continue;
-      if (isSent) {
-        Object.assign(row, { last: slot, count: totalRunCount });
-        this.#plan(row, slot);
-      } else row.slot = slot;
-    }
-    this.rebase(now);
   }
 
   /** The clock may show an earlier time than before. @returns names of those that go on from now */
@@ -160,7 +152,7 @@ export class Agenda {
 
   /** It is left out, and so are other due times until `now`. */
   skip({ row, slot }: Due, now: number): void {
-    this.#goOn(row, Math.max(slot, now));
+    this.#goOn(row, lastSlot(row.entry.schedule, slot, now));
   }
 
   #choose(row: Row, now: number): number | undefined {
@@ -220,6 +212,33 @@ export class Agenda {
       this.#options.onBadSchedule(row.entry, error as Error);
     }
   }
+}
+
+const NOTHING: ReadonlyMap<string, Remembered> = new Map();
+
+/** Undefined for an entry that nobody has seen. */
+function latest(state: EntryState | undefined, claimed: Remembered | undefined) {
+  if (!claimed) return state;
+  const { slot, totalRunCount, isSent } = claimed;
+  const theirs = isSent
+    ? { lastRunAt: slot, totalRunCount }
+    : // the run before is not known here
+      { lastRunAt: slot - TICK, totalRunCount: totalRunCount - 1 };
+  if (!state) return theirs;
+  return isSent && theirs.lastRunAt > state.lastRunAt ? theirs : state;
+}
+
+function rowOf(entry: Entry, state: EntryState | undefined, now: number): Row {
+  const last = state ? Math.round(state.lastRunAt * 1000) : now;
+  return { entry, last, count: state?.totalRunCount ?? 0, slot: Number.NaN, isBad: false };
+}
+
+/** What was sent meanwhile, and may not be written yet; also which due times were left out. */
+function keepProgress(row: Row, known: Row): void {
+  if (known.last < row.last || !hasSameSchedule(known.entry, row.entry)) return;
+  row.last = known.last;
+  row.count = known.count;
+  if (!known.isBad) row.slot = known.slot;
 }
 
 export function runOf({ entry, last, count }: Row): EntryRun {

@@ -63,12 +63,14 @@ function chooseEach(
   { oldest, now }: { oldest: number; now: number },
 ): Choice {
   if (slot >= oldest) return { upTo: slot, slot };
-  const first = nextSlot(schedule, Math.max(slot, oldest - 1));
-  return first <= now ? { upTo: first, slot: first } : { upTo: oldest, slot: undefined };
+  // from one due time to the next: those of an interval follow from the one before
+  const before = lastSlot(schedule, slot, oldest - 1);
+  const first = nextSlot(schedule, before);
+  return first <= now ? { upTo: first, slot: first } : { upTo: before, slot: undefined };
 }
 
 /** The last due time until `until`: `slot` when no other has passed since. */
-function lastSlot(schedule: Schedule, slot: number, until: number): number {
+export function lastSlot(schedule: Schedule, slot: number, until: number): number {
   const next = nextSlot(schedule, slot);
   if (Number.isNaN(next) || next > until) return slot;
   const last = schedule.lastRun(new Date(slot), new Date(until));

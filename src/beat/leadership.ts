@@ -45,6 +45,18 @@ export class Term {
     return !this.#isOver && this.#options.clock.monotonic() < this.#until - MARGIN;
   }
 
+  /** The same, after a renewal when there is no time left, as after the process was stopped for long. */
+  async secure(): Promise<boolean> {
+    if (this.hasTime || this.#isOver) return this.hasTime;
+    this.#timer?.cancel();
+    await this.#renew();
+    return this.hasTime;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** The lease is another's, or it is not known whose. */
   lose(why: string): void {
     if (this.#isOver) return;

@@ -13,7 +13,9 @@ const POLICY: RetryPolicy = {
 
 /** Whether it may be different the next time, as with a server that is away. */
 export function isRecoverable(error: unknown): boolean {
-  return (error as { recoverable?: boolean } | undefined)?.recoverable === true;
+  const { recoverable, code } = (error ?? {}) as { recoverable?: boolean; code?: unknown };
+  // closed by ourselves: what was not sent is left to the next beat
+  return recoverable === true || code === 'CONNECTION_CLOSED';
 }
 
 /** Counts the attempts that failed in a row, and tells of each. */

@@ -5,6 +5,7 @@ import type { Entry, EntryState } from '../schedule-stores/entry.ts';
 import { LeadershipLost } from '../schedule-stores/errors.ts';
 import { Agenda, type Due } from './agenda.ts';
 import { ClockWatch } from './clock-watch.ts';
+import type { Remembered } from './leader/contract.ts';
 import type { Term } from './leadership.ts';
 import { hasEnded } from './overlap.ts';
 import { isRecoverable, messageOf, Retrying } from './retrying.ts';
@@ -17,7 +18,7 @@ const MOST_AT_ONCE = 1000;
 const REMEMBER_AFTER = 1;
 /** Seconds until a run that waits for the one before is looked at again. */
 const OVERLAP_PAUSE = 1;
-/** Seconds until a renewal that is late is waited for no longer. */
+/** Seconds until the lease is asked for again, when it could not be renewed in time. */
 const RENEWAL_PAUSE = 0.5;
 
 export interface TickerOptions {
@@ -62,8 +63,7 @@ export class Ticker {
     const { scheduler, logger, entries } = this.#options;
     const { lease } = this.#term;
     await scheduler.store.putCode(entries);
-    await this.reload();
-    this.#agenda.resume(lease.remembered, this.#now());
+    await this.reload(lease.remembered);
     const gone = [...lease.remembered.keys()].filter(name => !this.#agenda.has(name));
     if (gone.length > 0) await lease.forget(gone);
     if (!logger.isEnabledFor('debug')) return;
@@ -71,13 +71,13 @@ export class Ticker {
   }
 
   /** Entries were added, changed or removed. */
-  async reload(): Promise<void> {
+  async reload(remembered?: ReadonlyMap<string, Remembered>): Promise<void> {
     const { scheduler, logger } = this.#options;
     const before = this.#agenda.entries;
     const stored = await scheduler.store.load((name, error) => {
       logger.error(`beat: the entry ${name} is left out: ${messageOf(error)}.`);
     });
-    const seen = this.#agenda.replace(stored, this.#now());
+    const seen = this.#agenda.replace(stored, this.#now(), remembered);
     if (seen.length > 0) await scheduler.store.save(seen, this.#term.lease.token);
     const gone = before.map(({ name }) => name).filter(name => !this.#agenda.has(name));
     for (const name of gone) this.#unsaved.delete(name);
@@ -92,7 +92,7 @@ export class Ticker {
    */
   async tick(): Promise<number> {
     this.#lookAtClock();
-    if (!this.#term.hasTime) return RENEWAL_PAUSE;
+    if (!(await this.#term.secure())) return RENEWAL_PAUSE;
     const batch = this.#agenda.take(this.#now(), MOST_AT_ONCE);
     const free = await this.#withoutOverlaps(batch);
     const pause = free.length > 0 ? await this.#send(free) : 0;
