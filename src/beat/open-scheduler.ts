@@ -6,6 +6,7 @@ import { loadModule } from '../app/loading/load-module.ts';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { isClass, isMap } from '../base/kind-of.ts';
 import type { Logger } from '../base/logger.ts';
+import { expandNodePath } from '../base/node-name.ts';
 import { didYouMean } from '../base/text/nearest.ts';
 import { saferepr } from '../base/text/saferepr.ts';
 import type { ScheduleStore } from '../schedule-stores/contract.ts';
@@ -36,12 +37,19 @@ export interface OpenScheduler {
   readonly name: string;
 }
 
-/** @throws ImproperlyConfigured for a name that is none of a store, a module or a class */
-export async function openScheduler(app: Celery, logger: Logger): Promise<OpenScheduler> {
+/**
+ * @param node its name, for `%n` and `%h` in the name of the schedule's file
+ * @throws ImproperlyConfigured for a name that is none of a store, a module or a class
+ */
+export async function openScheduler(
+  app: Celery,
+  logger: Logger,
+  node: string,
+): Promise<OpenScheduler> {
   const { conf } = app;
   const named = conf.get('beat_scheduler');
   const maxInterval = conf.get('beat_max_loop_interval') || MAX_INTERVAL;
-  const forStore = storeOptions(app, logger);
+  const forStore = storeOptions(app, logger, node);
   const make = (Class: SchedulerClass, store: ScheduleStore) =>
     new Class(app, { store, maxInterval, logger });
   if (typeof named === 'string' && storeNamed(named) !== undefined) {
@@ -57,10 +65,10 @@ export async function openScheduler(app: Celery, logger: Logger): Promise<OpenSc
   return { scheduler: make(Scheduler, storeOf(found, name, forStore)), name };
 }
 
-function storeOptions(app: Celery, logger: Logger): ScheduleStoreOptions {
+function storeOptions(app: Celery, logger: Logger, node: string): ScheduleStoreOptions {
   const { conf } = app;
   return {
-    filename: conf.get('beat_schedule_filename'),
+    filename: expandNodePath(conf.get('beat_schedule_filename'), node),
     context: { timezone: app.timezone, now: () => app.clock.now() },
     enableUtc: conf.get('enable_utc'),
     logger,

@@ -5,6 +5,7 @@ import type { Celery } from '../app/app.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Service } from '../base/service.ts';
+import { humanSeconds } from '../base/time/humanize.ts';
 import type { Entry } from '../schedule-stores/entry.ts';
 import { LeadershipLost } from '../schedule-stores/errors.ts';
 import type { Election } from './leader/contract.ts';
@@ -203,10 +204,8 @@ export class Beat implements Service {
         this.#isChanged = false;
         await ticker.begin();
         isBegun = true;
-        this.#debug(() => {
-          const { maxInterval } = this.scheduler;
-          return `beat: Ticking with max interval->${maxInterval.toFixed(2)} seconds`;
-        });
+        const interval = humanSeconds(this.scheduler.maxInterval);
+        this.#debug(() => `beat: Ticking with max interval->${interval}`);
       } else if (this.#isChanged) {
         this.#isChanged = false;
         await ticker.reload();

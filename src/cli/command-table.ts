@@ -1,6 +1,7 @@
 /** Every sub-command: what it is called with, and where its code is. */
 
 import { AMQP } from './declarations/amqp.ts';
+import { BEAT } from './declarations/beat.ts';
 import { CALL } from './declarations/call.ts';
 import { CHORD } from './declarations/chord.ts';
 import { CONTROL } from './declarations/control.ts';
@@ -22,6 +23,7 @@ import { PROBE } from './probe-command.ts';
 
 export const COMMANDS: readonly Command[] = [
   command(AMQP, () => import('./commands/amqp.ts')),
+  command(BEAT, () => import('./commands/beat.ts')),
   command(CALL, () => import('./commands/call.ts')),
   command(CHORD, () => import('./commands/chord.ts')),
   command(CONTROL, () => import('./commands/control.ts')),
