@@ -48,6 +48,7 @@ export type {
 export { ResultSet } from './app/results/result-set.ts';
 export { QueueNotFound } from './app/routing/errors.ts';
 export type { QueueDeclaration, TaskQueues } from './app/routing/queues.ts';
+export type { ListOptions, PeriodicEntry, Schedules } from './app/schedules/schedules.ts';
 export type { LoadOptions } from './app/settings/configuration.ts';
 export type { SecurityOptions } from './app/settings/security.ts';
 export { Settings } from './app/settings/settings.ts';

@@ -14,6 +14,7 @@ import { EventDispatcher } from '../events/dispatcher.ts';
 import type { ReceiverHost } from '../events/receiver.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
+import type { ScheduleContext } from '../schedules/contract.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
 import { Apply } from './applying/apply.ts';
 import type { WorkerNode } from './applying/execution-ports.ts';
@@ -24,6 +25,8 @@ import { checkNamedOptions } from './publishing/named-settings.ts';
 import { Publisher } from './publishing/publisher.ts';
 import { Queues } from './routing/queues.ts';
 import { PeriodicTasks } from './schedules/periodic-tasks.ts';
+import { Schedules } from './schedules/schedules.ts';
+import { sendEntry } from './schedules/send-entry.ts';
 import { Configuration } from './settings/configuration.ts';
 import { LocalTime } from './settings/local-time.ts';
 import { Settings } from './settings/settings.ts';
@@ -64,6 +67,7 @@ export class AppInternals {
   readonly lamport: LamportClock;
   /** Of the code. */
   readonly periodicTasks: PeriodicTasks;
+  readonly schedules: Schedules;
   readonly #connections: Connections;
   readonly #publisher: Publisher;
   readonly #origin: AppInternals | undefined;
@@ -87,6 +91,7 @@ export class AppInternals {
     this.lamport = origin?.lamport ?? new LamportClock();
     this.control = this.#createControl();
     this.periodicTasks = origin?.periodicTasks ?? this.#createPeriodicTasks();
+    this.schedules = this.#createSchedules();
     this.events = new Events({
       receiver: () => this.#receiverHost(),
       dispatcher: options => this.#createDispatcher(options),
@@ -123,8 +128,25 @@ export class AppInternals {
   #createPeriodicTasks(): PeriodicTasks {
     return new PeriodicTasks({
       conf: this.conf,
-      context: () => ({ timezone: this.localTime.name, now: () => this.#clock().now() }),
+      context: () => this.#scheduleContext(),
       backend: () => this.backend(),
+    });
+  }
+
+  #scheduleContext(): ScheduleContext {
+    return { timezone: this.localTime.name, now: () => this.#clock().now() };
+  }
+
+  #createSchedules(): Schedules {
+    return new Schedules({
+      conf: this.conf,
+      context: () => this.#scheduleContext(),
+      load: async () => {
+        if (!this.configuration.isLoaded) await this.#loadUnlessClosed();
+      },
+      entriesOfCode: () => this.periodicTasks.entries(),
+      send: async entry => this.apply.results.result(await sendEntry(this, entry)),
+      warn,
     });
   }
 
@@ -303,6 +325,7 @@ export class AppInternals {
     if (this.#dispatchers.size > 0) {
       await Promise.all([...this.#dispatchers].map(dispatcher => dispatcher.close()));
     }
+    await this.schedules.close();
     await this.#connections.close();
   }
 }

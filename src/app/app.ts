@@ -45,6 +45,7 @@ import type { AsyncResult } from './results/async-result.ts';
 import type { GroupResults } from './results/handles.ts';
 import type { Queues } from './routing/queues.ts';
 import type { PeriodicTaskOptions } from './schedules/periodic-tasks.ts';
+import type { Schedules } from './schedules/schedules.ts';
 import type { LoadOptions } from './settings/configuration.ts';
 import type { SecurityOptions } from './settings/security.ts';
 import type { Settings } from './settings/settings.ts';
@@ -325,6 +326,15 @@ export class Celery {
     options: PeriodicTaskOptions = {},
   ): string {
     return this[INTERNALS].periodicTasks.add(schedule, task, options);
+  }
+
+  /**
+   * The schedule of beat, as entries: look at them, change them while beat runs, send one now. Changes
+   * need a schedule that is shared (`beat_scheduler = 'database'`). Celery: the tables of
+   * django-celery-beat.
+   */
+  get schedules(): Schedules {
+    return this[INTERNALS].schedules;
   }
 
   /**

@@ -14,6 +14,7 @@ import { MIGRATE } from './declarations/migrate.ts';
 import { PURGE } from './declarations/purge.ts';
 import { REPORT } from './declarations/report.ts';
 import { RESULT } from './declarations/result.ts';
+import { SCHEDULE } from './declarations/schedule.ts';
 import { SHELL } from './declarations/shell.ts';
 import { STATUS } from './declarations/status.ts';
 import { TYPES } from './declarations/types.ts';
@@ -37,6 +38,7 @@ export const COMMANDS: readonly Command[] = [
   command(PURGE, () => import('./commands/purge.ts')),
   command(REPORT, () => import('./commands/report.ts')),
   command(RESULT, () => import('./commands/result.ts')),
+  command(SCHEDULE, () => import('./commands/schedule.ts')),
   command(SHELL, () => import('./commands/shell.ts')),
   command(STATUS, () => import('./commands/status.ts')),
   command(TYPES, () => import('./commands/types.ts')),
