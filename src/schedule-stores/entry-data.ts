@@ -105,22 +105,25 @@ export function entryFromData(
   if (!isMap(data)) throw wrong(name, `it must be an object, got ${saferepr(data)}.`);
   for (const [field, kind] of Object.entries(FIELDS)) check(name, { field, kind }, data[field]);
   if (data.task == null) throw wrong(name, 'its task is missing.');
-  const given = data as Partial<EntryData> & Pick<EntryData, 'task'>;
+  const { catch_up: catchUp, max_age: maxAge, ...others } = withoutNulls(data);
   return {
+    ...ENTRY_DEFAULTS,
+    origin: 'store',
+    ...(catchUp !== undefined && { catchUp }),
+    ...(maxAge !== undefined && { maxAge }),
+    ...others,
+    task: data.task as string,
     name,
-    task: given.task,
     schedule: scheduleIn(name, data.schedule, context),
-    args: given.args ?? [],
-    kwargs: given.kwargs ?? {},
-    options: given.options ?? {},
-    enabled: given.enabled ?? ENTRY_DEFAULTS.enabled,
-    catchUp: given.catch_up ?? ENTRY_DEFAULTS.catchUp,
-    maxAge: given.max_age ?? ENTRY_DEFAULTS.maxAge,
-    overlap: given.overlap ?? ENTRY_DEFAULTS.overlap,
-    jitter: given.jitter ?? ENTRY_DEFAULTS.jitter,
-    origin: given.origin ?? 'store',
-    description: given.description ?? ENTRY_DEFAULTS.description,
   };
+}
+
+/** Fields that are there, and known. */
+function withoutNulls(data: object): Partial<EntryData> {
+  const known = Object.entries(data).filter(
+    ([field, value]) => Object.hasOwn(FIELDS, field) && value != null,
+  );
+  return Object.fromEntries(known);
 }
 
 function check(name: string, { field, kind }: { field: string; kind: Kind }, value: unknown): void {
