@@ -8,6 +8,10 @@ import type { RunIds } from './run-ids.ts';
 
 /** Seconds between two moments that can be told apart. */
 const TICK = 0.001;
+/** So many new intervals begin together; the next ones do so many milliseconds later, up to a second. */
+const SEEN_AT_ONCE = 20;
+const SEEN_STEP = 20;
+const SEEN_STEPS = 50;
 /** A schedule that failed is asked again after so long. */
 const BAD_SCHEDULE_PAUSE = 300_000;
 /** An interval that ran last later than this after now goes on from now: the clock was wrong then. */
@@ -79,7 +83,8 @@ export class Agenda {
     this.#rows = new Map();
     for (const { entry, state } of stored) {
       const claimed = remembered.get(entry.name);
-      const row = rowOf(entry, latest(state, claimed), now);
+      const begin = latest(state, claimed) ?? firstSeen(entry, now, seen.length);
+      const row = rowOf(entry, begin);
       const known = before.get(entry.name);
       if (known && state) keepProgress(row, known);
       this.#rows.set(entry.name, row);
@@ -228,9 +233,16 @@ function latest(state: EntryState | undefined, claimed: Remembered | undefined) 
   return isSent && theirs.lastRunAt > state.lastRunAt ? theirs : state;
 }
 
-function rowOf(entry: Entry, state: EntryState | undefined, now: number): Row {
-  const last = state ? Math.round(state.lastRunAt * 1000) : now;
-  return { entry, last, count: state?.totalRunCount ?? 0, slot: Number.NaN, isBad: false };
+/** Intervals that begin together would be due together for ever: a burst each time. */
+function firstSeen(entry: Entry, now: number, place: number): EntryState {
+  const step = Math.floor(place / SEEN_AT_ONCE) % SEEN_STEPS;
+  const isSpread = step > 0 && entry.schedule.toJSON()?.__type__ === 'interval';
+  return { lastRunAt: (now + (isSpread ? step * SEEN_STEP : 0)) / 1000, totalRunCount: 0 };
+}
+
+function rowOf(entry: Entry, { lastRunAt, totalRunCount }: EntryState): Row {
+  const last = Math.round(lastRunAt * 1000);
+  return { entry, last, count: totalRunCount, slot: Number.NaN, isBad: false };
 }
 
 /** What was sent meanwhile, and may not be written yet; also which due times were left out. */

@@ -13,7 +13,9 @@ import type { RunIds } from './run-ids.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** Sent at once; what is due besides follows. */
-const MOST_AT_ONCE = 1000;
+const MOST_AT_ONCE = 500;
+/** Batches that may be on their way at once. */
+const MOST_SENDING = 3;
 /** Seconds after which the leader's place and a shared store hear of what was sent, at the latest. */
 const REMEMBER_AFTER = 1;
 /** Seconds until a run that waits for the one before is looked at again. */
@@ -38,6 +40,10 @@ export class Ticker {
   readonly #agenda: Agenda;
   readonly #clockWatch: ClockWatch;
   readonly #retrying: Retrying;
+  /** Batches that are being sent. */
+  readonly #sending = new Set<Promise<void>>();
+  /** Seconds until the broker is tried again; 0 while it is there. */
+  #pause = 0;
   /** Names of entries whose last run is sent, which the place of the leader does not know yet. */
   #unconfirmed: string[] = [];
   readonly #unsaved = new Map<string, EntryState>();
@@ -73,6 +79,7 @@ export class Ticker {
   /** Entries were added, changed or removed. */
   async reload(remembered?: ReadonlyMap<string, Remembered>): Promise<void> {
     const { scheduler, logger } = this.#options;
+    await this.#drain();
     const before = this.#agenda.entries;
     const stored = await scheduler.store.load((name, error) => {
       logger.error(`beat: the entry ${name} is left out: ${messageOf(error)}.`);
@@ -95,7 +102,11 @@ export class Ticker {
     if (!(await this.#term.secure())) return RENEWAL_PAUSE;
     const batch = this.#agenda.take(this.#now(), MOST_AT_ONCE);
     const free = await this.#withoutOverlaps(batch);
-    const pause = free.length > 0 ? await this.#send(free) : 0;
+    if (free.length > 0) await this.#send(free);
+    // what is claimed next need not wait for what is being sent
+    const isMoreDue = this.#agenda.nextDue <= this.#now();
+    if (isMoreDue && this.#sending.size < MOST_SENDING && this.#pause === 0) return 0;
+    const pause = await this.#drain();
     await this.#tellInTime();
     if (pause > 0) return pause;
     const untilTold = this.#isAllTold ? Number.POSITIVE_INFINITY : REMEMBER_AFTER;
@@ -104,7 +115,16 @@ export class Ticker {
 
   /** Remember everything now, as it ends. */
   async end(): Promise<void> {
+    await this.#drain();
     await this.#tell();
+  }
+
+  /** Until everything is sent. @returns seconds until the broker is tried again; 0 when it is there */
+  async #drain(): Promise<number> {
+    await Promise.all(this.#sending);
+    const pause = this.#pause;
+    this.#pause = 0;
+    return pause;
   }
 
   #now(): number {
@@ -159,10 +179,10 @@ export class Ticker {
     return false;
   }
 
-  /** @returns seconds until the broker is tried again; 0 when it could be reached */
-  async #send(batch: readonly Due[]): Promise<number> {
+  /** Resolves when it is claimed and on its way. */
+  async #send(batch: readonly Due[]): Promise<void> {
     const { lease } = this.#term;
-    const unconfirmed = this.#unconfirmed;
+    const unconfirmed = [...this.#unconfirmed];
     try {
       await lease.claim(
         batch.map(due => this.#agenda.claim(due)),
@@ -171,12 +191,16 @@ export class Ticker {
     } catch (error) {
       if (!isRecoverable(error)) throw error;
       for (const due of batch) this.#agenda.putBack(due, this.#now());
-      return this.#retrying.failed(error);
+      this.#pause = this.#retrying.failed(error);
+      return;
     }
-    this.#unconfirmed = [];
+    this.#unconfirmed = this.#unconfirmed.slice(unconfirmed.length);
     if (!this.#term.hasTime) throw new LeadershipLost('The lease ended before something was sent.');
-    const failures = await Promise.all(batch.map(due => this.#apply(due)));
-    return await this.#settle(batch, failures);
+    const sending = Promise.all(batch.map(due => this.#apply(due))).then(failures => {
+      this.#sending.delete(sending);
+      this.#settle(batch, failures);
+    });
+    this.#sending.add(sending);
   }
 
   /** @returns what went wrong */
@@ -196,7 +220,7 @@ export class Ticker {
     }
   }
 
-  async #settle(batch: readonly Due[], failures: readonly unknown[]): Promise<number> {
+  #settle(batch: readonly Due[], failures: readonly unknown[]): void {
     const { logger } = this.#options;
     const away = failures.find(failure => failure !== undefined && isRecoverable(failure));
     for (const [i, due] of batch.entries()) {
@@ -214,9 +238,8 @@ export class Ticker {
       this.#unconfirmed.push(name);
       this.#unsaved.set(name, state);
     }
-    if (away !== undefined) return this.#retrying.failed(away);
-    this.#retrying.succeeded();
-    return 0;
+    if (away === undefined) this.#retrying.succeeded();
+    else if (this.#pause === 0) this.#pause = this.#retrying.failed(away);
   }
 
   get #isAllTold(): boolean {

@@ -86,11 +86,13 @@ export class FileScheduleStore implements ScheduleStore {
         this.#table.set({ entry, state: kept });
       }
     }
+    this.#states.clear();
     return this.#table.entries.map(({ entry, state }) => ({ entry, state }));
   }
 
   async putCode(entries: readonly Entry[]): Promise<void> {
     this.#table.putCode(entries, this.#states);
+    this.#states.clear();
     await this.#snapshot();
   }
 

@@ -120,6 +120,7 @@ function scheduleOf(
   context: Partial<ScheduleContext>,
 ): Schedule {
   try {
+    if (typeof value === 'number' && relative !== true) return intervalOf(value, context);
     const seconds = typeof value === 'number' ? UNREADABLE : duration.read(value);
     const schedule = toSchedule(seconds === UNREADABLE ? value : seconds);
     const data = relative === true ? schedule.toJSON() : undefined;
@@ -129,6 +130,23 @@ function scheduleOf(
   } catch (error) {
     throw wrong(name, `schedule: ${(error as Error).message}`);
   }
+}
+
+const INTERVALS = new WeakMap<Partial<ScheduleContext>, Map<number, Schedule>>();
+
+/** One for all entries with this interval: there may be many. */
+function intervalOf(every: number, context: Partial<ScheduleContext>): Schedule {
+  let made = INTERVALS.get(context);
+  if (!made) {
+    made = new Map();
+    INTERVALS.set(context, made);
+  }
+  let schedule = made.get(every);
+  if (!schedule) {
+    schedule = toSchedule(every).within(context);
+    made.set(every, schedule);
+  }
+  return schedule;
 }
 
 /** In Celery's spelling, as stores keep them. */
