@@ -31,6 +31,10 @@ const database: Open = async ({ setting, context }) => {
   const { SqliteScheduleStore } = await import('./sqlite/store.ts');
   return new SqliteScheduleStore(place.location, key, context);
 };
+const redbeat: Open = async ({ setting, context }) => {
+  const { RedBeatStore } = await import('./redbeat/store.ts');
+  return new RedBeatStore(setting, context);
+};
 
 const STORES: Readonly<Record<string, Open>> = {
   file,
@@ -39,6 +43,9 @@ const STORES: Readonly<Record<string, Open>> = {
   'celery.beat:Scheduler': memory,
   database,
   'tscelery:DatabaseScheduler': database,
+  redbeat,
+  'redbeat:RedBeatScheduler': redbeat,
+  'redbeat.schedulers:RedBeatScheduler': redbeat,
 };
 
 /** Names of stores, and the classes of Python that they stand for. */
