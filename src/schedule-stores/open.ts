@@ -57,6 +57,11 @@ export function storeNamed(name: string): string | undefined {
   return [name, withColon].find(each => Object.hasOwn(STORES, each));
 }
 
+/** Whether the schedule is in RedBeat's keys, where a beat of Python may be at work as well. */
+export function isRedBeat(name: string): boolean {
+  return STORES[storeNamed(name) ?? ''] === redbeat;
+}
+
 /** Not started yet. Undefined for a name that is none of a store. */
 export async function openScheduleStore(
   name: string,
