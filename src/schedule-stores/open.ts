@@ -35,6 +35,11 @@ const redbeat: Open = async ({ setting, context }) => {
   const { RedBeatStore } = await import('./redbeat/store.ts');
   return new RedBeatStore(setting, context);
 };
+const django: Open = async ({ setting, context }) => {
+  const { djangoPlace } = await import('./place.ts');
+  const { DjangoScheduleStore } = await import('./django/store.ts');
+  return new DjangoScheduleStore(djangoPlace(setting), context);
+};
 
 const STORES: Readonly<Record<string, Open>> = {
   file,
@@ -43,6 +48,8 @@ const STORES: Readonly<Record<string, Open>> = {
   'celery.beat:Scheduler': memory,
   database,
   'tscelery:DatabaseScheduler': database,
+  django,
+  'django_celery_beat.schedulers:DatabaseScheduler': django,
   redbeat,
   'redbeat:RedBeatScheduler': redbeat,
   'redbeat.schedulers:RedBeatScheduler': redbeat,
