@@ -26,12 +26,13 @@ import { Publisher } from './publishing/publisher.ts';
 import { Queues } from './routing/queues.ts';
 import { PeriodicTasks } from './schedules/periodic-tasks.ts';
 import { Schedules } from './schedules/schedules.ts';
-import { sendEntry } from './schedules/send-entry.ts';
+import { type SendingHost, sendEntry } from './schedules/send-entry.ts';
 import { Configuration } from './settings/configuration.ts';
 import { LocalTime } from './settings/local-time.ts';
 import { Settings } from './settings/settings.ts';
 import type { CeleryConfig } from './settings/tables/table.ts';
 import { createSignals, type Signals } from './signals/signals.ts';
+import { readAnySignature } from './signatures/read.ts';
 import { BuiltInTasks } from './tasks/built-in.ts';
 import type { TaskDefinition } from './tasks/definition.ts';
 import { KnownErrors } from './tasks/known-errors.ts';
@@ -145,9 +146,26 @@ export class AppInternals {
         if (!this.configuration.isLoaded) await this.#loadUnlessClosed();
       },
       entriesOfCode: () => this.periodicTasks.entries(),
-      send: async entry => this.apply.results.result(await sendEntry(this, entry)),
+      send: async entry => this.apply.results.result(await sendEntry(this.#sending(), entry)),
       warn,
     });
+  }
+
+  #sending(): SendingHost {
+    const { apply } = this;
+    return {
+      sendTask: (task, args, options) => {
+        const definition = this.definition(task);
+        const call = { task, args, options, argsAsTuple: false };
+        return definition
+          ? apply.apply({ ...call, definition })
+          : apply.send({ ...call, definition });
+      },
+      sendWorkflow: async (data, options) => {
+        const signature = apply.signature(readAnySignature(data, undefined, {}));
+        return (await signature.applyAsync([], options)) as { readonly id: string };
+      },
+    };
   }
 
   #createControl(): Control {

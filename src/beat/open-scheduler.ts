@@ -11,11 +11,13 @@ import { didYouMean } from '../base/text/nearest.ts';
 import { saferepr } from '../base/text/saferepr.ts';
 import type { ScheduleStore } from '../schedule-stores/contract.ts';
 import {
+  isRedBeat,
   openScheduleStore,
   type ScheduleStoreOptions,
   STORE_NAMES,
   storeNamed,
 } from '../schedule-stores/open.ts';
+import { redbeatKeys, redbeatPlace } from '../schedule-stores/redbeat/keys.ts';
 import type { Election } from './leader/contract.ts';
 import { LocalElection } from './leader/local.ts';
 import { electsLeaders, openElection } from './leader/open.ts';
@@ -123,6 +125,20 @@ function storeOf(found: unknown, name: string, options: ScheduleStoreOptions): S
 
 /** @throws ImproperlyConfigured for a `beat_lock_url` that cannot elect */
 export async function electionOf(app: Celery, lockKey: string): Promise<Election> {
+  const election = await ownElectionOf(app, lockKey);
+  const { conf } = app;
+  const scheduler = conf.get('beat_scheduler');
+  if (typeof scheduler !== 'string' || !isRedBeat(scheduler)) return election;
+  const { RedBeatElection } = await import('./leader/redbeat.ts');
+  const setting = (name: string) => conf.get(name as 'beat_scheduler');
+  return new RedBeatElection(election, {
+    place: redbeatPlace(setting),
+    key: redbeatKeys(setting).lock,
+    timeout: conf.get('redbeat_lock_timeout') ?? undefined,
+  });
+}
+
+async function ownElectionOf(app: Celery, lockKey: string): Promise<Election> {
   const { conf } = app;
   const given = conf.get('beat_lock_url');
   if (!conf.get('beat_leader_election')) return new LocalElection();

@@ -31,6 +31,15 @@ const database: Open = async ({ setting, context }) => {
   const { SqliteScheduleStore } = await import('./sqlite/store.ts');
   return new SqliteScheduleStore(place.location, key, context);
 };
+const redbeat: Open = async ({ setting, context }) => {
+  const { RedBeatStore } = await import('./redbeat/store.ts');
+  return new RedBeatStore(setting, context);
+};
+const django: Open = async ({ setting, context }) => {
+  const { djangoPlace } = await import('./place.ts');
+  const { DjangoScheduleStore } = await import('./django/store.ts');
+  return new DjangoScheduleStore(djangoPlace(setting), context);
+};
 
 const STORES: Readonly<Record<string, Open>> = {
   file,
@@ -39,6 +48,11 @@ const STORES: Readonly<Record<string, Open>> = {
   'celery.beat:Scheduler': memory,
   database,
   'tscelery:DatabaseScheduler': database,
+  django,
+  'django_celery_beat.schedulers:DatabaseScheduler': django,
+  redbeat,
+  'redbeat:RedBeatScheduler': redbeat,
+  'redbeat.schedulers:RedBeatScheduler': redbeat,
 };
 
 /** Names of stores, and the classes of Python that they stand for. */
@@ -48,6 +62,11 @@ export const STORE_NAMES: readonly string[] = Object.keys(STORES);
 export function storeNamed(name: string): string | undefined {
   const withColon = name.replace(/\.(?=[^.:]*$)/, ':');
   return [name, withColon].find(each => Object.hasOwn(STORES, each));
+}
+
+/** Whether the schedule is in RedBeat's keys, where a beat of Python may be at work as well. */
+export function isRedBeat(name: string): boolean {
+  return STORES[storeNamed(name) ?? ''] === redbeat;
 }
 
 /** Not started yet. Undefined for a name that is none of a store. */

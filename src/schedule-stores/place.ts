@@ -50,6 +50,17 @@ export function placeOf(setting: ReadSetting): Place {
   );
 }
 
+/** @throws ImproperlyConfigured when `beat_store_url` is no SQLite file */
+export function djangoPlace(setting: ReadSetting): SqliteLocation {
+  const url = textSetting(setting, 'beat_store_url');
+  const place = url === undefined ? undefined : placeOf(setting);
+  if (place?.kind === 'sqlite') return place.location;
+  throw new ImproperlyConfigured(
+    'The tables of django-celery-beat are in the database of Django, which beat_store_url names, as ' +
+      `"sqlite:///db.sqlite3"${url === undefined ? '' : `, and not ${JSON.stringify(maskUrl(url))}`}; no other kind is there yet.`,
+  );
+}
+
 function placeAt(url: string, setting: ReadSetting): Place {
   if (SQLITE_SCHEMES.includes(schemeOf(url))) {
     return { kind: 'sqlite', location: parseSqliteUrl(fromAlias(url)) };

@@ -17,9 +17,7 @@ interface Beside {
  */
 export function textOf(entry: Entry): { readonly schedule: string; readonly text: string } {
   const { name } = entry;
-  if (name.includes('\0') || Buffer.from(name).toString() !== name) {
-    throw cannotBeKept(name, 'its name has characters that databases do not keep');
-  }
+  checkName(name);
   const { schedule, enabled: _, origin: __, ...others } = entryToData(entry);
   try {
     const start = `{"schedule":${JSON.stringify(schedule)},`;
@@ -27,6 +25,12 @@ export function textOf(entry: Entry): { readonly schedule: string; readonly text
   } catch (error) {
     throw cannotBeKept(name, (error as Error).message);
   }
+}
+
+/** @throws ImproperlyConfigured for a name that databases do not give back as it was */
+export function checkName(name: string): void {
+  if (!name.includes('\0') && Buffer.from(name).toString() === name) return;
+  throw cannotBeKept(name, 'its name has characters that databases do not keep');
 }
 
 function cannotBeKept(name: string, why: string): ImproperlyConfigured {

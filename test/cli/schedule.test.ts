@@ -5,7 +5,7 @@ import { openSqlite } from '../../src/drivers/sqlite/driver.ts';
 import type { Delivery } from '../../src/messaging/contract.ts';
 import { queue } from '../../src/messaging/entities.ts';
 import { openTransport } from '../../src/messaging/open.ts';
-import { runCli } from '../support/cli.ts';
+import { runCli, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
@@ -157,5 +157,45 @@ describe('tscelery schedule', { concurrency: 2 }, () => {
     assert.ok(!listed.stderr.includes('\u001b'));
     assert.equal((await run('remove', 'bad')).code, 0);
     assert.equal((await run('ls')).stderr, '');
+  });
+
+  it('tells which beat sends', async t => {
+    const { run, cwd } = project(t);
+    assert.deepEqual(await run('leader'), { code: 1, stdout: '', stderr: 'Nobody leads.\n' });
+    const beat = startCli(['beat', '-l', 'INFO'], { cwd });
+    t.after(async () => {
+      beat.kill('SIGTERM');
+      await beat.ended();
+    });
+    await beat.sees(/beat: leading/);
+
+    const found = await run('leader');
+    const asJson = await run('leader', '--json');
+
+    assert.equal(found.code, 0);
+    assert.match(found.stdout, new RegExp(`\\b${beat.child.pid}\\b`));
+    assert.deepEqual(Object.keys(rows(asJson.stdout)[0]!), ['leader', 'election']);
+  });
+
+  it('changes what a beat sends that runs', async t => {
+    const { run, cwd } = project(t);
+    const beat = startCli(['beat', '-l', 'INFO'], { cwd });
+    t.after(async () => {
+      beat.kill('SIGTERM');
+      await beat.ended();
+    });
+    await beat.sees(/beat: leading/);
+
+    assert.equal((await run('add', 'tick', 'proj.tick', '--every', '0.2')).code, 0);
+    await beat.sees(/Sending due task tick \(proj\.tick\)/);
+    assert.equal((await run('pause', 'tick')).code, 0);
+
+    let runs = -1;
+    await eventually(async () => {
+      const [row] = rows((await run('show', 'tick', '--json')).stdout);
+      const before = runs;
+      runs = Number(row!.total_run_count);
+      return runs > 0 && runs === before;
+    });
   });
 });

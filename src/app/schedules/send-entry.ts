@@ -2,18 +2,20 @@
 import type { SignatureData } from '../../canvas/signature.ts';
 import type { Entry } from '../../schedule-stores/entry.ts';
 import { isLazy } from '../../schedule-stores/lazy.ts';
-import type { Apply } from '../applying/apply.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
-import { readAnySignature } from '../signatures/read.ts';
-import type { TaskDefinition } from '../tasks/definition.ts';
 import { callOptions } from './read-entry.ts';
 
 /** Of messages that an entry is the reason of: its name, as django-celery-beat has it. */
 export const ENTRY_HEADER = 'periodic_task_name';
 
+interface Sent {
+  readonly id: string;
+}
+
 export interface SendingHost {
-  readonly apply: Apply;
-  definition(name: string): TaskDefinition | undefined;
+  /** Of a task, which need not be known here. */
+  sendTask(task: string, args: Entry['args'], options: ApplyOptions): Promise<Sent>;
+  sendWorkflow(data: SignatureData, options: ApplyOptions): Promise<Sent>;
 }
 
 const WORKFLOWS: ReadonlyMap<string, string> = new Map(
@@ -38,22 +40,10 @@ export async function sendEntry(
       Object.entries(entry.kwargs).map(async ([name, value]) => [name, await evaluated(value)]),
     ),
   );
-  const { apply } = host;
   const kind = WORKFLOWS.get(entry.task);
-  if (kind !== undefined) {
-    const parts = { task: entry.task, args, kwargs, options: {}, subtask_type: kind };
-    const data: SignatureData = { ...parts, immutable: false };
-    const sent = await apply
-      .signature(readAnySignature(data, undefined, {}))
-      .applyAsync([], options);
-    return (sent as { readonly id: string }).id;
-  }
-  const definition = host.definition(entry.task);
-  const call = { task: entry.task, args, options: { ...options, kwargs }, argsAsTuple: false };
-  const sent = definition
-    ? apply.apply({ ...call, definition })
-    : apply.send({ ...call, definition });
-  return (await sent).id;
+  if (kind === undefined) return (await host.sendTask(entry.task, args, { ...options, kwargs })).id;
+  const parts = { task: entry.task, args, kwargs, options: {}, subtask_type: kind };
+  return (await host.sendWorkflow({ ...parts, immutable: false }, options)).id;
 }
 
 async function evaluated(value: unknown): Promise<unknown> {

@@ -1,8 +1,12 @@
 /** `tscelery schedule`: the entries that beat sends, through `app.schedules` alone. */
 import type { Celery } from '../../app/app.ts';
+import { INTERNALS } from '../../app/app-internals.ts';
 import type { PeriodicEntry } from '../../app/schedules/schedules.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
-import { printable } from '../../base/text/printable.ts';
+import { printable, printableJson } from '../../base/text/printable.ts';
+import { LocalElection } from '../../beat/leader/local.ts';
+import { lockKeyOf } from '../../beat/lock-key.ts';
+import { electionOf } from '../../beat/open-scheduler.ts';
 import { EXIT } from '../../process/exit-codes.ts';
 import type { SCHEDULE_OPTIONS } from '../declarations/schedule.ts';
 import { loadApp } from '../load-app.ts';
@@ -18,7 +22,8 @@ interface Errand {
   readonly words: readonly string[];
 }
 
-type Run = (errand: Errand) => Promise<void>;
+/** Resolves with an exit code, which is 0 when there is none. */
+type Run = (errand: Errand) => Promise<number | void>;
 
 interface Action {
   readonly words: string;
@@ -30,6 +35,7 @@ interface Action {
   readonly run: Run;
 }
 
+const WITH_JSON: readonly string[] = ['ls', 'show', 'leader'];
 const MANY = Number.POSITIVE_INFINITY;
 
 const ACTIONS: Readonly<Record<string, Action>> = {
@@ -48,6 +54,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   resume: { words: 'NAME...', least: 1, most: MANY, help: 'Send them again.', run: resume },
   remove: { words: 'NAME...', least: 1, most: MANY, help: 'Delete entries.', run: remove },
   run: { words: 'NAME...', least: 1, most: MANY, help: 'Send their tasks now.', run: runNow },
+  leader: { words: '', least: 0, most: 0, help: 'Which beat sends.', run: leader },
 };
 
 const HELP = `Usage: tscelery schedule COMMAND [OPTIONS]
@@ -67,8 +74,7 @@ export async function run(invocation: Invocation<typeof SCHEDULE_OPTIONS>): Prom
   const { run: act } = readAction(action!, rest, values);
   const { app } = await loadApp(globals);
   try {
-    await act({ app, values, words: rest });
-    return EXIT.ok;
+    return (await act({ app, values, words: rest })) ?? EXIT.ok;
   } finally {
     await app.close();
   }
@@ -89,9 +95,9 @@ function readAction(word: string, rest: readonly string[], values: ScheduleValue
   if (rest.some(name => name.trim() === '')) throw usage("Invalid value for 'NAME': it is empty.");
   for (const [key, value] of Object.entries(values)) {
     const isOfOutput = key === 'json';
-    const fits = isOfOutput ? ['ls', 'show'].includes(word) : action.writes;
+    const fits = isOfOutput ? WITH_JSON.includes(word) : action.writes;
     if (value === undefined || fits) continue;
-    const where = isOfOutput ? 'ls and show' : 'add and edit';
+    const where = isOfOutput ? 'ls, show and leader' : 'add and edit';
     throw usage(`'${flagOf(key)}' goes with ${where}, not with ${word}.`);
   }
   return action;
@@ -198,4 +204,26 @@ async function each(
 async function runNow({ app, words }: Errand): Promise<void> {
   for (const name of words) await found(app, name);
   for (const name of words) print((await app.schedules.run(name)).id);
+}
+
+/** Fails when nobody does, for scripts. */
+async function leader({ app, values }: Errand): Promise<number> {
+  const entriesOfCode = await app[INTERNALS].periodicTasks.entries();
+  const election = await electionOf(app, lockKeyOf(app, entriesOfCode));
+  if (election instanceof LocalElection) {
+    throw new CommandError(
+      'Beats of this app elect no leader: beat_leader_election is off, or there is no Redis, RabbitMQ or SQLite file for it (beat_lock_url).',
+    );
+  }
+  try {
+    await election.start();
+    const holder = await election.holder();
+    if (values.json) {
+      print(printableJson(JSON.stringify({ leader: holder ?? null, election: election.info })));
+    } else if (holder === undefined) note('Nobody leads.');
+    else print(printable(holder));
+    return holder === undefined ? EXIT.failure : EXIT.ok;
+  } finally {
+    await election.stop();
+  }
 }

@@ -128,13 +128,13 @@ export const SCHEDULE_OPTIONS = {
 export const SCHEDULE: Declaration<typeof SCHEDULE_OPTIONS> = {
   name: 'schedule',
   summary:
-    'Show and change the periodic tasks of beat: `schedule ls|show|add|edit|pause|resume|remove|run`.',
+    'Show and change the periodic tasks of beat: `schedule ls|show|add|edit|pause|resume|remove|run|leader`.',
   arguments: [
     {
-      name: 'ls|show|add|edit|pause|resume|remove|run',
+      name: 'ls|show|add|edit|pause|resume|remove|run|leader',
       help:
         'ls: one line for each entry; show NAME…: everything about them; add NAME TASK; edit NAME; ' +
-        'pause, resume, remove NAME…; run NAME…: send the task now.',
+        'pause, resume, remove NAME…; run NAME…: send the task now; leader: which beat sends.',
       rest: true,
     },
   ],
