@@ -92,7 +92,7 @@ export class Term {
     try {
       const isOurs = await this.lease.renew();
       if (this.#isOver) return;
-      if (!isOurs) return this.lose('another beat was elected');
+      if (!isOurs) return this.lose('the lease is gone, or that of another beat');
       this.#until = asked + LEASE;
       this.#renewAfter(RENEWAL);
     } catch (error) {

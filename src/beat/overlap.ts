@@ -7,6 +7,9 @@ import { ImproperlyConfigured } from '../base/errors.ts';
 import type { Entry } from '../schedule-stores/entry.ts';
 import { READY_STATES } from '../wire/results/states.ts';
 
+/** Seconds that a run may hold up the next ones where results never expire. */
+const LONGEST_RUN = 86_400;
+
 /** @throws ImproperlyConfigured for an entry whose runs nobody can see the end of */
 export function checkOverlap(app: Celery, entry: Entry): void {
   if (entry.overlap === 'allow') return;
@@ -30,9 +33,9 @@ export function checkOverlap(app: Celery, entry: Entry): void {
  * @throws BackendGetMetaError when it cannot be known
  */
 export async function hasEnded(app: Celery, id: string, sentAt: number): Promise<boolean> {
-  const expires = app.conf.get('result_expires');
+  const expires = app.conf.get('result_expires') || LONGEST_RUN;
   // the result is gone by then, or the task is
-  if (expires && app.clock.now() - sentAt > expires) return true;
+  if (app.clock.now() - sentAt > expires) return true;
   const backend = await app[INTERNALS].backend();
   const meta = await backend.fetch(id);
   return meta !== undefined && READY_STATES.has(meta.status);

@@ -107,8 +107,8 @@ export class Ticker {
     const isMoreDue = this.#agenda.nextDue <= this.#now();
     if (isMoreDue && this.#sending.size < MOST_SENDING && this.#pause === 0) return 0;
     const pause = await this.#drain();
-    await this.#tellInTime();
     if (pause > 0) return pause;
+    await this.#tellInTime();
     const untilTold = this.#isAllTold ? Number.POSITIVE_INFINITY : REMEMBER_AFTER;
     return Math.min((this.#agenda.nextDue - this.#now()) / 1000, untilTold);
   }
