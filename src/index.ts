@@ -189,6 +189,7 @@ export { LeadershipLost } from './schedule-stores/errors.ts';
 export { BeatLazy, beatLazy } from './schedule-stores/lazy.ts';
 export type { ScheduleStoreOptions } from './schedule-stores/open.ts';
 export { BaseSchedule } from './schedules/base-schedule.ts';
+export { ClockedSchedule, clocked } from './schedules/clocked.ts';
 export type {
   CrontabData,
   DueState,
@@ -196,6 +197,7 @@ export type {
   ScheduleContext,
   ScheduleData,
 } from './schedules/contract.ts';
+export { type CronOptions, CronSchedule, cron } from './schedules/cron.ts';
 export { type CrontabOptions, CrontabSchedule, crontab } from './schedules/crontab.ts';
 export type { CrontabValue } from './schedules/crontab-field.ts';
 export { InvalidSchedule, ParseException } from './schedules/errors.ts';
@@ -205,6 +207,7 @@ export {
   IntervalSchedule,
   interval as schedule,
 } from './schedules/interval.ts';
+export { type SolarEvent, SolarSchedule, solar } from './schedules/solar.ts';
 export { registerSerializer, type Serializer } from './wire/content.ts';
 export {
   ContentDisallowed,

@@ -16,6 +16,12 @@ import {
   withOptions,
 } from './shapes.ts';
 import type { SignatureData } from './signature.ts';
+import { Packing, type PackingOptions, type StoredList } from './stored.ts';
+
+export interface PlanOptions extends Ids {
+  /** Undefined: each message carries what follows. */
+  readonly packing?: PackingOptions | undefined;
+}
 
 /** A chord whose header is about to be sent. */
 export interface PlannedChord {
@@ -32,6 +38,8 @@ export interface Plan {
   readonly sends: readonly SignatureData[];
   /** To be known before the last part of their headers is sent. */
   readonly chords: readonly PlannedChord[];
+  /** To be kept before anything is sent. */
+  readonly stored: readonly StoredList[];
   /** Undefined for an empty chain. */
   readonly result: ResultNode | undefined;
 }
@@ -40,10 +48,10 @@ export interface Plan {
 type Call = SignatureParts & { readonly place?: Place };
 
 /** @throws InvalidTaskError for a signature with parts missing */
-export function plan(signature: SignatureData, call: Call, ids: Ids): Plan {
-  const planner = new Planner(ids);
+export function plan(signature: SignatureData, call: Call, options: PlanOptions): Plan {
+  const planner = new Planner(options);
   const result = planner.apply(signature, call);
-  return { sends: planner.sends, chords: planner.chords, result };
+  return { ...planner.planned, result };
 }
 
 /** Planned bit by bit, when a group or the header of a chord has more members than are known at once. */
@@ -65,19 +73,27 @@ export interface PlannedMembers extends Omit<Plan, 'result'> {
   readonly count: number;
 }
 
-export function planStream(signature: SignatureData, call: Call, ids: Ids): PlannedStream {
-  const planner = new Planner(ids);
+export function planStream(
+  signature: SignatureData,
+  call: Call,
+  options: PlanOptions,
+): PlannedStream {
+  const planner = new Planner(options);
   const chord = isKind(signature, 'chord') ? planner.chordShape(signature, call) : undefined;
   const shape = chord
     ? planner.groupShape(groupSignature([], { task_id: chord.groupId }), chord.header)
     : planner.groupShape(signature, call);
+  let { stored } = planner.planned;
   const header: ResultNode = { id: shape.groupId, members: [], parent: undefined };
   const result = chord ? { ...chord.body.result, parent: header } : header;
   const batch = (members: readonly SignatureData[], from: number): PlannedMembers => {
-    const each = new Planner(ids);
+    const each = new Planner(options);
     const { results, count } = each.members(members, from, shape);
     const answers = members.reduce((sum, member) => sum + answersOf(member), 0);
-    return { sends: each.sends, chords: each.chords, results, answers, count };
+    const { planned } = each;
+    const kept = [...stored, ...planned.stored];
+    stored = [];
+    return { ...planned, stored: kept, results, answers, count };
   };
   return { groupId: shape.groupId, body: chord?.body.signature, result, batch };
 }
@@ -96,12 +112,18 @@ interface ChordShape {
 }
 
 class Planner {
-  readonly sends: SignatureData[] = [];
-  readonly chords: PlannedChord[] = [];
+  readonly #sends: SignatureData[] = [];
+  readonly #chords: PlannedChord[] = [];
   readonly #ids: Ids;
+  readonly #packing: Packing;
 
-  constructor(ids: Ids) {
-    this.#ids = ids;
+  constructor(options: PlanOptions) {
+    this.#ids = options;
+    this.#packing = new Packing(options.packing, () => options.newId());
+  }
+
+  get planned() {
+    return { sends: this.#sends, chords: this.#chords, stored: this.#packing.stored };
   }
 
   apply(signature: SignatureData, call: Call): ResultNode | undefined {
@@ -114,7 +136,7 @@ class Planner {
 
   #task(signature: SignatureData, { place = {}, ...parts }: Call): ResultNode {
     const { signature: frozen, result } = freeze(merged(signature, parts), place, this.#ids);
-    this.sends.push(frozen);
+    this.#sends.push(frozen);
     return result;
   }
 
@@ -126,7 +148,8 @@ class Planner {
     const frozen = freeze(whole, typeof id === 'string' ? { ...place, id } : place, this.#ids);
     const [first, ...rest] = tasksOf(frozen.signature);
     if (first === undefined) return undefined;
-    const chain = [...(Array.isArray(after) ? after : []), ...rest.reverse()];
+    const following = [...(Array.isArray(after) ? after : []), ...rest.reverse()];
+    const chain = this.#packing.chain(following);
     this.apply(first, {
       ...(signature.immutable ? {} : { args: [...args, ...signature.args], kwargs }),
       options: { ...ownOptions(signature), ...given, ...(chain.length > 0 && { chain }) },
@@ -181,7 +204,7 @@ class Planner {
     const header = {
       ...(signature.immutable ? {} : { args, kwargs }),
       options: forHeader,
-      place: { rootId, parentId, chord: body.signature },
+      place: { rootId, parentId, chord: this.#packing.body(body.signature) },
     };
     return { groupId, body, header };
   }
@@ -191,9 +214,9 @@ class Planner {
     const parts = headerOf(signature);
     if (parts.length === 0) return this.apply(body.signature, { args: [[]] });
     const members = groupSignature(parts, { task_id: groupId });
-    const at = this.chords.length;
+    const at = this.#chords.length;
     const result = this.#group(members, header);
-    this.chords.splice(at, 0, {
+    this.#chords.splice(at, 0, {
       groupId,
       size: answersOf(members),
       body: body.signature,

@@ -3,6 +3,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Clock } from '../base/time/clock.ts';
 import type { TimeZone } from '../base/time/time-zone.ts';
 import type { SignatureRoute } from '../canvas/signature.ts';
+import type { PackingOptions } from '../canvas/stored.ts';
 import type { Tracing } from '../tracing/contract.ts';
 import type { TaskCall } from '../wire/messages/task-message.ts';
 import type { ResultMeta } from '../wire/results/result-meta.ts';
@@ -29,6 +30,8 @@ export interface ExecutionPorts {
   hurry?(): void;
   /** Counts the parts of chords; undefined where results are not kept for everybody. */
   readonly workflows?: WorkflowStore | undefined;
+  /** Undefined: messages carry whatever follows. */
+  readonly packing?: PackingOptions | undefined;
   /** Publish a message: a retry, a callback, the next step of a chain. Resolves when the broker has it. */
   publish(call: TaskCall, route: SignatureRoute): Promise<void>;
   /** Send an event in the name of the node; undefined where nobody could hear it. */

@@ -2,11 +2,14 @@
 import { isMap } from '../base/kind-of.ts';
 import { didYouMean } from '../base/text/nearest.ts';
 import { saferepr } from '../base/text/saferepr.ts';
+import { ClockedSchedule } from './clocked.ts';
 import type { Schedule, ScheduleContext, ScheduleData } from './contract.ts';
+import { CronSchedule } from './cron.ts';
 import { CrontabSchedule } from './crontab.ts';
 import type { CrontabValue } from './crontab-field.ts';
 import { InvalidSchedule } from './errors.ts';
 import { IntervalSchedule } from './interval.ts';
+import { type SolarEvent, SolarSchedule } from './solar.ts';
 
 type Kind = ScheduleData['__type__'];
 type Context = Partial<ScheduleContext>;
@@ -40,6 +43,12 @@ class Fields {
     return value;
   }
 
+  text(name: string): string {
+    const value = this.optionalText(name);
+    if (value === undefined) throw this.#wrong(name, 'a string');
+    return value;
+  }
+
   optionalText(name: string): string | undefined {
     const value = this.#data[name] ?? undefined;
     if (value !== undefined && typeof value !== 'string') throw this.#wrong(name, 'a string');
@@ -68,7 +77,7 @@ const CRONTAB_FIELDS = {
   month_of_year: 'monthOfYear',
 } as const;
 
-const FORMS: Partial<Readonly<Record<Kind, Form>>> = {
+const FORMS: Readonly<Record<Kind, Form>> = {
   interval: {
     required: ['every'],
     optional: ['relative'],
@@ -88,6 +97,31 @@ const FORMS: Partial<Readonly<Record<Kind, Form>>> = {
       const timezone = fields.optionalText('timezone');
       return new CrontabSchedule({ ...Object.fromEntries(given), timezone }, context);
     },
+  },
+  cron: {
+    required: ['expression'],
+    optional: ['timezone'],
+    make: (fields, context) => {
+      const timezone = fields.optionalText('timezone');
+      const options = timezone === undefined ? {} : { timezone };
+      return new CronSchedule(fields.text('expression'), options, context);
+    },
+  },
+  solar: {
+    required: ['event', 'latitude', 'longitude'],
+    optional: [],
+    make: (fields, context) =>
+      new SolarSchedule(
+        fields.text('event') as SolarEvent,
+        fields.number('latitude'),
+        fields.number('longitude'),
+        context,
+      ),
+  },
+  clocked: {
+    required: ['at'],
+    optional: [],
+    make: (fields, context) => new ClockedSchedule(fields.text('at'), context),
   },
 };
 

@@ -181,6 +181,19 @@ for (const surround of [redisSurroundings, rabbitmqSurroundings]) {
       assert.deepEqual(await sendInPython(signatures), got);
     });
 
+    it('give them also when what follows is stored, of which Python knows nothing', async t => {
+      const storing = new Celery('client', { ...settings(), task_inline_workflow_size: 0 });
+      t.after(() => storing.close());
+      const cases = values();
+      const results = await Promise.all(
+        cases.map(([signature]) => storing[INTERNALS].apply.applySignature(signature, [], {})),
+      );
+      assert.deepEqual(
+        await Promise.all(results.map(result => result.get({ timeout: 30 }))),
+        cases.map(([, value]) => value),
+      );
+    });
+
     it('fail with the same errors', async () => {
       const notes = `${surroundings.dir}/${randomUUID()}`;
       const errback = taskSignature('f.errback', { args: [notes], options: { queue: here } });

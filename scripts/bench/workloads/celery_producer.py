@@ -14,6 +14,7 @@ CHORD = 1000
 CHAIN = 100
 GROUP = 10000
 TIMES = 3
+SAME_BEFORE = 5
 
 
 def enqueue():
@@ -40,14 +41,20 @@ def latency():
 
 
 def seconds(workflow, expected):
-    """Of the shortest of some, from the call to the result in hand."""
-    taken = []
-    for _ in range(TIMES):
+    """Of the shortest of some, warm as ours, from the call to the result in hand."""
+
+    def once():
         start = time.monotonic()
         result = workflow().get(timeout=300)
-        taken.append(time.monotonic() - start)
+        taken = time.monotonic() - start
         assert result == expected
-    return min(taken)
+        return taken
+
+    warm = time.monotonic() + SAME_BEFORE
+    once()
+    while time.monotonic() < warm:
+        once()
+    return min(once() for _ in range(TIMES))
 
 
 def workflows():

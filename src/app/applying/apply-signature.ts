@@ -5,6 +5,7 @@ import { type Plan, plan } from '../../canvas/plan.ts';
 import { MOST_AT_ONCE, type PlanStore, sendPlan } from '../../canvas/send-plan.ts';
 import { lazyPartsOf } from '../../canvas/shapes.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
+import type { PackingOptions } from '../../canvas/stored.ts';
 import { currentTask } from '../../execute/task-context.ts';
 import { InvalidTaskError } from '../../wire/errors.ts';
 import type { ApplyOptions } from '../options/task-options.ts';
@@ -21,6 +22,9 @@ import { applyStream, type Handle, type Sending } from './apply-stream.ts';
 export interface SignatureCalls {
   /** `reply_to` of what waits for its turn. */
   replyTo(): string;
+  /** Undefined when the settings are there. */
+  loading(): Promise<void> | undefined;
+  packing(): PackingOptions | undefined;
   definition(name: string): TaskDefinition | undefined;
   call(call: Call): Promise<AsyncResult<unknown>>;
   result(id: string, options: ResultOptions): AsyncResult<unknown>;
@@ -54,6 +58,7 @@ export class ApplySignature {
     options: ApplyOptions,
   ): Promise<Handle> {
     checkLinks(signature, options);
+    await this.#calls.loading();
     const { kwargs = {}, signal } = options;
     const call = { args, kwargs, options: travelling(options) };
     const lazy = lazyPartsOf(signature);
@@ -79,7 +84,8 @@ export class ApplySignature {
   }
 
   get #ids() {
-    return { newId: randomUUID, replyTo: this.#calls.replyTo() };
+    const { replyTo, packing } = this.#calls;
+    return { newId: randomUUID, replyTo: replyTo(), packing: packing() };
   }
 
   async #send(planned: Plan, result: ResultNode, signal: AbortSignal | undefined) {

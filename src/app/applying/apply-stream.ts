@@ -2,10 +2,10 @@
  * Groups and headers of chords whose members are read while they are sent, so that memory stays flat
  * however many there are.
  */
-import { type Ids, type ResultNode, resultTuple } from '../../canvas/freeze.ts';
+import { type ResultNode, resultTuple } from '../../canvas/freeze.ts';
 import type { LazyParts } from '../../canvas/lazy.ts';
 import type { SignatureParts } from '../../canvas/merge.ts';
-import { type Plan, type PlannedStream, planStream } from '../../canvas/plan.ts';
+import { type Plan, type PlannedStream, type PlanOptions, planStream } from '../../canvas/plan.ts';
 import { announce, MOST_AT_ONCE, type PlanStore } from '../../canvas/send-plan.ts';
 import type { SignatureData } from '../../canvas/signature.ts';
 import { currentTask } from '../../execute/task-context.ts';
@@ -18,14 +18,14 @@ export type Handle = AsyncResult<unknown> | GroupResult;
 /** One call of a signature: what was sent of it so far. */
 export interface Sending {
   /** Sends what a plan begins with, or a part of it. */
-  send(planned: Pick<Plan, 'sends' | 'chords'>): Promise<void>;
+  send(planned: Omit<Plan, 'result'>): Promise<void>;
   store(): Promise<PlanStore | undefined>;
   handle(node: ResultNode): Handle;
 }
 
 interface Stream {
   readonly lazy: LazyParts;
-  readonly ids: Ids;
+  readonly ids: PlanOptions;
   /** @param keepsIgnored note which of them have no result */
   sending(keepsIgnored: boolean): Sending;
 }

@@ -23,7 +23,7 @@ import type { Args, KnownCall, TaskHost } from '../tasks/task.ts';
 import { ApplySignature } from './apply-signature.ts';
 import { runEagerly } from './eager.ts';
 import { EagerCanvas } from './eager-canvas.ts';
-import { AppExecutionPorts, type ExecutionPortsHost } from './execution-ports.ts';
+import { AppExecutionPorts, type ExecutionPortsHost, packingOf } from './execution-ports.ts';
 
 export interface ApplyHost extends ExecutionPortsHost, Omit<ResultHost, 'fromTuple'> {
   /**
@@ -45,6 +45,8 @@ export class Apply implements TaskHost {
     this.results = new ResultHandles(host);
     this.#signatures = new ApplySignature({
       replyTo: () => host.publisher.oid,
+      loading: () => host.loading(),
+      packing: () => packingOf(host.conf),
       definition: name => host.definition(name),
       call: call => this.#apply(call),
       result: (id, options) => this.results.result(id, options),

@@ -9,6 +9,7 @@ import { LastStores } from '../../backends/last-stores.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Clock } from '../../base/time/clock.ts';
 import type { SignatureRoute } from '../../canvas/signature.ts';
+import type { PackingOptions } from '../../canvas/stored.ts';
 import type { EventDispatcher } from '../../events/dispatcher.ts';
 import type { Errback, ExecutionPorts } from '../../execute/ports.ts';
 import { acceptedContentTypes } from '../../wire/content.ts';
@@ -42,6 +43,12 @@ export interface WorkerNode {
   readonly taskLog?: Logger;
 }
 
+/** What becomes of what follows in a large workflow. */
+export function packingOf(conf: Settings): PackingOptions | undefined {
+  const largest = conf.get('task_inline_workflow_size');
+  return largest === null ? undefined : { largest, queue: conf.get('task_default_queue') };
+}
+
 export class AppExecutionPorts {
   readonly #host: ExecutionPortsHost;
 
@@ -62,6 +69,7 @@ export class AppExecutionPorts {
       ...(keepsForEverybody(backend) && {
         fetch: (id: string) => backend.fetch(id),
         workflows: backend,
+        packing: packingOf(this.#host.conf),
       }),
       publish: (call, route) => this.#publish(call, route),
       sendEvent: (type, fields) => this.#host.events(node.hostname).send(type, fields),

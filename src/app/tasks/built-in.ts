@@ -3,10 +3,20 @@
  * and Python's.
  */
 import type { ChordPart, ResultBackend } from '../../backends/contract.ts';
+import { keepsForEverybody } from '../../backends/keeps-for-everybody.ts';
 import { fetchMany } from '../../backends/wait-many.ts';
-import { chordSignature, chunksSignature, groupSignature, tasksOf } from '../../canvas/shapes.ts';
+import {
+  chainSignature,
+  chordSignature,
+  chunksSignature,
+  groupSignature,
+  tasksOf,
+} from '../../canvas/shapes.ts';
 import { readSignature, type SignatureData } from '../../canvas/signature.ts';
+import { STORED_TASK, storedAt } from '../../canvas/stored.ts';
+import { Ignore } from '../../execute/errors.ts';
 import { completeChord, type TaskContext } from '../../execute/task-context.ts';
+import { withNextStep } from '../../execute/workflow/stored-rest.ts';
 import { InvalidTaskError } from '../../wire/errors.ts';
 import { taskIdsIn } from '../../wire/result-shapes.ts';
 import { READY_STATES } from '../../wire/results/states.ts';
@@ -77,6 +87,7 @@ const ROWS: Readonly<Record<string, Row>> = {
       throw new InvalidTaskError('A chain is not a real task: its first step is sent.');
     },
   },
+  [STORED_TASK]: { takes: [], run: replaceByStored },
   'celery.chord_unlock': {
     takes: ['group_id', 'callback', 'interval', 'max_retries', 'result'],
     options: { ignoreResult: true, maxRetries: null },
@@ -98,6 +109,20 @@ async function each(
     values.push(await host.callDirectly(definition, argsOf(item)));
   }
   return values;
+}
+
+/** A worker that knows nothing of stored workflows has sent what is one as if it were a task. */
+async function replaceByStored(given: Kwargs, host: BuiltInHost, self: TaskContext) {
+  const backend = await host.backend();
+  const { id, count } = given;
+  const store = keepsForEverybody(backend) ? backend : undefined;
+  const chain = await withNextStep(store, [storedAt({ id: String(id), count: Number(count) })]);
+  const next = chain.at(-1)!;
+  const rest = chain.slice(0, -1);
+  const { args } = self.request;
+  // whatever it is, a chain gives it what came before
+  const one = chainSignature([next], rest.length > 0 ? { chain: rest } : {});
+  throw Ignore.replacedBy({ ...one, args });
 }
 
 /** Where nobody counts the parts of a chord: looks again and again, until all have ended. */

@@ -50,35 +50,37 @@ renew()
 const LOOKED_THROUGH = 1000;
 
 /**
- * ARGV     seconds to live; the place in the header, +inf for none, '' when parts are a list; the
- *          task's id; the part; how all parts of this task begin, '' when that is not known; who
- *          claims; milliseconds until somebody else may
- * returns  the parts (each followed by its place unless they are a list) for the one caller who now
+ * Parts of one chord that have ended.
+ *
+ * ARGV     seconds to live; 1 when parts are a list; who claims; milliseconds until somebody else may;
+ *          of each part the place in the header, +inf for none, the task's id, the part, and how all
+ *          parts of this task begin, '' when that is not known
+ * returns  all parts (each followed by its place unless they are a list) for the one caller who now
  *          has to close the chord
  *
  * A task counts once, whatever is told of it later. Python leaves no ids, but texts of one task
  * with one place stand beside each other in the sorted set, so a look at the neighbours will do.
  * When Python itself told two of one task, the ids are counted.
  */
-export const ADD_PART = script(`${COMMON}
-local place, id, part, head, claimant, lease = unpack(ARGV, 2)
-local isList = place == ''
-local function isSame(other)
+export const ADD_PARTS = script(`${COMMON}
+local isList, claimant, lease = ARGV[2] == '1', ARGV[3], ARGV[4]
+local function isSame(part, head, other)
   return other == part or (head ~= '' and string.sub(other, 1, #head) == head)
 end
-local function addToList()
+local function addToList(part, head)
   for _, other in ipairs(redis.call('LRANGE', parts, -${LOOKED_THROUGH}, -1)) do
-    if isSame(other) then return end
+    if isSame(part, head, other) then return end
   end
   redis.call('RPUSH', parts, part)
 end
-local function addToSet()
+local function addToSet(place, part, head)
   if redis.call('ZADD', parts, 'NX', place, part) == 0 or head == '' then return end
+  if redis.call('ZCOUNT', parts, place, place) == 1 then return end
   local score = redis.call('ZSCORE', parts, part)
   local rank = redis.call('ZRANK', parts, part)
   local around = redis.call('ZRANGE', parts, math.max(rank - 1, 0), rank + 1, 'WITHSCORES')
   for i = 1, #around, 2 do
-    if around[i] ~= part and around[i + 1] == score and isSame(around[i]) then
+    if around[i] ~= part and around[i + 1] == score and isSame(part, head, around[i]) then
       redis.call('ZREM', parts, part)
       return
     end
@@ -86,9 +88,12 @@ local function addToSet()
 end
 
 if redis.call('EXISTS', closed) == 1 then return false end
-if redis.call('SISMEMBER', told, 'part ' .. id) == 0 then
-  if isList then addToList() else addToSet() end
-  redis.call('SADD', told, 'part ' .. id)
+for i = 5, #ARGV, 4 do
+  local place, id, part, head = unpack(ARGV, i, i + 3)
+  if redis.call('SISMEMBER', told, 'part ' .. id) == 0 then
+    if isList then addToList(part, head) else addToSet(place, part, head) end
+    redis.call('SADD', told, 'part ' .. id)
+  end
 end
 renew()
 local expected = redis.call('GET', size)

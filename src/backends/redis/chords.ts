@@ -6,12 +6,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { type Deferred, deferred } from '../../base/deferred.ts';
 import { chordKeys, chordPartFields, chordPartHead } from '../../wire/results/chord-part.ts';
 import { groupMetaKey } from '../../wire/results/result-keys.ts';
 import { firstOfEach } from '../chord-parts.ts';
 import type { ChordPart, ChordProgress, ChordStore } from '../contract.ts';
 import type { Encoded, ResultCodec } from '../result-codec.ts';
-import { ADD_PART, CLOSE, GROW, PROGRESS, SET_SIZE } from './chord-scripts.ts';
+import { TurnBatch } from '../turn-batch.ts';
+import { ADD_PARTS, CLOSE, GROW, PROGRESS, SET_SIZE } from './chord-scripts.ts';
 import { runScriptForBytes, type Script } from './script.ts';
 
 export interface RedisChordOptions {
@@ -32,11 +34,30 @@ export interface RedisChordOptions {
   getError(error: unknown, doing: string, groupId: string): Error;
 }
 
+/** A part on its way to the store. */
+interface EndedPart {
+  readonly groupId: string;
+  readonly part: ChordPart;
+  readonly text: Encoded;
+  readonly added: Deferred<readonly ChordPart[] | undefined>;
+}
+
+/** Characters of one batch of parts; Redis does nothing else while it adds them. */
+const MAX_BATCH_LENGTH = 512 * 1024;
+/** What a part weighs beside its text. */
+const PART_OVERHEAD = 1024;
+
 export class RedisChords implements ChordStore {
   readonly #options: RedisChordOptions;
+  readonly #ended: TurnBatch<EndedPart>;
 
   constructor(options: RedisChordOptions) {
     this.#options = options;
+    this.#ended = new TurnBatch<EndedPart>(
+      ended => this.#addAll(ended),
+      MAX_BATCH_LENGTH,
+      ({ text }) => text.length + PART_OVERHEAD,
+    );
   }
 
   async setSize(groupId: string, size: number): Promise<void> {
@@ -49,30 +70,52 @@ export class RedisChords implements ChordStore {
   }
 
   async addPart(groupId: string, part: ChordPart): Promise<readonly ChordPart[] | undefined> {
-    const { lease, ordered, codec, storeError, getError } = this.#options;
-    const text = codec.encodeChordPart(part);
-    const args = [
-      ordered ? (part.index ?? '+inf') : '',
-      part.taskId,
-      text,
-      headOf(text, part.taskId, codec),
-      // one for all tries: the reply with the parts may be lost
-      randomUUID(),
-      Math.ceil(lease * 1000),
-    ];
-    const doing = `storing the result of ${part.taskId} for the chord ${groupId}`;
+    const text = this.#options.codec.encodeChordPart(part);
+    const added = deferred<readonly ChordPart[] | undefined>();
+    this.#ended.add({ groupId, part, text, added });
+    return added.promise;
+  }
+
+  async #addAll(ended: readonly EndedPart[]): Promise<void> {
+    const byGroup = new Map<string, EndedPart[]>();
+    for (const each of ended) {
+      const others = byGroup.get(each.groupId);
+      if (others) others.push(each);
+      else byGroup.set(each.groupId, [each]);
+    }
+    await Promise.all([...byGroup].map(([groupId, parts]) => this.#addToGroup(groupId, parts)));
+  }
+
+  /** Never rejects. The last of the parts is the one that closes the chord, if any of them does. */
+  async #addToGroup(groupId: string, ended: readonly EndedPart[]): Promise<void> {
+    const { storeError, getError } = this.#options;
     let found: unknown;
     try {
-      found = await this.#run(ADD_PART, groupId, args);
+      found = await this.#run(ADD_PARTS, groupId, this.#partArguments(ended));
     } catch (error) {
-      throw storeError(error, doing, part.taskId, part.status);
+      for (const { part, added } of ended) {
+        const doing = `storing the result of ${part.taskId} for the chord ${groupId}`;
+        added.reject(storeError(error, doing, part.taskId, part.status));
+      }
+      return;
     }
-    if (!Array.isArray(found)) return undefined;
+    for (const { added } of ended.slice(0, -1)) added.resolve(undefined);
+    const { added } = ended.at(-1)!;
     try {
-      return this.#read(found);
+      added.resolve(Array.isArray(found) ? this.#read(found) : undefined);
     } catch (error) {
-      throw getError(error, 'reading the parts of the chord', groupId);
+      added.reject(getError(error, 'reading the parts of the chord', groupId));
     }
+  }
+
+  #partArguments(ended: readonly EndedPart[]): (Encoded | number)[] {
+    const { lease, ordered, codec } = this.#options;
+    // one claimant for all tries: the reply with the parts may be lost
+    const args: (Encoded | number)[] = [ordered ? 0 : 1, randomUUID(), Math.ceil(lease * 1000)];
+    for (const { part, text } of ended) {
+      args.push(part.index ?? '+inf', part.taskId, text, headOf(text, part.taskId, codec));
+    }
+    return args;
   }
 
   async close(groupId: string): Promise<void> {

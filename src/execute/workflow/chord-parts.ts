@@ -20,6 +20,7 @@ import { directRequest } from '../request.ts';
 import { outcomeMeta, unreachedMeta } from '../result-documents.ts';
 import { callErrbacks } from './errbacks.ts';
 import { sendSignature } from './send-signature.ts';
+import { wholeBody } from './stored-rest.ts';
 
 /** How a task ended, as its result document tells. */
 export interface Ending {
@@ -114,12 +115,14 @@ async function afterOthers(
 /** With all parts there: send the body, or give it up when one has failed. */
 export async function complete(
   x: Execution,
-  { groupId, body }: ChordPlace,
+  { groupId, body: carried }: ChordPlace,
   parts: readonly ChordPart[],
 ): Promise<void> {
-  const failed = parts.find(part => part.status !== states.SUCCESS);
-  if (failed) return failBody(x, body, dependencyError(failed), failed.result);
+  let body = carried;
   try {
+    body = await wholeBody(x.ports.workflows, carried);
+    const failed = parts.find(part => part.status !== states.SUCCESS);
+    if (failed) return failBody(x, body, dependencyError(failed), failed.result);
     const values = await valuesOf(x, groupId, parts);
     await withRetries(() => sendSignature(x, body, { args: [values] }), SENDING, {
       isRetryable: error => (error as CeleryError).recoverable === true,

@@ -1,5 +1,6 @@
 /** What a finished run sends out: callbacks and the next step of a chain, or errbacks. */
 
+import type { SignatureData } from '../../canvas/signature.ts';
 import { exceptionRepr } from '../../wire/results/exception.ts';
 import * as states from '../../wire/results/states.ts';
 import type { Execution } from '../execution.ts';
@@ -9,6 +10,7 @@ import { giveUp, tellChord } from './chord-parts.ts';
 import { NOTHING } from './continuation.ts';
 import { callErrbacks } from './errbacks.ts';
 import { sendSignature } from './send-signature.ts';
+import { wholeChain, withNextStep } from './stored-rest.ts';
 
 /** Sends what follows success (callbacks, next step) or failure (errbacks, failed rest of a chain). */
 export function dispatchNext(x: Execution): Promise<void> | undefined {
@@ -19,9 +21,10 @@ export function dispatchNext(x: Execution): Promise<void> | undefined {
 }
 
 async function sendSuccessors(x: Execution, value: unknown): Promise<void> {
-  const { callbacks, chain } = x.continuation;
+  const { callbacks } = x.continuation;
   const args = [value ?? null];
   await Promise.all(callbacks.map(callback => sendSignature(x, callback, { args })));
+  const chain = await withNextStep(x.ports.workflows, x.continuation.chain);
   const next = chain.at(-1);
   if (!next) return;
   const rest = chain.slice(0, -1);
@@ -32,7 +35,18 @@ async function afterFailure(x: Execution, outcome: FailureOutcome): Promise<void
   const { errbacks, chain } = x.continuation;
   const { error, exception: result, traceback } = outcome;
   await callErrbacks(x, errbacks, { request: x.request, error, traceback });
-  await giveUp(x, chain, { status: states.FAILURE, result, traceback });
+  await giveUp(x, await unreachedSteps(x, chain), { status: states.FAILURE, result, traceback });
+}
+
+/** Without those of which nothing is known any more: that is no other failure of this task. */
+async function unreachedSteps(x: Execution, chain: readonly SignatureData[]) {
+  try {
+    return await wholeChain(x.ports.workflows, chain);
+  } catch (error) {
+    const text = exceptionRepr(error);
+    x.ports.logger.error(`Task ${label(x)}: what should have followed is not told: ${text}`);
+    return [];
+  }
 }
 
 /**

@@ -24,7 +24,8 @@ export async function sendSignature(
 ): Promise<ResultNode | undefined> {
   const { ports } = x;
   const handedDown = { rootId: x.headers.rootId, parentId: x.headers.id };
-  const ids = { newId: () => ports.newId(), replyTo: '' };
+  const { packing } = ports;
+  const ids = { newId: () => ports.newId(), replyTo: '', packing };
   const planned = plan(signature, { ...parts, place: { ...place, ...handedDown } }, ids);
   const applied = { ...handedDown, newId: ids.newId, now: ports.clock.now() };
   // inside, so that it can inherit the priority

@@ -12,13 +12,14 @@ import { exceptionRepr } from '../../wire/results/exception.ts';
 
 export type ElectedTaskPorts = Pick<
   ExecutionPorts,
-  'clock' | 'logger' | 'newId' | 'publish' | 'workflows'
+  'clock' | 'packing' | 'logger' | 'newId' | 'publish' | 'workflows'
 >;
 
 /** Never rejects. @param action a signature of any kind */
 export async function sendElectedTask(action: unknown, ports: ElectedTaskPorts): Promise<void> {
   try {
-    const ids = { newId: () => ports.newId(), replyTo: '' };
+    const { packing } = ports;
+    const ids = { newId: () => ports.newId(), replyTo: '', packing };
     await sendPlan(plan(readSignature(action), {}, ids), {
       store: () => ports.workflows,
       send: each => ports.publish(callOf(each, ports), signatureRoute(each)),

@@ -187,7 +187,12 @@ describe('what is sent for a workflow', () => {
   }
 
   test('is nothing for an empty chain, and for an empty group only its id', () => {
-    assert.deepEqual(plan(C([]), {}, IDS), { sends: [], chords: [], result: undefined });
+    assert.deepEqual(plan(C([]), {}, IDS), {
+      sends: [],
+      chords: [],
+      stored: [],
+      result: undefined,
+    });
     const { sends, result } = plan(G([]), {}, IDS);
     assert.deepEqual([sends, result?.members], [[], []]);
   });

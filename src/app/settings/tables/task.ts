@@ -235,6 +235,12 @@ export const TASK_SETTINGS = {
     false,
     'An error callback of a chord is also linked to every task of its header.',
   ),
+  task_inline_workflow_size: used(
+    null,
+    orNull(count),
+    null,
+    'Bytes of what follows in a workflow (the body of a chord, the rest of a chain) that each message may carry; what is larger is kept once in the result backend, and a worker of tscelery must consume the queue of what follows. Unset: messages carry all of it, as in Celery.',
+  ),
 };
 
 export const ROUTING_SETTINGS = {

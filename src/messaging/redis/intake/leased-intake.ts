@@ -261,8 +261,10 @@ export class LeasedIntake implements Settler {
   #runTurn(): Promise<void> {
     this.#turn = this.#oneTurn().finally(() => {
       this.#turn = undefined;
-      if (this.#hasWork) this.#schedule();
-      else this.#armWaits();
+      if (!this.#hasWork) return this.#armWaits();
+      this.#schedule();
+      // what is still to be settled is no reason to hear later of what comes
+      if (this.#mayWait && !this.#hungry) this.#arrivals.arm(this.#order.lists.keys);
     });
     return this.#turn;
   }
@@ -313,10 +315,13 @@ export class LeasedIntake implements Settler {
   }
 
   #armWaits(): void {
-    const room = this.#prefetch === 0 || this.#prefetch > this.#unsettled.size;
-    const idle = this.#ready && !this.#cancelled && room && this.#order.size > 0;
-    if (idle && !this.#hungry) this.#arrivals.arm(this.#order.lists.keys);
-    else if (!idle) this.#arrivals.disarm();
+    if (!this.#mayWait) this.#arrivals.disarm();
+    else if (!this.#hungry) this.#arrivals.arm(this.#order.lists.keys);
+  }
+
+  get #mayWait(): boolean {
+    const hasRoom = this.#prefetch === 0 || this.#prefetch > this.#unsettled.size;
+    return this.#ready && !this.#cancelled && hasRoom && this.#order.size > 0;
   }
 
   async #settleAndClaim(acks: readonly Settlement[]): Promise<void> {
