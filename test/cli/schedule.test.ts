@@ -82,6 +82,35 @@ describe('tscelery schedule', { concurrency: 2 }, () => {
     assert.equal((await run('ls', '--json')).stdout, '');
   });
 
+  it('takes every kind of schedule', async t => {
+    const { run } = project(t);
+    const added = async (name: string, ...when: string[]) => {
+      const { code, stderr } = await run('add', name, 'proj.tick', ...when);
+      assert.equal(code, 0, stderr);
+      const [row] = rows((await run('show', name, '--json')).stdout);
+      return row!.schedule;
+    };
+
+    assert.deepEqual(await added('a', '--cron', '0 4 13 * 5', '--timezone', 'Europe/Berlin'), {
+      __type__: 'cron',
+      expression: '0 4 13 * 5',
+      timezone: 'Europe/Berlin',
+    });
+    assert.deepEqual(await added('b', '--solar', 'sunset,52.5,-13.4'), {
+      __type__: 'solar',
+      event: 'sunset',
+      latitude: 52.5,
+      longitude: -13.4,
+    });
+    assert.deepEqual(await added('c', '--at', '2099-01-01T08:00:00Z'), {
+      __type__: 'clocked',
+      at: '2099-01-01T08:00:00.000Z',
+    });
+    const { code, stderr } = await run('add', 'd', 'proj.tick', '--solar', 'sunst,52.5,13.4');
+    assert.equal(code, 2);
+    assert.match(stderr, /'--solar'.*sunset/);
+  });
+
   it('sends the task of an entry now', async t => {
     const { run, cwd } = project(t);
     await run('add', 'tick', 'proj.tick', '--every', '3600', '--args', '[7]');

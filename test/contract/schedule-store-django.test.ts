@@ -201,6 +201,27 @@ describe('the store in the tables of django-celery-beat', () => {
     });
   });
 
+  it('keeps events of the sun and single moments', async t => {
+    const { open, row, database } = await start(t);
+    const store = await open();
+    const solar = { __type__: 'solar', event: 'sunset', latitude: 52.5, longitude: 13.4 } as const;
+    const clocked = { __type__: 'clocked', at: '2026-03-05T08:00:00.000Z' } as const;
+
+    await store.put(made('sun', 1, { schedule: scheduleFromData(solar) }));
+    await store.put(made('once', 1, { schedule: scheduleFromData(clocked) }));
+
+    const found = await loaded(store);
+    assert.deepEqual(found.get('sun')!.entry.schedule.toJSON(), solar);
+    assert.deepEqual(found.get('once')!.entry.schedule.toJSON(), clocked);
+    assert.equal(row('once').one_off, 1);
+    const moments = database.prepare('SELECT clocked_time FROM django_celery_beat_clockedschedule');
+    assert.equal((moments.get() as { clocked_time: string }).clocked_time, '2026-03-05 08:00:00');
+    const cron = scheduleFromData({ __type__: 'cron', expression: '0 4 * * 1' });
+    await assert.rejects(store.put(made('c', 1, { schedule: cron })), {
+      message: /no table for an expression of cron/,
+    });
+  });
+
   it('hears of changes that Django tells of', async t => {
     const { open, put, database } = await start(t);
     const store = await open();

@@ -233,6 +233,8 @@ describe("RedBeat's keys", () => {
       assert.rejects(store.put(made(name, 1, { schedule: scheduleFromData(data) })), { message });
 
     await refused('x', zone, /"x" cannot be kept in RedBeat's keys: .* a zone of its own/);
+    const once = { __type__: 'clocked', at: '2027-01-01T00:00:00Z' };
+    await refused('x', once, /RedBeat reads intervals and crontabs, and no clocked/);
     await refused(':lock', { __type__: 'interval', every: 1 }, /its name is that of another key/);
   });
 
