@@ -50,5 +50,8 @@ export default {
   // worker_health_port: 8080,
   // worker_metrics_port: 8080,
 
+  // Periodic tasks, sent by `tscelery beat` or `worker -B`: docs/user-guide/periodic.md.
+  // beat_schedule: { often: { task: 'proj.add', schedule: 30, args: [16, 16], options: { expires: 30 } } },
+
   // timezone: 'Europe/Berlin',
 } satisfies CeleryConfig;

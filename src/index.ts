@@ -5,6 +5,12 @@ export { Celery, type CeleryOptions, type TaskRegistry } from './app/app.ts';
 export type { DispatcherOptions, Events } from './app/events.ts';
 export { AppNotFound, ModuleLoadError } from './app/loading/errors.ts';
 export type {
+  BeatEntry,
+  BeatSchedule,
+  EntrySchedule,
+  PeriodicOptions,
+} from './app/options/beat-schedule.ts';
+export type {
   CommandArguments,
   ControlState,
   OwnCommandOptions,
@@ -48,6 +54,8 @@ export type {
 export { ResultSet } from './app/results/result-set.ts';
 export { QueueNotFound } from './app/routing/errors.ts';
 export type { QueueDeclaration, TaskQueues } from './app/routing/queues.ts';
+export type { PeriodicTaskOptions } from './app/schedules/periodic-tasks.ts';
+export type { ListOptions, PeriodicEntry, Schedules } from './app/schedules/schedules.ts';
 export type { LoadOptions } from './app/settings/configuration.ts';
 export type { SecurityOptions } from './app/settings/security.ts';
 export { Settings } from './app/settings/settings.ts';
@@ -90,6 +98,8 @@ export {
 export { CeleryError, ImproperlyConfigured, SecurityError } from './base/errors.ts';
 export type { Logger, LogLevel } from './base/logger.ts';
 export type { RetryPolicy } from './base/time/backoff.ts';
+export { Scheduler, type SchedulerOptions } from './beat/scheduler.ts';
+export type { Run } from './beat/sending.ts';
 export type { SignatureData } from './canvas/signature.ts';
 export { Control } from './control/control.ts';
 export type {
@@ -167,7 +177,17 @@ export {
   WorkerLostError,
 } from './pool/errors.ts';
 export { AddressInUse } from './process/health/errors.ts';
+export type { EntryRun, ScheduleStore } from './schedule-stores/contract.ts';
+export type {
+  CatchUp,
+  Entry,
+  EntryState,
+  Overlap,
+  StoredEntry,
+} from './schedule-stores/entry.ts';
 export { LeadershipLost } from './schedule-stores/errors.ts';
+export { BeatLazy, beatLazy } from './schedule-stores/lazy.ts';
+export type { ScheduleStoreOptions } from './schedule-stores/open.ts';
 export { BaseSchedule } from './schedules/base-schedule.ts';
 export { ClockedSchedule, clocked } from './schedules/clocked.ts';
 export type {

@@ -14,6 +14,7 @@ import { EventDispatcher } from '../events/dispatcher.ts';
 import type { ReceiverHost } from '../events/receiver.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
+import type { ScheduleContext } from '../schedules/contract.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
 import { Apply } from './applying/apply.ts';
 import type { WorkerNode } from './applying/execution-ports.ts';
@@ -23,11 +24,15 @@ import { Connections } from './publishing/connections.ts';
 import { checkNamedOptions } from './publishing/named-settings.ts';
 import { Publisher } from './publishing/publisher.ts';
 import { Queues } from './routing/queues.ts';
+import { PeriodicTasks } from './schedules/periodic-tasks.ts';
+import { Schedules } from './schedules/schedules.ts';
+import { type SendingHost, sendEntry } from './schedules/send-entry.ts';
 import { Configuration } from './settings/configuration.ts';
 import { LocalTime } from './settings/local-time.ts';
 import { Settings } from './settings/settings.ts';
 import type { CeleryConfig } from './settings/tables/table.ts';
 import { createSignals, type Signals } from './signals/signals.ts';
+import { readAnySignature } from './signatures/read.ts';
 import { BuiltInTasks } from './tasks/built-in.ts';
 import type { TaskDefinition } from './tasks/definition.ts';
 import { KnownErrors } from './tasks/known-errors.ts';
@@ -61,6 +66,9 @@ export class AppInternals {
   readonly events: Events;
   readonly commands: CommandRegistry;
   readonly lamport: LamportClock;
+  /** Of the code. */
+  readonly periodicTasks: PeriodicTasks;
+  readonly schedules: Schedules;
   readonly #connections: Connections;
   readonly #publisher: Publisher;
   readonly #origin: AppInternals | undefined;
@@ -83,6 +91,8 @@ export class AppInternals {
     this.commands = origin?.commands ?? new CommandRegistry();
     this.lamport = origin?.lamport ?? new LamportClock();
     this.control = this.#createControl();
+    this.periodicTasks = origin?.periodicTasks ?? this.#createPeriodicTasks();
+    this.schedules = this.#createSchedules();
     this.events = new Events({
       receiver: () => this.#receiverHost(),
       dispatcher: options => this.#createDispatcher(options),
@@ -114,6 +124,48 @@ export class AppInternals {
       localTime: this.localTime,
       warn,
     });
+  }
+
+  #createPeriodicTasks(): PeriodicTasks {
+    return new PeriodicTasks({
+      conf: this.conf,
+      context: () => this.#scheduleContext(),
+      backend: () => this.backend(),
+    });
+  }
+
+  #scheduleContext(): ScheduleContext {
+    return { timezone: this.localTime.name, now: () => this.#clock().now() };
+  }
+
+  #createSchedules(): Schedules {
+    return new Schedules({
+      conf: this.conf,
+      context: () => this.#scheduleContext(),
+      load: async () => {
+        if (!this.configuration.isLoaded) await this.#loadUnlessClosed();
+      },
+      entriesOfCode: () => this.periodicTasks.entries(),
+      send: async entry => this.apply.results.result(await sendEntry(this.#sending(), entry)),
+      warn,
+    });
+  }
+
+  #sending(): SendingHost {
+    const { apply } = this;
+    return {
+      sendTask: (task, args, options) => {
+        const definition = this.definition(task);
+        const call = { task, args, options, argsAsTuple: false };
+        return definition
+          ? apply.apply({ ...call, definition })
+          : apply.send({ ...call, definition });
+      },
+      sendWorkflow: async (data, options) => {
+        const signature = apply.signature(readAnySignature(data, undefined, {}));
+        return (await signature.applyAsync([], options)) as { readonly id: string };
+      },
+    };
   }
 
   #createControl(): Control {
@@ -291,6 +343,7 @@ export class AppInternals {
     if (this.#dispatchers.size > 0) {
       await Promise.all([...this.#dispatchers].map(dispatcher => dispatcher.close()));
     }
+    await this.schedules.close();
     await this.#connections.close();
   }
 }

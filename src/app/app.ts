@@ -26,6 +26,7 @@ import type { Events } from './events.ts';
 import { discoverTasks } from './loading/autodiscover.ts';
 import { APP_BRAND } from './loading/brand.ts';
 import { loadModule } from './loading/load-module.ts';
+import type { EntrySchedule } from './options/beat-schedule.ts';
 import {
   type CommandArguments,
   type CommandWords,
@@ -43,6 +44,8 @@ import type {
 import type { AsyncResult } from './results/async-result.ts';
 import type { GroupResults } from './results/handles.ts';
 import type { Queues } from './routing/queues.ts';
+import type { PeriodicTaskOptions } from './schedules/periodic-tasks.ts';
+import type { Schedules } from './schedules/schedules.ts';
 import type { LoadOptions } from './settings/configuration.ts';
 import type { SecurityOptions } from './settings/security.ts';
 import type { Settings } from './settings/settings.ts';
@@ -304,6 +307,34 @@ export class Celery {
   /** The handle of a task that was sent before. */
   AsyncResult<R = unknown>(id: string): AsyncResult<R> {
     return this[INTERNALS].apply.results.result(id);
+  }
+
+  /**
+   * Have beat send a call at the times of a schedule. Celery: `add_periodic_task`; usual in a
+   * receiver of `app.signals.onAfterFinalize`, or beside the task.
+   *
+   * @param schedule seconds between two runs, or what `crontab()` and its like return
+   * @param task the task, or a signature of it with arguments and options
+   * @param options `args` and `kwargs` instead of those of the signature, options of the call over its
+   *   own, when and how it is sent, and `name` of the entry: without it the call as text
+   * @returns the name of the entry; another one of that name takes its place
+   * @throws TypeError for an option that does not exist, ImproperlyConfigured for a value that cannot be
+   */
+  addPeriodicTask(
+    schedule: EntrySchedule,
+    task: AnyTask | AnySignature,
+    options: PeriodicTaskOptions = {},
+  ): string {
+    return this[INTERNALS].periodicTasks.add(schedule, task, options);
+  }
+
+  /**
+   * The schedule of beat, as entries: look at them, change them while beat runs, send one now. Changes
+   * need a schedule that is shared (`beat_scheduler = 'database'`). Celery: the tables of
+   * django-celery-beat.
+   */
+  get schedules(): Schedules {
+    return this[INTERNALS].schedules;
   }
 
   /**

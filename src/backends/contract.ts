@@ -64,6 +64,8 @@ export interface ResultBackend {
   readonly url: string;
   /** Results are messages to the process that sent the task; nobody else can ask for them. */
   readonly onlyForSender?: boolean;
+  /** Documents that have expired stay until `cleanup`; other stores forget them by themselves. */
+  readonly keepsExpired?: boolean;
   /** Opens connections and creates what is missing. Idempotent; other calls do it when needed. */
   start(): Promise<void>;
   /** Idempotent; safe before `start`. Subscribers hear of it as a problem, ConnectionClosed, and then nothing more. */

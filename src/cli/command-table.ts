@@ -1,6 +1,7 @@
 /** Every sub-command: what it is called with, and where its code is. */
 
 import { AMQP } from './declarations/amqp.ts';
+import { BEAT } from './declarations/beat.ts';
 import { CALL } from './declarations/call.ts';
 import { CHORD } from './declarations/chord.ts';
 import { CONTROL } from './declarations/control.ts';
@@ -14,6 +15,7 @@ import { MULTI } from './declarations/multi.ts';
 import { PURGE } from './declarations/purge.ts';
 import { REPORT } from './declarations/report.ts';
 import { RESULT } from './declarations/result.ts';
+import { SCHEDULE } from './declarations/schedule.ts';
 import { SHELL } from './declarations/shell.ts';
 import { STATUS } from './declarations/status.ts';
 import { TYPES } from './declarations/types.ts';
@@ -23,6 +25,7 @@ import { PROBE } from './probe-command.ts';
 
 export const COMMANDS: readonly Command[] = [
   command(AMQP, () => import('./commands/amqp.ts')),
+  command(BEAT, () => import('./commands/beat.ts')),
   command(CALL, () => import('./commands/call.ts')),
   command(CHORD, () => import('./commands/chord.ts')),
   command(CONTROL, () => import('./commands/control.ts')),
@@ -37,6 +40,7 @@ export const COMMANDS: readonly Command[] = [
   command(PURGE, () => import('./commands/purge.ts')),
   command(REPORT, () => import('./commands/report.ts')),
   command(RESULT, () => import('./commands/result.ts')),
+  command(SCHEDULE, () => import('./commands/schedule.ts')),
   command(SHELL, () => import('./commands/shell.ts')),
   command(STATUS, () => import('./commands/status.ts')),
   command(TYPES, () => import('./commands/types.ts')),

@@ -9,7 +9,7 @@ import { dropPrivileges, umaskNumber } from '../process/privileges.ts';
 import { startedBy } from '../process/started-by.ts';
 
 /** Commands with the settings `<name>_pidfile`, `_uid`, `_gid`, `_umask`, `_executable` and `_logfile`. */
-export type DaemonName = 'worker' | 'events';
+export type DaemonName = 'beat' | 'events' | 'worker';
 
 type Part = 'executable' | 'gid' | 'logfile' | 'pidfile' | 'uid' | 'umask';
 

@@ -10,17 +10,19 @@ import { installHeld } from '../process/signals/early.ts';
 import { handlersOf, remapTerm } from '../process/signals/install.ts';
 import { Shutdown } from '../process/signals/shutdown.ts';
 import { startedBy } from '../process/started-by.ts';
-import { setProcessTitle } from '../process/title.ts';
+import { setTitle } from '../process/title.ts';
 import { logFatal, watchStrayErrors } from '../worker/child/stray-errors.ts';
 import { launched } from './daemon.ts';
 
 export interface CommandService {
   /** In what the terminal sees, for example `worker`. */
   readonly name: string;
-  /** Node name, or whatever else tells it from others. */
-  readonly id: string;
-  /** As `ps` shows it, for example `celeryd`. */
-  readonly program: string;
+  /** As `ps` shows it, with the words of its command line. */
+  title(words: string): string;
+  /** It runs no tasks: it ends without a word of them, and with exit code 0 after Ctrl+C. */
+  readonly isPlain?: boolean;
+  /** What the log says when it cannot go on. */
+  failureText?(error: Error): string;
   /** Resolves when it cannot go on by itself. */
   readonly failed: Promise<Error>;
   /** Resolves when it is asked from afar to stop. */
@@ -42,7 +44,7 @@ export async function runService(service: CommandService, logger: ProcessLogger)
   const say = (line: string) => void print(`${line}\n`);
   const shutdown = new Shutdown(service.name, {
     stop: (how, onKill) => service.stop(how, onKill),
-    say,
+    say: service.isPlain ? () => {} : say,
     exit: code => process.exit(code),
   });
   // for the rest of this process
@@ -59,7 +61,7 @@ export async function runService(service: CommandService, logger: ProcessLogger)
     isRestart = false;
   };
   const actions = {
-    ...shutdown.actions(stay),
+    ...actionsOf(service, shutdown, stay),
     report: () => void report(service, logger),
     debugger: () => void toggleDebugger().then(text => logger.warning(text)),
     // a watcher starts us again itself
@@ -73,6 +75,12 @@ export async function runService(service: CommandService, logger: ProcessLogger)
   return isRestart ? await runAgain(uninstall) : code;
 }
 
+function actionsOf({ isPlain }: CommandService, shutdown: Shutdown, onSignal: () => void) {
+  const actions = shutdown.actions(onSignal);
+  if (!isPlain) return actions;
+  return { ...actions, interrupt: () => (shutdown.requested ? actions.quit() : actions.stop()) };
+}
+
 async function report(service: CommandService, logger: ProcessLogger): Promise<void> {
   logger.warning(diagnostics('MainProcess', await service.activity()));
 }
@@ -81,7 +89,7 @@ async function report(service: CommandService, logger: ProcessLogger): Promise<v
 async function started(service: CommandService): Promise<never> {
   await launched(service.name, async () => {
     await service.start();
-    setProcessTitle(service.program, `${service.id}:MainProcess`, `-active- (${commandWords()})`);
+    setTitle(service.title(commandWords()));
   });
   return new Promise(() => {});
 }
@@ -96,7 +104,7 @@ function commandWords(): string {
 async function failed(service: CommandService, logger: ProcessLogger): Promise<number> {
   const error = await service.failed;
   const text = error instanceof CeleryError ? String(error) : (error.stack ?? String(error));
-  logger.critical(`Unrecoverable error: ${text}`);
+  logger.critical(service.failureText?.(error) ?? `Unrecoverable error: ${text}`);
   await service.stop('now');
   return EXIT.failure;
 }

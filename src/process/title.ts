@@ -3,6 +3,15 @@
  * The variable NOSETPS turns that off. Where the system has little room the end is cut off.
  */
 export function setProcessTitle(program: string, name: string, info = ''): void {
+  setTitle(titleOf(program, name, info));
+}
+
+/** The same, with a title that is made already. */
+export function setTitle(title: string): void {
   if (process.env.NOSETPS) return;
-  process.title = `[${program}: ${name}]${info && ` ${info}`}`;
+  process.title = title;
+}
+
+export function titleOf(program: string, name: string, info = ''): string {
+  return `[${program}: ${name}]${info && ` ${info}`}`;
 }

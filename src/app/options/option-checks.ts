@@ -241,12 +241,22 @@ export const ROUTE_OPTIONS: ReadonlyMap<string, keyof ApplyOptions> = new Map(
  * @throws ImproperlyConfigured naming the option, the value and the nearest known option
  */
 export function routeOptions(target: object, whose: string): Record<string, unknown> {
+  return configuredOptions(target, `The route of ${whose}`);
+}
+
+/**
+ * The options of a call that a setting gives, in option spelling and without what it leaves open.
+ *
+ * @param place where they stand, for errors
+ * @throws ImproperlyConfigured naming the option, the value and the nearest known option
+ */
+export function configuredOptions(target: object, place: string): Record<string, unknown> {
   const options: Record<string, unknown> = {};
   for (const [key, given] of Object.entries(target)) {
     const option = ROUTE_OPTIONS.get(key);
     if (option === undefined) {
       throw new ImproperlyConfigured(
-        `The route of ${whose}: there is no option ${JSON.stringify(key)}.${didYouMean(key, ROUTE_OPTIONS.keys())}`,
+        `${place}: there is no option ${JSON.stringify(key)}.${didYouMean(key, ROUTE_OPTIONS.keys())}`,
       );
     }
     if (given === undefined || given === null) continue;
@@ -254,7 +264,7 @@ export function routeOptions(target: object, whose: string): Record<string, unkn
     const kind = CALL[option];
     if (!kind.accepts(value)) {
       throw new ImproperlyConfigured(
-        `The route of ${whose}: ${key} must be ${kind.words}, got ${saferepr(value)}.${kind.hint?.(value) ?? ''}`,
+        `${place}: ${key} must be ${kind.words}, got ${saferepr(value)}.${kind.hint?.(value) ?? ''}`,
       );
     }
     options[option] = value;

@@ -196,6 +196,8 @@ export interface SignalEvents {
   workerReady: NodeEvent;
   workerShuttingDown: NodeEvent & { readonly how: 'warm' | 'cold' };
   workerShutdown: NodeEvent;
+  beatInit: NodeEvent;
+  beatEmbeddedInit: NodeEvent;
 }
 
 export type SignalName = keyof SignalEvents;
@@ -209,6 +211,7 @@ const NAMES: readonly SignalName[] = [
   ...(['setupLogging', 'afterSetupLogger', 'afterSetupTaskLogger', 'workerInit'] as const),
   ...(['workerBeforeCreateProcess', 'workerProcessInit', 'workerProcessShutdown'] as const),
   ...(['workerReady', 'workerShuttingDown', 'workerShutdown'] as const),
+  ...(['beatInit', 'beatEmbeddedInit'] as const),
 ];
 
 export function createSignals(failed: ReceiverFailed): Signals {

@@ -26,6 +26,7 @@ const PURGE_EVERY_MS = 60_000;
 
 export class SqliteBackend implements ResultBackend {
   readonly name = 'database';
+  readonly keepsExpired = true;
   readonly url: string;
   readonly chords: SqliteChords;
   readonly #location: SqliteLocation;

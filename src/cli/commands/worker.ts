@@ -2,26 +2,25 @@
 import { dirname, relative, resolve } from 'node:path';
 import { Chalk } from 'chalk';
 import type { Celery } from '../../app/app.ts';
-import { parseCommandLineSetting } from '../../app/settings/names.ts';
 import { autoscale, heartbeat } from '../../app/workers/worker-options.ts';
-import { ImproperlyConfigured } from '../../base/errors.ts';
-import { expandHostName, expandNodePath, nodeName } from '../../base/node-name.ts';
-import { createLogger, type LogConfig } from '../../process/log.ts';
+import type { Logger } from '../../base/logger.ts';
+import { expandHostName, nodeName } from '../../base/node-name.ts';
 import { leaveOnSignals } from '../../process/signals/early.ts';
 import { startedBy } from '../../process/started-by.ts';
 import { runWatching } from '../../process/watching/watch.ts';
-import { setUpLogging } from '../../worker/child/set-up-logging.ts';
 import { Worker } from '../../worker/worker.ts';
+import { withBeat } from '../beat-service.ts';
 import { Daemon } from '../daemon.ts';
 import { WORKER_OPTIONS } from '../declarations/worker.ts';
 import { type AppSource, loadApp } from '../load-app.ts';
 import type { Invocation } from '../parsing/command.ts';
 import { UsageError } from '../parsing/command-error.ts';
 import type { GlobalValues } from '../parsing/global-options.ts';
-import { settingsGiven } from '../parsing/option.ts';
 import { runService } from '../run-service.ts';
+import { logConfig, openServiceLog } from '../service-log.ts';
+import { commandLineSettings } from '../setting-words.ts';
 import { type BannerFacts, banner } from '../terminal/banner.ts';
-import { refusesColor, wantsColor } from '../terminal/color.ts';
+import { wantsColor } from '../terminal/color.ts';
 import { workerService } from '../worker-service.ts';
 
 type WorkerInvocation = Invocation<typeof WORKER_OPTIONS>;
@@ -34,7 +33,7 @@ export async function run(invocation: WorkerInvocation): Promise<number> {
   }
   if (isWatching) return await runWatching(watchedFolders(globals), say);
   const { app, source } = await loadApp(globals);
-  const settings = commandLineSettings(invocation);
+  const settings = settingsOf(invocation);
   app.conf.update(settings, 'the command line');
   const node = expandHostName(nodeName(values.hostname));
   const daemon = new Daemon(app.conf, 'worker', node);
@@ -56,9 +55,8 @@ async function work(
   const { node } = daemon;
   await app.importModules(values.include, source.cwd);
   await app.signals.celeryInit.send(node, { hostname: node });
-  const log = logConfig(app, invocation);
-  const ownLog = { ...log, file: log.file && expandNodePath(log.file, node) };
-  const logger = await setUpLogging(app, node, ownLog, () => createLogger(ownLog));
+  const log = logConfig(app, invocation.globals, values, app.conf.get('worker_logfile'));
+  const logger = await openServiceLog(app, node, log);
   const worker = new Worker(app, {
     hostname: node,
     logger,
@@ -72,7 +70,7 @@ async function work(
     child: {
       ...source,
       include: values.include ?? [],
-      settings: commandLineSettings(invocation),
+      settings: settingsOf(invocation),
       node,
       log,
     },
@@ -83,7 +81,9 @@ async function work(
     if (values.purge) await purge(worker);
     if (!invocation.globals.quiet && !startedBy?.detached) showBanner(worker, source, invocation);
     if (app.conf.usesEmbeddedDefault) logger.info(EMBEDDED_HINT);
-    return await runService(workerService(worker), logger);
+    const beat = values.beat ? await embeddedBeat(app, node, logger) : undefined;
+    const service = workerService(worker);
+    return await runService(beat ? withBeat(service, beat, logger) : service, logger);
   } finally {
     pidfile?.release();
     logger.close();
@@ -104,40 +104,16 @@ function watchedFolders({ app, workdir }: GlobalValues): string[] {
   return isElsewhere ? [cwd, folder] : [cwd];
 }
 
-/** Options that stand for a setting, then the trailing `key=value` words, which are more explicit. */
-function commandLineSettings({ values, words }: WorkerInvocation): Record<string, unknown> {
-  const settings = settingsGiven(WORKER_OPTIONS, values);
-  for (const word of words) {
-    const { name, value } = settingWord(word);
-    settings[name] = value;
-  }
-  return settings;
+/** The beat of `-B`, if it is wanted. */
+async function embeddedBeat(app: Celery, node: string, logger: Logger) {
+  const { openScheduler } = await import('../../beat/open-scheduler.ts');
+  const { Beat } = await import('../../beat/service.ts');
+  const { scheduler } = await openScheduler(app, logger, node);
+  return new Beat(app, { scheduler, logger, embedded: true });
 }
 
-function settingWord(word: string): { name: string; value: unknown } {
-  try {
-    return parseCommandLineSetting(word, 'worker');
-  } catch (error) {
-    if (!(error instanceof ImproperlyConfigured)) throw error;
-    throw new UsageError(
-      `Unable to parse extra configuration from command line.\nReason: ${error.message}`,
-      { command: 'worker' },
-    );
-  }
-}
-
-function logConfig(app: Celery, { globals, values }: WorkerInvocation): LogConfig {
-  const { worker_log_color, worker_log_format, worker_task_log_format, worker_logfile } = app.conf;
-  const color = refusesColor(globals) ? false : worker_log_color;
-  return {
-    level: values.loglevel ?? 'warning',
-    format: values.logFormat ?? 'text',
-    pattern: worker_log_format,
-    taskPattern: worker_task_log_format,
-    processName: 'MainProcess',
-    ...(worker_logfile !== null && { file: worker_logfile }),
-    ...(color !== null && { color }),
-  };
+function settingsOf(invocation: WorkerInvocation): Record<string, unknown> {
+  return commandLineSettings('worker', WORKER_OPTIONS, invocation);
 }
 
 async function purge(worker: Worker): Promise<void> {

@@ -219,6 +219,26 @@ export const WORKER_OPTIONS = {
     section: 'Queue Options',
     help: 'Modules to import at the start.',
   },
+  beat: {
+    flags: ['-B', '--beat'],
+    type: flag,
+    section: 'Embedded Beat Options',
+    help: 'Send periodic tasks, too. Any number of workers may: one of them sends, and another takes its place when it ends.',
+  },
+  scheduleFilename: {
+    flags: ['-s', '--schedule-filename', '--schedule'],
+    type: path,
+    section: 'Embedded Beat Options',
+    setting: 'beat_schedule_filename',
+    help: 'With -B: file that keeps when each entry ran last; default celerybeat-schedule. %n node, %h host.',
+  },
+  scheduler: {
+    flags: ['--scheduler'],
+    type: text,
+    section: 'Embedded Beat Options',
+    setting: 'beat_scheduler',
+    help: 'With -B: where the schedule is kept, as -S of beat.',
+  },
   detach: {
     flags: ['-D', '--detach'],
     type: flag,

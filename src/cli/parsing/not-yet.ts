@@ -3,12 +3,11 @@
  * yet" and not "no such option". What comes to exist loses its row; a test holds the two apart.
  */
 
-const COMMANDS: readonly string[] = ['beat', 'flower', 'logtool', 'upgrade'];
+const COMMANDS: readonly string[] = ['flower', 'logtool', 'upgrade'];
 
 /** By command; `undefined` stands for the options before it. */
 const OPTIONS: ReadonlyMap<string | undefined, readonly string[]> = new Map([
   [undefined, ['--loader', '--skip-checks']],
-  ['worker', ['-B', '--beat', '-s', '--schedule-filename', '--schedule', '--scheduler']],
   ['shell', ['-I', '--ipython', '-B', '--bpython', '--python', '--eventlet', '--gevent']],
 ]);
 

@@ -55,7 +55,7 @@ function headLines({ node }: BannerFacts): string[] {
   return [`${node} v${versionLine()}`, '', `${platform} ${localNow()}`, ''];
 }
 
-function localNow(): string {
+export function localNow(): string {
   const now = new Date();
   const local = new Date(now.getTime() - now.getTimezoneOffset() * 60_000);
   return local.toISOString().slice(0, 19).replace('T', ' ');

@@ -1,3 +1,4 @@
+import type { BeatSchedule } from '../../options/beat-schedule.ts';
 import {
   any,
   bool,
@@ -6,53 +7,72 @@ import {
   dict,
   duration,
   id,
+  type Kind,
   string,
 } from '../../options/setting-kinds.ts';
-import { later, used } from './setting.ts';
+import { used } from './setting.ts';
 
 export const BEAT_SETTINGS = {
-  beat_schedule: later(
+  beat_schedule: used(
     'CELERYBEAT_SCHEDULE',
-    dict,
-    {},
-    'Periodic tasks: name to `{task, schedule, args, kwargs, options, relative}`.',
+    dict as unknown as Kind<BeatSchedule>,
+    {} as BeatSchedule,
+    'Periodic tasks: name to `{task, schedule, args, kwargs, options, relative}`, and `enabled`, `catch_up`, `max_age`, `overlap`, `jitter`, `description`.',
   ),
-  beat_scheduler: later(
+  beat_scheduler: used(
     'CELERYBEAT_SCHEDULER',
     classPath,
     'celery.beat:PersistentScheduler',
-    'Class that keeps the schedule.',
+    'Where the schedule is kept: the name of a store, a class of Python that stands for one, or `./module.ts:Class`.',
   ),
-  beat_schedule_filename: later(
+  beat_schedule_filename: used(
     'CELERYBEAT_SCHEDULE_FILENAME',
     string,
     'celerybeat-schedule',
     'File that keeps the last run of every entry.',
   ),
-  beat_sync_every: later(
+  beat_sync_every: used(
     'CELERYBEAT_SYNC_EVERY',
     count,
     0,
-    'Tasks sent between two writes of that file; 0 writes every 3 minutes.',
+    'Runs after which that file is written anew, and forced to the disk; 0 is every 3 minutes. What is sent meanwhile is noted beside it at once.',
   ),
-  beat_max_loop_interval: later(
+  beat_max_loop_interval: used(
     'CELERYBEAT_MAX_LOOP_INTERVAL',
     duration,
     0,
     "Longest sleep between two looks at the schedule; 0 means the scheduler's own (300 s).",
   ),
-  beat_cron_starting_deadline: later(
+  beat_cron_starting_deadline: used(
     'CELERYBEAT_CRON_STARTING_DEADLINE',
     count,
     null,
     'Leave out a crontab run that was missed by more than this many seconds.',
   ),
-  beat_logfile: later(null, string, null, 'Log file of beat, as `--logfile`.'),
-  beat_pidfile: later(null, string, null, 'Pid file of beat, as `--pidfile`.'),
-  beat_uid: later(null, id, null, 'User beat changes to, as `--uid`.'),
-  beat_gid: later(null, id, null, 'Group beat changes to, as `--gid`.'),
-  beat_umask: later(null, id, null, 'File mode mask of a detached beat, as `--umask`.'),
-  beat_executable: later(
+  beat_leader_election: used(
+    null,
+    bool,
+    true,
+    'Of several beats with one schedule only one sends, and another takes its place when it ends.',
+  ),
+  beat_lock_key: used(
+    null,
+    string,
+    null,
+    'Tells the schedules of apps with one broker apart, and their messages. Default: the name of the app; of one without a name a digest of the names of its entries.',
+  ),
+  beat_lock_url: used(
+    null,
+    string,
+    null,
+    'Where the leader among beats is elected: Redis, RabbitMQ or an SQLite file. Default: `broker_url`, else `result_backend`.',
+  ),
+  beat_logfile: used(null, string, null, 'Log file of beat, as `--logfile`.'),
+  beat_pidfile: used(null, string, null, 'Pid file of beat, as `--pidfile`.'),
+  beat_uid: used(null, id, null, 'User beat changes to, as `--uid`.'),
+  beat_gid: used(null, id, null, 'Group beat changes to, as `--gid`.'),
+  beat_umask: used(null, id, null, 'File mode mask of a detached beat, as `--umask`.'),
+  beat_executable: used(
     null,
     string,
     null,

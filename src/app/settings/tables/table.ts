@@ -6,6 +6,7 @@
 import { BROKER_SETTINGS } from './broker.ts';
 import { OTHER_BACKENDS_SETTINGS } from './other-backends.ts';
 import { DATABASE_SETTINGS, REDIS_SETTINGS, RESULT_SETTINGS } from './result.ts';
+import { SCHEDULE_STORE_SETTINGS } from './schedule-stores.ts';
 import { BEAT_SETTINGS, CONTROL_SETTINGS, EVENTS_SETTINGS, SECURITY_SETTINGS } from './services.ts';
 import type { Setting } from './setting.ts';
 import { GENERAL_SETTINGS, ROUTING_SETTINGS, TASK_SETTINGS } from './task.ts';
@@ -23,6 +24,7 @@ export const SETTING_AREAS = {
   'Other result backends': OTHER_BACKENDS_SETTINGS,
   Worker: WORKER_SETTINGS,
   Beat: BEAT_SETTINGS,
+  'Shared schedules': SCHEDULE_STORE_SETTINGS,
   Events: EVENTS_SETTINGS,
   'Remote control': CONTROL_SETTINGS,
   'Signed messages': SECURITY_SETTINGS,
@@ -39,6 +41,7 @@ const ALL_SETTINGS = {
   ...OTHER_BACKENDS_SETTINGS,
   ...WORKER_SETTINGS,
   ...BEAT_SETTINGS,
+  ...SCHEDULE_STORE_SETTINGS,
   ...EVENTS_SETTINGS,
   ...CONTROL_SETTINGS,
   ...SECURITY_SETTINGS,

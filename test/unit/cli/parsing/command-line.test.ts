@@ -172,14 +172,14 @@ describe('wrong command line', () => {
   });
 
   it("Celery's commands that do not exist here yet are named as such", () => {
-    for (const name of ['beat', 'logtool', 'upgrade']) {
+    for (const name of ['flower', 'logtool', 'upgrade']) {
       refuses([name, '--any'], globalFrame(`The command '${name}' is not in tscelery yet.`));
     }
   });
 
   const notYet: [string[], string][] = [
-    [['worker', '--scheduler=x'], '--scheduler'],
-    [['worker', '-EB'], '-B'],
+    [['shell', '--python=x'], '--python'],
+    [['shell', '-B'], '-B'],
     [['--loader', 'x', 'worker'], '--loader'],
     [['shell', '--ipython'], '--ipython'],
   ];
