@@ -98,8 +98,7 @@ export {
 export { CeleryError, ImproperlyConfigured, SecurityError } from './base/errors.ts';
 export type { Logger, LogLevel } from './base/logger.ts';
 export type { RetryPolicy } from './base/time/backoff.ts';
-export { Scheduler, type SchedulerOptions } from './beat/scheduler.ts';
-export type { Run } from './beat/sending.ts';
+export { type Run, Scheduler, type SchedulerOptions } from './beat/scheduler.ts';
 export type { SignatureData } from './canvas/signature.ts';
 export { Control } from './control/control.ts';
 export type {

@@ -10,8 +10,8 @@
 import { Celery } from '../../src/app/app.ts';
 import type { BeatEntry } from '../../src/app/options/beat-schedule.ts';
 import { MemoryElection, MemoryPlace } from '../../src/beat/leader/memory.ts';
+import type { Run } from '../../src/beat/scheduler.ts';
 import { Scheduler } from '../../src/beat/scheduler.ts';
-import type { Run } from '../../src/beat/sending.ts';
 import { Beat } from '../../src/beat/service.ts';
 import { loggerTo } from '../../src/process/log.ts';
 import type { Entry } from '../../src/schedule-stores/entry.ts';

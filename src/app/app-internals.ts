@@ -14,12 +14,13 @@ import { EventDispatcher } from '../events/dispatcher.ts';
 import type { ReceiverHost } from '../events/receiver.ts';
 import type { ExecutionPorts } from '../execute/ports.ts';
 import type { Transport } from '../messaging/contract.ts';
+import type { Entry } from '../schedule-stores/entry.ts';
 import type { ScheduleContext } from '../schedules/contract.ts';
 import { acceptedContentTypes } from '../wire/content.ts';
 import { Apply } from './applying/apply.ts';
 import type { WorkerNode } from './applying/execution-ports.ts';
 import { type DispatcherOptions, Events } from './events.ts';
-import type { TaskBaseClass } from './options/task-options.ts';
+import type { ApplyOptions, TaskBaseClass } from './options/task-options.ts';
 import { Connections } from './publishing/connections.ts';
 import { checkNamedOptions } from './publishing/named-settings.ts';
 import { Publisher } from './publishing/publisher.ts';
@@ -76,6 +77,7 @@ export class AppInternals {
   readonly #dispatchers = new Set<EventDispatcher>();
   readonly #ownDispatchers = new Map<string, EventDispatcher>();
   readonly #builtIn: BuiltInTasks;
+  readonly #sendingHost: SendingHost;
   #queues: Queues | undefined;
 
   constructor({ main, settings, taskBase, clock, origin }: AppParts) {
@@ -98,6 +100,7 @@ export class AppInternals {
       dispatcher: options => this.#createDispatcher(options),
     });
     this.apply = this.#createApply(clock);
+    this.#sendingHost = this.#makeSendingHost();
     this.#builtIn = new BuiltInTasks({
       conf: this.conf,
       definition: name => this.definition(name),
@@ -146,12 +149,17 @@ export class AppInternals {
         if (!this.configuration.isLoaded) await this.#loadUnlessClosed();
       },
       entriesOfCode: () => this.periodicTasks.entries(),
-      send: async entry => this.apply.results.result(await sendEntry(this.#sending(), entry)),
+      send: async entry => this.apply.results.result(await this.sendEntry(entry)),
       warn,
     });
   }
 
-  #sending(): SendingHost {
+  /** One run of an entry, with options that go before its own. */
+  sendEntry(entry: Entry, over?: ApplyOptions): Promise<string> {
+    return sendEntry(this.#sendingHost, entry, over);
+  }
+
+  #makeSendingHost(): SendingHost {
     const { apply } = this;
     return {
       sendTask: (task, args, options) => {

@@ -4,7 +4,15 @@ import { INTERNALS } from '../app/app-internals.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ScheduleStore } from '../schedule-stores/contract.ts';
 import type { Entry } from '../schedule-stores/entry.ts';
-import { type Run, sendRun } from './sending.ts';
+
+/** A due time that is sent. */
+export interface Run {
+  /** The due time: seconds since the epoch. */
+  readonly slot: number;
+  /** Of the message. */
+  readonly id: string;
+  readonly totalRunCount: number;
+}
 
 export interface SchedulerOptions {
   /** Where entries and their last runs are kept. */
@@ -54,6 +62,7 @@ export class Scheduler {
    * @returns the id of the message
    */
   applyEntry(entry: Entry, run: Run): Promise<string> {
-    return sendRun(this.app, entry, run);
+    // whoever calls knows when another attempt is worth it
+    return this.app[INTERNALS].sendEntry(entry, { taskId: run.id, retry: false });
   }
 }
