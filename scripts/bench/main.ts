@@ -8,6 +8,7 @@ import { HELP, OptionError, type Options, readOptions } from './options.ts';
 import { prepare } from './prepare.ts';
 import { PYTHON_SYSTEMS } from './python.ts';
 import { describeMachine, lastReport, RESULTS_DIR, type Run, writeReport } from './report.ts';
+import { BEAT } from './suites/beat.ts';
 import { DRAIN_SUITES } from './suites/drain.ts';
 import { ENQUEUE } from './suites/enqueue.ts';
 import { FOOTPRINT } from './suites/footprint.ts';
@@ -18,7 +19,7 @@ import type { System } from './system.ts';
 import { tables } from './table.ts';
 import { TSCELERY_SYSTEMS } from './tscelery.ts';
 
-const SUITES: readonly Suite[] = [...DRAIN_SUITES, ENQUEUE, LATENCY, WORKFLOWS, FOOTPRINT];
+const SUITES: readonly Suite[] = [...DRAIN_SUITES, ENQUEUE, LATENCY, WORKFLOWS, BEAT, FOOTPRINT];
 const SYSTEMS: readonly System[] = [
   ...PYTHON_SYSTEMS,
   ...TSCELERY_SYSTEMS,

@@ -77,6 +77,20 @@ export const PYTHON_SYSTEMS: readonly System[] = [
       worker: lab => worker(lab, REDIS, { results: true }),
       producer: lab => producer(lab, 'workflows', true),
     },
+    beat: {
+      // it breaks at three thousand entries of a second
+      bearsMany: false,
+      beat: (lab, { entries, every }) => {
+        const words = ['-m', 'celery', '-q', '-A', 'celery_app', 'beat', '-l', 'INFO'];
+        const command = python(lab, REDIS, [...words, '-s', lab.file('schedule')], false);
+        const env = { BENCH_ENTRIES: `${entries}`, BENCH_EVERY: `${every}` };
+        return { ...command, env: { ...command.env, ...env } };
+      },
+      arrivals: (lab, seconds) => ({
+        file: process.execPath,
+        args: [`${WORKLOADS}arrivals.js`, REDIS.url(lab), `${seconds}`, 'drift'],
+      }),
+    },
     footprint: {
       worker: lab => worker(lab, REDIS, { loglevel: 'INFO' }),
       version: lab => python(lab, REDIS, ['-m', 'celery', '--version'], false),

@@ -43,6 +43,21 @@ export interface FootprintSubject {
   version?(lab: Lab): Command;
 }
 
+export interface BeatSize {
+  readonly entries: number;
+  /** Seconds between two runs of each. */
+  readonly every: number;
+}
+
+/** A scheduler that says `beat: Starting...`. */
+export interface BeatSubject {
+  beat(lab: Lab, size: BeatSize): Command;
+  /** Takes what it sends for so many seconds, and prints as one line of JSON how late it came. */
+  arrivals(lab: Lab, seconds: number): Command;
+  /** Whether ten thousand entries a second, and a hundred thousand entries, are worth a try. */
+  readonly bearsMany: boolean;
+}
+
 export interface System {
   /** As shown in the tables and matched by `--systems`. */
   readonly name: string;
@@ -56,6 +71,7 @@ export interface System {
   readonly latency?: LatencySubject;
   /** A worker, and a program that sends it workflows and prints how long each took. */
   readonly workflows?: LatencySubject;
+  readonly beat?: BeatSubject;
   readonly footprint?: FootprintSubject;
 }
 

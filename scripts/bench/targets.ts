@@ -45,6 +45,29 @@ const workflows = (text: string, limit: number, system: string, metric: string):
   measured: runs => ratio(runs, 'workflows', system, BASELINE, metric),
 });
 
+const beat = (text: string, limit: number, metric: string): Target => ({
+  text,
+  limit,
+  atMost: true,
+  digits: 2,
+  measured: runs => summary(runs, 'beat', PREFORK, metric),
+});
+
+const BEAT_CPU: Target = {
+  text: 'beat, 1 000 entries of a second: a fifth of the processor time of Python Celery',
+  limit: 0.2,
+  atMost: true,
+  digits: 2,
+  measured: runs => ratio(runs, 'beat', PREFORK, BASELINE, 'cpu'),
+};
+
+const BEAT_RATE: Target = {
+  text: 'beat, 10 000 entries of a second: all sent',
+  limit: 9950,
+  digits: 0,
+  measured: runs => summary(runs, 'beat', PREFORK, 'manyRate'),
+};
+
 const footprint = (text: string, limit: number, metric: string): Target => ({
   text,
   limit,
@@ -121,6 +144,11 @@ const TARGETS: readonly Target[] = [
   workflows('chain of 100: 4 × Python Celery', 4, PREFORK, 'chain'),
   workflows('group of 10 000, joined: 10 × Python Celery', 10, PREFORK, 'group'),
   workflows('chord of 1 000 on SQLite: 3 × Python Celery on Redis', 3, SQLITE, 'chord'),
+  BEAT_CPU,
+  beat('beat, 1 000 entries of a second: lateness p99 under 20 ms', 20, 'late99'),
+  BEAT_RATE,
+  beat('beat, 100 000 entries of a minute: started within 2 s', 2, 'start'),
+  beat('beat, 100 000 entries of a minute: at most 150 MB', 150, 'rss'),
   CHILD_MEMORY,
   footprint('a worker with 2 children is ready within 1000 ms', 1000, 'ready'),
   footprint('`tscelery --version` takes at most 100 ms', 100, 'version'),

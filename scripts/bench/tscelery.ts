@@ -6,11 +6,12 @@ import { REDIS } from './brokers/redis.ts';
 import { SQLITE } from './brokers/sqlite.ts';
 import type { Lab } from './lab.ts';
 import type { Command } from './processes.ts';
-import type { DrainSubject, FootprintSubject, System } from './system.ts';
+import type { BeatSubject, DrainSubject, FootprintSubject, System } from './system.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const BIN = 'bin/tscelery.js';
 const APP = 'scripts/bench/workloads/tscelery-app.js';
+const ARRIVALS = 'scripts/bench/workloads/arrivals.js';
 const PRODUCER = 'scripts/bench/workloads/tscelery-producer.js';
 
 interface WorkerOptions {
@@ -62,6 +63,7 @@ class Checkout {
         worker: lab => this.#worker(lab, broker, { results: true }),
         producer: lab => this.#producer(lab, broker, 'workflows', true),
       },
+      ...(broker === REDIS && { beat: this.#beat() }),
       footprint: {
         ...this.footprint(broker, PREFORK),
         version: lab => this.#node(lab, broker, [this.#path(BIN), '--version'], false),
@@ -71,6 +73,29 @@ class Checkout {
 
   footprint(broker: Broker, flags: readonly string[]): FootprintSubject {
     return { worker: lab => this.#worker(lab, broker, { loglevel: 'INFO', flags }) };
+  }
+
+  #beat(): BeatSubject {
+    return {
+      bearsMany: true,
+      beat: (lab, { entries, every }) => {
+        const words = [
+          '-A',
+          this.#path(APP),
+          '-q',
+          'beat',
+          '-l',
+          'INFO',
+          '-s',
+          lab.file('schedule'),
+        ];
+        const command = this.#node(lab, REDIS, [this.#path(BIN), ...words], false);
+        const env = { BENCH_ENTRIES: `${entries}`, BENCH_EVERY: `${every}` };
+        return { ...command, env: { ...command.env, ...env } };
+      },
+      arrivals: (lab, seconds) =>
+        this.#node(lab, REDIS, [this.#path(ARRIVALS), REDIS.url(lab), `${seconds}`, 'grid'], false),
+    };
   }
 
   #worker(lab: Lab, broker: Broker, options: WorkerOptions = {}): Command {

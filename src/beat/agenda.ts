@@ -35,6 +35,8 @@ export interface Row {
 export interface Due {
   readonly row: Row;
   readonly slot: number;
+  /** Of the message. */
+  readonly id: string;
 }
 
 export interface AgendaOptions {
@@ -122,13 +124,10 @@ export class Agenda {
       const row = this.#heap.pop(now);
       if (!row) break;
       const slot = this.#isDue(row, now) ? this.#choose(row, now) : undefined;
-      if (slot !== undefined) taken.push({ row, slot });
+      if (slot === undefined) continue;
+      taken.push({ row, slot, id: this.#options.ids.of(row.entry.name, slot) });
     }
     return taken;
-  }
-
-  id({ row, slot }: Due): string {
-    return this.#options.ids.of(row.entry.name, slot);
   }
 
   /** Of the run before; undefined when there was none. */
@@ -136,10 +135,9 @@ export class Agenda {
     return count === 0 ? undefined : this.#options.ids.of(entry.name, last);
   }
 
-  claim(due: Due): Claim {
-    const { row, slot } = due;
+  claim({ row, slot, id }: Due): Claim {
     const { entry, count } = row;
-    return { name: entry.name, slot: slot / 1000, totalRunCount: count + 1, id: this.id(due) };
+    return { name: entry.name, slot: slot / 1000, totalRunCount: count + 1, id };
   }
 
   /** It was sent, or is given up. @returns what is to be remembered */

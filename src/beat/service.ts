@@ -25,6 +25,8 @@ const LOOK_EVERY = 5;
 export interface BeatOptions {
   readonly scheduler: Scheduler;
   readonly logger: Logger;
+  /** The schedule was read, and what is due is sent from now on; of each time that it leads. */
+  readonly onLeading?: () => void;
   /** Part of a worker (`-B`); default false. */
   readonly embedded?: boolean;
   /** Instead of the one that the settings name. */
@@ -204,6 +206,7 @@ export class Beat implements Service {
         this.#isChanged = false;
         await ticker.begin();
         isBegun = true;
+        this.#options.onLeading?.();
         const interval = humanSeconds(this.scheduler.maxInterval);
         this.#debug(() => `beat: Ticking with max interval->${interval}`);
       } else if (this.#isChanged) {

@@ -87,7 +87,7 @@ export class FileScheduleStore implements ScheduleStore {
       }
     }
     this.#states.clear();
-    return this.#table.entries.map(({ entry, state }) => ({ entry, state }));
+    return this.#table.entries;
   }
 
   async putCode(entries: readonly Entry[]): Promise<void> {

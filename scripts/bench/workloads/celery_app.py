@@ -5,12 +5,21 @@ import time
 from celery import Celery
 
 app = Celery("bench", broker=os.environ["BENCH_BROKER"], backend=os.environ["BENCH_BACKEND"] or None)
+app.conf.beat_schedule = {
+    f"e{i}": {"task": "bench.echo", "schedule": float(os.environ["BENCH_EVERY"]), "args": [i]}
+    for i in range(int(os.environ.get("BENCH_ENTRIES", "0")))
+}
 app.conf.task_ignore_result = not os.environ["BENCH_BACKEND"]
 
 
 @app.task(name="bench.noop")
 def noop():
     return 42
+
+
+@app.task(name="bench.echo")
+def echo(value):
+    return value
 
 
 @app.task(name="bench.started")

@@ -2,6 +2,7 @@
 import { Chalk } from 'chalk';
 import type { Celery } from '../../app/app.ts';
 import { expandHostName, nodeName } from '../../base/node-name.ts';
+import { holdYoungHeap } from '../../base/process/young-heap.ts';
 import { type OpenScheduler, openScheduler } from '../../beat/open-scheduler.ts';
 import { Beat } from '../../beat/service.ts';
 import { leaveOnSignals } from '../../process/signals/early.ts';
@@ -24,6 +25,7 @@ const PIDFILE = 'celerybeat.pid';
 
 export async function run(invocation: BeatInvocation): Promise<number> {
   const { values, globals } = invocation;
+  const onLeading = holdYoungHeap();
   const { app, source } = await loadApp(globals);
   const settings = commandLineSettings('beat', BEAT_OPTIONS, invocation);
   app.conf.update(settings, 'the command line');
@@ -37,15 +39,19 @@ export async function run(invocation: BeatInvocation): Promise<number> {
     return await daemon.detach();
   }
   daemon.begin();
-  return await send(app, source, daemon, invocation);
+  return await send({ app, source, daemon, invocation, onLeading });
 }
 
-async function send(
-  app: Celery,
-  source: AppSource,
-  daemon: Daemon,
-  invocation: BeatInvocation,
-): Promise<number> {
+interface Sending {
+  readonly app: Celery;
+  readonly source: AppSource;
+  readonly daemon: Daemon;
+  readonly invocation: BeatInvocation;
+  readonly onLeading: () => void;
+}
+
+async function send(sending: Sending): Promise<number> {
+  const { app, source, daemon, invocation, onLeading } = sending;
   const { values, globals } = invocation;
   const isShown = !globals.quiet && !startedBy?.detached;
   if (isShown) say(invocation, startingLine());
@@ -58,7 +64,7 @@ async function send(
     pidfile = daemon.takePidfile();
     const opened = await openScheduler(app, logger, daemon.node);
     if (isShown) showBanner(app, opened, invocation);
-    const beat = new Beat(app, { scheduler: opened.scheduler, logger });
+    const beat = new Beat(app, { scheduler: opened.scheduler, logger, onLeading });
     return await runService(beatService(app, beat), logger);
   } finally {
     pidfile?.release();

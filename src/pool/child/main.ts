@@ -1,10 +1,10 @@
 /** A prefork child: started by `child_process.fork`. Imports little: a worker waits for its children. */
 
+import { holdYoungHeap } from '../../base/process/young-heap.ts';
 import { LedgerFile } from '../ledger.ts';
 import { EXIT_ORPHANED, LEDGER_FD } from '../messages.ts';
 import { killOffspring, offspringOf } from '../prefork/offspring.ts';
 import { ChildServer } from './server.ts';
-import { holdYoungHeap } from './young-heap.ts';
 
 // as they were before a task could put others in their place
 const send = process.send?.bind(process);

@@ -1,7 +1,8 @@
 /**
- * Keeps a child small while it loads. Loading makes much garbage; V8 answers with a larger
- * young generation, which it never gives back: some 10 MB of each idle child. Speed under
- * load does not suffer: the young generation may grow when jobs come.
+ * Keeps a process small while it loads. Loading makes much garbage; V8 answers with a larger
+ * young generation, which it never gives back: some 10 MB of each idle child of a pool, 80 MB of a
+ * beat with a hundred thousand entries. Speed under load does not suffer: the young generation may
+ * grow when there is work.
  */
 
 import { setFlagsFromString } from 'node:v8';
@@ -20,7 +21,7 @@ export function holdYoungHeap(): () => void {
   };
 }
 
-/** What was needed for loading only would stay until jobs have made as much garbage again. */
+/** What was needed for loading only would stay until work has made as much garbage again. */
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   const collect: unknown = runInNewContext('typeof gc === "function" && gc');

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { TYPESCRIPT } from '../../support/typescript.ts';
+import { TYPESCRIPT } from '../../../support/typescript.ts';
 
-const MODULE = import.meta.resolve('../../../src/pool/child/young-heap.ts');
+const MODULE = import.meta.resolve('../../../../src/base/process/young-heap.ts');
 
 /** MiB of young generation after much garbage: while it is held, and after that. */
 function youngHeaps(): { held: number; released: number; old: number } {
