@@ -16,7 +16,7 @@ import { temporaryProject } from '../support/temporary-project.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGES = [
-  ...['application', 'tasks', 'calling', 'canvas', 'routing', 'periodic'],
+  ...['application', 'tasks', 'calling', 'canvas', 'routing', 'periodic', 'workers'],
   ...['from-celery', 'from-bullmq', 'web-server'],
 ]
   .map(name => `docs/user-guide/${name}.md`)
