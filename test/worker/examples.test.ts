@@ -119,6 +119,30 @@ chunks: 10, 10, 5
   }
 });
 
+describe('the example periodic', () => {
+  it('sends what is due, and leaves out a run while the one before goes on', async t => {
+    const cwd = join(EXAMPLES, 'periodic');
+    const folder = temporaryProject(t, {});
+    const file = join(folder, 'celery.sqlite');
+    const env = at(`sqla+sqlite:///${file}`, `db+sqlite:///${file}`);
+    const worker = await startWorker(t, ['-A', 'app'], { cwd, env });
+    const words = ['-A', 'app', 'beat', '-l', 'INFO', '-s', join(folder, 'schedule')];
+    const beat = startCli(words, { cwd, env: { ...FROM_SOURCE, ...env } });
+    t.after(async () => {
+      beat.kill('SIGKILL');
+      await beat.ended();
+    });
+
+    await beat.sees(/Sending due task crawl \(periodic\.crawl\)/, 40);
+    await worker.sees(/Task periodic\.ping\[.*\] succeeded in .*: 'pong'/);
+    // takes 12 seconds, and is due every five
+    await worker.sees(/Task periodic\.crawl\[.*\] succeeded in 1\d\.\d+s: 'all since 20\d\d-.*Z'/);
+    assert.equal(worker.stderr.match(/Task periodic\.crawl\[.*\] received/g)?.length, 1);
+    beat.kill('SIGTERM');
+    assert.equal((await beat.ended()).code, 0);
+  });
+});
+
 describe('the example mixed-fleet', () => {
   const cwd = join(EXAMPLES, 'mixed-fleet');
 
