@@ -1,6 +1,6 @@
 /** The lines with which the program is used, as they are typed, in the folder of a project. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,13 +15,25 @@ import { temporaryProject } from '../support/temporary-project.ts';
 const PROJECT = {
   'proj/celery.ts': `
 import { Celery } from ${JSON.stringify(program.library)};
-export const app = new Celery('proj', { include: ['proj.tasks'] });
+export const app = new Celery('proj', {
+  include: ['proj.tasks'],
+  beat_schedule: {
+    often: { task: 'tasks.refresh', schedule: 0.5, args: ['a.xml'], options: { queue: 'feeds' } },
+  },
+});
 `,
   'proj/tasks.ts': `
 import { app } from './celery.ts';
 export const add = app.task('tasks.add', (x: number, y: number) => x + y);
+export const refresh = app.task('tasks.refresh', (feed: string) => \`fresh \${feed}\`);
 `,
 };
+
+/** A line that runs. */
+interface Seen {
+  readonly child: ChildProcess;
+  output: string;
+}
 
 /** A shell in the folder, for which `tscelery` is a command. */
 function shellIn(t: TestContext, cwd: string) {
@@ -33,7 +45,7 @@ function shellIn(t: TestContext, cwd: string) {
   const env = { ...cleanEnvironment(), ...program.env, PATH: path };
   const start = (line: string) => {
     const child = spawn('/bin/sh', ['-c', line], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    const seen = { child, output: '' };
+    const seen: Seen = { child, output: '' };
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         seen.output += text;
@@ -53,18 +65,35 @@ function shellIn(t: TestContext, cwd: string) {
   return { start, run };
 }
 
+/** Not the shell that started it, whose exit code is that of its command. */
+function processNamed(cwd: string, title: RegExp): number {
+  const [found] = processesIn(cwd).filter(({ words }) => title.test(words)) as [SeenProcess];
+  return found.pid;
+}
+
+async function terminated(seen: Seen, pid: number): Promise<void> {
+  const ended = once(seen.child, 'close');
+  process.kill(pid, 'SIGTERM');
+  assert.deepEqual(await ended, [0, null], seen.output);
+}
+
 describe('a project is used with', { timeout: 120_000 }, () => {
-  it('a worker of some queues, nodes in the background, and remote control', async t => {
+  it('a worker of some queues, beat, nodes in the background, and remote control', async t => {
     const cwd = temporaryProject(t, { ...PROJECT, 'bin/.keep': '' });
     const { start, run } = shellIn(t, cwd);
 
     const worker = start('tscelery -A proj worker -l INFO -Q feeds');
     await eventually(() => assert.match(worker.output, /celery@\S+ ready\./));
-    assert.match(worker.output, /\[tasks\]\n {2}\. tasks\.add\n/);
+    assert.match(worker.output, /\[tasks\]\n {2}\. tasks\.add\n {2}\. tasks\.refresh\n/);
     assert.match(worker.output, /\[queues\]\n +\.> feeds /);
     const sent = await run(`tscelery -A proj call tasks.add --args '[2, 3]' --queue feeds`);
     const [id] = sent.split('\n');
     assert.equal(await run(`tscelery -A proj result ${id}`), '5\nexit code 0\n');
+
+    const beat = start('tscelery -A proj beat');
+    const isFresh = /Task tasks\.refresh\[\S+\] succeeded in \S+s: 'fresh a\.xml'/;
+    await eventually(() => assert.match(worker.output, isFresh, beat.output));
+    await terminated(beat, processNamed(cwd, /^celery beat/));
 
     const files = `--pidfile=${cwd}/%n.pid --logfile=${cwd}/%n%I.log`;
     const started = await run(`tscelery -A proj multi start w1 ${files}`);
@@ -78,12 +107,6 @@ describe('a project is used with', { timeout: 120_000 }, () => {
     assert.match(limited, /exit code 0\n$/);
 
     assert.match(await run(`tscelery multi stopwait w1 ${files}`), /w1@\S+: OK\n/);
-    // not the shell, whose exit code is that of its command
-    const [{ pid: pidOfWorker }] = processesIn(cwd).filter(({ words }) =>
-      /celeryd: celery@\S+:Main/.test(words),
-    ) as [SeenProcess];
-    const ended = once(worker.child, 'close');
-    process.kill(pidOfWorker, 'SIGTERM');
-    assert.deepEqual(await ended, [0, null], worker.output);
+    await terminated(worker, processNamed(cwd, /celeryd: celery@\S+:Main/));
   });
 });
