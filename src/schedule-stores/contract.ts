@@ -9,7 +9,7 @@ export interface EntryRun {
 }
 
 export interface ScheduleStore extends Service {
-  /** For the banner (`. db -> …`); no password is in it. */
+  /** A line of the banner, as `. db -> celerybeat-schedule`; no password is in it. */
   readonly info: string;
   /** Whether operators may change it while beat runs (`tscelery schedule`). */
   readonly isShared: boolean;
