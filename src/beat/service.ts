@@ -95,7 +95,7 @@ export class Beat implements Service {
   async activity(): Promise<Readonly<Record<string, readonly string[]>>> {
     const { holder } = this.#leadership ?? {};
     const state = this.isLeading ? 'leads' : `stands by${holder ? ` (${holder} leads)` : ''}`;
-    return { Beat: [state, `${this.#entries.length} entries of the code`] };
+    return { Beat: [state, `${entriesText(this.#entries.length)} of the code`] };
   }
 
   async #start(): Promise<void> {
@@ -236,6 +236,8 @@ export class Beat implements Service {
     );
   }
 }
+
+const entriesText = (count: number) => (count === 1 ? '1 entry' : `${count} entries`);
 
 /** For people, and unlike that of any other beat. */
 function ownName(): string {

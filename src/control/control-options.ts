@@ -106,6 +106,19 @@ export function checkRevoke(taskIds: unknown, options: object): void {
   checkNodes(options, REVOKE, 'revoke');
 }
 
+/**
+ * Options in a place where any key may stand would say nothing to anybody.
+ *
+ * @throws TypeError
+ */
+export function checkNoOptions(given: object, method: string, place: string): void {
+  const option = Object.keys(given).find(key => Object.hasOwn(SEND, key));
+  if (option === undefined) return;
+  throw new TypeError(
+    `${method}: ${option} is an option of the call, which stands after ${place}, and not in it.`,
+  );
+}
+
 /** @throws TypeError naming the argument or the option of a command, and the value */
 export function checkSend(
   command: string,

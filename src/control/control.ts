@@ -5,6 +5,7 @@ import {
   type CallOptions,
   checkCall,
   checkInspect,
+  checkNoOptions,
   checkRequest,
   checkRevoke,
   checkSend,
@@ -139,6 +140,7 @@ export class Control {
     options: SendOptions = {},
   ): Promise<ControlReply[]> {
     const args = { queue, ...declaration };
+    checkNoOptions(declaration, 'addConsumer', 'the declaration of the queue');
     checkSend('add_consumer', args, options);
     return this.#send('add_consumer', args, options);
   }

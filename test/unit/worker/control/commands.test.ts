@@ -372,6 +372,15 @@ describe('control', () => {
     assert.equal(await app.control.queueLength('more'), 1);
   });
 
+  it('refuses options of the call where the declaration of a queue stands', async t => {
+    const { app } = await setup(t);
+
+    await assert.rejects(
+      app.control.addConsumer('more', { reply: true }),
+      /addConsumer: reply is an option of the call, which stands after the declaration of the queue/,
+    );
+  });
+
   it('names the key of a queue that does not exist', async t => {
     const { ask } = await setup(t);
 
