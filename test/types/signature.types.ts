@@ -40,6 +40,8 @@ export async function signatures(): Promise<void> {
   chain(text.s(1), add.si(1, 2), text.s());
   chain(tsum.s([1, 2]), add.s(1));
   chain(chain(add.s(1, 2), add.s(1)), text.s());
+  const listed = await chain([1, 2, 3].map(i => add.si(i, i))).delay();
+  expectType<Equal<typeof listed, AsyncResult<unknown>>>();
 }
 
 export async function groups(): Promise<void> {

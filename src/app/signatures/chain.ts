@@ -43,12 +43,20 @@ export type CheckedChain<S extends readonly AnySignature[]> = S extends readonly
  * result is that of the last one. A group in it gives the list of its results to the step after it,
  * which is a chord then; a group of one call is that call. Celery: `chain`, `|`.
  *
- * @throws TypeError for what is no signature
+ * @param steps one after the other, or as a list
+ * @throws TypeError for what is no signature, and for no steps
  */
 export function chain<const S extends readonly [AnySignature, ...AnySignature[]]>(
   ...steps: CheckedChain<S> extends S ? S : CheckedChain<S>
-): Chained<S> {
-  const given = steps as readonly unknown[];
+): Chained<S>;
+/** Of a list whose length is known when it runs only; that its steps fit is not checked. */
+export function chain<S extends AnySignature>(
+  steps: readonly S[],
+): Signature<MissingOf<S>, unknown, 'partial', AsyncResult<unknown>>;
+export function chain(...steps: readonly unknown[]): AnySignature {
+  const [only, ...more] = steps;
+  const given: readonly unknown[] = more.length === 0 && Array.isArray(only) ? only : steps;
+  if (given.length === 0) throw new TypeError('chain needs a step at least, such as add.s(1, 2)');
   const known = given.map((step, i) => signatureIn(step, 'chain', `step ${i + 1}`));
-  return hostOf(known).signature(pipeAll(known.map(plain))) as unknown as Chained<S>;
+  return hostOf(known).signature(pipeAll(known.map(plain)));
 }

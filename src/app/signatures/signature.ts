@@ -154,6 +154,7 @@ export class Signature<
    * result, and of a chord after its body. Celery: `link`, which changes the signature.
    */
   link(callback: SignatureData): this {
+    checkLinked(callback, 'link');
     return this.#with(link(plain(this), withLists(plain(callback))));
   }
 
@@ -162,6 +163,7 @@ export class Signature<
    * `task_allow_error_cb_on_chord_header` the parts of its header, too. Celery: `link_error`.
    */
   linkError(errback: SignatureData): this {
+    checkLinked(errback, 'linkError');
     const options = { alsoHeaders: this.#host.linksHeaders };
     return this.#with(linkError(plain(this), withLists(plain(errback)), options));
   }
@@ -279,8 +281,17 @@ export function signatureIn(value: unknown, taker: string, place: string): AnySi
   );
 }
 
-const describe = (value: unknown) =>
-  typeof value === 'function' ? `a function (${value.name})` : saferepr(value);
+function checkLinked(value: unknown, method: string): void {
+  const { task } = (value ?? {}) as { readonly task?: unknown };
+  if (typeof value === 'object' && typeof task === 'string') return;
+  throw new TypeError(`${method} needs a signature, such as add.s(1, 2), got ${describe(value)}`);
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'function') return `a function (${value.name})`;
+  if (value instanceof Promise) return 'a promise, as of a call that was made already';
+  return saferepr(value);
+}
 
 /** The first of them that belongs to an app: a group without members belongs to none. */
 export function hostOf(signatures: readonly AnySignature[]): SignatureHost {

@@ -43,6 +43,27 @@ describe('a signature', () => {
     assert.throws(() => (signature.args as unknown[]).push(3), TypeError);
   });
 
+  test('is needed where something is linked, and by a chain, which also takes a list', async t => {
+    const { add, double } = await madeSums(t);
+
+    const odd = 'sums.double' as unknown as ReturnType<typeof double.s>;
+    assert.throws(
+      () => add.s(1, 2).link(odd),
+      /^TypeError: link needs a signature, such as .*'sums.double'/,
+    );
+    assert.throws(() => add.s(1, 2).linkError(odd), /linkError needs a signature/);
+    assert.throws(() => chain(...([] as unknown as [typeof odd])), /chain needs a step at least/);
+    assert.throws(() => chain([]), /chain needs a step at least/);
+    const call = add.delay(1, 2) as unknown as typeof odd;
+    assert.throws(
+      () => chain(call, double.s()),
+      /got a promise, as of a call that was made already/,
+    );
+    await call;
+    const steps = [add.s(1, 2), double.s(), double.s()];
+    assert.equal(String(chain(steps)), String(chain(steps[0]!, double.s(), double.s())));
+  });
+
   test('takes the arguments of the call before its own', async t => {
     const { add } = await madeSums(t, { worker: true });
 
