@@ -16,7 +16,7 @@ export default {
   broker_transport_options: { visibility_timeout: 3600 },
   // broker_connection_retry_on_startup: true,
 
-  // Where results are kept, and for how long. Without result_backend there are none.
+  // Where results are kept, and for how long. With a broker_url and without this there are none.
   result_backend: 'redis://localhost:6379/1',
   result_expires: { days: 1 },
   // result_extended: true,

@@ -53,6 +53,11 @@ function countIn(words: readonly string[]): number | undefined {
 }
 
 function nameOf(word: string, prefix: string, host: string): NodeName {
+  if (word.includes('=')) {
+    throw new MultiError(
+      `${JSON.stringify(word)} is no name for a node. A setting for every worker stands after "--": -- ${word}`,
+    );
+  }
   const node = expandHostName(word.includes('@') ? word : `${prefix}${word}@${host}`);
   const short = node.slice(0, node.indexOf('@'));
   // it becomes part of the names of files
