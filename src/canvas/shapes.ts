@@ -2,7 +2,9 @@
  * Signatures of every kind, as the plain dictionaries that Celery writes, and how their parts are
  * found. Whatever is made here is new: a signature that somebody holds never changes.
  */
+
 import { isMap } from '../base/kind-of.ts';
+import { saferepr } from '../base/text/saferepr.ts';
 import { InvalidTaskError } from '../wire/errors.ts';
 import { LazyParts } from './lazy.ts';
 import type { SignatureData } from './signature.ts';
@@ -74,9 +76,18 @@ export function chunksSignature(
   return ofKind('chunks', { task, it, n }, {}, true);
 }
 
-/** What chunks are when they are applied: `n` items for each message. */
-export function chunksGroup({ kwargs, options }: SignatureData): SignatureData {
+/**
+ * What chunks are when they are applied: `n` items for each message.
+ *
+ * @throws InvalidTaskError for a size that is none, which would give chunks without end
+ */
+export function chunksGroup(chunks: SignatureData): SignatureData {
+  const { kwargs, options } = chunks;
   const { task, it, n } = kwargs as { task: SignatureData; it: readonly unknown[]; n: number };
+  if (!Array.isArray(it) || !Number.isSafeInteger(n) || n < 1) {
+    const given = saferepr({ it, n }, { maxLength: 200 });
+    throw new InvalidTaskError(`${chunks.task} needs a list and a size from 1 on, got ${given}`);
+  }
   const parts: SignatureData[] = [];
   for (let i = 0; i < it.length; i += n) parts.push(starmapSignature(task, it.slice(i, i + n)));
   return groupSignature(parts, options);

@@ -2,7 +2,9 @@
  * A call of a task as data: the dictionary that Celery puts on the wire for callbacks,
  * errbacks and the rest of a chain.
  */
+
 import { isMap } from '../base/kind-of.ts';
+import { saferepr } from '../base/text/saferepr.ts';
 import { InvalidTaskError } from '../wire/errors.ts';
 import type { TaskCall } from '../wire/messages/task-message.ts';
 import { PyDateTime } from '../wire/serializers/typed-value.ts';
@@ -42,7 +44,7 @@ export interface SignatureRoute {
  */
 export function readSignature(data: unknown): SignatureData {
   if (!isMap(data) || typeof data.task !== 'string') {
-    throw new InvalidTaskError(`Not a signature: ${JSON.stringify(data)?.slice(0, 200)}`);
+    throw new InvalidTaskError(`Not a signature: ${saferepr(data, { maxLength: 200 })}`);
   }
   const type = data.subtask_type ?? null;
   if (type !== null && !KINDS.has(type)) {

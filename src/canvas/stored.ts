@@ -29,17 +29,8 @@ export interface StoredRest {
 /** @param next the last of those that it stands for, whose id it has */
 function reference({ queue, ...rest }: StoredRest, next: SignatureData): SignatureData {
   const { reply_to } = next.options;
-  return storedAt(rest, {
-    ...{ task_id: resultIdOf(next), queue },
-    ...(reply_to !== undefined && { reply_to }),
-  });
-}
-
-export function storedAt(
-  { id, count }: Pick<StoredRest, 'id' | 'count'>,
-  options: SignatureData['options'] = {},
-): SignatureData {
-  return taskSignature(STORED_TASK, { kwargs: { id, count }, options });
+  const options = { task_id: resultIdOf(next), queue, ...(reply_to !== undefined && { reply_to }) };
+  return taskSignature(STORED_TASK, { kwargs: rest, options });
 }
 
 const resultIdOf = (signature: SignatureData): string | undefined =>
@@ -61,6 +52,17 @@ export function restBefore(
 ): readonly SignatureData[] {
   const count = rest.count - 1;
   return count > 0 ? [reference({ ...rest, count }, signatures[count - 1]!)] : [];
+}
+
+function sizeOf(signatures: readonly SignatureData[]): number {
+  const numbers = (_: string, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value;
+  try {
+    return Buffer.byteLength(JSON.stringify(signatures, numbers));
+  } catch {
+    // whoever writes the message says better what is wrong with it
+    return 0;
+  }
 }
 
 export interface PackingOptions {
@@ -97,7 +99,7 @@ export class Packing {
 
   #fits(signatures: readonly SignatureData[]): boolean {
     if (!this.#options || signatures.every(each => storedRest(each))) return true;
-    return Buffer.byteLength(JSON.stringify(signatures)) <= this.#options.largest;
+    return sizeOf(signatures) <= this.#options.largest;
   }
 
   #store(signatures: readonly SignatureData[]): SignatureData {

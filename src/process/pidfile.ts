@@ -1,6 +1,8 @@
 /** The file that says which process runs, and keeps a second one from starting. Rules are Celery's. */
 import {
   closeSync,
+  constants,
+  fstatSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -162,12 +164,23 @@ export function pidIn(path: string): number | undefined {
 function contentOf(path: string): Holder {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = textOf(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
   return /^\s*\d+\n$/.test(text) ? Number(text) : 'broken';
+}
+
+/** A pipe would be waited on for ever. */
+function textOf(path: string): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!fstatSync(file).isFile()) throw new Error(`it is no regular file: ${path}`);
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** As Celery: a process that is not ours to signal counts as gone. */

@@ -36,6 +36,14 @@ export interface EntryState {
   readonly totalRunCount: number;
 }
 
+/** The last moment that a Date can have, in seconds. */
+const LAST_MOMENT = 8.64e12;
+
+/** Whether it is a number of seconds since the epoch that is a date. */
+export function isMoment(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= LAST_MOMENT;
+}
+
 export interface StoredEntry {
   readonly entry: Entry;
   /** Undefined for one that nobody has seen yet. */

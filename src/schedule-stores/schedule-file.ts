@@ -4,12 +4,21 @@
  * a file, and a process that is killed forgets none.
  */
 import { constants } from 'node:fs';
-import { access, type FileHandle, open, readFile, rename, rm, truncate } from 'node:fs/promises';
+import {
+  access,
+  type FileHandle,
+  open,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+} from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ImproperlyConfigured } from '../base/errors.ts';
 import { isMap } from '../base/kind-of.ts';
 import type { EntryRun } from './contract.ts';
-import type { EntryState } from './entry.ts';
+import { type EntryState, isMoment } from './entry.ts';
 
 /** Of the format: one that is larger was written by a later version. */
 export const FILE_VERSION = 1;
@@ -46,6 +55,9 @@ export class ScheduleFile {
       await access(dirname(this.path), constants.W_OK | constants.X_OK);
       for (const path of [this.path, this.#journalPath]) {
         await access(path, constants.R_OK | constants.W_OK).catch(unlessMissing);
+        // a pipe would be waited on for ever
+        const found = await stat(path).catch(unlessMissing);
+        if (found && !found.isFile()) throw new Error(`${path} is no regular file`);
       }
     } catch (error) {
       throw new ImproperlyConfigured(
@@ -139,7 +151,7 @@ function runIn(line: string): EntryRun | undefined {
 export function stateOf(value: unknown): EntryState | undefined {
   if (!Array.isArray(value)) return undefined;
   const [lastRunAt, totalRunCount] = value as unknown[];
-  return Number.isFinite(lastRunAt) && Number.isSafeInteger(totalRunCount)
+  return isMoment(lastRunAt) && Number.isSafeInteger(totalRunCount)
     ? { lastRunAt: lastRunAt as number, totalRunCount: totalRunCount as number }
     : undefined;
 }

@@ -1,7 +1,7 @@
 /** Entries as texts in a database, with what has a place of its own beside them. */
 import { ImproperlyConfigured } from '../base/errors.ts';
 import type { ScheduleContext } from '../schedules/contract.ts';
-import type { Entry, EntryState, StoredEntry } from './entry.ts';
+import { type Entry, type EntryState, isMoment, type StoredEntry } from './entry.ts';
 import { entryFromData, entryToData } from './entry-data.ts';
 
 /** Beside the text: an operator pauses an entry of the code, which is written anew at every start. */
@@ -74,7 +74,7 @@ export function stateIn(text: string | undefined): EntryState | undefined {
 }
 
 export function stateOf(lastRunAt: unknown, totalRunCount: unknown): EntryState | undefined {
-  if (typeof lastRunAt !== 'number' || !Number.isFinite(lastRunAt)) return undefined;
+  if (!isMoment(lastRunAt)) return undefined;
   const isCount = Number.isSafeInteger(totalRunCount) && (totalRunCount as number) >= 0;
   return { lastRunAt, totalRunCount: isCount ? (totalRunCount as number) : 0 };
 }

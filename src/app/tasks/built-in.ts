@@ -2,18 +2,21 @@
  * The tasks that every worker has, under Celery's names: messages of them come from workflows, ours
  * and Python's.
  */
+
 import type { ChordPart, ResultBackend } from '../../backends/contract.ts';
 import { keepsForEverybody } from '../../backends/keeps-for-everybody.ts';
 import { fetchMany } from '../../backends/wait-many.ts';
+import { saferepr } from '../../base/text/saferepr.ts';
 import {
   chainSignature,
   chordSignature,
   chunksSignature,
   groupSignature,
+  taskSignature,
   tasksOf,
 } from '../../canvas/shapes.ts';
 import { readSignature, type SignatureData } from '../../canvas/signature.ts';
-import { STORED_TASK, storedAt } from '../../canvas/stored.ts';
+import { STORED_TASK, storedRest } from '../../canvas/stored.ts';
 import { Ignore } from '../../execute/errors.ts';
 import { completeChord, type TaskContext } from '../../execute/task-context.ts';
 import { withNextStep } from '../../execute/workflow/stored-rest.ts';
@@ -114,9 +117,15 @@ async function each(
 /** A worker that knows nothing of stored workflows has sent what is one as if it were a task. */
 async function replaceByStored(given: Kwargs, host: BuiltInHost, self: TaskContext) {
   const backend = await host.backend();
-  const { id, count } = given;
+  const reference = taskSignature(STORED_TASK, { kwargs: given });
+  if (!storedRest(reference)) {
+    const text = saferepr(given, { maxLength: 200 });
+    throw new InvalidTaskError(
+      `${STORED_TASK} needs the id and the count of what is stored, got ${text}`,
+    );
+  }
   const store = keepsForEverybody(backend) ? backend : undefined;
-  const chain = await withNextStep(store, [storedAt({ id: String(id), count: Number(count) })]);
+  const chain = await withNextStep(store, [reference]);
   const next = chain.at(-1)!;
   const rest = chain.slice(0, -1);
   const { args } = self.request;
@@ -146,7 +155,7 @@ async function unlock(given: Kwargs, host: BuiltInHost, self: TaskContext): Prom
 function idsIn(tuple: unknown): string[] {
   const ids = taskIdsIn(tuple);
   if (ids) return ids;
-  throw new InvalidTaskError(`Not a result: ${JSON.stringify(tuple)?.slice(0, 200)}`);
+  throw new InvalidTaskError(`Not a result: ${saferepr(tuple, { maxLength: 200 })}`);
 }
 
 const membersOf = (header: unknown): readonly SignatureData[] =>
@@ -156,7 +165,7 @@ const optional = (value: unknown): Args => (Array.isArray(value) ? value : []);
 
 function listOf(value: unknown, task: string): Args {
   if (Array.isArray(value)) return value;
-  throw new InvalidTaskError(`${task} needs a list, got ${JSON.stringify(value)?.slice(0, 200)}`);
+  throw new InvalidTaskError(`${task} needs a list, got ${saferepr(value, { maxLength: 200 })}`);
 }
 
 class BuiltInTask extends TaskDefinition {

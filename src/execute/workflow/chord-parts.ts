@@ -85,9 +85,17 @@ async function countPart(
   if (!chords) return;
   const part = { taskId, index: place.index, status, result };
   const tell = () => chords.addPart(place.groupId, part);
-  const parts = (await tell()) ?? (await afterOthers(x, chords, place, tell));
-  if (!parts) return;
-  await complete(x, place, parts);
+  try {
+    const parts = (await tell()) ?? (await afterOthers(x, chords, place, tell));
+    if (!parts) return;
+    await complete(x, place, parts);
+  } catch (error) {
+    // all are counted, and one of them is nothing that anybody could have told
+    if (!isCeleryError(error, 'BACKEND_GET')) throw error;
+    const failure = new ChordError(`A part cannot be read: ${error.message}`, { cause: error });
+    const body = await wholeBody(x.ports.workflows, place.body).catch(() => place.body);
+    await failBody(x, body, failure, encodeException(failure));
+  }
   await chords.close(place.groupId);
 }
 

@@ -27,10 +27,7 @@ describe('names of nodes', () => {
 
   for (const [line, message] of [
     ['a/b', '"a/b" is no name for a node: it is a word before "@", without "/" and blanks.'],
-    [
-      'a=5',
-      '"a=5" is no name for a node. A setting for every worker stands after "--": -- a=5',
-    ],
+    ['a=5', '"a=5" is no name for a node. A setting for every worker stands after "--": -- a=5'],
     ['@h', '"@h" is no name for a node: it is a word before "@", without "/" and blanks.'],
     ['a@h b@h a@h', 'The node a@h is named twice.'],
     ['10001', '10001 are too many nodes: 10000 are the most.'],

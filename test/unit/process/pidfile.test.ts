@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -99,6 +99,13 @@ describe('pidfile', () => {
       assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
     });
   }
+
+  it('that is a pipe is refused, and not waited for', t => {
+    const { path, acquire } = setup(t);
+    execFileSync('mkfifo', [path]);
+
+    assert.throws(acquire, /PidfileError: .*it is no regular file/);
+  });
 
   it('with our own id, left by a container of the same, is replaced without a word', t => {
     const { path, warnings, acquire } = setup(t);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { readEntry } from '../../../src/app/schedules/read-entry.ts';
 import { FileScheduleStore } from '../../../src/schedule-stores/file.ts';
+import { stateIn } from '../../../src/schedule-stores/stored-text.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 
 const entries = ['a', 'b'].map(name => readEntry(name, { task: 't', schedule: 10 }));
@@ -34,6 +36,26 @@ function setup(t: TestContext) {
 const run = (name: string, lastRunAt: number, totalRunCount: number) => ({
   name,
   state: { lastRunAt, totalRunCount },
+});
+
+test('a file that is a pipe is refused, and not waited for', async t => {
+  const { open, filename } = setup(t);
+  execFileSync('mkfifo', [`${filename}.journal`]);
+  await assert.rejects(
+    open(),
+    /schedule" cannot be written: .*schedule.journal is no regular file/,
+  );
+});
+
+test('a last run that is no date is as none', async t => {
+  const { open, states, filename } = setup(t);
+  const first = await open();
+  await first.putCode(entries);
+  appendFileSync(`${filename}.journal`, '\n["a",1e300,5]\n');
+  const second = await open();
+  await second.putCode(entries);
+  assert.deepEqual(await states(second), { a: undefined, b: undefined });
+  assert.equal(stateIn('{"lastRunAt":1e300,"totalRunCount":1}'), undefined);
 });
 
 test('what was sent is known to the next process, though this one was killed', async t => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { BackendGetMetaError } from '../../../../src/backends/errors.ts';
 import { MemoryChords } from '../../../../src/backends/memory-chords.ts';
 import { linkError } from '../../../../src/canvas/links.ts';
 import { taskSignature } from '../../../../src/canvas/shapes.ts';
@@ -97,6 +98,33 @@ describe('the parts of a chord', () => {
     await run({ id: 'a' });
     assert.deepEqual(ended().at(-1)?.slice(0, 3), ['body', 'FAILURE', 'ChordError']);
     assert.match(String(ended().at(-1)?.[3]), /^Callback error: InvalidTaskError\('too large'\)$/);
+  });
+
+  it('give it up when what the store has of one of them cannot be read', async () => {
+    const closed: string[] = [];
+    const odd = {
+      ...{ setSize: NOBODY, grow: NOBODY, progress: NOBODY },
+      addPart: async () => {
+        const error = new Error('a part of a chord is a list');
+        throw new BackendGetMetaError(error.message, { taskId: 'g', cause: error });
+      },
+      close: async (id: string) => void closed.push(id),
+    };
+    const { run, ended } = chord({
+      workflows: { chords: odd, storeGroup: NOBODY, fetchGroup: async () => undefined },
+    });
+
+    await run({ id: 'a' });
+
+    assert.deepEqual(
+      ended().map(([id, status]) => [id, status]),
+      [
+        ['a', 'SUCCESS'],
+        ['body', 'FAILURE'],
+      ],
+    );
+    assert.match(String(ended().at(-1)), /ChordError,A part cannot be read: a part of a chord/);
+    assert.deepEqual(closed, ['g']);
   });
 
   it('send it when whoever should have sent it is gone, as their messages come again', async () => {

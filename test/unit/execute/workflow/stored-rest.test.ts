@@ -117,6 +117,36 @@ describe('a workflow whose rest is stored once', () => {
     );
   });
 
+  it('fails when a stored rest refers to itself, or a reference is none', async t => {
+    const { app, apply } = await setup(t, SETTINGS);
+    const backend = await app[INTERNALS].backend();
+    const to = (kwargs: object) => taskSignature(STORED_TASK, { kwargs: kwargs as never });
+    const self = to({ id: 'self', count: 1 });
+    await backend.storeGroup('self', [self]);
+    const forks = (id: string) => [to({ id, count: 2 }), to({ id, count: 2 })];
+    await backend.storeGroup('one', forks('two'));
+    await backend.storeGroup('two', [add(1), add(1)]);
+
+    const after = (chain: SignatureData[], first = add(1, 1)) => ({ ...first, options: { chain } });
+    const failing: [SignatureData, RegExp][] = [
+      [after([self]), /refers to itself/],
+      [after([self], fail), /no/],
+      [after([to({ id: 'one', count: 2 })], fail), /no/],
+      [self, /refers to itself/],
+      [to({}), /needs the id and the count of what is stored, got \{\}/],
+      [
+        { ...taskSignature('celery.chunks', { args: [add(1), [[1]], 0] }) },
+        /needs a list and a size/,
+      ],
+      [taskSignature('celery.map', { args: [add(1), 2 ** 60] }), /celery.map needs a list/],
+      [to({ id: 'two', count: -1 }), /needs the id and the count/],
+      [to({ id: 'two', count: 2 ** 60 }), /needs the id and the count/],
+    ];
+    for (const [signature, error] of failing) {
+      await assert.rejects((await apply(signature)).get({ timeout: 20 }), error);
+    }
+  });
+
   it('goes on when a worker that knows nothing of this has sent it like a task', async t => {
     const { app, apply } = await setup(t, SETTINGS);
     const backend = await app[INTERNALS].backend();

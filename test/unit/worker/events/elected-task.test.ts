@@ -57,7 +57,7 @@ describe('the task of whoever won an election', () => {
 
     assert.deepEqual(calls, []);
     assert.equal(log.length, 4);
-    assert.match(log[0]!, /^Could not call task: InvalidTaskError\('Not a signature: null/);
+    assert.match(log[0]!, /^Could not call task: InvalidTaskError\('Not a signature: None/);
     assert.match(log[3]!, /'Not a signature/);
   });
 
