@@ -4,18 +4,24 @@
  */
 import { deferred } from '../base/deferred.ts';
 import { News } from '../base/news.ts';
+import { systemClock, type Timer } from '../base/time/clock.ts';
 import type { ResultMeta } from '../wire/results/result-meta.ts';
 import { READY_STATES } from '../wire/results/states.ts';
 import type { ResultBackend } from './contract.ts';
 import { armWait, type WaitOptions } from './wait.ts';
 
 export interface ManyOptions extends WaitOptions {
-  /** Ids that are listened for too while others are awaited, and read before them. Asked once. */
+  /**
+   * Ids that are listened for too while others are awaited, and read before them. Asked once. Listened
+   * for only when the wait takes long: most ends of what came before tell nothing.
+   */
   readonly alsoWatch?: (() => readonly string[]) | undefined;
   /** Documents that are not final come, too. */
   readonly everyState?: boolean | undefined;
 }
 
+/** Seconds. */
+const LONG_WAIT = 1;
 /** Asked for in one turn; more would hold up whatever else the process does. */
 const MOST_AT_ONCE = 500;
 
@@ -67,6 +73,7 @@ class ManyWaiter {
   readonly #ends = new Map<string, () => Promise<void>>();
   readonly #heard = new Set<string>();
   readonly #news = new News<ResultMeta>();
+  #longWait: Timer | undefined;
   #over = false;
 
   constructor(backend: ResultBackend, ids: readonly string[], options: ManyOptions) {
@@ -85,6 +92,7 @@ class ManyWaiter {
       while (this.#open.size > 0 || !this.#news.isEmpty) yield* await this.#news.take();
     } finally {
       this.#over = true;
+      this.#longWait?.cancel();
       disarm();
       for (const id of [...this.#ends.keys()]) this.#end(id);
     }
@@ -99,7 +107,16 @@ class ManyWaiter {
     for (const id of this.#options.alsoWatch?.() ?? []) {
       if (!this.#open.has(id)) this.#watched.add(id);
     }
-    const ids = [...this.#watched, ...this.#open];
+    const others = [...this.#watched];
+    if (others.length > 0) {
+      const listen = () => void this.#listen(others).catch(this.#fail);
+      this.#longWait = systemClock.after(LONG_WAIT, listen);
+      await this.#read(others, () => false);
+    }
+    await this.#listen([...this.#open]);
+  }
+
+  async #listen(ids: readonly string[]): Promise<void> {
     await inParts(ids, id => this.#subscribe(id));
     if (this.#over) return;
     await this.#read(
@@ -123,7 +140,7 @@ class ManyWaiter {
   }
 
   async #subscribe(id: string): Promise<void> {
-    if (this.#over) return;
+    if (this.#over || !this.#awaits(id)) return;
     const end = await this.#backend.subscribe(id, this.#see, this.#fail);
     this.#ends.set(id, end);
     // it may have come meanwhile

@@ -448,6 +448,22 @@ function waitingForMany(setup: Setup): void {
     if (noSubscriptionLeft) await eventually(noSubscriptionLeft);
   });
 
+  it('hears of what came before when it waits for long', async t => {
+    const { open } = await setup(t);
+    const [writer, reader] = [await open(), await open()];
+    const [before, last] = numbered(2) as [string, string];
+
+    const documents = finalDocuments(reader, [last], { timeout: 20, alsoWatch: () => [before] });
+    const first = documents.next();
+    await eventually(() => assert.equal(reader.subscriptions, 1));
+    await eventually(() => assert.equal(reader.subscriptions, 2));
+    await writer.store(meta(before, 'REVOKED'));
+
+    assert.equal((await first).value?.task_id, before);
+    await documents.return();
+    assert.equal(reader.subscriptions, 0);
+  });
+
   it('gives those of a crowd of tasks that end while they are asked for', async t => {
     const { open, noSubscriptionLeft, crowd = 3000 } = await setup(t);
     const [writer, reader] = [await open(), await open()];
