@@ -1,6 +1,11 @@
 /** The entries in the order in which they are due. It knows no clock and does no I/O; times are milliseconds. */
 import type { EntryRun } from '../schedule-stores/contract.ts';
-import type { Entry, EntryState, StoredEntry } from '../schedule-stores/entry.ts';
+import {
+  beginOf,
+  type Entry,
+  type EntryState,
+  type StoredEntry,
+} from '../schedule-stores/entry.ts';
 import { type CatchUpRules, choose, lastSlot, nextSlot } from './catch-up.ts';
 import { DueHeap } from './due-heap.ts';
 import type { Claim, Remembered } from './leader/contract.ts';
@@ -24,6 +29,8 @@ export interface Row {
   readonly entry: Entry;
   /** The due time that was sent last, or when the entry was first seen. */
   last: number;
+  /** Due times up to then fell into a pause. */
+  resumed: number;
   count: number;
   /** The due time that comes next; NaN when there is none. */
   slot: number;
@@ -86,13 +93,13 @@ export class Agenda {
     for (const { entry, state } of stored) {
       const claimed = remembered.get(entry.name);
       const begin = latest(state, claimed) ?? firstSeen(entry, now, seen.length);
-      const row = rowOf(entry, begin);
+      const row = rowOf(entry, begin, now);
       const known = before.get(entry.name);
-      if (known && state) keepProgress(row, known);
+      if (known && state) keepProgress(row, known, now);
       this.#rows.set(entry.name, row);
-      if (claimed && !claimed.isSent && claimed.slot * 1000 > row.last) {
+      if (claimed && !claimed.isSent && claimed.slot * 1000 > afterOf(row)) {
         row.slot = Math.round(claimed.slot * 1000);
-      } else if (Number.isNaN(row.slot)) this.#plan(row, row.last);
+      } else if (Number.isNaN(row.slot)) this.#plan(row, afterOf(row));
       if (!state) seen.push(runOf(row));
     }
     this.rebase(now);
@@ -104,8 +111,10 @@ export class Agenda {
     const names: string[] = [];
     this.#heap.clear();
     for (const row of this.#rows.values()) {
-      if (row.last - now > INTERVAL_AHEAD && row.last - now > aheadOf(row.entry)) {
-        row.last = now;
+      const ahead = afterOf(row) - now;
+      if (ahead > INTERVAL_AHEAD && ahead > aheadOf(row.entry)) {
+        row.last = Math.min(row.last, now);
+        row.resumed = Math.min(row.resumed, now);
         this.#plan(row, now);
         names.push(row.entry.name);
       }
@@ -185,7 +194,7 @@ export class Agenda {
   /** Of one whose schedule failed it is found out now. */
   #isDue(row: Row, now: number): boolean {
     if (!row.isBad) return true;
-    this.#plan(row, row.last);
+    this.#plan(row, afterOf(row));
     if (row.isBad) this.#heap.push(now + BAD_SCHEDULE_PAUSE, row);
     else this.#push(row);
     return false;
@@ -198,7 +207,7 @@ export class Agenda {
 
   #push(row: Row): void {
     const { entry, slot, isBad } = row;
-    if (isBad) this.#heap.push(row.last + BAD_SCHEDULE_PAUSE, row);
+    if (isBad) this.#heap.push(afterOf(row) + BAD_SCHEDULE_PAUSE, row);
     if (!entry.enabled || Number.isNaN(slot)) return;
     this.#heap.push(slot + this.#options.ids.jitter(entry.name, slot, entry.jitter), row);
   }
@@ -228,7 +237,7 @@ function latest(state: EntryState | undefined, claimed: Remembered | undefined) 
     : // the run before is not known here
       { lastRunAt: slot - TICK, totalRunCount: totalRunCount - 1 };
   if (!state) return theirs;
-  return isSent && theirs.lastRunAt > state.lastRunAt ? theirs : state;
+  return isSent && theirs.lastRunAt > state.lastRunAt ? { ...state, ...theirs } : state;
 }
 
 /** Intervals that begin together would be due together for ever: a burst each time. */
@@ -238,21 +247,31 @@ function firstSeen(entry: Entry, now: number, place: number): EntryState {
   return { lastRunAt: (now + (isSpread ? step * SEEN_STEP : 0)) / 1000, totalRunCount: 0 };
 }
 
-function rowOf(entry: Entry, { lastRunAt, totalRunCount }: EntryState): Row {
-  const last = Math.round(lastRunAt * 1000);
-  return { entry, last, count: totalRunCount, slot: Number.NaN, isBad: false };
+function rowOf(entry: Entry, state: EntryState, now: number): Row {
+  const last = Math.round(state.lastRunAt * 1000);
+  // the clock of whoever resumed it may be ahead
+  const resumed = Math.min(Math.round(beginOf(state) * 1000), Math.max(now, last));
+  return { entry, last, resumed, count: state.totalRunCount, slot: Number.NaN, isBad: false };
 }
 
+const afterOf = ({ last, resumed }: Row) => Math.max(last, resumed);
+
 /** What was sent meanwhile, and may not be written yet; also which due times were left out. */
-function keepProgress(row: Row, known: Row): void {
+function keepProgress(row: Row, known: Row, now: number): void {
   if (known.last < row.last || !hasSameSchedule(known.entry, row.entry)) return;
   row.last = known.last;
   row.count = known.count;
-  if (!known.isBad) row.slot = known.slot;
+  // others who share the store may not tell when they resumed it
+  const isUntold = row.resumed <= row.last && row.entry.enabled && !known.entry.enabled;
+  row.resumed = Math.max(row.resumed, isUntold ? now : known.resumed);
+  const isPlanned = row.entry.enabled === known.entry.enabled && !known.isBad;
+  if (isPlanned && known.slot > row.resumed) row.slot = known.slot;
 }
 
-export function runOf({ entry, last, count }: Row): EntryRun {
-  return { name: entry.name, state: { lastRunAt: last / 1000, totalRunCount: count } };
+export function runOf({ entry, last, count, resumed }: Row): EntryRun {
+  const isFirst = resumed > last;
+  const state = { lastRunAt: last / 1000, totalRunCount: count };
+  return { name: entry.name, state: isFirst ? { ...state, resumedAt: resumed / 1000 } : state };
 }
 
 const isCrontab = (type: string | undefined) => type === 'crontab' || type === 'cron';
@@ -262,7 +281,7 @@ function aheadOf({ schedule }: Entry): number {
 }
 
 function hasSameSchedule(one: Entry, other: Entry): boolean {
-  return one === other || (one.enabled === other.enabled && textOf(one) === textOf(other));
+  return one === other || textOf(one) === textOf(other);
 }
 
 function textOf({ schedule }: Entry): string {

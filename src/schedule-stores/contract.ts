@@ -20,11 +20,16 @@ export interface ScheduleStore extends Service {
    * state and `enabled`, and what an earlier code had and this one has not is removed.
    */
   putCode(entries: readonly Entry[]): Promise<void>;
-  /** Added, or changed: the state stays, but for one whose schedule changes. */
+  /** Added, or changed: the state stays, but for one whose schedule changes; one that was paused is resumed. */
   put(entry: Entry): Promise<void>;
   /** @returns whether there was one */
   remove(name: string): Promise<boolean>;
-  /** @returns whether there is one */
+  /**
+   * One that was paused and is enabled again goes on from now (`resumedAt`): what was due meanwhile is
+   * not made up for.
+   *
+   * @returns whether there is one
+   */
   setEnabled(name: string, enabled: boolean): Promise<boolean>;
   /**
    * Remember what was sent; all or nothing. An entry that somebody removed meanwhile stays removed.

@@ -9,6 +9,12 @@ interface Slot {
 
 export class EntryTable {
   readonly #slots = new Map<string, Slot>();
+  readonly #now: () => number;
+
+  /** @param now seconds since the epoch */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   get size(): number {
     return this.#slots.size;
@@ -49,7 +55,8 @@ export class EntryTable {
   put(entry: Entry): void {
     const known = this.#slots.get(entry.name);
     const isSame = known && String(known.entry.schedule) === String(entry.schedule);
-    this.#slots.set(entry.name, { entry, state: isSame ? known.state : undefined });
+    const state = isSame ? this.#resumed(known, entry.enabled) : undefined;
+    this.#slots.set(entry.name, { entry, state });
   }
 
   remove(name: string): boolean {
@@ -58,8 +65,14 @@ export class EntryTable {
 
   setEnabled(name: string, enabled: boolean): boolean {
     const slot = this.#slots.get(name);
-    if (slot) slot.entry = { ...slot.entry, enabled };
-    return slot !== undefined;
+    if (!slot) return false;
+    slot.state = this.#resumed(slot, enabled);
+    slot.entry = { ...slot.entry, enabled };
+    return true;
+  }
+
+  #resumed({ entry, state }: Slot, enabled: boolean): EntryState | undefined {
+    return state && enabled && !entry.enabled ? { ...state, resumedAt: this.#now() } : state;
   }
 
   save(runs: readonly EntryRun[]): void {

@@ -34,6 +34,13 @@ export interface EntryState {
   /** The due time that was sent last, or when the entry was first seen: nothing is due before it. */
   readonly lastRunAt: number;
   readonly totalRunCount: number;
+  /** When it was last resumed, if nothing was sent since: what fell into a pause is not due. */
+  readonly resumedAt?: number;
+}
+
+/** Nothing is due until then; seconds since the epoch. */
+export function beginOf({ lastRunAt, resumedAt = lastRunAt }: EntryState): number {
+  return Math.max(lastRunAt, resumedAt);
 }
 
 /** The last moment that a Date can have, in seconds. */

@@ -12,6 +12,7 @@ import { EntryTable } from './entry-table.ts';
 import {
   FILE_VERSION,
   isPythonsFile,
+  keptState,
   ScheduleFile,
   type Snapshot,
   stateOf,
@@ -38,15 +39,18 @@ export interface FileScheduleStoreOptions {
 export class FileScheduleStore implements ScheduleStore {
   readonly isShared = false;
   readonly #options: FileScheduleStoreOptions;
-  readonly #table = new EntryTable();
+  readonly #table: EntryTable;
   #file: ScheduleFile;
   #states = new Map<string, EntryState>();
+  /** Names of those that the process before had not enabled. */
+  #paused: ReadonlySet<string> = new Set();
   #isWritten = true;
   #unsynced = 0;
   #snapshotAt = 0;
 
   constructor(options: FileScheduleStoreOptions) {
     this.#options = options;
+    this.#table = new EntryTable(() => options.context.now());
     this.#file = new ScheduleFile(resolve(options.filename));
   }
 
@@ -91,6 +95,11 @@ export class FileScheduleStore implements ScheduleStore {
   }
 
   async putCode(entries: readonly Entry[]): Promise<void> {
+    for (const { name, enabled } of entries) {
+      const state = this.#states.get(name);
+      if (!state || !enabled || !this.#paused.has(name)) continue;
+      this.#states.set(name, { ...state, resumedAt: this.#options.context.now() });
+    }
     this.#table.putCode(entries, this.#states);
     this.#states.clear();
     await this.#snapshot();
@@ -110,7 +119,9 @@ export class FileScheduleStore implements ScheduleStore {
   }
 
   async setEnabled(name: string, enabled: boolean): Promise<boolean> {
-    return this.#table.setEnabled(name, enabled);
+    const is = this.#table.setEnabled(name, enabled);
+    if (is) await this.#snapshot();
+    return is;
   }
 
   async save(runs: readonly EntryRun[]): Promise<void> {
@@ -137,13 +148,15 @@ export class FileScheduleStore implements ScheduleStore {
   async #snapshot(): Promise<void> {
     const { context, enableUtc, logger } = this.#options;
     logger.debug('beat: Synchronizing schedule...');
-    const entries: Record<string, [number, number]> = {};
+    const entries: Record<string, Snapshot['entries'][string]> = {};
+    const paused: string[] = [];
     const stored: Record<string, unknown> = {};
     for (const { entry, state } of this.#table.entries) {
-      if (state) entries[entry.name] = [state.lastRunAt, state.totalRunCount];
+      if (state) entries[entry.name] = keptState(state);
+      if (!entry.enabled) paused.push(entry.name);
       if (entry.origin === 'store') stored[entry.name] = entryToData(entry);
     }
-    const snapshot = { tz: context.timezone, utc_enabled: enableUtc, entries, stored };
+    const snapshot = { tz: context.timezone, utc_enabled: enableUtc, entries, paused, stored };
     await this.#file.write({ __version__: FILE_VERSION, ...snapshot });
     this.#isWritten = true;
     this.#unsynced = 0;
@@ -162,6 +175,7 @@ export class FileScheduleStore implements ScheduleStore {
     }
     const runs = snapshot && !this.#isReset(snapshot) ? await this.#runsSince(snapshot) : [];
     this.#states = new Map(runs);
+    this.#paused = new Set(snapshot?.paused);
     if (snapshot?.stored) this.#readStored(snapshot.stored);
   }
 

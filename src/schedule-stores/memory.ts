@@ -6,8 +6,13 @@ import { EntryTable } from './entry-table.ts';
 export class MemoryScheduleStore implements ScheduleStore {
   readonly info = '';
   readonly isShared = false;
-  readonly #table = new EntryTable();
+  readonly #table: EntryTable;
   readonly #listeners = new Set<() => void>();
+
+  /** @param now seconds since the epoch */
+  constructor(now: () => number = () => Date.now() / 1000) {
+    this.#table = new EntryTable(now);
+  }
 
   async start(): Promise<void> {}
 

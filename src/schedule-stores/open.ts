@@ -19,7 +19,8 @@ export interface ScheduleStoreOptions {
 type Open = (options: ScheduleStoreOptions) => Promise<ScheduleStore>;
 
 const file: Open = async options => new (await import('./file.ts')).FileScheduleStore(options);
-const memory: Open = async () => new (await import('./memory.ts')).MemoryScheduleStore();
+const memory: Open = async ({ context }) =>
+  new (await import('./memory.ts')).MemoryScheduleStore(() => context.now());
 const database: Open = async ({ setting, context }) => {
   const { placeOf } = await import('./place.ts');
   const place = placeOf(setting);

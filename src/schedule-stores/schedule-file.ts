@@ -23,12 +23,16 @@ import { type EntryState, isMoment } from './entry.ts';
 /** Of the format: one that is larger was written by a later version. */
 export const FILE_VERSION = 1;
 
+type KeptState = readonly [lastRunAt: number, totalRunCount: number, resumedAt?: number];
+
 export interface Snapshot {
   readonly __version__: number;
   readonly tz: string;
   readonly utc_enabled: boolean;
   /** By name: when it ran last, and how often. */
-  readonly entries: Readonly<Record<string, readonly [lastRunAt: number, totalRunCount: number]>>;
+  readonly entries: Readonly<Record<string, KeptState>>;
+  /** Names of entries that were not enabled. */
+  readonly paused?: readonly string[];
   /** Definitions of entries that the code does not have. */
   readonly stored?: Readonly<Record<string, unknown>>;
 }
@@ -94,7 +98,7 @@ export class ScheduleFile {
   /** At its end; the bytes are with the system when it resolves. */
   async append(runs: readonly EntryRun[]): Promise<void> {
     const lines = runs.map(({ name, state }) => {
-      return `${JSON.stringify([name, state.lastRunAt, state.totalRunCount])}\n`;
+      return `${JSON.stringify([name, ...keptState(state)])}\n`;
     });
     const text = lines.join('');
     this.#journal ??= await open(this.#journalPath, 'a', 0o644);
@@ -139,21 +143,29 @@ export class ScheduleFile {
 
 function runIn(line: string): EntryRun | undefined {
   try {
-    const [name, lastRunAt, totalRunCount] = JSON.parse(line) as unknown[];
-    const state = stateOf([lastRunAt, totalRunCount]);
+    const [name, ...kept] = JSON.parse(line) as unknown[];
+    const state = stateOf(kept);
     return typeof name === 'string' && state ? { name, state } : undefined;
   } catch {
     return undefined;
   }
 }
 
+export function keptState({ lastRunAt, totalRunCount, resumedAt }: EntryState): KeptState {
+  return resumedAt === undefined
+    ? [lastRunAt, totalRunCount]
+    : [lastRunAt, totalRunCount, resumedAt];
+}
+
 /** Undefined for what is none. */
 export function stateOf(value: unknown): EntryState | undefined {
   if (!Array.isArray(value)) return undefined;
-  const [lastRunAt, totalRunCount] = value as unknown[];
-  return isMoment(lastRunAt) && Number.isSafeInteger(totalRunCount)
-    ? { lastRunAt: lastRunAt as number, totalRunCount: totalRunCount as number }
-    : undefined;
+  const [lastRunAt, totalRunCount, resumedAt] = value as unknown[];
+  if (!isMoment(lastRunAt) || !Number.isSafeInteger(totalRunCount)) return undefined;
+  return {
+    ...{ lastRunAt, totalRunCount: totalRunCount as number },
+    ...(isMoment(resumedAt) && { resumedAt }),
+  };
 }
 
 /** What Python's modules for `shelve` begin their files with. */

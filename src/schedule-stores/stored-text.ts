@@ -66,15 +66,22 @@ function dataIn(name: string, text: string): unknown {
 /** Undefined when it cannot be read: the entry is as one that nobody has seen yet. */
 export function stateIn(text: string | undefined): EntryState | undefined {
   try {
-    const { lastRunAt, totalRunCount } = JSON.parse(text ?? 'null') as Partial<EntryState>;
-    return stateOf(lastRunAt, totalRunCount);
+    const kept = JSON.parse(text ?? 'null') as Partial<EntryState>;
+    return stateOf(kept.lastRunAt, kept.totalRunCount, kept.resumedAt);
   } catch {
     return undefined;
   }
 }
 
-export function stateOf(lastRunAt: unknown, totalRunCount: unknown): EntryState | undefined {
+export function stateOf(
+  lastRunAt: unknown,
+  totalRunCount: unknown,
+  resumedAt?: unknown,
+): EntryState | undefined {
   if (!isMoment(lastRunAt)) return undefined;
   const isCount = Number.isSafeInteger(totalRunCount) && (totalRunCount as number) >= 0;
-  return { lastRunAt, totalRunCount: isCount ? (totalRunCount as number) : 0 };
+  return {
+    ...{ lastRunAt, totalRunCount: isCount ? (totalRunCount as number) : 0 },
+    ...(isMoment(resumedAt) && { resumedAt }),
+  };
 }

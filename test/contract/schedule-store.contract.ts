@@ -148,6 +148,34 @@ export function storeContract(kind: string, setup: (t: TestContext) => Promise<S
       assert.equal(await operator.setEnabled('nobody', false), false);
     });
 
+    it('tells when a paused entry was resumed, and nothing about one that was not paused', async t => {
+      const { beat, operator } = await two(t);
+      await operator.put(made('a', 10));
+      await operator.put(made('b', 10));
+      await operator.put(made('c', 10));
+      await beat.save(
+        ['a', 'b', 'c'].map(name => run(name, 1000, 3)),
+        1,
+      );
+      await operator.setEnabled('a', false);
+      await operator.setEnabled('b', false);
+      await operator.setEnabled('a', true);
+      await operator.put(made('b', 10, { kwargs: { other: true } }));
+      await operator.setEnabled('c', true);
+
+      const found = await loaded(beat);
+      for (const name of ['a', 'b']) {
+        const { resumedAt, ...others } = found.get(name)!.state!;
+        assert.deepEqual(others, { lastRunAt: 1000, totalRunCount: 3 });
+        assert.ok(Math.abs(Date.now() / 1000 - resumedAt!) < 60);
+      }
+      assert.deepEqual(found.get('c')!.state, { lastRunAt: 1000, totalRunCount: 3 });
+
+      const next = Math.ceil(Date.now() / 1000) + 10;
+      await beat.save([run('a', next, 4)], 1);
+      assert.deepEqual((await loaded(beat)).get('a')!.state, run('a', next, 4).state);
+    });
+
     it('runs what it can read, and tells of what it cannot', async t => {
       const { beat, operator, damage } = await two(t);
       await operator.put(made('good', 10));

@@ -2,7 +2,7 @@
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import type { ScheduleStore } from '../../schedule-stores/contract.ts';
-import type { Entry, EntryState } from '../../schedule-stores/entry.ts';
+import { beginOf, type Entry, type EntryState } from '../../schedule-stores/entry.ts';
 import { openScheduleStore, STORE_NAMES } from '../../schedule-stores/open.ts';
 import type { ScheduleContext } from '../../schedules/contract.ts';
 import type { BeatEntry } from '../options/beat-schedule.ts';
@@ -134,7 +134,7 @@ export class Schedules {
 
   #described(entry: Entry, state: EntryState | undefined): PeriodicEntry {
     const lastRunAt = state ? new Date(state.lastRunAt * 1000) : null;
-    const after = lastRunAt ?? new Date(this.#host.context().now() * 1000);
+    const after = new Date((state ? beginOf(state) : this.#host.context().now()) * 1000);
     return {
       ...entry,
       lastRunAt,

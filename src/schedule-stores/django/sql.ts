@@ -85,7 +85,17 @@ export class DjangoTables {
     return Number(changes) > 0;
   }
 
+  /** As Django does with one that was disabled: it counts from its last change then. */
+  resume(name: string): void {
+    this.#database
+      .prepare(
+        `UPDATE ${TASKS} SET last_run_at = NULL, date_changed = ? WHERE name = ? AND enabled = 0`,
+      )
+      .run(textOf(this.#now), name);
+  }
+
   setEnabled(name: string, enabled: boolean): boolean {
+    if (enabled) this.resume(name);
     const { changes } = this.#database
       .prepare(`UPDATE ${TASKS} SET enabled = ? WHERE name = ?`)
       .run(enabled ? 1 : 0, name);

@@ -72,6 +72,7 @@ export class DjangoScheduleStore implements ScheduleStore {
     const { columns, schedule } = this.#rowOf(entry);
     await this.#change(tables => {
       const known = tables.all().find(({ name }) => name === entry.name);
+      if (entry.enabled) tables.resume(entry.name);
       tables.put(entry.name, columns, { schedule, enabled: entry.enabled });
       if (known && !this.#hasSchedule(known, entry)) tables.forgetRuns(entry.name);
       return true;

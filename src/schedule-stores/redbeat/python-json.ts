@@ -42,6 +42,20 @@ export function secondsOf(moment: unknown): number | undefined {
   }
 }
 
+/** What is kept of the runs before an entry was resumed, as long as nobody has written its meta since. */
+export function stateInBoth(meta: string | null, before: string | null): EntryState | undefined {
+  const state = stateInMeta(meta);
+  if (!state || before === null) return state;
+  try {
+    const kept: unknown = JSON.parse(before);
+    if (!isMap(kept) || kept.resumed !== meta) return state;
+    const earlier = stateInMeta(String(kept.meta));
+    return earlier ? { ...earlier, resumedAt: state.lastRunAt } : state;
+  } catch {
+    return state;
+  }
+}
+
 /** What is kept of runs; undefined for an entry that never ran, and for what cannot be read. */
 export function stateInMeta(text: string | null): EntryState | undefined {
   try {

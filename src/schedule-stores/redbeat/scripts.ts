@@ -9,10 +9,10 @@ local digest = ''
 local rows = {}
 for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   local kind = redis.call('TYPE', key).ok
-  local fields = {false, false, false}
-  if kind == 'hash' then fields = redis.call('HMGET', key, 'definition', 'meta', 'tscelery') end
+  local fields = {false, false, false, false}
+  if kind == 'hash' then fields = redis.call('HMGET', key, 'definition', 'meta', 'tscelery', 'tscelery_before') end
   digest = redis.sha1hex(digest .. key .. '\\n' .. (fields[1] or '') .. '\\n' .. (fields[3] or ''))
-  if ARGV[1] == '1' then rows[#rows + 1] = {key, fields[1], fields[2], fields[3]} end
+  if ARGV[1] == '1' then rows[#rows + 1] = {key, fields[1], fields[2], fields[3], fields[4]} end
 end
 if ARGV[1] ~= '1' then return digest end
 return {digest, rows, redis.call('SMEMBERS', KEYS[2])}
@@ -47,12 +47,19 @@ local wasThere = redis.call('ZREM', KEYS[1], ARGV[1])
 return math.max(wasThere, redis.call('DEL', ARGV[1]))
 `,
   },
-  /** ARGV: key, the definition as it was read, the one in its place. */
+  /**
+   * ARGV: key, the definition as it was read, the one in its place; of one that is resumed also its
+   * meta, its meta of before, and its next due time.
+   */
   replaceRedBeatDefinition: {
     numberOfKeys: 3,
     lua: `
 if redis.call('HGET', ARGV[1], 'definition') ~= ARGV[2] then return 0 end
 redis.call('HSET', ARGV[1], 'definition', ARGV[3])
+if ARGV[4] then
+  redis.call('HSET', ARGV[1], 'meta', ARGV[4], 'tscelery_before', ARGV[5])
+  redis.call('ZADD', KEYS[1], ARGV[6], ARGV[1])
+end
 return 1
 `,
   },

@@ -16,7 +16,7 @@ import { LeadershipLost } from '../errors.ts';
 import { checkName } from '../stored-text.ts';
 import { VersionWatch } from '../version-watch.ts';
 import { type RedBeatKeys, redbeatKeys, redbeatPlace } from './keys.ts';
-import { momentOf, stateInMeta } from './python-json.ts';
+import { momentOf, stateInBoth, stateInMeta } from './python-json.ts';
 import { SCRIPTS } from './scripts.ts';
 
 /** RedBeat's decoder makes objects of these only. */
@@ -29,6 +29,7 @@ type Row = readonly [
   definition: string | null,
   meta: string | null,
   ours: string | null,
+  before: string | null,
 ];
 
 export class RedBeatStore implements ScheduleStore {
@@ -69,7 +70,7 @@ export class RedBeatStore implements ScheduleStore {
       try {
         const entry = this.#entryOf(row, ofCode.has(name) ? 'code' : 'store');
         this.#schedules.set(name, entry.schedule);
-        loaded.push({ entry, state: stateInMeta(row[2]) });
+        loaded.push({ entry, state: stateInBoth(row[2], row[4]) });
       } catch (error) {
         onUnreadable(name, error as Error);
       }
@@ -98,7 +99,10 @@ export class RedBeatStore implements ScheduleStore {
     const row = rows.find(([key]) => key === this.#keyOf(entry.name));
     const keepsRuns =
       row !== undefined && scheduleIn(row[1]) === scheduleIn(this.#textsOf(entry).definition);
-    await this.#write(entry, stateInMeta(row?.[2] ?? null), keepsRuns);
+    const isResumed = keepsRuns && entry.enabled && enabledIn(row[1]) === false;
+    const written = isResumed ? { ...entry, enabled: false } : entry;
+    await this.#write(written, stateInMeta(row?.[2] ?? null), keepsRuns);
+    if (isResumed) await this.setEnabled(entry.name, true);
   }
 
   async remove(name: string): Promise<boolean> {
@@ -108,18 +112,37 @@ export class RedBeatStore implements ScheduleStore {
   async setEnabled(name: string, enabled: boolean): Promise<boolean> {
     for (let tries = 1; ; tries++) {
       const key = this.#keyOf(name);
-      const text = await this.#session.run('reading an entry', client =>
-        client.hget(key, 'definition'),
+      const [text, meta] = await this.#session.run('reading an entry', client =>
+        client.hmget(key, 'definition', 'meta'),
       );
-      if (text === null) return false;
+      if (text == null) return false;
       const definition = parsePythonJson(text);
       if (!isMap(definition)) throw new ImproperlyConfigured(`${key} is no entry of RedBeat's.`);
       const changed = pythonJson({ ...definition, enabled });
-      if ((await this.#run('replaceRedBeatDefinition', [key, text, changed])) === 1) return true;
+      const resumed =
+        enabled && definition.enabled === false ? this.#resumed(name, text, meta) : [];
+      const values = [key, text, changed, ...resumed];
+      if ((await this.#run('replaceRedBeatDefinition', values)) === 1) return true;
       if (tries === TRIES) {
         throw new ImproperlyConfigured(`${key} is changed by others all the time.`);
       }
     }
+  }
+
+  /** Also for RedBeat it ran last when it was resumed; ours knows what it was before. */
+  #resumed(name: string, definition: string, meta: string | null | undefined): readonly string[] {
+    const state = stateInMeta(meta ?? null);
+    if (!state) return [];
+    const now = this.#context.now();
+    const resumed = metaOf({ ...state, lastRunAt: now });
+    let schedule: Schedule | undefined;
+    try {
+      ({ schedule } = entryFromData(name, mapIn(name, definition), this.#context));
+    } catch {
+      // told when it is loaded
+    }
+    const before = JSON.stringify({ resumed, meta });
+    return [resumed, before, String(this.#score(schedule, now))];
   }
 
   async save(runs: readonly EntryRun[], token: number): Promise<void> {

@@ -3,6 +3,16 @@
  * of the code, the version and the latest token.
  */
 
+/** `resume(name, now)`: one that was paused goes on from now. Of two fields with a name JSON takes the last. */
+const RESUME = `
+local function resume(name, now)
+  if redis.call('SREM', KEYS[3], name) == 0 then return end
+  local state = redis.call('HGET', KEYS[2], name)
+  if not state or string.sub(state, -1) ~= '}' then return end
+  redis.call('HSET', KEYS[2], name, string.sub(state, 1, -2) .. ',"resumedAt":' .. now .. '}')
+end
+`;
+
 export const SCRIPTS = {
   loadSchedule: {
     numberOfKeys: 6,
@@ -43,17 +53,17 @@ if isChanged then return redis.call('INCR', KEYS[5]) end
 return 0
 `,
   },
-  /** ARGV: name, text, how it begins, `1` for enabled, `1` for one of the code. */
+  /** ARGV: name, text, how it begins, `1` for enabled, `1` for one of the code, now. */
   putScheduleEntry: {
     numberOfKeys: 6,
-    lua: `
+    lua: `${RESUME}
 local name, text, schedule = ARGV[1], ARGV[2], ARGV[3]
 local known = redis.call('HGET', KEYS[1], name)
 if not known or string.sub(known, 1, #schedule) ~= schedule then
   redis.call('HDEL', KEYS[2], name)
 end
 redis.call('HSET', KEYS[1], name, text)
-redis.call(ARGV[4] == '1' and 'SREM' or 'SADD', KEYS[3], name)
+if ARGV[4] == '1' then resume(name, ARGV[6]) else redis.call('SADD', KEYS[3], name) end
 redis.call(ARGV[5] == '1' and 'SADD' or 'SREM', KEYS[4], name)
 return redis.call('INCR', KEYS[5])
 `,
@@ -69,12 +79,12 @@ redis.call('SREM', KEYS[4], ARGV[1])
 return redis.call('INCR', KEYS[5])
 `,
   },
-  /** ARGV: name, `1` for enabled. */
+  /** ARGV: name, `1` for enabled, now. */
   enableScheduleEntry: {
     numberOfKeys: 6,
-    lua: `
+    lua: `${RESUME}
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call(ARGV[2] == '1' and 'SREM' or 'SADD', KEYS[3], ARGV[1])
+if ARGV[2] == '1' then resume(ARGV[1], ARGV[3]) else redis.call('SADD', KEYS[3], ARGV[1]) end
 return redis.call('INCR', KEYS[5])
 `,
   },

@@ -83,7 +83,7 @@ export class RedisScheduleStore implements ScheduleStore {
   async put(entry: Entry): Promise<void> {
     const { schedule, text } = textOf(entry);
     const marks = [entry.enabled ? '1' : '0', entry.origin === 'code' ? '1' : '0'];
-    const values = [entry.name, text, schedule, ...marks];
+    const values = [entry.name, text, schedule, ...marks, String(this.#context.now())];
     await this.#change('writing an entry', 'putScheduleEntry', values);
   }
 
@@ -92,7 +92,8 @@ export class RedisScheduleStore implements ScheduleStore {
   }
 
   setEnabled(name: string, enabled: boolean): Promise<boolean> {
-    return this.#change('changing an entry', 'enableScheduleEntry', [name, enabled ? '1' : '0']);
+    const values = [name, enabled ? '1' : '0', String(this.#context.now())];
+    return this.#change('changing an entry', 'enableScheduleEntry', values);
   }
 
   async save(runs: readonly EntryRun[], token: number): Promise<void> {

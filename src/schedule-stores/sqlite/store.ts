@@ -8,7 +8,7 @@ import type { Entry, StoredEntry } from '../entry.ts';
 import { LeadershipLost } from '../errors.ts';
 import { entryIn, stateOf, textOf } from '../stored-text.ts';
 import { VersionWatch } from '../version-watch.ts';
-import { type EntryRow, ScheduleTables, TABLES } from './tables.ts';
+import { createTables, type EntryRow, ScheduleTables } from './tables.ts';
 
 export class SqliteScheduleStore implements ScheduleStore {
   readonly info: string;
@@ -26,7 +26,7 @@ export class SqliteScheduleStore implements ScheduleStore {
     this.#key = key;
     this.#context = context;
     this.#file = new SqliteTransactions(location, {
-      prepare: location.readOnly ? () => {} : database => database.exec(TABLES),
+      prepare: location.readOnly ? () => {} : createTables,
     });
     this.#watch = new VersionWatch(() => this.#read(tables => tables.version()));
   }
@@ -85,6 +85,7 @@ export class SqliteScheduleStore implements ScheduleStore {
     const { name, enabled, origin } = entry;
     await this.#change(tables => {
       const known = tables.one(name);
+      if (enabled) tables.resume(name, this.#context.now());
       tables.put({ name, definition: text, enabled: enabled ? 1 : 0, origin });
       if (!known?.definition.startsWith(schedule)) tables.forgetRuns(name);
       return true;
@@ -96,7 +97,7 @@ export class SqliteScheduleStore implements ScheduleStore {
   }
 
   setEnabled(name: string, enabled: boolean): Promise<boolean> {
-    return this.#change(tables => tables.setEnabled(name, enabled));
+    return this.#change(tables => tables.setEnabled(name, enabled, this.#context.now()));
   }
 
   async save(runs: readonly EntryRun[], token: number): Promise<void> {
@@ -121,7 +122,7 @@ export class SqliteScheduleStore implements ScheduleStore {
     const beside = {
       enabled: enabled !== 0,
       origin: origin === 'code' ? ('code' as const) : ('store' as const),
-      state: stateOf(row.last_run_at, row.total_run_count),
+      state: stateOf(row.last_run_at, row.total_run_count, row.resumed_at),
     };
     return entryIn(name, String(definition), beside, this.#context);
   }

@@ -2,15 +2,23 @@
 import type { SqliteDatabase } from '../../drivers/sqlite/driver.ts';
 import type { EntryState } from '../entry.ts';
 
-export const TABLES = `
+const TABLES = `
 CREATE TABLE IF NOT EXISTS tscelery_schedule (
   schedule TEXT PRIMARY KEY, version INTEGER NOT NULL, token INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS tscelery_schedule_entry (
   schedule TEXT NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL, enabled INTEGER NOT NULL,
-  origin TEXT NOT NULL, last_run_at REAL, total_run_count INTEGER NOT NULL DEFAULT 0,
+  origin TEXT NOT NULL, last_run_at REAL, total_run_count INTEGER NOT NULL DEFAULT 0, resumed_at REAL,
   PRIMARY KEY (schedule, name)
 );`;
+
+/** Also of a file of an earlier version. */
+export function createTables(database: SqliteDatabase): void {
+  database.exec(TABLES);
+  const columns = database.prepare('PRAGMA table_info(tscelery_schedule_entry)').all();
+  if ((columns as { name: string }[]).some(({ name }) => name === 'resumed_at')) return;
+  database.exec('ALTER TABLE tscelery_schedule_entry ADD COLUMN resumed_at REAL');
+}
 
 export interface EntryRow {
   readonly name: string;
@@ -20,9 +28,10 @@ export interface EntryRow {
   readonly origin: string;
   readonly last_run_at: number | null;
   readonly total_run_count: number;
+  readonly resumed_at: number | null;
 }
 
-const COLUMNS = 'name, definition, enabled, origin, last_run_at, total_run_count';
+const COLUMNS = 'name, definition, enabled, origin, last_run_at, total_run_count, resumed_at';
 const OF_ONE = 'WHERE schedule = ? AND name = ?';
 
 export class ScheduleTables {
@@ -86,7 +95,7 @@ export class ScheduleTables {
 
   forgetRuns(name: string): void {
     this.#run(
-      `UPDATE tscelery_schedule_entry SET last_run_at = NULL, total_run_count = 0 ${OF_ONE}`,
+      `UPDATE tscelery_schedule_entry SET last_run_at = NULL, total_run_count = 0, resumed_at = NULL ${OF_ONE}`,
       name,
     );
   }
@@ -95,16 +104,25 @@ export class ScheduleTables {
     return this.#run(`DELETE FROM tscelery_schedule_entry ${OF_ONE}`, name) > 0;
   }
 
-  setEnabled(name: string, enabled: boolean): boolean {
+  /** One that was paused goes on from `now`. */
+  setEnabled(name: string, enabled: boolean, now: number): boolean {
+    if (enabled) this.resume(name, now);
     const sql = `UPDATE tscelery_schedule_entry SET enabled = ${enabled ? 1 : 0} ${OF_ONE}`;
     return this.#run(sql, name) > 0;
   }
 
-  /** Of an entry that somebody removed there is nothing to remember. */
-  saveRun(name: string, { lastRunAt, totalRunCount }: EntryState): void {
+  resume(name: string, now: number): void {
     this.#database
-      .prepare(`UPDATE tscelery_schedule_entry SET last_run_at = ?, total_run_count = ? ${OF_ONE}`)
-      .run(lastRunAt, totalRunCount, this.#key, name);
+      .prepare(`UPDATE tscelery_schedule_entry SET resumed_at = ? ${OF_ONE} AND enabled = 0`)
+      .run(now, this.#key, name);
+  }
+
+  /** Of an entry that somebody removed there is nothing to remember. */
+  saveRun(name: string, { lastRunAt, totalRunCount, resumedAt }: EntryState): void {
+    const columns = 'last_run_at = ?, total_run_count = ?, resumed_at = ?';
+    this.#database
+      .prepare(`UPDATE tscelery_schedule_entry SET ${columns} ${OF_ONE}`)
+      .run(lastRunAt, totalRunCount, resumedAt ?? null, this.#key, name);
   }
 
   #get(sql: string, ...values: (string | number)[]): unknown {

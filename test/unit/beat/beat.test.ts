@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LocalElection } from '../../../src/beat/leader/local.ts';
+import type { StoredEntry } from '../../../src/schedule-stores/entry.ts';
 import { MemoryScheduleStore } from '../../../src/schedule-stores/memory.ts';
 import { BaseSchedule } from '../../../src/schedules/base-schedule.ts';
 import { crontab } from '../../../src/schedules/crontab.ts';
-import { MadeBeats } from './made-beats.ts';
+import { MadeBeats, START } from './made-beats.ts';
 
 const every = (schedule: number) => ({ task: 't.add', schedule });
 
@@ -274,8 +275,8 @@ test('a beat that starts again goes on where it was, with ids that follow from t
 });
 
 test('an entry that is added, paused or removed while beat runs counts at once', async () => {
-  const store = new MemoryScheduleStore();
   const beats = new MadeBeats();
+  const store = new MemoryScheduleStore(() => beats.clock.now());
   await beats.start({ e: every(10) }, { store });
   await beats.pass(10);
   await store.setEnabled('e', false);
@@ -287,4 +288,70 @@ test('an entry that is added, paused or removed while beat runs counts at once',
   await beats.pass(20);
   await beats.stop();
   assert.deepEqual(beats.slots('e').at(-1), 40);
+});
+
+test('what fell into a pause is not made up for, whoever leads when it ends', async () => {
+  const beats = new MadeBeats();
+  const store = new MemoryScheduleStore(() => beats.clock.now());
+  const schedule = { e: every(10), all: { ...every(10), catchUp: 'all' as const } };
+  const first = await beats.start(schedule, { store });
+  await beats.pass(10);
+  for (const name of ['e', 'all']) await store.setEnabled(name, false);
+  await beats.pass(33);
+  for (const name of ['e', 'all']) await store.setEnabled(name, true);
+  await beats.pass(10);
+  assert.deepEqual(beats.slots('e'), [10, 53], 'an interval counts from when it was resumed');
+  assert.deepEqual(beats.slots('all'), [10, 53]);
+
+  await store.setEnabled('e', false);
+  await beats.pass(30);
+  const ended = first.stop();
+  await beats.rest();
+  await ended;
+  await store.setEnabled('e', true);
+  await beats.leap(25);
+  await beats.start(schedule, { store });
+  await beats.pass(1);
+  await beats.stop();
+  assert.deepEqual(beats.slots('e'), [10, 53, 103], 'only what was due since it was resumed');
+});
+
+test('an entry that a program of Python switches on again goes on from then', async () => {
+  const beats = new MadeBeats();
+  // keeps no moment of it
+  class Keeping extends MemoryScheduleStore {
+    override async load() {
+      const stored = await super.load();
+      return stored.map(({ entry, state }) => {
+        const { resumedAt: _, ...others } = state ?? { lastRunAt: 0, totalRunCount: 0 };
+        return { entry, state: state && others };
+      });
+    }
+  }
+  const store = new Keeping();
+  await beats.start({ e: every(10) }, { store });
+  await beats.pass(10);
+  await store.setEnabled('e', false);
+  await beats.pass(33);
+  await store.setEnabled('e', true);
+  await beats.rest();
+  await beats.pass(10);
+  await beats.stop();
+  assert.deepEqual(beats.slots('e'), [10, 53]);
+});
+
+test('the run before a pause is the one that must not overlap', async () => {
+  const beats = new MadeBeats();
+  const store = new MemoryScheduleStore(() => beats.clock.now());
+  await beats.start({ e: every(10) }, { store });
+  await beats.pass(10);
+  await store.setEnabled('e', false);
+  await beats.pass(33);
+  await store.setEnabled('e', true);
+  await beats.pass(1);
+  const [{ state }] = (await store.load()) as [StoredEntry];
+  const start = Date.parse(START) / 1000;
+  assert.equal(state!.lastRunAt - start, 10);
+  assert.equal(state!.resumedAt! - start, 43);
+  await beats.stop();
 });

@@ -104,3 +104,22 @@ test('another time zone begins a new schedule', async t => {
   assert.deepEqual((await states(second)).a, undefined);
   assert.ok(lines.includes("Reset: Timezone changed from 'UTC' to 'Europe/Paris'"));
 });
+
+test('an entry that the code had switched off goes on from when it is switched on', async t => {
+  const { open, states } = setup(t);
+  const off = entries.map(entry => ({ ...entry, enabled: false }));
+  const first = await open();
+  await first.putCode([...off.slice(0, 1), ...entries.slice(1)]);
+  await first.save([run('a', 20, 2), run('b', 20, 2)]);
+  await first.stop();
+  const second = await open();
+  await second.putCode(entries);
+  const known = {
+    a: { lastRunAt: 20, totalRunCount: 2, resumedAt: 1000 },
+    b: { lastRunAt: 20, totalRunCount: 2 },
+  };
+  assert.deepEqual(await states(second), known);
+  const third = await open();
+  await third.putCode(entries);
+  assert.deepEqual(await states(third), known, 'also after another start');
+});
