@@ -134,6 +134,7 @@ export class AppInternals {
       conf: this.conf,
       context: () => this.#scheduleContext(),
       backend: () => this.backend(),
+      warn,
     });
   }
 

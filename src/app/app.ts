@@ -44,7 +44,7 @@ import type {
 import type { AsyncResult } from './results/async-result.ts';
 import type { GroupResults } from './results/handles.ts';
 import type { Queues } from './routing/queues.ts';
-import type { PeriodicTaskOptions } from './schedules/periodic-tasks.ts';
+import type { OptionsOfPeriodic } from './schedules/periodic-types.ts';
 import type { Schedules } from './schedules/schedules.ts';
 import type { LoadOptions } from './settings/configuration.ts';
 import type { SecurityOptions } from './settings/security.ts';
@@ -320,10 +320,10 @@ export class Celery {
    * @returns the name of the entry; another one of that name takes its place
    * @throws TypeError for an option that does not exist, ImproperlyConfigured for a value that cannot be
    */
-  addPeriodicTask(
+  addPeriodicTask<T extends AnyTask | AnySignature>(
     schedule: EntrySchedule,
-    task: AnyTask | AnySignature,
-    options: PeriodicTaskOptions = {},
+    task: T,
+    ...[options]: OptionsOfPeriodic<T>
   ): string {
     return this[INTERNALS].periodicTasks.add(schedule, task, options);
   }

@@ -8,6 +8,7 @@ import type { Service } from '../base/service.ts';
 import { humanSeconds } from '../base/time/humanize.ts';
 import type { Entry } from '../schedule-stores/entry.ts';
 import { LeadershipLost } from '../schedule-stores/errors.ts';
+import { checkEntryCall, misspeltTask } from './entry-checks.ts';
 import type { Election } from './leader/contract.ts';
 import { Leadership, type Term } from './leadership.ts';
 import { lockKeyOf } from './lock-key.ts';
@@ -105,7 +106,7 @@ export class Beat implements Service {
     await (this.#options.embedded ? beatEmbeddedInit : beatInit).send(event.hostname, event);
     await app.checkNames();
     this.#entries = await scheduler.setupSchedule();
-    for (const entry of this.#entries) checkOverlap(app, entry);
+    await this.#checkEntries();
     const lockKey = lockKeyOf(app, this.#entries);
     this.#ids = new RunIds(lockKey);
     const election = this.#options.election ?? (await electionOf(app, lockKey));
@@ -120,6 +121,15 @@ export class Beat implements Service {
     if (this.#isStopping) return;
     this.#logger.info('beat: Starting...');
     this.#running = this.#run().catch(error => this.#fatal.resolve(error as Error));
+  }
+
+  async #checkEntries(): Promise<void> {
+    for (const entry of this.#entries) {
+      checkOverlap(this.app, entry);
+      await checkEntryCall(this.app, entry);
+      const doubt = misspeltTask(this.app, entry);
+      if (doubt) this.#logger.warning(doubt);
+    }
   }
 
   /** A server that is away now is waited for. */

@@ -3,10 +3,10 @@
 import type { CatchUp, Overlap } from '../../schedule-stores/entry.ts';
 import type { ScheduleValue } from '../../schedules/from-value.ts';
 import type { RouteOptions } from './route-types.ts';
-import type { Duration } from './setting-kinds.ts';
+import type { Duration, DurationUnits } from './setting-kinds.ts';
 
-/** Seconds or another duration between runs, a schedule, or its JSON form. */
-export type EntrySchedule = ScheduleValue | Duration;
+/** Seconds or another duration (`{ minutes: 5 }`, `PT5M`) between runs, a schedule, or its JSON form. */
+export type EntrySchedule = ScheduleValue | DurationUnits | `P${string}`;
 
 /** When a periodic task is sent, and how; shared by entries of the setting and `addPeriodicTask`. */
 export interface PeriodicOptions {

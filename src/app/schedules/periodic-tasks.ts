@@ -30,6 +30,7 @@ export interface PeriodicTasksHost {
   readonly conf: Settings;
   context(): ScheduleContext;
   backend(): Promise<ResultBackend>;
+  warn(message: string): void;
 }
 
 const OPTIONS: Kinds<PeriodicTaskOptions & ApplyOptions> = {
@@ -72,6 +73,11 @@ export class PeriodicTasks {
       },
       this.#host.context(),
     );
+    if (name === undefined && this.#added.has(entry.name)) {
+      this.#host.warn(
+        `addPeriodicTask was called twice for ${entry.name}: the second call takes the place of the first. Two entries need a name each.`,
+      );
+    }
     this.#added.set(entry.name, entry);
     return entry.name;
   }

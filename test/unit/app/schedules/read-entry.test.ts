@@ -82,11 +82,27 @@ test('addPeriodicTask takes a signature, and options of entry and call', async (
   assert.deepEqual([second!.name, second!.args, second!.catchUp], ['n', [3, 4], 'none']);
   assert.deepEqual(second!.options, { queue: 'q', expires: 9 });
   assert.throws(
-    () => app.addPeriodicTask(10, add, { catchup: 'none' } as object),
+    () => app.addPeriodicTask(10, add, { catchup: 'none' } as never),
     /There is no option "catchup" of addPeriodicTask\. Did you mean "catchUp"\?/,
   );
   assert.throws(
-    () => app.addPeriodicTask(10, 'proj.add' as never),
+    () => app.addPeriodicTask(10, 'proj.add' as unknown as typeof add, { args: [1, 2] }),
     /must be a task or a signature/,
   );
+});
+
+test('a second call of addPeriodicTask for the same call is told of, unless it has a name', async () => {
+  const app = new Celery('proj', { broker_url: 'memory://' });
+  const add = app.task('proj.add', (x: number, y: number) => x + y);
+  const warnings: string[] = [];
+  const listen = ({ message }: Error) => void warnings.push(message);
+  process.on('warning', listen);
+  app.addPeriodicTask(10, add.s(1, 2));
+  app.addPeriodicTask(20, add.s(1, 2), { name: 'other' });
+  app.addPeriodicTask(30, add.s(1, 3));
+  app.addPeriodicTask(30, add.s(1, 2));
+  await new Promise(resolve => setImmediate(resolve));
+  process.off('warning', listen);
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0]!, /twice for proj\.add\(1, 2\): the second .* place of the first/);
 });
