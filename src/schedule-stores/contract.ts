@@ -13,6 +13,11 @@ export interface ScheduleStore extends Service {
   readonly info: string;
   /** Whether operators may change it while beat runs (`tscelery schedule`). */
   readonly isShared: boolean;
+  /**
+   * Of one that is not shared: what the beat that has it remembers, by name. Nothing is changed, and
+   * it need not be started.
+   */
+  peek?(): Promise<ReadonlyMap<string, EntryState>>;
   /** Every entry. One that cannot be read is told to `onUnreadable` and left out: others still run. */
   load(onUnreadable: (name: string, error: Error) => void): Promise<readonly StoredEntry[]>;
   /**

@@ -81,6 +81,15 @@ export class FileScheduleStore implements ScheduleStore {
     }
   }
 
+  /** The journal comes first: what is taken out of it meanwhile is in the snapshot then. */
+  async peek(): Promise<ReadonlyMap<string, EntryState>> {
+    const { path } = this.#file;
+    const file = (await isPythonsFile(path)) ? new ScheduleFile(`${path}.json`) : this.#file;
+    const journal = await file.readJournal();
+    const snapshot = await file.read();
+    return snapshot ? statesIn(snapshot, journal) : new Map();
+  }
+
   async load(): Promise<readonly StoredEntry[]> {
     // another process may have led, and written, meanwhile
     await this.#read();
@@ -173,25 +182,12 @@ export class FileScheduleStore implements ScheduleStore {
       logger.error(`Removing corrupted schedule file '${this.#options.filename}': ${message}`);
       logger.warning(`What it held is kept as ${await this.#file.moveAside()}.`);
     }
-    const runs = snapshot && !this.#isReset(snapshot) ? await this.#runsSince(snapshot) : [];
-    this.#states = new Map(runs);
+    this.#states =
+      snapshot && !this.#isReset(snapshot)
+        ? statesIn(snapshot, await this.#file.readJournal())
+        : new Map();
     this.#paused = new Set(snapshot?.paused);
     if (snapshot?.stored) this.#readStored(snapshot.stored);
-  }
-
-  /** Later ones are later in the list. */
-  async #runsSince(snapshot: Snapshot): Promise<[string, EntryState][]> {
-    const states = new Map<string, EntryState>();
-    for (const [name, kept] of Object.entries(snapshot.entries)) {
-      const state = stateOf(kept);
-      if (state) states.set(name, state);
-    }
-    for (const { name, state } of await this.#file.readJournal()) {
-      // of one that was removed the journal may still tell
-      const known = states.get(name);
-      if (!known || known.lastRunAt <= state.lastRunAt) states.set(name, state);
-    }
-    return [...states];
   }
 
   #readStored(stored: Readonly<Record<string, unknown>>): void {
@@ -220,4 +216,18 @@ export class FileScheduleStore implements ScheduleStore {
     } else return false;
     return true;
   }
+}
+
+function statesIn(snapshot: Snapshot, journal: readonly EntryRun[]): Map<string, EntryState> {
+  const states = new Map<string, EntryState>();
+  for (const [name, kept] of Object.entries(snapshot.entries)) {
+    const state = stateOf(kept);
+    if (state) states.set(name, state);
+  }
+  for (const { name, state } of journal) {
+    // of one that was removed the journal may still tell
+    const known = states.get(name);
+    if (!known || known.lastRunAt <= state.lastRunAt) states.set(name, state);
+  }
+  return states;
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { openSqlite } from '../../src/drivers/sqlite/driver.ts';
@@ -7,7 +8,10 @@ import { queue } from '../../src/messaging/entities.ts';
 import { openTransport } from '../../src/messaging/open.ts';
 import { runCli, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
+import { program } from '../support/program.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
+
+const LIBRARY = JSON.stringify(program.library);
 
 function project(t: TestContext) {
   const config = `export default {
@@ -164,6 +168,67 @@ describe('tscelery schedule', { concurrency: 2 }, () => {
     await refused(['pause'], 2, /Missing argument 'NAME'/);
     await refused(['ls', '--every', '5'], 2, /'--every' goes with add and edit, not with ls/);
     await refused(['edit', 'tick', '--every', '0'], 2, /'--every'/);
+  });
+
+  it('shows what beat has in its file, without touching it, and the zone of a schedule', async t => {
+    const files = {
+      'app.mjs': `import { Celery } from ${LIBRARY};
+        export default new Celery('proj', { broker_url: 'memory://', include: ['./tasks.mjs'] });`,
+      'tasks.mjs': `import { crontab } from ${LIBRARY};
+        import app from './app.mjs';
+        const add = app.task('tasks.add', (x, y) => x + y);
+        app.signals.onAfterFinalize.connect(() => {
+          app.addPeriodicTask(30, add.s(1, 2), { name: 'often' });
+          const schedule = crontab({ minute: 0, hour: 8, timezone: 'Asia/Tokyo' });
+          app.addPeriodicTask(schedule, add.s(1, 2), { name: 'tokyo' });
+        });`,
+      'celerybeat-schedule': JSON.stringify({
+        ...{ __version__: 1, tz: 'UTC', utc_enabled: true },
+        entries: { often: [1_700_000_000, 7] },
+      }),
+      'celerybeat-schedule.journal': '\n["often",1700000030,8]\n',
+    };
+    const cwd = temporaryProject(t, files);
+    const { stdout, stderr } = await runCli(['-A', 'app.mjs', 'schedule', 'ls'], { cwd });
+    assert.equal(stderr, '');
+    const [header, often, tokyo] = stdout.split('\n');
+    assert.match(header!, /NAME +TASK +SCHEDULE +TIMEZONE +RUNS +LAST RUN/);
+    assert.match(often!, /often +tasks\.add +.* - +8 +2023-11-14T22:13:50Z/);
+    assert.match(tokyo!, /tokyo .*Asia\/Tokyo +0 +-/);
+    const shown = await runCli(['-A', 'app.mjs', 'schedule', 'show', 'tokyo'], { cwd });
+    assert.match(shown.stdout, /timezone: +Asia\/Tokyo/);
+    const unknown = await runCli(['-A', 'app.mjs', 'schedule', 'run', 'tokio'], { cwd });
+    assert.match(unknown.stderr, /no entry 'tokio'\. Did you mean "tokyo"/);
+    for (const [name, text] of Object.entries(files)) {
+      assert.equal(readFileSync(join(cwd, name), 'utf8'), text);
+    }
+  });
+
+  it('knows names of entries and tasks of the code that beat has not written yet', async t => {
+    const cwd = temporaryProject(t, {
+      'app.mjs': `import { Celery } from ${LIBRARY};
+        const app = new Celery('proj', { broker_url: 'memory://', beat_scheduler: 'database',
+          beat_store_url: 'sqlite:///schedule.db' });
+        app.addPeriodicTask(30, app.task('tasks.add', () => 1), { name: 'often' });
+        export default app;`,
+    });
+    const run = (...words: string[]) => runCli(['-A', 'app.mjs', 'schedule', ...words], { cwd });
+    assert.match((await run('pause', 'oftne')).stderr, /Did you mean "often"/);
+    assert.match((await run('pause', 'often')).stderr, /is of the code, and is written there/);
+    const added = await run('add', 'bad', 'tasks.addd', '--every', '5');
+    assert.equal(added.code, 0);
+    assert.match(added.stderr, /no task "tasks\.addd"\. Did you mean "tasks\.add"/);
+    const far = await run('add', 'far', 'reports.make', '--every', '5');
+    assert.equal(far.stderr, '');
+  });
+
+  it('tells of a crontab that is wrong in a config file without a stack', async t => {
+    const config = `import { crontab } from ${LIBRARY};
+export default { beat_schedule: { e: { task: 't', schedule: crontab({ hour: 24 }) } } };`;
+    const cwd = temporaryProject(t, { 'celeryconfig.mjs': config });
+    const { stderr } = await runCli(['schedule', 'ls'], { cwd });
+    assert.match(stderr, /InvalidSchedule: crontab, hour 24.* \(line 2\)/);
+    assert.ok(!/^ +at /m.test(stderr), stderr);
   });
 
   it('shows the others when one entry cannot be read, and removes that one', async t => {

@@ -8,9 +8,19 @@ import { findFile } from './module-files.ts';
 
 export function moduleErrorText(error: unknown, path: string): string {
   if (!isError(error)) return typeof error === 'string' ? error : inspect(error);
+  if (SCHEDULE_CODES.has((error as { code?: unknown }).code)) return withPlace(error, path);
   const stack = error.stack || `${error.name}: ${error.message}`;
   if (error.name === 'SyntaxError' && !mentionsSource(stack)) return syntaxErrorText(path) ?? stack;
   return stack + circularHint(error, stack);
+}
+
+/** Thrown where a schedule is written, which is like a setting that is wrong. */
+const SCHEDULE_CODES: ReadonlySet<unknown> = new Set(['INVALID_SCHEDULE', 'PARSE_EXCEPTION']);
+
+function withPlace({ name, message, stack = '' }: Error, path: string): string {
+  const line = stack.split('\n').find(each => /^\s+at /.test(each) && each.includes(path));
+  const place = line && /:(\d+):\d+\)?$/.exec(line)?.[1];
+  return `${name}: ${message}${place === undefined ? '' : ` (line ${place})`}`;
 }
 
 const PLACE = /((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^()]*?\.[cm]?[jt]sx?):\d+/;

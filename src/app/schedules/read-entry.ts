@@ -9,7 +9,7 @@ import type { CatchUp, Entry, Overlap } from '../../schedule-stores/entry.ts';
 import { CATCH_UP, ENTRY_DEFAULTS, OVERLAP } from '../../schedule-stores/entry-data.ts';
 import type { Schedule, ScheduleContext } from '../../schedules/contract.ts';
 import { scheduleFromData } from '../../schedules/from-data.ts';
-import { toSchedule } from '../../schedules/from-value.ts';
+import { isSchedule, toSchedule } from '../../schedules/from-value.ts';
 import type { PeriodicOptions } from '../options/beat-schedule.ts';
 import { configuredOptions } from '../options/option-checks.ts';
 import { duration, UNREADABLE } from '../options/setting-kinds.ts';
@@ -47,6 +47,10 @@ const FIELDS: Readonly<Record<string, kinds.Kind>> = {
   relative: kinds.flag,
   ...Object.fromEntries(Object.entries(PERIODIC).map(([key, kind]) => [snakeCase(key), kind])),
 };
+
+/** What configuration files in JSON and YAML can say. */
+const FORMS =
+  ' In an entry it may be { minutes: 5 } as well, or { "__type__": "crontab", "minute": "0", "hour": "4" }.';
 
 /** Belong to one call, which an entry is many of. */
 const OF_ONE_CALL: ReadonlySet<string> = new Set(['signal', 'taskId', 'rootId', 'parentId']);
@@ -128,7 +132,9 @@ function scheduleOf(
     const meant = isInterval ? scheduleFromData({ ...data, relative: true }) : schedule;
     return meant.within(context);
   } catch (error) {
-    throw wrong(name, `schedule: ${(error as Error).message}`);
+    const isForm = isSchedule(value) || (isMap(value) && '__type__' in value);
+    const hint = isForm || typeof value === 'number' ? '' : FORMS;
+    throw wrong(name, `schedule: ${(error as Error).message}${hint}`);
   }
 }
 

@@ -2,7 +2,12 @@
 import { ImproperlyConfigured } from '../../base/errors.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import type { ScheduleStore } from '../../schedule-stores/contract.ts';
-import { beginOf, type Entry, type EntryState } from '../../schedule-stores/entry.ts';
+import {
+  beginOf,
+  type Entry,
+  type EntryState,
+  type StoredEntry,
+} from '../../schedule-stores/entry.ts';
 import { openScheduleStore, STORE_NAMES } from '../../schedule-stores/open.ts';
 import type { ScheduleContext } from '../../schedules/contract.ts';
 import type { BeatEntry } from '../options/beat-schedule.ts';
@@ -44,7 +49,7 @@ export class Schedules {
 
   /**
    * All entries, by name. Of a schedule that beat keeps for itself (`celery.beat:PersistentScheduler`)
-   * those of the code, without what it remembers.
+   * those of the code, with what its file says of their runs.
    *
    * @throws ImproperlyConfigured for an entry that cannot be read, unless `onUnreadable` is told
    */
@@ -55,12 +60,21 @@ export class Schedules {
       ((_name: string, error: Error) => {
         throw error;
       });
-    const stored = store.isShared
-      ? await store.load(tell)
-      : (await this.#host.entriesOfCode()).map(entry => ({ entry, state: undefined }));
+    const stored = store.isShared ? await store.load(tell) : await this.#ofCode(store);
     return stored
       .map(({ entry, state }) => this.#described(entry, state))
       .sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+
+  async #ofCode(store: ScheduleStore): Promise<readonly StoredEntry[]> {
+    let states: ReadonlyMap<string, EntryState> = new Map();
+    try {
+      states = (await store.peek?.()) ?? states;
+    } catch (error) {
+      this.#host.warn(`The schedule of beat cannot be read: ${(error as Error).message}`);
+    }
+    const entries = await this.#host.entriesOfCode();
+    return entries.map(entry => ({ entry, state: states.get(entry.name) }));
   }
 
   /** Undefined when there is none of that name. */

@@ -4,6 +4,7 @@ import { INTERNALS } from '../../app/app-internals.ts';
 import type { PeriodicEntry } from '../../app/schedules/schedules.ts';
 import { didYouMean } from '../../base/text/nearest.ts';
 import { printable, printableJson } from '../../base/text/printable.ts';
+import { misspeltTask } from '../../beat/entry-checks.ts';
 import { LocalElection } from '../../beat/leader/local.ts';
 import { lockKeyOf } from '../../beat/lock-key.ts';
 import { electionOf } from '../../beat/open-scheduler.ts';
@@ -72,11 +73,21 @@ export async function run(invocation: Invocation<typeof SCHEDULE_OPTIONS>): Prom
   }
   const [action, ...rest] = words;
   const { run: act } = readAction(action!, rest, values);
-  const { app } = await loadApp(globals);
+  const { app, source } = await loadApp(globals);
   try {
+    await importEntries(app, source.cwd);
     return (await act({ app, values, words: rest })) ?? EXIT.ok;
   } finally {
     await app.close();
+  }
+}
+
+/** Those of the code are where beat finds them; others can be looked after all the same. */
+async function importEntries(app: Celery, cwd: string): Promise<void> {
+  try {
+    await app.importModules([], cwd);
+  } catch (error) {
+    note(`Entries and tasks of the code may be missing: ${(error as Error).message}`);
   }
 }
 
@@ -120,8 +131,13 @@ function entries(app: Celery): Promise<readonly PeriodicEntry[]> {
 
 /** @throws CommandError with the nearest name */
 async function nobody(app: Celery, name: string): Promise<CommandError> {
-  const names = (await app.schedules.list({ onUnreadable: () => {} })).map(each => each.name);
-  return new CommandError(printable(`There is no entry '${name}'.${didYouMean(name, names)}`));
+  const stored = await app.schedules.list({ onUnreadable: () => {} });
+  const ofCode = await app[INTERNALS].periodicTasks.entries();
+  const names = [...stored, ...ofCode].map(each => each.name);
+  const hint = names.includes(name)
+    ? ' It is of the code, and is written there when beat starts.'
+    : didYouMean(name, names);
+  return new CommandError(printable(`There is no entry '${name}'.${hint}`));
 }
 
 async function found(app: Celery, name: string): Promise<PeriodicEntry> {
@@ -151,13 +167,20 @@ async function add({ app, values, words }: Errand): Promise<void> {
   const known = await app.schedules.get(name).catch(() => undefined);
   if (known) throw new CommandError(printable(`There is an entry '${name}' already; see edit.`));
   await app.schedules.upsert(name, entry);
+  doubt(app, name, task);
   await told(app, name, 'Added');
+}
+
+function doubt(app: Celery, name: string, task: string): void {
+  const words = misspeltTask(app, { name, task });
+  if (words) note(words);
 }
 
 async function edit({ app, values, words }: Errand): Promise<void> {
   const [name] = words as [string];
   const known = await found(app, name);
   await app.schedules.upsert(name, changedEntry(known, values));
+  if (values.task !== undefined) doubt(app, name, values.task);
   await told(app, name, 'Changed');
   if (known.origin === 'code') note('It is of the code, which changes it back when beat starts.');
 }

@@ -12,17 +12,26 @@ const time = (date: Date | null, none: string) =>
 const nextRun = ({ enabled, nextRunAt }: PeriodicEntry) =>
   time(nextRunAt, enabled ? 'never' : 'paused');
 
+/** Of the schedule itself; that of the app counts for the others. */
+function ownZone({ schedule }: PeriodicEntry): string {
+  const data = schedule.toJSON();
+  return data && 'timezone' in data ? (data.timezone ?? '') : '';
+}
+
 export function table(entries: readonly PeriodicEntry[]): string[] {
+  const hasZones = entries.some(entry => ownZone(entry) !== '');
+  const header = hasZones ? [...HEADER.slice(0, 3), 'TIMEZONE', ...HEADER.slice(3)] : HEADER;
   const rows = entries.map(entry => [
     printable(entry.name),
     printable(entry.task),
     printable(String(entry.schedule)),
+    ...(hasZones ? [printable(ownZone(entry)) || '-'] : []),
     String(entry.totalRunCount),
     time(entry.lastRunAt, '-'),
     nextRun(entry),
   ]);
-  const all = [HEADER, ...rows];
-  const widths = HEADER.map((_, column) =>
+  const all = [header, ...rows];
+  const widths = header.map((_, column) =>
     Math.min(WIDEST, Math.max(...all.map(row => row[column]!.length))),
   );
   return all.map(row =>
@@ -39,6 +48,7 @@ export function details(entry: PeriodicEntry): string {
     ['name', entry.name],
     ['task', entry.task],
     ['schedule', String(entry.schedule)],
+    ['timezone', ownZone(entry)],
     ['args', json(entry.args)],
     ['kwargs', json(entry.kwargs)],
     ['options', json(entry.options)],

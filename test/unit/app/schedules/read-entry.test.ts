@@ -106,3 +106,13 @@ test('a second call of addPeriodicTask for the same call is told of, unless it h
   assert.equal(warnings.length, 1);
   assert.match(warnings[0]!, /twice for proj\.add\(1, 2\): the second .* place of the first/);
 });
+
+test('a configuration file without code writes a crontab in its stored form, and is told so', () => {
+  const form = { __type__: 'crontab', minute: '0', hour: '4' } as const;
+  const { schedule } = readEntry('e', { task: 't', schedule: form });
+  assert.equal(String(schedule), '<crontab: 0 4 * * * (m/h/dM/MY/d)>');
+  assert.throws(
+    () => readEntry('e', { task: 't', schedule: 'hourly' }),
+    /The entry "e": schedule: .*\{ minutes: 5 \}.*\{ "__type__": "crontab", "minute": "0"/,
+  );
+});
