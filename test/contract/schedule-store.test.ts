@@ -270,3 +270,22 @@ describe("RedBeat's keys", () => {
     assert.equal(await client.get(lock), 'a5c1');
   });
 });
+
+it('an SQLite file of an earlier version is read, and takes when an entry was resumed', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'tscelery-schedule-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'schedule.db');
+  const database = openSqlite(path);
+  database.exec(`
+    CREATE TABLE tscelery_schedule_entry (
+      schedule TEXT NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL, enabled INTEGER NOT NULL,
+      origin TEXT NOT NULL, last_run_at REAL, total_run_count INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY (schedule, name));
+    INSERT INTO tscelery_schedule_entry VALUES
+      ('celery', 'a', '{"schedule":{"__type__":"interval","every":5},"task":"t"}', 0, 'store', 1000, 3)`);
+  database.close();
+  const store = await open(t, 'database', { beat_store_url: `sqlite:///${path}` }, () => 2000);
+  await store.setEnabled('a', true);
+  const { state } = (await loaded(store)).get('a')!;
+  assert.deepEqual(state, { lastRunAt: 1000, totalRunCount: 3, resumedAt: 2000 });
+});

@@ -17,7 +17,12 @@ export function createTables(database: SqliteDatabase): void {
   database.exec(TABLES);
   const columns = database.prepare('PRAGMA table_info(tscelery_schedule_entry)').all();
   if ((columns as { name: string }[]).some(({ name }) => name === 'resumed_at')) return;
-  database.exec('ALTER TABLE tscelery_schedule_entry ADD COLUMN resumed_at REAL');
+  try {
+    database.exec('ALTER TABLE tscelery_schedule_entry ADD COLUMN resumed_at REAL');
+  } catch (error) {
+    // another process was faster
+    if (!/duplicate column/.test((error as Error).message)) throw error;
+  }
 }
 
 export interface EntryRow {
