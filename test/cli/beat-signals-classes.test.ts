@@ -57,16 +57,19 @@ export class Shelf {
 `;
 
 function setup(t: TestContext, files: Readonly<Record<string, string>>) {
+  const started: ReturnType<typeof startCli>[] = [];
+  // before the folder goes
+  t.after(async () => {
+    for (const running of started) running.kill('SIGKILL');
+    await Promise.all(started.map(running => running.ended()));
+  });
   const cwd = temporaryProject(t, files);
   const read = (name: string) =>
     existsSync(join(cwd, name)) ? readFileSync(join(cwd, name), 'utf8') : '';
   /** Started, and killed when the test is over. */
   const start = (words: string[], env: Readonly<Record<string, string>> = {}) => {
     const running = startCli(['-A', 'tasks', ...words], { cwd, env });
-    t.after(async () => {
-      running.kill('SIGKILL');
-      await running.ended();
-    });
+    started.push(running);
     return running;
   };
   const ran = () =>

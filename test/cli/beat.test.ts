@@ -20,6 +20,12 @@ ${more}
 const OFTEN = `{ often: { task: 'proj.note', schedule: 0.3, args: ['tick'] } }`;
 
 function setup(t: TestContext, source: string) {
+  const started: ReturnType<typeof startCli>[] = [];
+  // before the folder goes
+  t.after(async () => {
+    for (const running of started) running.kill('SIGKILL');
+    await Promise.all(started.map(running => running.ended()));
+  });
   const cwd = temporaryProject(t, { 'tasks.js': source });
   const options: CliOptions = { cwd };
   const path = (name: string) => join(cwd, name);
@@ -27,10 +33,7 @@ function setup(t: TestContext, source: string) {
   /** Started, and killed when the test is over. */
   const start = (...words: string[]) => {
     const running = startCli(['-A', 'tasks', ...words], options);
-    t.after(async () => {
-      running.kill('SIGKILL');
-      await running.ended();
-    });
+    started.push(running);
     return running;
   };
   const ran = () =>

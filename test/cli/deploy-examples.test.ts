@@ -111,15 +111,16 @@ describe('examples/deploy', { timeout: 300_000 }, () => {
   });
 
   it('the init script and the unit of all workers start, restart and stop them', async t => {
+    // before the folder goes
+    t.after(async () => {
+      for (const { pid } of processesIn(cwd)) process.kill(pid, 'SIGKILL');
+      await eventually(() => assert.deepEqual(processesIn(cwd), []));
+    });
     const cwd = temporaryProject(t, {
       'tasks.js': `
 import { Celery } from ${JSON.stringify(program.library)};
 export const app = new Celery('proj');
 `,
-    });
-    t.after(async () => {
-      for (const { pid } of processesIn(cwd)) process.kill(pid, 'SIGKILL');
-      await eventually(() => assert.deepEqual(processesIn(cwd), []));
     });
     const words = [process.execPath, ...program.nodeArgs, program.entry].map(shellQuoted);
     writeFileSync(join(cwd, 'tscelery'), `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`, {

@@ -14,6 +14,12 @@ import { temporaryProject } from '../support/temporary-project.ts';
 const LIBRARY = JSON.stringify(program.library);
 
 function project(t: TestContext) {
+  const beats: ReturnType<typeof startCli>[] = [];
+  // before the folder goes
+  t.after(async () => {
+    for (const beat of beats) beat.kill('SIGTERM');
+    await Promise.all(beats.map(beat => beat.ended()));
+  });
   const config = `export default {
     broker_url: 'sqla+sqlite:///broker.db',
     beat_scheduler: 'database',
@@ -22,6 +28,11 @@ function project(t: TestContext) {
   const cwd = temporaryProject(t, { 'celeryconfig.js': config });
   return {
     cwd,
+    startBeat: () => {
+      const beat = startCli(['beat', '-l', 'INFO'], { cwd });
+      beats.push(beat);
+      return beat;
+    },
     run: async (...words: string[]) => {
       const { code, stdout, stderr } = await runCli(['schedule', ...words], { cwd });
       return { code, stdout, stderr };
@@ -254,13 +265,9 @@ export default { beat_schedule: { e: { task: 't', schedule: crontab({ hour: 24 }
   });
 
   it('tells which beat sends', async t => {
-    const { run, cwd } = project(t);
+    const { run, startBeat } = project(t);
     assert.deepEqual(await run('leader'), { code: 1, stdout: '', stderr: 'Nobody leads.\n' });
-    const beat = startCli(['beat', '-l', 'INFO'], { cwd });
-    t.after(async () => {
-      beat.kill('SIGTERM');
-      await beat.ended();
-    });
+    const beat = startBeat();
     await beat.sees(/beat: leading/);
 
     const found = await run('leader');
@@ -272,12 +279,8 @@ export default { beat_schedule: { e: { task: 't', schedule: crontab({ hour: 24 }
   });
 
   it('changes what a beat sends that runs', async t => {
-    const { run, cwd } = project(t);
-    const beat = startCli(['beat', '-l', 'INFO'], { cwd });
-    t.after(async () => {
-      beat.kill('SIGTERM');
-      await beat.ended();
-    });
+    const { run, startBeat } = project(t);
+    const beat = startBeat();
     await beat.sees(/beat: leading/);
 
     assert.equal((await run('add', 'tick', 'proj.tick', '--every', '0.2')).code, 0);

@@ -35,8 +35,14 @@ interface Seen {
   output: string;
 }
 
-/** A shell in the folder, for which `tscelery` is a command. */
-function shellIn(t: TestContext, cwd: string) {
+/** A shell in the folder of the project, for which `tscelery` is a command. */
+function shell(t: TestContext) {
+  // before the folder goes
+  t.after(async () => {
+    for (const { pid } of processesIn(cwd)) process.kill(pid, 'SIGKILL');
+    await eventually(() => assert.deepEqual(processesIn(cwd), []));
+  });
+  const cwd = temporaryProject(t, { ...PROJECT, 'bin/.keep': '' });
   const command = join(cwd, 'bin/tscelery');
   const words = [process.execPath, ...program.nodeArgs, program.entry].map(shellQuoted);
   writeFileSync(command, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`);
@@ -53,16 +59,12 @@ function shellIn(t: TestContext, cwd: string) {
     }
     return seen;
   };
-  t.after(async () => {
-    for (const { pid } of processesIn(cwd)) process.kill(pid, 'SIGKILL');
-    await eventually(() => assert.deepEqual(processesIn(cwd), []));
-  });
   const run = async (line: string) => {
     const seen = start(line);
     const [code] = await once(seen.child, 'close');
     return `${seen.output}exit code ${code}\n`;
   };
-  return { start, run };
+  return { cwd, start, run };
 }
 
 /** Not the shell that started it, whose exit code is that of its command. */
@@ -79,8 +81,7 @@ async function terminated(seen: Seen, pid: number): Promise<void> {
 
 describe('a project is used with', { timeout: 120_000 }, () => {
   it('a worker of some queues, beat, nodes in the background, and remote control', async t => {
-    const cwd = temporaryProject(t, { ...PROJECT, 'bin/.keep': '' });
-    const { start, run } = shellIn(t, cwd);
+    const { cwd, start, run } = shell(t);
 
     const worker = start('tscelery -A proj worker -l INFO -Q feeds');
     await eventually(() => assert.match(worker.output, /celery@\S+ ready\./));
