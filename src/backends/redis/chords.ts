@@ -13,6 +13,7 @@ import { firstOfEach } from '../chord-parts.ts';
 import type { ChordPart, ChordProgress, ChordStore } from '../contract.ts';
 import type { Encoded, ResultCodec } from '../result-codec.ts';
 import { TurnBatch } from '../turn-batch.ts';
+import { MOST_IN_BATCH, weightOf } from './batch-weight.ts';
 import { ADD_PARTS, CLOSE, GROW, PROGRESS, SET_SIZE } from './chord-scripts.ts';
 import { runScriptForBytes, type Script } from './script.ts';
 
@@ -42,22 +43,13 @@ interface EndedPart {
   readonly added: Deferred<readonly ChordPart[] | undefined>;
 }
 
-/** Characters of one batch of parts; Redis does nothing else while it adds them. */
-const MAX_BATCH_LENGTH = 512 * 1024;
-/** What a part weighs beside its text. */
-const PART_OVERHEAD = 1024;
-
 export class RedisChords implements ChordStore {
   readonly #options: RedisChordOptions;
   readonly #ended: TurnBatch<EndedPart>;
 
   constructor(options: RedisChordOptions) {
     this.#options = options;
-    this.#ended = new TurnBatch<EndedPart>(
-      ended => this.#addAll(ended),
-      MAX_BATCH_LENGTH,
-      ({ text }) => text.length + PART_OVERHEAD,
-    );
+    this.#ended = new TurnBatch<EndedPart>(ended => this.#addAll(ended), MOST_IN_BATCH, weightOf);
   }
 
   async setSize(groupId: string, size: number): Promise<void> {

@@ -10,6 +10,7 @@ import { isDenied, isPassingReply, isReply } from '../../drivers/redis/replies.t
 import type { Encoded } from '../result-codec.ts';
 import type { RetrySchedule } from '../retry.ts';
 import { TurnBatch } from '../turn-batch.ts';
+import { MOST_IN_BATCH, weightOf } from './batch-weight.ts';
 import {
   type Document,
   type OnUnannounced,
@@ -44,10 +45,6 @@ export interface DocumentOptions {
   readonly isFinal?: (document: Buffer) => boolean;
 }
 
-/** Characters of one write batch; Redis does nothing else while it stores one. */
-const MAX_BATCH_LENGTH = 512 * 1024;
-/** What a document weighs beside its text. */
-const DOCUMENT_OVERHEAD = 1024;
 const MAX_READ_BATCH = 500;
 
 export class RedisDocuments {
@@ -74,11 +71,7 @@ export class RedisDocuments {
     this.#trouble = options.trouble;
     this.#isFinal = options.isFinal;
     this.#onUnannounced = options.onUnannounced;
-    this.#writes = new TurnBatch<Write>(
-      writes => this.#write(writes),
-      MAX_BATCH_LENGTH,
-      write => write.text.length + DOCUMENT_OVERHEAD,
-    );
+    this.#writes = new TurnBatch<Write>(writes => this.#write(writes), MOST_IN_BATCH, weightOf);
     this.#reads = new TurnBatch<Read>(reads => this.#read(reads), MAX_READ_BATCH);
     client.on('ready', () => {
       this.#wasReady = true;
