@@ -1,5 +1,7 @@
 /** What is read or written in one step. KEYS: the sorted set, the set of the code's names, the token. */
 
+import { fence } from '../redis-fence.ts';
+
 export const SCRIPTS = {
   /** ARGV: `1` for everything, without it only what tells one state of the definitions from another. */
   loadRedBeat: {
@@ -66,14 +68,7 @@ return 1
   /** ARGV: token, 0 of a beat that needs no leader; then keys, metas and next due times. */
   saveRedBeatRuns: {
     numberOfKeys: 3,
-    lua: `
-local token = tonumber(ARGV[1])
-if token > 0 then
-  local seen = tonumber(redis.call('GET', KEYS[3]) or '0') or 0
-  if seen > token then return 0 end
-  if seen < token then redis.call('SET', KEYS[3], ARGV[1]) end
-end
-for i = 2, #ARGV, 3 do
+    lua: `${fence('KEYS[3]')}for i = 2, #ARGV, 3 do
   if redis.call('HEXISTS', ARGV[i], 'definition') == 1 then
     redis.call('HSET', ARGV[i], 'meta', ARGV[i + 1])
     redis.call('ZADD', KEYS[1], ARGV[i + 2], ARGV[i])

@@ -2,6 +2,7 @@
  * What is written in one step. KEYS are entries, states (both by name), names that are paused, names
  * of the code, the version and the latest token.
  */
+import { fence } from '../redis-fence.ts';
 
 /** `resume(name, now)`: one that was paused goes on from now. Of two fields with a name JSON takes the last. */
 const RESUME = `
@@ -91,14 +92,7 @@ return redis.call('INCR', KEYS[5])
   /** ARGV: token, 0 of a beat that needs no leader; then names and states. */
   saveScheduleRuns: {
     numberOfKeys: 6,
-    lua: `
-local token = tonumber(ARGV[1])
-if token > 0 then
-  local seen = tonumber(redis.call('GET', KEYS[6]) or '0') or 0
-  if seen > token then return 0 end
-  if seen < token then redis.call('SET', KEYS[6], ARGV[1]) end
-end
-for i = 2, #ARGV, 2 do
+    lua: `${fence('KEYS[6]')}for i = 2, #ARGV, 2 do
   if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then
     redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
   end
