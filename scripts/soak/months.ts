@@ -9,7 +9,6 @@
  */
 import { Celery } from '../../src/app/app.ts';
 import type { BeatEntry } from '../../src/app/options/beat-schedule.ts';
-import { MemoryElection, MemoryPlace } from '../../src/beat/leader/memory.ts';
 import type { Run } from '../../src/beat/scheduler.ts';
 import { Scheduler } from '../../src/beat/scheduler.ts';
 import { Beat } from '../../src/beat/service.ts';
@@ -18,6 +17,7 @@ import type { Entry } from '../../src/schedule-stores/entry.ts';
 import { MemoryScheduleStore } from '../../src/schedule-stores/memory.ts';
 import { crontab } from '../../src/schedules/crontab.ts';
 import { FakeClock, startTestWorker } from '../../src/testing/index.ts';
+import { MemoryElection, MemoryPlace } from '../../test/support/memory-election.ts';
 import { dueTimes, LocalClock } from '../schedules/brute-force.ts';
 import { type RandomCrontab, RandomCrontabs } from '../schedules/random-crontab.ts';
 

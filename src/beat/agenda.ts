@@ -268,7 +268,7 @@ function keepProgress(row: Row, known: Row, now: number): void {
   if (isPlanned && known.slot > row.resumed) row.slot = known.slot;
 }
 
-export function runOf({ entry, last, count, resumed }: Row): EntryRun {
+function runOf({ entry, last, count, resumed }: Row): EntryRun {
   const isFirst = resumed > last;
   const state = { lastRunAt: last / 1000, totalRunCount: count };
   return { name: entry.name, state: isFirst ? { ...state, resumedAt: resumed / 1000 } : state };

@@ -7,7 +7,7 @@ import type { Schedule } from '../schedules/contract.ts';
  * A due time that nobody has sent for longer than this was missed: another beat needs no longer to
  * take the place of one that died.
  */
-export const MISSED_AFTER = 20_000;
+const MISSED_AFTER = 20_000;
 
 export interface CatchUpRules {
   readonly catchUp: CatchUp;

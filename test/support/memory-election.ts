@@ -1,7 +1,13 @@
 /** Elections among the beats of one process, for tests; several take the same `MemoryPlace`. */
-import type { Clock } from '../../base/time/clock.ts';
-import { LeadershipLost } from '../../schedule-stores/errors.ts';
-import { type Claim, type Election, LEASE, type Lease, type Remembered } from './contract.ts';
+import type { Clock } from '../../src/base/time/clock.ts';
+import {
+  type Claim,
+  type Election,
+  LEASE,
+  type Lease,
+  type Remembered,
+} from '../../src/beat/leader/contract.ts';
+import { LeadershipLost } from '../../src/schedule-stores/errors.ts';
 
 /** What the beats share. */
 export class MemoryPlace {

@@ -4,7 +4,6 @@ import type { BeatEntry } from '../../../src/app/options/beat-schedule.ts';
 import type { CeleryConfig } from '../../../src/app/settings/tables/table.ts';
 import type { LogLevel } from '../../../src/base/logger.ts';
 import type { Election } from '../../../src/beat/leader/contract.ts';
-import { MemoryElection, MemoryPlace } from '../../../src/beat/leader/memory.ts';
 import type { Run } from '../../../src/beat/scheduler.ts';
 import { Scheduler } from '../../../src/beat/scheduler.ts';
 import { Beat } from '../../../src/beat/service.ts';
@@ -13,6 +12,7 @@ import type { ScheduleStore } from '../../../src/schedule-stores/contract.ts';
 import type { Entry } from '../../../src/schedule-stores/entry.ts';
 import { MemoryScheduleStore } from '../../../src/schedule-stores/memory.ts';
 import { FakeClock } from '../../../src/testing/fake-clock.ts';
+import { MemoryElection, MemoryPlace } from '../../support/memory-election.ts';
 
 export const START = '2026-11-30T10:00:00Z';
 
