@@ -58,7 +58,8 @@ export class ApplySignature {
     options: ApplyOptions,
   ): Promise<Handle> {
     checkLinks(signature, options);
-    await this.#calls.loading();
+    const loading = this.#calls.loading();
+    if (loading) await loading;
     const { kwargs = {}, signal } = options;
     const call = { args, kwargs, options: travelling(options) };
     const lazy = lazyPartsOf(signature);

@@ -25,7 +25,7 @@ export function follows({ followParents, propagate }: GetOptions): boolean {
  * Wait until every task of `whole` has ended.
  *
  * @param onEnd hears of each, in the order in which they end; what it throws ends the wait
- * @throws with `propagate` the error of a task before `whole`, as soon as it has failed
+ * @throws with `propagate` the error of a task before `whole`, soon after it has failed
  */
 export async function awaitAll(
   whole: Whole,
